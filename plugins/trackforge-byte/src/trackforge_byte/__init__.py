@@ -1,0 +1,1 @@
+"""BYTE, SORT and OC-SORT: association methods for trackforge."""

@@ -1,0 +1,25 @@
+"""What this plugin offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trackforge.registry import ComponentSpec, hookimpl
+
+SOURCE = "Ge et al., YOLOX, arXiv 2107.08430, 2021; Megvii-BaseDetection/YOLOX, Apache-2.0"
+
+
+@hookimpl
+def trackforge_components() -> Iterator[ComponentSpec]:
+    """Offer the detector and its export to ONNX."""
+    yield ComponentSpec(
+        kind="detector", name="yolox", target="trackforge_yolox.detector:YoloxDetector",
+        config="trackforge_yolox.detector:YoloxDetectorConfig",
+        summary="YOLOX nano to x, Darknet-53 and ByteTrack's one-class set, on ONNX Runtime or torch.",
+        requires=("cv2",), install="trackforge-yolox", source=SOURCE,
+    )  # fmt: skip
+    yield ComponentSpec(
+        kind="exporter", name="yolox", target="trackforge_yolox.export:export",
+        config="trackforge_yolox.export:ExportConfig", summary="YOLOX weights to ONNX with free batch, height and width.",
+        requires=("torch", "onnx"), install="trackforge-yolox[torch]", source=SOURCE,
+    )  # fmt: skip

@@ -1,0 +1,162 @@
+"""Pure functions on ``(N, 4)`` arrays of boxes.
+
+All boxes are continuous: a box covers ``x1 <= x < x2`` and is ``x2 - x1`` wide. The published trackers count pixels
+instead (``x2 - x1 + 1``); `iou` offers that as ``inclusive=True`` for the presets that reproduce them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trackforge.errors import InvalidInputError
+
+__all__ = [
+    "area",
+    "clip",
+    "giou",
+    "iou",
+    "nms",
+    "xyah_to_xyxy",
+    "xywh_to_xyxy",
+    "xyxy_to_xyah",
+    "xyxy_to_xywh",
+]
+
+Boxes = npt.NDArray[np.floating[Any]]
+Floats = npt.NDArray[np.floating[Any]]
+
+
+def _boxes(value: npt.ArrayLike, name: str) -> Boxes:
+    array = np.asarray(value)
+    if array.dtype.kind != "f":
+        array = array.astype(np.float64)
+    if array.size == 0:
+        array = array.reshape(0, 4)
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise InvalidInputError(f"{name} must have shape (N, 4); got {array.shape}.")
+    return array
+
+
+def xywh_to_xyxy(xywh: npt.ArrayLike) -> Boxes:
+    """Convert left, top, width, height to left, top, right, bottom; ``(N, 4)`` to ``(N, 4)``."""
+    b = _boxes(xywh, "xywh")
+    return np.concatenate((b[:, :2], b[:, :2] + b[:, 2:]), axis=1)
+
+
+def xyxy_to_xywh(xyxy: npt.ArrayLike) -> Boxes:
+    """Convert left, top, right, bottom to left, top, width, height; ``(N, 4)`` to ``(N, 4)``."""
+    b = _boxes(xyxy, "xyxy")
+    return np.concatenate((b[:, :2], b[:, 2:] - b[:, :2]), axis=1)
+
+
+def xyxy_to_xyah(xyxy: npt.ArrayLike) -> Boxes:
+    """Convert corners to centre x, centre y, aspect ratio (width / height), height; ``(N, 4)`` to ``(N, 4)``.
+
+    A box of height 0 has aspect ratio 0 / 0, given as NaN.
+    """
+    b = _boxes(xyxy, "xyxy")
+    size = b[:, 2:] - b[:, :2]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        aspect = size[:, :1] / size[:, 1:]
+    return np.concatenate((b[:, :2] + size / 2, aspect, size[:, 1:]), axis=1)
+
+
+def xyah_to_xyxy(xyah: npt.ArrayLike) -> Boxes:
+    """Convert centre x, centre y, aspect ratio, height to corners; ``(N, 4)`` to ``(N, 4)``."""
+    b = _boxes(xyah, "xyah")
+    half = np.stack((b[:, 2] * b[:, 3], b[:, 3]), axis=1) / 2
+    return np.concatenate((b[:, :2] - half, b[:, :2] + half), axis=1)
+
+
+def area(xyxy: npt.ArrayLike) -> Floats:
+    """Return the areas in square pixels, ``(N,)``."""
+    b = _boxes(xyxy, "xyxy")
+    out: Floats = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
+    return out
+
+
+def clip(xyxy: npt.ArrayLike, size: tuple[int, int]) -> Boxes:
+    """Cut boxes at the border of an image of ``size = (width, height)`` pixels; ``(N, 4)`` to ``(N, 4)``."""
+    b = _boxes(xyxy, "xyxy")
+    limit = np.array([size[0], size[1], size[0], size[1]], b.dtype)
+    return np.clip(b, 0, limit)
+
+
+def _overlap(a: Boxes, b: Boxes, one: float) -> tuple[Floats, Floats]:
+    """Return intersection and union areas, both ``(N, M)``."""
+    width = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0]) + one
+    height = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1]) + one
+    intersection = np.maximum(width, 0) * np.maximum(height, 0)
+    area_a = (a[:, 2] - a[:, 0] + one) * (a[:, 3] - a[:, 1] + one)
+    area_b = (b[:, 2] - b[:, 0] + one) * (b[:, 3] - b[:, 1] + one)
+    return intersection, area_a[:, None] + area_b[None, :] - intersection
+
+
+def iou(a: npt.ArrayLike, b: npt.ArrayLike, *, inclusive: bool = False) -> Floats:
+    """Return the intersection over union of every pair, ``(N, M)``, 0..1; two empty boxes give 0.
+
+    Args:
+        a: ``(N, 4)`` xyxy boxes.
+        b: ``(M, 4)`` xyxy boxes.
+        inclusive: Count the right and bottom pixel as part of the box (``x2 - x1 + 1`` wide), as cython_bbox does.
+    """
+    intersection, union = _overlap(_boxes(a, "a"), _boxes(b, "b"), 1.0 if inclusive else 0.0)
+    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+
+
+def giou(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
+    """Return the generalised IoU of every pair, ``(N, M)``, -1..1.
+
+    Source: Rezatofighi et al., "Generalized Intersection over Union", CVPR 2019, algorithm 1.
+    """
+    a, b = _boxes(a, "a"), _boxes(b, "b")
+    intersection, union = _overlap(a, b, 0.0)
+    width = np.maximum(a[:, None, 2], b[None, :, 2]) - np.minimum(a[:, None, 0], b[None, :, 0])
+    height = np.maximum(a[:, None, 3], b[None, :, 3]) - np.minimum(a[:, None, 1], b[None, :, 1])
+    hull = width * height
+    overlap = np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+    waste = np.divide(hull - union, hull, out=np.zeros_like(hull), where=hull > 0)
+    out: Floats = overlap - waste
+    return out
+
+
+def nms(
+    xyxy: npt.ArrayLike, score: npt.ArrayLike, limit: float, *, class_id: npt.ArrayLike | None = None
+) -> npt.NDArray[np.int64]:
+    """Suppress boxes that overlap a better one by more than ``limit`` IoU (greedy non-maximum suppression).
+
+    Args:
+        xyxy: ``(N, 4)`` boxes.
+        score: ``(N,)`` confidences.
+        limit: IoU above which the lesser box goes.
+        class_id: ``(N,)``; where given, boxes of different classes do not suppress each other.
+
+    Returns:
+        The rows kept, best first; equal scores keep their input order.
+    """
+    boxes, score = _boxes(xyxy, "xyxy"), np.asarray(score)
+    classes = None if class_id is None else np.asarray(class_id)
+    order = np.argsort(-score, kind="stable")
+    boxes = boxes[order]
+    if classes is not None:
+        classes = classes[order]
+    areas = area(boxes)
+    alive = np.ones(len(boxes), bool)
+    kept = []
+    for i in range(len(boxes)):
+        if not alive[i]:
+            continue
+        kept.append(i)
+        rest = np.flatnonzero(alive[i + 1 :]) + i + 1
+        if classes is not None:
+            rest = rest[classes[rest] == classes[i]]
+        if not len(rest):
+            continue
+        corner = np.maximum(boxes[i, :2], boxes[rest, :2])
+        size = np.maximum(np.minimum(boxes[i, 2:], boxes[rest, 2:]) - corner, 0)
+        intersection = size[:, 0] * size[:, 1]
+        alive[rest[intersection > limit * (areas[i] + areas[rest] - intersection)]] = False
+    return order[np.array(kept, dtype=np.int64)].astype(np.int64)

@@ -1,0 +1,85 @@
+"""Core's own components, offered through the same door as everybody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trackforge.registry import ComponentSpec, hookimpl
+
+VIDEO = {"requires": ("av", "cv2"), "install": "trackforge-mot[video]"}
+IMAGES = {"requires": ("cv2",), "install": "trackforge-mot[video]"}
+
+
+@hookimpl
+def trackforge_components() -> Iterator[ComponentSpec]:
+    """Offer the built-in detectors, motion models, tracker, sources and sinks."""
+    yield from _detectors()
+    yield from _motion()
+    yield from _sources()
+    yield from _sinks()
+
+
+def _detectors() -> Iterator[ComponentSpec]:
+    yield ComponentSpec(
+        kind="detector", name="motion", target="trackforge.detectors.motion:MotionDetector",
+        config="trackforge.detectors.motion:MotionDetectorConfig",
+        summary="Moving things before a static camera, by background subtraction; no weights.",
+        source="Zivkovic and van der Heijden, Pattern Recognition Letters 27, 2006; OpenCV, Apache-2.0",
+        **IMAGES,  # type: ignore[arg-type]
+    )  # fmt: skip
+    yield ComponentSpec(
+        kind="detector", name="file", target="trackforge.detectors.file:FileDetector",
+        config="trackforge.detectors.file:FileDetectorConfig",
+        summary="Replays detections from a MOT or COCO file.",
+    )  # fmt: skip
+
+
+def _motion() -> Iterator[ComponentSpec]:
+    for name, summary in (
+        ("xyah", "Constant-velocity Kalman filter on centre, aspect ratio and height (ByteTrack, FairMOT, DeepSORT)."),
+        ("xywh", "Constant-velocity Kalman filter on centre, width and height (BoT-SORT)."),
+        ("xysr", "Kalman filter on centre, area and constant aspect ratio (SORT, OC-SORT)."),
+    ):
+        yield ComponentSpec(
+            kind="motion", name=name, target=f"trackforge.motion:Kalman{name.upper()}",
+            config=f"trackforge.motion:Kalman{name.upper()}Config", summary=summary,
+            source="Kalman, J. Basic Engineering 82, 1960; Wojke et al., ICIP 2017; Bewley et al., ICIP 2016",
+        )  # fmt: skip
+    yield ComponentSpec(
+        kind="tracker", name="online", target="trackforge.online:online_tracker", config="trackforge.online:OnlineConfig",
+        summary="Any associator and any motion model, put together by name.",
+    )  # fmt: skip
+
+
+def _sources() -> Iterator[ComponentSpec]:
+    for name, cls, summary, needs in (
+        ("video", "video:VideoSource", "Frames of a video file.", VIDEO),
+        ("camera", "video:CameraSource", "Frames of a camera, or of a network stream (RTSP, HTTP).", VIDEO),
+        ("images", "images:ImageSource", "Images of a folder, or matching a glob, in natural order.", IMAGES),
+        ("mot-sequence", "images:MotSequenceSource", "A MOTChallenge sequence folder (seqinfo.ini, img1/).", IMAGES),
+        ("frames", "images:BlankSource", "Frames without images, for detections from a file.", {}),
+    ):
+        yield ComponentSpec(
+            kind="source", name=name, target=f"trackforge.io.{cls}", config=f"trackforge.io.{cls}Config",
+            summary=summary, **needs,  # type: ignore[arg-type]
+        )  # fmt: skip
+    yield ComponentSpec(
+        kind="source", name="synthetic", target="trackforge.testing.world:SyntheticSource",
+        config="trackforge.testing.world:SyntheticSourceConfig",
+        summary="A street drawn by the computer, with ground truth; for demonstrations and tests.",
+    )  # fmt: skip
+
+
+def _sinks() -> Iterator[ComponentSpec]:
+    for name, cls, summary, suffixes, needs in (
+        ("mot", "mot:MotSink", "MOTChallenge text file.", (".txt",), {}),
+        ("coco", "coco:CocoSink", "COCO json with track ids.", (".json",), {}),
+        ("jsonl", "jsonl:JsonLinesSink", "One JSON object a frame.", (".jsonl",), {}),
+        ("parquet", "parquet:ParquetSink", "Parquet table, one row a track and frame.", (".parquet",),
+         {"requires": ("pyarrow",), "install": "trackforge-mot[parquet]"}),
+        ("overlay", "overlay:OverlaySink", "Video with boxes, ids and trails drawn in.", (".mp4", ".mkv", ".mov"), VIDEO),
+    ):  # fmt: skip
+        yield ComponentSpec(
+            kind="sink", name=name, target=f"trackforge.io.{cls}", config=f"trackforge.io.{cls}Config",
+            summary=summary, suffixes=suffixes, **needs,  # type: ignore[arg-type]
+        )  # fmt: skip

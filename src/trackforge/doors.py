@@ -1,0 +1,55 @@
+"""Typed doors over the registry: a name and settings in, a component out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from trackforge.protocols import Associator, Detector, MotionModel, Sink, Source, Tracker
+from trackforge.registry import registry
+
+__all__ = ["associator", "detector", "motion_model", "sink", "source", "tracker"]
+
+
+def detector(name: str, /, **settings: Any) -> Detector:
+    """Make a detector by name, e.g. ``detector("yolox", weights="yolox-s")``.
+
+    Raises:
+        UnknownComponentError: No plugin offers it; the message suggests the nearest name.
+        ConfigError: A setting is unknown, of the wrong type or out of range.
+        MissingDependencyError: A package that it needs is not installed.
+    """
+    return registry().create("detector", name, settings)  # type: ignore[no-any-return]
+
+
+def associator(name: str, /, **settings: Any) -> Associator:
+    """Make an associator by name; raises as `detector` does."""
+    return registry().create("associator", name, settings)  # type: ignore[no-any-return]
+
+
+def motion_model(name: str, /, **settings: Any) -> MotionModel:
+    """Make a motion model by name; raises as `detector` does."""
+    return registry().create("motion", name, settings)  # type: ignore[no-any-return]
+
+
+def tracker(name: str, /, **settings: Any) -> Tracker:
+    """Make a tracker by name, e.g. ``tracker("byte", high_score=0.6)``; raises as `detector` does."""
+    return registry().create("tracker", name, settings)  # type: ignore[no-any-return]
+
+
+def source(name: str | Path, /, **settings: Any) -> Source:
+    """Make a source by component name, or from a path, URL or glob that tells which one is meant.
+
+    ``source("street.mp4")`` and ``source("video", path="street.mp4")`` are the same. Raises as `detector` does.
+    """
+    known = {spec.name for spec, _ in registry().specs("source")}
+    if isinstance(name, str) and name in known:
+        return registry().create("source", name, settings)  # type: ignore[no-any-return]
+    from trackforge.io.guess import guess_source
+
+    return guess_source(str(name), settings)
+
+
+def sink(name: str, /, **settings: Any) -> Sink:
+    """Make a sink by name, e.g. ``sink("overlay", path="out.mp4")``; raises as `detector` does."""
+    return registry().create("sink", name, settings)  # type: ignore[no-any-return]

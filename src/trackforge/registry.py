@@ -1,0 +1,299 @@
+"""Plugins: who offers which component, found through entry points, imported on first use.
+
+A plugin is a distribution with an entry point in the group ``trackforge`` that names a module with one hook::
+
+    from trackforge.registry import ComponentSpec, hookimpl
+
+    @hookimpl
+    def trackforge_components():
+        yield ComponentSpec(kind="associator", name="greedy", target="my_plugin:Greedy", summary="Best pair first.")
+
+The hook returns data, not code, so listing components imports nothing heavy. Its module must import nothing but this
+one. Core's own components enter by the same door (`trackforge.builtin`).
+
+Environment: ``TRACKFORGE_DISABLE_PLUGINS=a,b`` leaves out the entry points of these names;
+``TRACKFORGE_TRACE_PLUGINS=1`` logs what is loaded, when.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import importlib.util
+import logging
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pluggy
+
+from trackforge import config as _config
+from trackforge.errors import (
+    ConfigError,
+    DuplicateComponentError,
+    MissingDependencyError,
+    PluginError,
+    UnknownComponentError,
+    did_you_mean,
+)
+
+__all__ = ["KINDS", "Broken", "ComponentSpec", "Registry", "hookimpl", "registry"]
+
+log = logging.getLogger(__name__)
+GROUP = "trackforge"
+KINDS = ("detector", "associator", "motion", "tracker", "source", "sink", "exporter", "trainer")
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ComponentSpec:
+    """What a plugin says about one component.
+
+    Attributes:
+        kind: One of `KINDS`.
+        name: What users write: ``trackforge.tracker("byte")``, ``--tracker byte``.
+        target: ``"package.module:Name"`` of a callable. With ``config`` it is called with an instance of that; without,
+            it is a dataclass made from the settings, or takes none.
+        config: ``"package.module:Name"`` of the dataclass of its settings, or empty.
+        summary: One sentence.
+        requires: Import names that must be there, e.g. ``("torch",)``.
+        install: What to install where they are not, e.g. ``"trackforge-mot[video]"``.
+        source: Paper, or repository and licence.
+        suffixes: For sources and sinks, the file name endings they stand for, e.g. ``(".mp4",)``.
+    """
+
+    kind: str
+    name: str
+    target: str
+    config: str = ""
+    summary: str = ""
+    requires: tuple[str, ...] = ()
+    install: str = ""
+    source: str = ""
+    suffixes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise PluginError(f"kind must be one of {', '.join(KINDS)}; got {self.kind!r}.")
+        for field in ("target", "config"):
+            value = getattr(self, field)
+            if (value or field == "target") and value.count(":") != 1:
+                raise PluginError(f"{field} must read 'package.module:Name'; got {value!r}.")
+
+    def missing(self) -> tuple[str, ...]:
+        """Return the import names in ``requires`` that are not installed; imports nothing."""
+        return tuple(name for name in self.requires if not _installed(name))
+
+    def load_config(self) -> type | None:
+        """Import and return the dataclass of the settings, or None where there are none."""
+        if self.config:
+            return self._load(self.config)  # type: ignore[no-any-return]
+        target = self.load()
+        return target if isinstance(target, type) and dataclasses.is_dataclass(target) else None
+
+    def load(self) -> Any:
+        """Import and return the target.
+
+        Raises:
+            MissingDependencyError: A package that it needs is not installed.
+            PluginError: The plugin has no such attribute.
+        """
+        return self._load(self.target)
+
+    def create(self, settings: Mapping[str, Any]) -> Any:
+        """Make the component.
+
+        Raises:
+            ConfigError: The settings do not fit.
+            MissingDependencyError: A package that it needs is not installed.
+        """
+        missing = self.missing()
+        if missing:
+            raise self._missing(missing)
+        target, config = self.load(), self.load_config()
+        if config is None:
+            if settings:
+                names = ", ".join(map(repr, settings))
+                raise ConfigError(f"{self.kind} {self.name!r} has no settings; got {names}.")
+            return target()
+        made: Any = _config.build(config, settings)
+        return made if config is target else target(made)
+
+    def _load(self, path: str) -> Any:
+        module, _, name = path.partition(":")
+        try:
+            found: Any = importlib.import_module(module)
+        except ImportError as error:
+            missing = self.missing()
+            if not missing and (error.name or "").split(".")[0] == module.split(".")[0]:
+                raise PluginError(
+                    f"{self.kind} {self.name!r} names {path!r}, which cannot be imported: {error}. "
+                    "Its plugin needs repair."
+                ) from error
+            raise self._missing(missing or (error.name or str(error),)) from error
+        for part in name.split("."):
+            if not hasattr(found, part):
+                raise PluginError(
+                    f"{self.kind} {self.name!r} names {path!r}, but {module} has no {name!r}. Its plugin needs repair."
+                )
+            found = getattr(found, part)
+        return found
+
+    def _missing(self, names: tuple[str, ...]) -> MissingDependencyError:
+        cure = f"pip install '{self.install}'" if self.install else f"pip install {' '.join(names)}"
+        return MissingDependencyError(
+            f"{self.kind} {self.name!r} needs {', '.join(names)}, which is not installed; run: {cure}",
+            name=names[0],
+        )
+
+
+def _installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+class _Hooks:
+    @hookspec
+    def trackforge_components(self) -> Iterable[ComponentSpec]:  # type: ignore[empty-body]
+        """Return the components that this plugin offers."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Broken:
+    """A plugin that could not be used, and why."""
+
+    plugin: str
+    distribution: str
+    reason: str
+
+
+class Registry:
+    """The components of all plugins that work, and a list of those that do not.
+
+    Entry points are walked one by one: what goes wrong in one plugin becomes a warning that names it, and a `Broken`
+    entry, and the others keep working.
+    """
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(GROUP)
+        self._manager.add_hookspecs(_Hooks)
+        self._specs: dict[tuple[str, str], list[tuple[ComponentSpec, str]]] = {}
+        self._broken: list[Broken] = []
+        self._walked = False
+
+    def register(self, plugin: object, name: str, *, distribution: str = "") -> None:
+        """Add a plugin: a module or object with a ``trackforge_components`` hook.
+
+        Raises:
+            PluginError: It has no such hook, or the hook does not give ComponentSpecs.
+        """
+        try:
+            self._manager.register(plugin, name)
+            callers = [c for c in self._manager.get_hookcallers(plugin) or () if c.name == "trackforge_components"]
+            if not callers:
+                raise PluginError(
+                    "it has no trackforge_components hook; define one and mark it with @trackforge.registry.hookimpl"
+                )
+            own = self._manager.subset_hook_caller(
+                "trackforge_components", [p for p in self._manager.get_plugins() if p is not plugin]
+            )
+            specs = [spec for specs in own() for spec in specs]
+            for spec in specs:
+                if not isinstance(spec, ComponentSpec):
+                    raise PluginError(f"trackforge_components must give ComponentSpec objects; got {spec!r}")
+        except Exception:
+            if self._manager.has_plugin(name):
+                self._manager.unregister(name=name)
+            raise
+        for spec in specs:
+            self._specs.setdefault((spec.kind, spec.name), []).append((spec, distribution or name))
+
+    def unregister(self, name: str) -> None:
+        """Take out a plugin added with `register`."""
+        plugin = self._manager.unregister(name=name)
+        if plugin is None:
+            raise PluginError(f"No plugin is registered as {name!r}.")
+        for key, offers in list(self._specs.items()):
+            self._specs[key] = [(spec, owner) for spec, owner in offers if owner != name]
+            if not self._specs[key]:
+                del self._specs[key]
+
+    def specs(self, kind: str | None = None) -> Iterator[tuple[ComponentSpec, str]]:
+        """Yield ``(spec, distribution)`` of every component, sorted by kind and name."""
+        self._walk()
+        for (_, _), offers in sorted(self._specs.items(), key=lambda item: (KINDS.index(item[0][0]), item[0][1])):
+            for spec, owner in offers:
+                if kind is None or spec.kind == kind:
+                    yield spec, owner
+
+    def broken(self) -> tuple[Broken, ...]:
+        """Return the plugins that could not be used."""
+        self._walk()
+        return tuple(self._broken)
+
+    def find(self, kind: str, name: str) -> ComponentSpec:
+        """Return the one component of that kind and name.
+
+        Raises:
+            UnknownComponentError: There is none.
+            DuplicateComponentError: There are several.
+        """
+        self._walk()
+        offers = self._specs.get((kind, name), [])
+        if not offers:
+            known = sorted(n for k, n in self._specs if k == kind)
+            hint = did_you_mean(name, known)
+            broken = f" Broken plugins: {', '.join(b.plugin for b in self._broken)}." if self._broken else ""
+            raise UnknownComponentError(
+                f"There is no {kind} {name!r}.{hint} Installed: {', '.join(known) or 'none'}.{broken} "
+                "Run 'trackforge plugins' to see what else there is and how to get it."
+            )
+        if len(offers) > 1:
+            owners = ", ".join(sorted(owner for _, owner in offers))
+            raise DuplicateComponentError(
+                f"{kind} {name!r} is offered by several plugins: {owners}. Uninstall one, or set "
+                "TRACKFORGE_DISABLE_PLUGINS to the name of the one to leave out."
+            )
+        return offers[0][0]
+
+    def create(self, kind: str, name: str, settings: Mapping[str, Any]) -> Any:
+        """Make the component of that kind and name with the given settings."""
+        return self.find(kind, name).create(settings)
+
+    def _walk(self) -> None:
+        """Register every entry point, once."""
+        if self._walked:
+            return
+        self._walked = True
+        import importlib.metadata as metadata  # 20 ms, paid by the first user of a component
+
+        disabled = {n.strip() for n in os.environ.get("TRACKFORGE_DISABLE_PLUGINS", "").split(",") if n.strip()}
+        trace = os.environ.get("TRACKFORGE_TRACE_PLUGINS", "") not in ("", "0")
+        seen = set()
+        for entry in sorted(metadata.entry_points(group=GROUP), key=lambda e: (e.name, e.value)):
+            owner = entry.dist.name if entry.dist is not None else entry.name
+            if (entry.name, entry.value) in seen:  # one distribution found twice on sys.path
+                continue
+            seen.add((entry.name, entry.value))
+            if entry.name in disabled:
+                log.log(logging.WARNING if trace else logging.DEBUG, "plugin %s (%s): disabled", entry.name, owner)
+                continue
+            try:
+                self.register(entry.load(), f"{owner}:{entry.name}", distribution=owner)
+            except Exception as error:  # noqa: BLE001 - a broken plugin harms nobody, whatever it raises
+                reason = f"{type(error).__name__}: {error}"
+                self._broken.append(Broken(entry.name, owner, reason))
+                warnings.warn(f"trackforge plugin {entry.name!r} ({owner}) is broken: {reason}", stacklevel=3)
+                continue
+            log.log(logging.WARNING if trace else logging.DEBUG, "plugin %s (%s): loaded", entry.name, owner)
+
+
+@functools.cache
+def registry() -> Registry:
+    """Return the registry of this process."""
+    return Registry()
