@@ -46,7 +46,8 @@ def _motion() -> Iterator[ComponentSpec]:
             source="Kalman, J. Basic Engineering 82, 1960; Wojke et al., ICIP 2017; Bewley et al., ICIP 2016",
         )  # fmt: skip
     yield ComponentSpec(
-        kind="tracker", name="online", target="trackforge.online:online_tracker", config="trackforge.online:OnlineConfig",
+        kind="tracker", name="online", target="trackforge.online:online_tracker",
+        config="trackforge.online:OnlineConfig",
         summary="Any associator and any motion model, put together by name.",
     )  # fmt: skip
 
@@ -77,7 +78,7 @@ def _sinks() -> Iterator[ComponentSpec]:
         ("jsonl", "jsonl:JsonLinesSink", "One JSON object a frame.", (".jsonl",), {}),
         ("parquet", "parquet:ParquetSink", "Parquet table, one row a track and frame.", (".parquet",),
          {"requires": ("pyarrow",), "install": "trackforge-mot[parquet]"}),
-        ("overlay", "overlay:OverlaySink", "Video with boxes, ids and trails drawn in.", (".mp4", ".mkv", ".mov"), VIDEO),
+        ("overlay", "overlay:OverlaySink", "Video with boxes, ids and trails.", (".mp4", ".mkv", ".mov"), VIDEO),
     ):  # fmt: skip
         yield ComponentSpec(
             kind="sink", name=name, target=f"trackforge.io.{cls}", config=f"trackforge.io.{cls}Config",

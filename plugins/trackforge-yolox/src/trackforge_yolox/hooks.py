@@ -20,6 +20,7 @@ def trackforge_components() -> Iterator[ComponentSpec]:
     )  # fmt: skip
     yield ComponentSpec(
         kind="exporter", name="yolox", target="trackforge_yolox.export:export",
-        config="trackforge_yolox.export:ExportConfig", summary="YOLOX weights to ONNX with free batch, height and width.",
+        config="trackforge_yolox.export:ExportConfig",
+        summary="YOLOX weights to ONNX with free batch, height and width.",
         requires=("torch", "onnx"), install="trackforge-yolox[torch]", source=SOURCE,
     )  # fmt: skip

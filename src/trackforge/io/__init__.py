@@ -1,0 +1,1 @@
+"""Files and streams, in and out: the only place that knows formats."""

@@ -1,0 +1,84 @@
+"""Outputs that are whole or not there: nothing half-written ever stands under a final name."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from trackforge.errors import SinkError
+
+__all__ = ["PartialFile", "atomic_path"]
+
+log = logging.getLogger(__name__)
+STOPPED = (KeyboardInterrupt, SystemExit, GeneratorExit)
+"""Exceptions that mean "stop here": what was written so far is a valid result."""
+
+
+class PartialFile:
+    """A file on its way: written as ``name.partial.ext`` beside its final place, moved there by `commit`.
+
+    Raises:
+        SinkError: The folder cannot be made or written to.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.final = Path(path)
+        self.path = self.final.with_name(f"{self.final.stem}.partial{self.final.suffix}")
+        if self.final.is_dir():
+            raise SinkError(f"The output must be a file; {self.final} is a folder. Name a file in it.")
+        try:
+            self.final.parent.mkdir(parents=True, exist_ok=True)
+            self.path.touch()
+        except OSError as error:
+            raise SinkError(
+                f"{self.final} cannot be written: {error.strerror or error}. Choose another place, or make room there."
+            ) from error
+
+    def commit(self) -> None:
+        """Flush to disk and move to the final name, replacing what stood there."""
+        try:
+            with self.path.open("rb+") as file:
+                os.fsync(file.fileno())
+            self.path.replace(self.final)
+        except OSError as error:
+            raise SinkError(f"{self.final} cannot be written: {error.strerror or error}.") from error
+
+    def discard(self) -> None:
+        """Remove what was written."""
+        self.path.unlink(missing_ok=True)
+
+    def settle(self, kind: type[BaseException] | None) -> None:
+        """End a ``with`` block: commit on success or a stop, else leave the partial file and say where it is.
+
+        An empty partial file, or one that the disk had no room for, is removed.
+        """
+        if kind is None or issubclass(kind, STOPPED):
+            self.commit()
+        elif issubclass(kind, SinkError) or not self.path.exists() or self.path.stat().st_size == 0:
+            self.discard()
+        else:
+            log.warning("stopped by an error: what was written so far is in %s", self.path)
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path to write to; it takes the name ``path`` when the block ends well.
+
+    Raises:
+        SinkError: The place cannot be written to.
+    """
+    partial = PartialFile(path)
+    try:
+        yield partial.path
+    except OSError as error:
+        partial.discard()
+        if isinstance(error, SinkError):
+            raise
+        raise SinkError(f"{partial.final} cannot be written: {error.strerror or error}.") from error
+    except BaseException:
+        partial.discard()
+        raise
+    partial.commit()
