@@ -1,0 +1,32 @@
+"""Fixtures for every test: where the shared data and golden outputs lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent
+
+
+def _shared(variable: str, folder: str) -> Path:
+    path = Path(os.environ.get(variable) or ROOT.parent / "shared" / folder)
+    if path.is_dir():
+        return path
+    message = f"{variable} does not name a folder ({path}); it holds the data that this test needs."
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Real videos, detections, ground truth and weights (TRACKFORGE_DATA)."""
+    return _shared("TRACKFORGE_DATA", "data")
+
+
+@pytest.fixture(scope="session")
+def golden_dir() -> Path:
+    """Outputs of the official code (TRACKFORGE_GOLDEN)."""
+    return _shared("TRACKFORGE_GOLDEN", "golden")
