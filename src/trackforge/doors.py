@@ -50,6 +50,12 @@ def source(name: str | Path, /, **settings: Any) -> Source:
     return guess_source(str(name), settings)
 
 
-def sink(name: str, /, **settings: Any) -> Sink:
-    """Make a sink by name, e.g. ``sink("overlay", path="out.mp4")``; raises as `detector` does."""
-    return registry().create("sink", name, settings)  # type: ignore[no-any-return]
+def sink(name: str | Path, /, **settings: Any) -> Sink:
+    """Make a sink by component name, or from a file name whose ending tells which one is meant.
+
+    ``sink("out.mp4")`` and ``sink("overlay", path="out.mp4")`` are the same. Raises as `detector` does.
+    """
+    known = {spec.name for spec, _ in registry().specs("sink")}
+    if isinstance(name, str) and (name in known or not Path(name).suffix):
+        return registry().create("sink", name, settings)  # type: ignore[no-any-return]
+    return registry().for_file("sink", name).create({"path": name, **settings})  # type: ignore[no-any-return]

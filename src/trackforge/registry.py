@@ -261,6 +261,26 @@ class Registry:
             )
         return offers[0][0]
 
+    def for_file(self, kind: str, path: str | os.PathLike[str]) -> ComponentSpec:
+        """Return the one component of that kind that stands for the ending of a file name.
+
+        Raises:
+            UnknownComponentError: There is none.
+            DuplicateComponentError: There are several.
+        """
+        name = os.fspath(path)
+        offers = [spec for spec, _ in self.specs(kind) if name.lower().endswith(spec.suffixes)]
+        if not offers:
+            known = ", ".join(f"{suffix} ({spec.name})" for spec, _ in self.specs(kind) for suffix in spec.suffixes)
+            raise UnknownComponentError(
+                f"The ending of a file name tells the {kind}; no {kind} is known for {name!r}. "
+                f"Known: {known or 'none'}."
+            )
+        if len(offers) > 1:
+            names = ", ".join(spec.name for spec in offers)
+            raise DuplicateComponentError(f"{name!r} fits several components: {names}. Give the {kind} by name.")
+        return offers[0]
+
     def create(self, kind: str, name: str, settings: Mapping[str, Any]) -> Any:
         """Make the component of that kind and name with the given settings."""
         return self.find(kind, name).create(settings)

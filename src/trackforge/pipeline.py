@@ -1,0 +1,258 @@
+"""The one loop of the library: frames in, steps out.
+
+>>> import trackforge
+>>> steps = trackforge.track("street.mp4", "motion", "byte", sinks=["out.txt", "out.mp4"])  # doctest: +SKIP
+>>> for step in steps:  # doctest: +SKIP
+...     print(step.frame.index, step.tracks.visible.track_id)
+
+It is a generator, so that progress bars, early stop and filters wrap it from outside; `trackforge.timing.Stopwatch`
+times its stages the same way. Decoding, detection and association overlap: each of the first two runs in a thread of
+its own, a few frames ahead.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import logging
+import threading
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from trackforge import doors
+from trackforge.errors import InvalidInputError, PluginError
+from trackforge.protocols import Detector, Sink, Source, Tracker
+from trackforge.types import Detections, Frame, Step
+
+__all__ = ["track"]
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+PATIENCE = 5.0
+"""Seconds to wait for a background thread that is stuck in a read, say of a dead network stream."""
+
+
+def track(
+    source: str | Path | Source | Iterable[Frame],
+    detector: Detector | str,
+    tracker: Tracker | str,
+    *,
+    sinks: Iterable[Sink | str | Path] = (),
+    batch_size: int = 1,
+    ahead: int = 4,
+) -> Generator[Step, None, None]:
+    """Track the objects of one sequence, frame by frame.
+
+    Outputs become final when the loop ends, whether the frames ran out or the caller stopped (``break``, ``close()``,
+    Ctrl-C). After any other exception nothing stands under their names; what was written so far is kept beside them.
+
+    Args:
+        source: A path, URL or source name (see `trackforge.source`), a Source, or any iterable of frames.
+        detector: A Detector, or the name of one that needs no settings.
+        tracker: A Tracker, or the name of one. It goes on from where it stands: `reset()` it between sequences.
+        sinks: Sinks, or file names whose ending tells which sink is meant. Opened and closed here.
+        batch_size: Frames that the detector gets at once. More is faster on a GPU, and later.
+        ahead: Frames that decoding and detection may run ahead of the caller; 0 does everything in the caller's thread.
+
+    Yields:
+        A `Step` for every frame, empty or not.
+
+    Raises:
+        InvalidInputError: The source yields something else than frames, or their indices do not increase.
+        PluginError: The detector does not give one Detections a frame.
+        TrackforgeError: Whatever the components raise, in the order of the frames.
+    """
+    if batch_size < 1:
+        raise InvalidInputError(f"batch_size must be >= 1; got {batch_size}.")
+    if ahead < 0:
+        raise InvalidInputError(f"ahead must be >= 0; got {ahead}.")
+    opened = isinstance(source, (str, Path))
+    return _steps(
+        doors.source(source) if isinstance(source, (str, Path)) else source,
+        doors.detector(detector) if isinstance(detector, str) else detector,
+        doors.tracker(tracker) if isinstance(tracker, str) else tracker,
+        [doors.sink(sink) if isinstance(sink, (str, Path)) else sink for sink in sinks],
+        batch_size,
+        ahead,
+        opened,
+    )
+
+
+def _steps(
+    source: Iterable[Frame],
+    detector: Detector,
+    tracker: Tracker,
+    sinks: Sequence[Sink],
+    batch_size: int,
+    ahead: int,
+    close_source: bool,
+) -> Generator[Step, None, None]:
+    with contextlib.ExitStack() as stack:
+        if close_source and hasattr(source, "close"):
+            stack.callback(source.close)
+        for sink in sinks:
+            stack.enter_context(sink)
+        line = stack.enter_context(_Line())
+        frames = line.stage("decode", _increasing(source), max(ahead, batch_size) if ahead else 0)
+        found = line.stage("detect", _detected(frames, detector, batch_size), ahead)
+        for frame, detections in found:
+            step = Step(frame=frame, detections=detections, tracks=tracker.update(detections, frame))
+            for sink in sinks:
+                sink.write(step)
+            yield step
+
+
+def _increasing(source: Iterable[Frame]) -> Iterator[Frame]:
+    """Pass frames on as long as their indices increase."""
+    last = -1
+    for frame in source:
+        if not isinstance(frame, Frame):
+            raise InvalidInputError(
+                f"A source must yield trackforge.Frame objects; got {type(frame).__name__}. "
+                "Wrap it: Frame(index=..., image=...)."
+            )
+        if frame.index <= last:
+            raise InvalidInputError(
+                f"frame.index must increase strictly within a sequence; got {frame.index} after {last}. "
+                "Sort the frames, or track each sequence by itself."
+            )
+        last = frame.index
+        yield frame
+
+
+def _detected(frames: Iterable[Frame], detector: Detector, batch_size: int) -> Iterator[tuple[Frame, Detections]]:
+    """Detect in batches; the last one may be smaller."""
+    for batch in _batches(frames, batch_size):
+        found = detector.detect(batch)
+        if len(found) != len(batch) or not all(isinstance(one, Detections) for one in found):
+            kinds = ", ".join(sorted({type(one).__name__ for one in found})) or "nothing"
+            raise PluginError(
+                f"detect() must return one Detections a frame; {type(detector).__name__} gave {len(found)} for "
+                f"{len(batch)} frames ({kinds}). trackforge.testing.check_detector shows what else it must do."
+            )
+        yield from zip(batch, found, strict=True)
+
+
+def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+    batch = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class _Line:
+    """The threads of one run. Leaving the block stops them all first and then waits for each."""
+
+    def __init__(self) -> None:
+        self._stages: list[_Ahead[object]] = []
+        self._here = contextlib.ExitStack()
+
+    def stage(self, name: str, items: Iterable[T], depth: int) -> Iterator[T]:
+        """Iterate over items in a thread of their own, up to ``depth`` ahead; with depth 0, in the caller's."""
+        if depth == 0:
+            return self._here.enter_context(_closing(items))
+        made = _Ahead(name, items, depth)
+        self._stages.append(made)  # type: ignore[arg-type]
+        return made
+
+    def __enter__(self) -> _Line:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for stage in self._stages:
+            stage.stop()
+        for stage in self._stages:
+            stage.join()
+        self._here.close()
+
+
+@contextlib.contextmanager
+def _closing(items: Iterable[T]) -> Iterator[Iterator[T]]:
+    """Close a generator when the block ends, rather than when it is collected."""
+    iterator = iter(items)
+    try:
+        yield iterator
+    finally:
+        if isinstance(iterator, Generator):
+            iterator.close()
+
+
+class _Ahead(Generic[T]):
+    """An iterator that works ahead in a background thread, at most ``depth`` items.
+
+    An exception of the items reaches the consumer after the items before it. The thread itself closes its items, since
+    a generator can only be closed by the thread that runs it.
+    """
+
+    def __init__(self, name: str, items: Iterable[T], depth: int) -> None:
+        self._items = items
+        self._depth = depth
+        self._ready: collections.deque[T] = collections.deque()
+        self._error: BaseException | None = None
+        self._ended = self._stopped = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name=f"trackforge-{name}", daemon=True)
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        if self._thread.ident is None:
+            self._thread.start()
+        with self._changed:
+            while not self._ready and not self._ended and not self._stopped:
+                self._changed.wait(0.5)  # a limit, so that Ctrl-C gets through on every system
+            if self._ready and not self._stopped:
+                item = self._ready.popleft()
+                self._changed.notify_all()
+                return item
+            error, self._error = self._error, None
+        if error is not None and not self._stopped:
+            raise error
+        raise StopIteration
+
+    def stop(self) -> None:
+        """End the iteration on both sides, without waiting."""
+        with self._changed:
+            self._stopped = True
+            self._ready.clear()
+            self._changed.notify_all()
+
+    def join(self) -> None:
+        """Wait until the thread is done with its items."""
+        # Whoever collects garbage may close the pipeline, even one of its own threads.
+        if self._thread.ident is None or self._thread is threading.current_thread():
+            return
+        self._thread.join(PATIENCE)
+        if self._thread.is_alive():
+            log.warning("%s is stuck in a read and was left behind", self._thread.name)
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            with _closing(self._items) as items:
+                for item in items:
+                    if not self._put(item):
+                        break
+        except BaseException as raised:  # noqa: BLE001 - all of them belong to the consumer
+            error = raised
+        with self._changed:
+            self._error, self._ended = error, True
+            self._changed.notify_all()
+
+    def _put(self, item: T) -> bool:
+        with self._changed:
+            while len(self._ready) >= self._depth and not self._stopped:
+                self._changed.wait()
+            if not self._stopped:
+                self._ready.append(item)
+                self._changed.notify_all()
+            return not self._stopped

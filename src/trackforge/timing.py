@@ -1,0 +1,128 @@
+"""Where the time of a run goes: a stopwatch around the components, outside the loop.
+
+>>> watch = Stopwatch()
+>>> steps = trackforge.track(  # doctest: +SKIP
+...     watch.source(source), watch.detector(detector), watch.tracker(tracker), sinks=[watch.sink(s) for s in sinks]
+... )
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any
+
+from trackforge.protocols import Detector, Sink, Tracker
+from trackforge.types import Detections, Frame, Step, Tracks
+
+__all__ = ["Stopwatch"]
+
+
+class Stopwatch:
+    """Adds up the seconds that each stage of a run takes.
+
+    Stages overlap, so that together they may take longer than the run.
+
+    Attributes:
+        seconds: Seconds of wall clock by stage: ``decode``, ``detect``, ``track`` and ``write``, as far as watched.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def source(self, source: Iterable[Frame], /) -> Iterable[Frame]:
+        """Return the source, watched as ``decode``."""
+        return _Source(source, self)
+
+    def detector(self, detector: Detector, /) -> Detector:
+        """Return the detector, watched as ``detect``."""
+        return _Detector(detector, self)
+
+    def tracker(self, tracker: Tracker, /) -> Tracker:
+        """Return the tracker, watched as ``track``."""
+        return _Tracker(tracker, self)
+
+    def sink(self, sink: Sink, /) -> Sink:
+        """Return the sink, watched as ``write``; opening and finishing it count too."""
+        return _Sink(sink, self)
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of a block to a stage; one thread at a time may be in one stage."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
+
+
+class _Watched:
+    """Passes everything on that is not timed."""
+
+    def __init__(self, inner: Any, watch: Stopwatch) -> None:
+        self._inner = inner
+        self._watch = watch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class _Source(_Watched):
+    def __len__(self) -> int:
+        return len(self._inner)
+
+    def __iter__(self) -> Iterator[Frame]:
+        with self._watch.stage("decode"):
+            frames = iter(self._inner)
+        while True:
+            with self._watch.stage("decode"):
+                frame = next(frames, None)
+            if frame is None:
+                return
+            yield frame
+
+
+class _Detector(_Watched):
+    classes: Sequence[str]
+    embedding_dim: int | None
+
+    def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
+        with self._watch.stage("detect"):
+            found: list[Detections] = self._inner.detect(frames)
+        return found
+
+
+class _Tracker(_Watched):
+    def update(self, detections: Detections, frame: Frame, /) -> Tracks:
+        with self._watch.stage("track"):
+            tracks: Tracks = self._inner.update(detections, frame)
+        return tracks
+
+    def reset(self) -> None:
+        self._inner.reset()
+
+    def state_dict(self) -> dict[str, Any]:
+        state: dict[str, Any] = self._inner.state_dict()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        self._inner.load_state_dict(state)
+
+
+class _Sink(_Watched):
+    def write(self, step: Step, /) -> None:
+        with self._watch.stage("write"):
+            self._inner.write(step)
+
+    def __enter__(self) -> Sink:
+        with self._watch.stage("write"):
+            self._inner.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        with self._watch.stage("write"):
+            self._inner.__exit__(kind, error, trace)

@@ -1,0 +1,327 @@
+"""The loop: order, overlap, early stop, errors and threads, with components of our own that follow the protocols."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import trackforge
+from trackforge import Detections, Frame, Step, Tracks, TrackState
+from trackforge.errors import InvalidInputError, PluginError, SinkError, SourceError, UnknownComponentError
+from trackforge.io.atomic import PartialFile
+from trackforge.pipeline import track
+from trackforge.protocols import Detector, Sink, Tracker
+from trackforge.timing import Stopwatch
+
+
+class Walk:
+    """A source of blank frames; counts how often it was opened, how far it got and whether it was closed."""
+
+    def __init__(self, length: int, *, fail_at: int | None = None, pause: float = 0.0) -> None:
+        self.length, self.fail_at, self.pause = length, fail_at, pause
+        self.given = 0
+        self.ended = False
+        self.thread: threading.Thread | None = None
+
+    def __iter__(self) -> Iterator[Frame]:
+        try:
+            for index in range(self.length):
+                self.thread = threading.current_thread()
+                if index == self.fail_at:
+                    raise SourceError(f"frame {index} is damaged")
+                time.sleep(self.pause)
+                self.given += 1
+                yield Frame(index=index, size=(100, 80))
+        finally:
+            self.ended = True
+
+
+class OneBox:
+    """Finds one box a frame, whose left edge is the frame's index."""
+
+    classes = ("thing",)
+    embedding_dim = None
+
+    def __init__(self, *, pause: float = 0.0) -> None:
+        self.pause = pause
+        self.batches: list[int] = []
+
+    def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
+        self.batches.append(len(frames))
+        time.sleep(self.pause * len(frames))
+        return [Detections(xyxy=[[f.index, 0, f.index + 10, 20]], score=[0.9]) for f in frames]
+
+
+class Echo:
+    """Calls the i-th box track i + 1."""
+
+    def __init__(self, *, pause: float = 0.0) -> None:
+        self.pause = pause
+        self.seen: list[int] = []
+
+    def update(self, detections: Detections, frame: Frame, /) -> Tracks:
+        time.sleep(self.pause)
+        self.seen.append(frame.index)
+        n = len(detections)
+        return Tracks(
+            track_id=np.arange(n) + 1, xyxy=detections.xyxy, score=detections.score, class_id=detections.class_id,
+            state=np.full(n, TrackState.CONFIRMED), age=np.ones(n), time_since_update=np.zeros(n),
+            detection=np.arange(n),
+        )  # fmt: skip
+
+    def reset(self) -> None:
+        self.seen.clear()
+
+    def state_dict(self) -> dict[str, object]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, object], /) -> None:
+        pass
+
+
+class Lines:
+    """Writes one line a frame through PartialFile, as the shipped sinks do."""
+
+    def __init__(self, path: Path, *, fail_at: int | None = None) -> None:
+        self.path, self.fail_at = path, fail_at
+
+    def __enter__(self) -> Lines:
+        self.partial = PartialFile(self.path)
+        self.file = self.partial.path.open("w")
+        return self
+
+    def write(self, step: Step, /) -> None:
+        if step.frame.index == self.fail_at:
+            raise SinkError("no space left on device")
+        self.file.write(f"{step.frame.index}\n")
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object, /) -> None:
+        self.file.close()
+        self.partial.settle(kind)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 2
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not left
+
+
+AHEAD = pytest.mark.parametrize("ahead", [0, 1, 4])
+
+
+@AHEAD
+@pytest.mark.parametrize("batch_size", [1, 3, 50])
+def test_every_frame_becomes_a_step_in_order(ahead: int, batch_size: int) -> None:
+    detector, tracker = OneBox(), Echo()
+    steps = list(track(Walk(20), detector, tracker, batch_size=batch_size, ahead=ahead))
+    assert [s.frame.index for s in steps] == list(range(20)) == tracker.seen
+    assert [s.tracks.xyxy[0, 0] for s in steps] == list(range(20))
+    assert sum(detector.batches) == 20
+    assert max(detector.batches) == min(batch_size, 20)
+
+
+@AHEAD
+def test_a_plain_iterable_of_frames_is_a_source(ahead: int) -> None:
+    frames = [Frame(index=i, size=(4, 4)) for i in (0, 3, 4, 90)]
+    assert [s.frame.index for s in track(frames, OneBox(), Echo(), ahead=ahead)] == [0, 3, 4, 90]
+
+
+@AHEAD
+def test_no_frames_give_no_steps_and_an_empty_output(tmp_path: Path, ahead: int) -> None:
+    assert list(track([], OneBox(), Echo(), sinks=[Lines(tmp_path / "a.txt")], ahead=ahead)) == []
+    assert (tmp_path / "a.txt").read_text() == ""
+
+
+@AHEAD
+def test_empty_frames_reach_the_tracker_too(ahead: int) -> None:
+    class Nothing(OneBox):
+        def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
+            return [Detections.empty() for _ in frames]
+
+    tracker = Echo()
+    steps = list(track(Walk(5), Nothing(), tracker, ahead=ahead))
+    assert tracker.seen == [0, 1, 2, 3, 4]
+    assert [len(s.tracks) for s in steps] == [0] * 5
+
+
+@AHEAD
+def test_break_finishes_the_outputs_and_ends_the_source(tmp_path: Path, ahead: int) -> None:
+    source, out = Walk(10_000), tmp_path / "a.txt"
+    for step in track(source, OneBox(), Echo(), sinks=[Lines(out)], ahead=ahead):
+        if step.frame.index == 7:
+            break
+    assert out.read_text().split() == [str(i) for i in range(8)]
+    assert source.ended
+    assert source.given < 8 + 2 * ahead + 4
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+@AHEAD
+def test_close_before_the_first_step_opens_nothing(tmp_path: Path, ahead: int) -> None:
+    source = Walk(10)
+    track(source, OneBox(), Echo(), sinks=[Lines(tmp_path / "a.txt")], ahead=ahead).close()
+    assert source.given == 0
+    assert not list(tmp_path.iterdir())
+
+
+@AHEAD
+def test_keyboard_interrupt_inside_the_loop_finishes_the_outputs(tmp_path: Path, ahead: int) -> None:
+    class Impatient(Echo):
+        def update(self, detections: Detections, frame: Frame, /) -> Tracks:
+            if frame.index == 5:
+                raise KeyboardInterrupt
+            return super().update(detections, frame)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(track(Walk(100), OneBox(), Impatient(), sinks=[Lines(tmp_path / "a.txt")], ahead=ahead))
+    assert (tmp_path / "a.txt").read_text().split() == ["0", "1", "2", "3", "4"]
+
+
+@AHEAD
+def test_a_source_error_comes_after_the_frames_before_it(tmp_path: Path, ahead: int) -> None:
+    seen = []
+    with pytest.raises(SourceError, match="frame 6 is damaged"):
+        for step in track(Walk(10, fail_at=6), OneBox(), Echo(), sinks=[Lines(tmp_path / "a.txt")], ahead=ahead):
+            seen.append(step.frame.index)
+    assert seen == [0, 1, 2, 3, 4, 5]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.partial.txt"]
+
+
+@AHEAD
+def test_a_sink_error_leaves_nothing_behind(tmp_path: Path, ahead: int) -> None:
+    source = Walk(10_000)
+    sinks = [Lines(tmp_path / "a.txt"), Lines(tmp_path / "b.txt", fail_at=3)]
+    with pytest.raises(SinkError, match="no space"):
+        list(track(source, OneBox(), Echo(), sinks=sinks, ahead=ahead))
+    assert not list(tmp_path.iterdir())
+    assert source.ended
+
+
+def test_a_sink_that_cannot_open_stops_before_any_frame_is_read(tmp_path: Path) -> None:
+    (tmp_path / "folder.txt").mkdir()
+    source = Walk(10)
+    with pytest.raises(SinkError, match="is a folder"):
+        list(track(source, OneBox(), Echo(), sinks=[Lines(tmp_path / "a.txt"), Lines(tmp_path / "folder.txt")]))
+    assert source.given == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["folder.txt"]
+
+
+@AHEAD
+@pytest.mark.parametrize("indices", [(0, 0), (0, 2, 1), (5, 3)])
+def test_indices_must_increase(indices: tuple[int, ...], ahead: int) -> None:
+    frames = [Frame(index=i, size=(4, 4)) for i in indices]
+    with pytest.raises(InvalidInputError, match=f"got {indices[-1]} after {indices[-2]}"):
+        list(track(frames, OneBox(), Echo(), ahead=ahead))
+
+
+@AHEAD
+def test_a_source_must_yield_frames(ahead: int) -> None:
+    with pytest.raises(InvalidInputError, match="got ndarray"):
+        list(track([np.zeros((4, 4, 3), np.uint8)], OneBox(), Echo(), ahead=ahead))  # type: ignore[list-item]
+
+
+@AHEAD
+@pytest.mark.parametrize("answer", [[], [Detections.empty()] * 3, [None, None]])
+def test_a_detector_must_answer_every_frame(answer: list[Detections], ahead: int) -> None:
+    class Wrong(OneBox):
+        def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
+            return answer
+
+    with pytest.raises(PluginError, match=r"Wrong gave \d for 2 frames"):
+        list(track(Walk(4), Wrong(), Echo(), batch_size=2, ahead=ahead))
+
+
+@pytest.mark.parametrize(("name", "value"), [("batch_size", 0), ("ahead", -1)])
+def test_arguments_are_checked_at_the_call(name: str, value: int) -> None:
+    with pytest.raises(InvalidInputError, match=name):
+        track([], OneBox(), Echo(), **{name: value})  # type: ignore[arg-type]
+
+
+def test_names_are_resolved_at_the_call() -> None:
+    with pytest.raises(UnknownComponentError, match="no detector 'nothing-such'"):
+        track([], "nothing-such", Echo())
+    with pytest.raises(UnknownComponentError, match="no tracker 'nothing-such'"):
+        track([], OneBox(), "nothing-such")
+    with pytest.raises(UnknownComponentError, match="no sink is known for 'a.nothing'"):
+        track([], OneBox(), Echo(), sinks=["a.nothing"])
+
+
+def test_decoding_detection_and_association_overlap() -> None:
+    pause, length = 0.01, 30
+    begin = time.perf_counter()
+    steps = list(track(Walk(length, pause=pause), OneBox(pause=pause), Echo(pause=pause)))
+    spent = time.perf_counter() - begin
+    assert len(steps) == length
+    # one after the other would take 3 pauses a frame
+    assert spent < 2.2 * pause * length
+
+
+def test_nothing_leaves_the_callers_thread_when_ahead_is_zero() -> None:
+    source = Walk(3)
+    list(track(source, OneBox(), Echo(), ahead=0))
+    assert source.thread is threading.current_thread()
+    list(track(source, OneBox(), Echo(), ahead=2))
+    assert source.thread is not threading.current_thread()
+
+
+def test_a_slow_caller_is_not_outrun() -> None:
+    source = Walk(1000)
+    steps = track(source, OneBox(), Echo(), ahead=3)
+    next(steps)
+    time.sleep(0.1)
+    # one step out, three waiting for it and for the detector each, one in every stage's hands
+    assert source.given <= 1 + 3 + 3 + 2
+    steps.close()
+
+
+def test_a_stuck_source_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trackforge.pipeline.PATIENCE", 0.1)
+    release = threading.Event()
+
+    def stuck() -> Iterator[Frame]:
+        yield Frame(index=0, size=(4, 4))
+        release.wait(10)
+
+    steps = track(stuck(), OneBox(), Echo())
+    next(steps)
+    begin = time.perf_counter()
+    steps.close()
+    assert time.perf_counter() - begin < 2
+    release.set()
+
+
+def test_the_public_name_is_this_function() -> None:
+    assert trackforge.track is track
+
+
+def test_a_stopwatch_sees_every_stage_and_changes_nothing(tmp_path: Path) -> None:
+    watch, pause, length = Stopwatch(), 0.01, 10
+    source, detector = watch.source(Walk(length, pause=pause)), watch.detector(OneBox(pause=2 * pause))
+    tracker, sink = watch.tracker(Echo(pause=pause)), watch.sink(Lines(tmp_path / "a.txt"))
+    steps = list(track(source, detector, tracker, sinks=[sink]))
+    assert [s.frame.index for s in steps] == list(range(length))
+    assert (tmp_path / "a.txt").read_text().split() == [str(i) for i in range(length)]
+    assert set(watch.seconds) == {"decode", "detect", "track", "write"}
+    assert pause * length <= watch.seconds["decode"]
+    assert 2 * pause * length <= watch.seconds["detect"]
+    assert pause * length <= watch.seconds["track"]
+    assert detector.classes == ("thing",)
+    assert isinstance(detector, Detector)
+    assert isinstance(tracker, Tracker)
+    assert isinstance(sink, Sink)
+
+
+def test_a_watched_source_still_ends_and_fails_where_it_would() -> None:
+    watch, inner = Stopwatch(), Walk(10, fail_at=2)
+    with pytest.raises(SourceError, match="frame 2"):
+        list(track(watch.source(inner), OneBox(), Echo()))
+    assert inner.ended
