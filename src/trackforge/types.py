@@ -135,8 +135,8 @@ class _Columns:
 
 
 def _take(column: Any, index: Any) -> Any:
-    if column is None:
-        return None
+    if column is None or isinstance(column, str):
+        return column
     if isinstance(column, dict):
         return {name: _freeze(array[index]) for name, array in column.items()}
     return _freeze(column[index])

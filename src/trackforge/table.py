@@ -1,0 +1,228 @@
+"""All boxes of one sequence in one struct of arrays: what files hold and what metrics read.
+
+Boxes are float64 here, where the rest of the library has float32: a file's decimal numbers must reach the metrics
+unrounded for these to equal the official evaluator to the last digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from trackforge.errors import InvalidInputError
+from trackforge.types import Detections, Frame, Step, Tracks, TrackState, _column, _Columns, _extra
+
+__all__ = ["TrackTable"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TrackTable(_Columns):
+    """Boxes of one sequence, R rows sorted by frame; rows of one frame keep the order in which they came.
+
+    Indexing with a mask, indices, a slice or an integer carries every column along.
+
+    Attributes:
+        frame: ``(R,)`` int64 frame numbers, 0-based.
+        track_id: ``(R,)`` int64; -1 = no id. In results an id stands at most once in a frame.
+        xyxy: ``(R, 4)`` float64 boxes in pixels.
+        score: ``(R,)`` float64 confidences.
+        class_id: ``(R,)`` int64.
+        extra: Further columns by name, each with R rows.
+        sequence: Name of the sequence.
+
+    Raises:
+        InvalidInputError: Columns differ in length, a box is not finite or inverted, a frame is negative, or an id
+            stands twice in a frame.
+    """
+
+    frame: npt.NDArray[np.int64]
+    xyxy: npt.NDArray[np.float64]
+    track_id: npt.NDArray[np.int64] = field(default=cast("Any", None))
+    score: npt.NDArray[np.float64] = field(default=cast("Any", None))
+    class_id: npt.NDArray[np.int64] = field(default=cast("Any", None))
+    extra: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    sequence: str = ""
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        xyxy = _column("xyxy", self.xyxy, np.float64, None, 4)
+        n = len(xyxy)
+        put(self, "xyxy", xyxy)
+        put(self, "frame", _column("frame", self.frame, np.int64, n))
+        for name, dtype, default in (("track_id", np.int64, -1), ("score", np.float64, 1), ("class_id", np.int64, 0)):
+            given = getattr(self, name)
+            put(self, name, _column(name, np.full(n, default) if given is None else given, dtype, n))
+        put(self, "extra", _extra(self.extra, n))
+        if n and (np.diff(self.frame) < 0).any():
+            order = np.argsort(self.frame, kind="stable")
+            for name in ("frame", "track_id", "xyxy", "score", "class_id", "extra"):
+                put(self, name, getattr(self[order], name))
+        self._check()
+
+    def _check(self) -> None:
+        if not len(self):
+            return
+        for bad, what in (
+            (self.frame < 0, "frame is 0-based and must be >= 0"),
+            (self.track_id < -1, "track_id must be >= 0, or -1 for boxes without one"),
+            (~np.isfinite(self.xyxy).all(axis=1), "Boxes must be finite"),
+            ((self.xyxy[:, 2:] < self.xyxy[:, :2]).any(axis=1), "Boxes must have x1 <= x2 and y1 <= y2"),
+            (np.isnan(self.score), "score must be a number"),
+        ):
+            if bad.any():
+                row = int(np.flatnonzero(bad)[0])
+                raise InvalidInputError(f"{what}; got {self._describe(row)}. Drop or repair the row.")
+        twice = self.duplicates()
+        if len(twice):
+            raise InvalidInputError(
+                f"An id may stand once in a frame; {self._describe(int(twice[0]))} is there twice "
+                f"({len(twice)} such rows in all). Keep the better box of each."
+            )
+
+    def _describe(self, row: int) -> str:
+        name = f" of {self.sequence!r}" if self.sequence else ""
+        box = np.array2string(self.xyxy[row], separator=", ")
+        return f"row {row}{name} (frame {self.frame[row]}, id {self.track_id[row]}, box {box}, score {self.score[row]})"
+
+    def duplicates(self) -> npt.NDArray[np.int64]:
+        """Return the rows whose id stood in the same frame before; empty for every table that passed the checks."""
+        rows = np.flatnonzero(self.track_id >= 0)
+        if not len(rows):
+            return rows
+        code = self.frame[rows] * (int(self.track_id.max()) + 1) + self.track_id[rows]
+        if (np.diff(np.sort(code)) > 0).all():
+            return rows[:0]
+        order = np.argsort(code, kind="stable")
+        return np.sort(rows[order[1:][np.diff(code[order]) == 0]])
+
+    @classmethod
+    def unchecked(cls, **columns: Any) -> TrackTable:
+        """Build from arrays known to be valid and sorted by frame, without copy or check; for readers.
+
+        The arrays become read-only and must not be reused by the caller.
+        """
+        made = object.__new__(cls)
+        for f in fields(cls):
+            value = columns.get(f.name, "" if f.name == "sequence" else {})
+            for array in value.values() if isinstance(value, dict) else (value,):
+                if isinstance(array, np.ndarray):
+                    array.flags.writeable = False
+            object.__setattr__(made, f.name, value)
+        return made
+
+    @classmethod
+    def empty(cls, sequence: str = "") -> TrackTable:
+        """Return a table of zero rows."""
+        return cls(frame=np.empty(0, np.int64), xyxy=np.empty((0, 4)), sequence=sequence)
+
+    @classmethod
+    def concatenate(cls, tables: Sequence[TrackTable], *, sequence: str | None = None) -> TrackTable:
+        """Join the rows of tables of one sequence, e.g. of its segments.
+
+        Args:
+            tables: At least one; of ``extra``, the columns that all of them have are kept.
+            sequence: Name of the result; that of the first table where None.
+
+        Raises:
+            InvalidInputError: No table is given, or an id would stand twice in a frame.
+        """
+        if not tables:
+            raise InvalidInputError("concatenate needs at least one table; got none. Use TrackTable.empty().")
+        common = [name for name in tables[0].extra if all(name in t.extra for t in tables)]
+        columns = {
+            name: np.concatenate([getattr(t, name) for t in tables])
+            for name in ("frame", "track_id", "xyxy", "score", "class_id")
+        }
+        extra = {name: np.concatenate([t.extra[name] for t in tables]) for name in common}
+        return cls(**columns, extra=extra, sequence=tables[0].sequence if sequence is None else sequence)
+
+    @classmethod
+    def from_steps(
+        cls, steps: Iterable[Step], box: Literal["filtered", "detected"] = "filtered", *, sequence: str = ""
+    ) -> TrackTable:
+        """Collect the visible tracks of successive steps.
+
+        Args:
+            steps: Steps of one sequence, as `trackforge.track` yields them.
+            box: ``"filtered"`` takes the motion model's estimate, ``"detected"`` the box of the matched detection.
+            sequence: Name of the result; where empty, that of the first frame.
+        """
+        parts: list[TrackTable] = []
+        for step in steps:
+            sequence = sequence or step.frame.sequence
+            tracks = step.tracks.visible
+            if len(tracks):
+                xyxy = step.detections.xyxy[tracks.detection] if box == "detected" else tracks.xyxy
+                parts.append(
+                    cls.unchecked(
+                        frame=np.full(len(tracks), step.frame.index, np.int64),
+                        xyxy=xyxy.astype(np.float64),
+                        track_id=tracks.track_id,
+                        score=tracks.score.astype(np.float64),
+                        class_id=tracks.class_id,
+                        extra=tracks.extra,
+                    )
+                )
+        return cls.concatenate(parts, sequence=sequence) if parts else cls.empty(sequence)
+
+    @property
+    def frames(self) -> npt.NDArray[np.int64]:
+        """The frame numbers that have rows, increasing."""
+        return np.unique(self.frame)
+
+    def rows(self, frame: int) -> slice:
+        """Return which rows belong to a frame."""
+        first, last = np.searchsorted(self.frame, (frame, frame + 1))
+        return slice(int(first), int(last))
+
+    def at(self, frame: int) -> TrackTable:
+        """Return the rows of one frame."""
+        return self[self.rows(frame)]
+
+    def detections(self, frame: int) -> Detections:
+        """Return the boxes of one frame as a detector would have given them; ids are left behind."""
+        rows = self.rows(frame)
+        extra = {name: column[rows] for name, column in self.extra.items()}
+        return Detections(
+            xyxy=self.xyxy[rows].astype(np.float32),
+            score=self.score[rows].astype(np.float32),
+            class_id=self.class_id[rows],
+            extra=extra,
+        )
+
+    def steps(self, frames: Iterable[Frame] | None = None) -> Iterator[Step]:
+        """Replay the table, e.g. into sinks.
+
+        Args:
+            frames: The frames to go with it, such as a video's; where None, one without image for every number from 0
+                to the last.
+
+        Raises:
+            InvalidInputError: A row has no id, or an id below 1.
+        """
+        if frames is None:
+            count = int(self.frame[-1]) + 1 if len(self) else 0
+            frames = (Frame(index=index, sequence=self.sequence) for index in range(count))
+        births: dict[int, int] = {}
+        for frame in frames:
+            rows, detections = self.rows(frame.index), self.detections(frame.index)
+            n = len(detections)
+            ids = self.track_id[rows]
+            for track in ids.tolist():
+                births.setdefault(track, frame.index)
+            tracks = Tracks(
+                track_id=ids,
+                xyxy=detections.xyxy,
+                score=detections.score,
+                class_id=detections.class_id,
+                state=np.full(n, TrackState.CONFIRMED),
+                age=np.array([frame.index - births[track] + 1 for track in ids.tolist()], np.int64),
+                time_since_update=np.zeros(n, np.int64),
+                detection=np.arange(n),
+                extra=detections.extra,
+            )
+            yield Step(frame=frame, detections=detections, tracks=tracks)
