@@ -25,7 +25,7 @@ from typing import Any, Literal, TypeVar, Union, cast
 
 from trackforge.errors import ConfigError, did_you_mean
 
-__all__ = ["Setting", "build", "check", "describe", "setting"]
+__all__ = ["Setting", "build", "check", "convert", "describe", "setting"]
 
 T = TypeVar("T")
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
@@ -122,19 +122,32 @@ def build(config: type[T], settings: Mapping[str, Any]) -> T:
     Raises:
         ConfigError: A key is unknown, a required one is missing, or a value is of the wrong type or out of range.
     """
-    name = config.__name__
+    values = convert(config, settings)
+    missing = [s.name for s in describe(config) if s.required and s.name not in values]
+    if missing:
+        raise ConfigError(f"{config.__name__} needs a value for: {', '.join(missing)}. Give one, e.g. {missing[0]}=...")
+    return config(**values)
+
+
+def convert(config: type, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Check some of the settings of a config, and convert their values to the declared types.
+
+    Serves those who collect settings from several places, and want to tell which place a wrong one came from.
+
+    Raises:
+        ConfigError: A key is unknown or given twice, or a value is of the wrong type or out of range.
+    """
     known = {s.name: s for s in describe(config)}
-    values = {}
+    values: dict[str, Any] = {}
     for key, value in settings.items():
         field = str(key).replace("-", "_")
         if field not in known:
-            listing = ", ".join(known) or "no settings at all"
-            raise ConfigError(f"{name} has no setting {key!r}.{did_you_mean(field, known)} It has: {listing}.")
-        values[field] = _convert(known[field], value, name)
-    missing = [s.name for s in known.values() if s.required and s.name not in values]
-    if missing:
-        raise ConfigError(f"{name} needs a value for: {', '.join(missing)}. Give one, e.g. {missing[0]}=...")
-    return config(**values)
+            has = f"It has: {', '.join(known)}." if known else "It has no settings at all."
+            raise ConfigError(f"{config.__name__} has no setting {key!r}.{did_you_mean(field, known)} {has}")
+        if field in values:
+            raise ConfigError(f"{config.__name__}.{field} must be given once; got it with '-' and with '_'. Drop one.")
+        values[field] = _convert(known[field], value, config.__name__)
+    return values
 
 
 def _type_name(annotation: Any) -> str:
@@ -214,7 +227,9 @@ def _coerce_union(args: tuple[Any, ...], value: Any) -> Any:
 
 def _coerce_tuple(args: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
     if isinstance(value, str):
-        value = [part.strip() for part in value.replace("x", ",").split(",")] if args[0] is int else value.split(",")
+        if args[0] is int:  # a size may be written 640x480
+            value = value.replace("x", ",")
+        value = [part.strip() for part in value.split(",")] if value.strip() else []
     if not isinstance(value, (list, tuple)):
         raise _Mismatch
     if args[-1] is Ellipsis:

@@ -19,21 +19,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
-import importlib.util
 import logging
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pluggy
 
-from trackforge import config as _config
+from trackforge.components import KINDS, ComponentSpec
 from trackforge.errors import (
-    ConfigError,
     DuplicateComponentError,
-    MissingDependencyError,
     PluginError,
     UnknownComponentError,
     did_you_mean,
@@ -43,118 +39,8 @@ __all__ = ["KINDS", "Broken", "ComponentSpec", "Registry", "hookimpl", "registry
 
 log = logging.getLogger(__name__)
 GROUP = "trackforge"
-KINDS = ("detector", "associator", "motion", "tracker", "source", "sink", "exporter", "trainer")
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ComponentSpec:
-    """What a plugin says about one component.
-
-    Attributes:
-        kind: One of `KINDS`.
-        name: What users write: ``trackforge.tracker("byte")``, ``--tracker byte``.
-        target: ``"package.module:Name"`` of a callable. With ``config`` it is called with an instance of that; without,
-            it is a dataclass made from the settings, or takes none.
-        config: ``"package.module:Name"`` of the dataclass of its settings, or empty.
-        summary: One sentence.
-        requires: Import names that must be there, e.g. ``("torch",)``.
-        install: What to install where they are not, e.g. ``"trackforge-mot[video]"``.
-        source: Paper, or repository and licence.
-        suffixes: For sources and sinks, the file name endings they stand for, e.g. ``(".mp4",)``.
-    """
-
-    kind: str
-    name: str
-    target: str
-    config: str = ""
-    summary: str = ""
-    requires: tuple[str, ...] = ()
-    install: str = ""
-    source: str = ""
-    suffixes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise PluginError(f"kind must be one of {', '.join(KINDS)}; got {self.kind!r}.")
-        for field in ("target", "config"):
-            value = getattr(self, field)
-            if (value or field == "target") and value.count(":") != 1:
-                raise PluginError(f"{field} must read 'package.module:Name'; got {value!r}.")
-
-    def missing(self) -> tuple[str, ...]:
-        """Return the import names in ``requires`` that are not installed; imports nothing."""
-        return tuple(name for name in self.requires if not _installed(name))
-
-    def load_config(self) -> type | None:
-        """Import and return the dataclass of the settings, or None where there are none."""
-        if self.config:
-            return self._load(self.config)  # type: ignore[no-any-return]
-        target = self.load()
-        return target if isinstance(target, type) and dataclasses.is_dataclass(target) else None
-
-    def load(self) -> Any:
-        """Import and return the target.
-
-        Raises:
-            MissingDependencyError: A package that it needs is not installed.
-            PluginError: The plugin has no such attribute.
-        """
-        return self._load(self.target)
-
-    def create(self, settings: Mapping[str, Any]) -> Any:
-        """Make the component.
-
-        Raises:
-            ConfigError: The settings do not fit.
-            MissingDependencyError: A package that it needs is not installed.
-        """
-        missing = self.missing()
-        if missing:
-            raise self._missing(missing)
-        target, config = self.load(), self.load_config()
-        if config is None:
-            if settings:
-                names = ", ".join(map(repr, settings))
-                raise ConfigError(f"{self.kind} {self.name!r} has no settings; got {names}.")
-            return target()
-        made: Any = _config.build(config, settings)
-        return made if config is target else target(made)
-
-    def _load(self, path: str) -> Any:
-        module, _, name = path.partition(":")
-        try:
-            found: Any = importlib.import_module(module)
-        except ImportError as error:
-            missing = self.missing()
-            if not missing and (error.name or "").split(".")[0] == module.split(".")[0]:
-                raise PluginError(
-                    f"{self.kind} {self.name!r} names {path!r}, which cannot be imported: {error}. "
-                    "Its plugin needs repair."
-                ) from error
-            raise self._missing(missing or (error.name or str(error),)) from error
-        for part in name.split("."):
-            if not hasattr(found, part):
-                raise PluginError(
-                    f"{self.kind} {self.name!r} names {path!r}, but {module} has no {name!r}. Its plugin needs repair."
-                )
-            found = getattr(found, part)
-        return found
-
-    def _missing(self, names: tuple[str, ...]) -> MissingDependencyError:
-        cure = f"pip install '{self.install}'" if self.install else f"pip install {' '.join(names)}"
-        return MissingDependencyError(
-            f"{self.kind} {self.name!r} needs {', '.join(names)}, which is not installed; run: {cure}",
-            name=names[0],
-        )
-
-
-def _installed(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False
 
 
 class _Hooks:
@@ -172,6 +58,12 @@ class Broken:
     reason: str
 
 
+class _Offer(NamedTuple):
+    spec: ComponentSpec
+    owner: str  # the distribution, as people know it
+    plugin: str  # the name in the plugin manager
+
+
 class Registry:
     """The components of all plugins that work, and a list of those that do not.
 
@@ -182,7 +74,7 @@ class Registry:
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(_Hooks)
-        self._specs: dict[tuple[str, str], list[tuple[ComponentSpec, str]]] = {}
+        self._specs: dict[tuple[str, str], list[_Offer]] = {}
         self._broken: list[Broken] = []
         self._walked = False
 
@@ -211,7 +103,7 @@ class Registry:
                 self._manager.unregister(name=name)
             raise
         for spec in specs:
-            self._specs.setdefault((spec.kind, spec.name), []).append((spec, distribution or name))
+            self._specs.setdefault((spec.kind, spec.name), []).append(_Offer(spec, distribution or name, name))
 
     def unregister(self, name: str) -> None:
         """Take out a plugin added with `register`."""
@@ -219,7 +111,7 @@ class Registry:
         if plugin is None:
             raise PluginError(f"No plugin is registered as {name!r}.")
         for key, offers in list(self._specs.items()):
-            self._specs[key] = [(spec, owner) for spec, owner in offers if owner != name]
+            self._specs[key] = [offer for offer in offers if offer.plugin != name]
             if not self._specs[key]:
                 del self._specs[key]
 
@@ -227,9 +119,9 @@ class Registry:
         """Yield ``(spec, distribution)`` of every component, sorted by kind and name."""
         self._walk()
         for (_, _), offers in sorted(self._specs.items(), key=lambda item: (KINDS.index(item[0][0]), item[0][1])):
-            for spec, owner in offers:
-                if kind is None or spec.kind == kind:
-                    yield spec, owner
+            for offer in offers:
+                if kind is None or offer.spec.kind == kind:
+                    yield offer.spec, offer.owner
 
     def broken(self) -> tuple[Broken, ...]:
         """Return the plugins that could not be used."""
@@ -254,12 +146,12 @@ class Registry:
                 "Run 'trackforge plugins' to see what else there is and how to get it."
             )
         if len(offers) > 1:
-            owners = ", ".join(sorted(owner for _, owner in offers))
+            owners = ", ".join(sorted(offer.owner for offer in offers))
             raise DuplicateComponentError(
                 f"{kind} {name!r} is offered by several plugins: {owners}. Uninstall one, or set "
                 "TRACKFORGE_DISABLE_PLUGINS to the name of the one to leave out."
             )
-        return offers[0][0]
+        return offers[0].spec
 
     def for_file(self, kind: str, path: str | os.PathLike[str]) -> ComponentSpec:
         """Return the one component of that kind that stands for the ending of a file name.
