@@ -86,13 +86,32 @@ def clip(xyxy: npt.ArrayLike, size: tuple[int, int]) -> Boxes:
 
 
 def _overlap(a: Boxes, b: Boxes, one: float) -> tuple[Floats, Floats]:
-    """Return intersection and union areas, both ``(N, M)``."""
-    width = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0]) + one
-    height = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1]) + one
-    intersection = np.maximum(width, 0) * np.maximum(height, 0)
-    area_a = (a[:, 2] - a[:, 0] + one) * (a[:, 3] - a[:, 1] + one)
-    area_b = (b[:, 2] - b[:, 0] + one) * (b[:, 3] - b[:, 1] + one)
-    return intersection, area_a[:, None] + area_b[None, :] - intersection
+    """Return intersection and union areas, both ``(N, M)``; works in place, because memory is what takes time here."""
+    sizes, other = [], None
+    for low, high in ((0, 2), (1, 3)):
+        size = np.minimum(a[:, None, high], b[None, :, high])
+        other = np.maximum(a[:, None, low], b[None, :, low], out=other)
+        size -= other
+        if one:
+            size += one
+        sizes.append(np.maximum(size, 0, out=size))
+    intersection, spare = sizes
+    intersection *= spare
+    union = np.add(_area(a, one)[:, None], _area(b, one)[None, :], out=spare)
+    union -= intersection
+    return intersection, union
+
+
+def _area(b: Boxes, one: float) -> Floats:
+    out: Floats = (b[:, 2] - b[:, 0] + one) * (b[:, 3] - b[:, 1] + one)
+    return out
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """Divide in place, giving 0 where ``whole`` is not positive."""
+    if whole.size and whole.min() > 0:
+        return np.divide(part, whole, out=part)
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
 def iou(a: npt.ArrayLike, b: npt.ArrayLike, *, inclusive: bool = False) -> Floats:
@@ -103,8 +122,15 @@ def iou(a: npt.ArrayLike, b: npt.ArrayLike, *, inclusive: bool = False) -> Float
         b: ``(M, 4)`` xyxy boxes.
         inclusive: Count the right and bottom pixel as part of the box (``x2 - x1 + 1`` wide), as cython_bbox does.
     """
-    intersection, union = _overlap(_boxes(a, "a"), _boxes(b, "b"), 1.0 if inclusive else 0.0)
-    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+    return _ratio(*_overlap(*_same(_boxes(a, "a"), _boxes(b, "b")), 1.0 if inclusive else 0.0))
+
+
+def _same(a: Boxes, b: Boxes) -> tuple[Boxes, Boxes]:
+    """Bring both to the wider of their dtypes, so that results can be computed in place."""
+    if a.dtype != b.dtype:
+        wide = np.promote_types(a.dtype, b.dtype)
+        return a.astype(wide, copy=False), b.astype(wide, copy=False)
+    return a, b
 
 
 def giou(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
@@ -112,14 +138,13 @@ def giou(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
 
     Source: Rezatofighi et al., "Generalized Intersection over Union", CVPR 2019, algorithm 1.
     """
-    a, b = _boxes(a, "a"), _boxes(b, "b")
+    a, b = _same(_boxes(a, "a"), _boxes(b, "b"))
     intersection, union = _overlap(a, b, 0.0)
     width = np.maximum(a[:, None, 2], b[None, :, 2]) - np.minimum(a[:, None, 0], b[None, :, 0])
     height = np.maximum(a[:, None, 3], b[None, :, 3]) - np.minimum(a[:, None, 1], b[None, :, 1])
     hull = width * height
-    overlap = np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
-    waste = np.divide(hull - union, hull, out=np.zeros_like(hull), where=hull > 0)
-    out: Floats = overlap - waste
+    waste = _ratio(hull - union, hull)
+    out: Floats = _ratio(intersection, union) - waste
     return out
 
 
