@@ -1,0 +1,113 @@
+"""From predictions to boxes: score filter, classes, non-maximum suppression; in NumPy.
+
+Source: post-processing of Megvii-BaseDetection/YOLOX (Apache-2.0): each cell stands for its best class only, and boxes of
+different classes do not suppress each other. The official code reaches the latter by moving the boxes of each class far
+away in float32, which can flip an overlap that equals the limit; here classes are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from trackforge.boxes import nms
+from trackforge_yolox.strides import STRIDES
+
+__all__ = ["Found", "Selection", "cells", "decode_rows", "select"]
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which predictions become detections.
+
+    Attributes:
+        score: Least objectness times class confidence.
+        limit: IoU above which the lesser of two boxes goes.
+        keep: Class ids to keep, or None for all.
+        class_agnostic: Whether boxes of different classes suppress each other.
+        candidates: Most boxes, best first, that enter non-maximum suppression.
+    """
+
+    score: float = 0.1
+    limit: float = 0.65
+    keep: tuple[int, ...] | None = None
+    class_agnostic: bool = False
+    candidates: int = 3000
+
+
+class Found(NamedTuple):
+    """What was found in one picture, best first.
+
+    ``xyxy`` ``(N, 4)`` float32 input pixels; ``objectness``, ``confidence`` ``(N,)`` float32; ``class_id`` ``(N,)`` int64.
+    """
+
+    xyxy: npt.NDArray[np.float32]
+    objectness: npt.NDArray[np.float32]
+    confidence: npt.NDArray[np.float32]
+    class_id: npt.NDArray[np.int64]
+
+    @property
+    def score(self) -> npt.NDArray[np.float32]:
+        """Objectness times confidence, ``(N,)``."""
+        return self.objectness * self.confidence
+
+
+def cells(size: tuple[int, int], strides: Sequence[int] = STRIDES) -> tuple[Floats, Floats]:
+    """Return column and row ``(A, 2)`` and stride ``(A, 1)`` of every cell of an input of ``(height, width)`` pixels."""
+    positions, sizes = [], []
+    for stride in strides:
+        y, x = np.mgrid[: size[0] // stride, : size[1] // stride]
+        positions.append(np.stack((x, y), axis=-1).reshape(-1, 2))
+        sizes.append(np.full((x.size, 1), stride))
+    return np.concatenate(positions).astype(np.float32), np.concatenate(sizes).astype(np.float32)
+
+
+def decode_rows(rows: Floats, position: Floats, stride: Floats) -> Floats:
+    """Turn raw box columns of predictions ``(K, 5 + C)`` into centre, width, height in pixels; the rest stays."""
+    out = rows.copy()
+    out[:, :2] = (rows[:, :2] + position) * stride
+    out[:, 2:4] = np.exp(rows[:, 2:4]) * stride
+    return out
+
+
+def select(predictions: Floats, selection: Selection, raw_cells: tuple[Floats, Floats] | None = None) -> Found:
+    """Choose the detections of one picture.
+
+    Args:
+        predictions: ``(A, 5 + C)``: centre x, y, width, height in input pixels, objectness, class confidences.
+        selection: What to keep.
+        raw_cells: Result of `cells` where the box columns are not yet decoded.
+    """
+    least = np.float32(selection.score)
+    # Confidences are at most 1, so most cells fall by their objectness alone: 80 class columns are read for few rows.
+    rows = np.flatnonzero(predictions[:, 4] >= least)
+    kept = predictions[rows]
+    if raw_cells is not None:
+        kept = decode_rows(kept, raw_cells[0][rows], raw_cells[1][rows])
+    class_id = kept[:, 5:].argmax(axis=1)
+    confidence = np.take_along_axis(kept[:, 5:], class_id[:, None], axis=1)[:, 0]
+    score = kept[:, 4] * confidence
+    wanted = score >= least
+    if selection.keep is not None:
+        wanted &= np.isin(class_id, selection.keep)
+    best = np.flatnonzero(wanted)
+    if len(best) > selection.candidates:
+        order = np.argsort(-score[best], kind="stable")[: selection.candidates]
+        best = best[np.sort(order)]
+    half = kept[best, 2:4] / 2
+    xyxy = np.concatenate((kept[best, :2] - half, kept[best, :2] + half), axis=1)
+    classes = class_id[best]
+    survivors = nms(xyxy, score[best], selection.limit, class_id=None if selection.class_agnostic else classes)
+    final = best[survivors]
+    return Found(
+        xyxy[survivors].astype(np.float32, copy=False),
+        kept[final, 4].astype(np.float32, copy=False),
+        confidence[final].astype(np.float32, copy=False),
+        class_id[final].astype(np.int64, copy=False),
+    )
