@@ -8,6 +8,12 @@ from trackforge.registry import ComponentSpec, hookimpl
 
 VIDEO = {"requires": ("av", "cv2"), "install": "trackforge-mot[video]"}
 IMAGES = {"requires": ("cv2",), "install": "trackforge-mot[video]"}
+VIDEO_SUFFIXES = (
+    ".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp",
+    ".ogv", ".y4m", ".gif",
+)  # fmt: skip
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
+SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://", "rtp://", "srt://")
 
 
 @hookimpl
@@ -53,16 +59,18 @@ def _motion() -> Iterator[ComponentSpec]:
 
 
 def _sources() -> Iterator[ComponentSpec]:
-    for name, cls, summary, needs in (
-        ("video", "video:VideoSource", "Frames of a video file.", VIDEO),
-        ("camera", "video:CameraSource", "Frames of a camera, or of a network stream (RTSP, HTTP).", VIDEO),
-        ("images", "images:ImageSource", "Images of a folder, or matching a glob, in natural order.", IMAGES),
-        ("mot-sequence", "images:MotSequenceSource", "A MOTChallenge sequence folder (seqinfo.ini, img1/).", IMAGES),
-        ("frames", "images:BlankSource", "Frames without images, for detections from a file.", {}),
-    ):
+    for name, cls, summary, suffixes, needs in (
+        ("video", "video:VideoSource", "Frames of a video file.", VIDEO_SUFFIXES, VIDEO),
+        ("camera", "camera:CameraSource", "Frames of a camera, or of a network stream (RTSP, HTTP).", SCHEMES, VIDEO),
+        ("images", "images:ImageSource", "Images of a folder, or matching a glob, in natural order.",
+         IMAGE_SUFFIXES, IMAGES),
+        ("mot-sequence", "images:MotSequenceSource", "A MOTChallenge sequence folder (seqinfo.ini, img1/).",
+         ("seqinfo.ini",), IMAGES),
+        ("frames", "images:BlankSource", "Frames without images, for detections from a file.", (), {}),
+    ):  # fmt: skip
         yield ComponentSpec(
             kind="source", name=name, target=f"trackforge.io.{cls}", config=f"trackforge.io.{cls}Config",
-            summary=summary, **needs,  # type: ignore[arg-type]
+            summary=summary, suffixes=suffixes, **needs,  # type: ignore[arg-type]
         )  # fmt: skip
     yield ComponentSpec(
         kind="source", name="synthetic", target="trackforge.testing.world:SyntheticSource",

@@ -62,6 +62,11 @@ class ComponentSpec:
         target = self.load()
         return target if isinstance(target, type) and dataclasses.is_dataclass(target) else None
 
+    def settings(self) -> tuple[_config.Setting, ...]:
+        """Import the dataclass of the settings and list them; none where there is none."""
+        config = self.load_config()
+        return () if config is None else _config.describe(config)
+
     def load(self) -> Any:
         """Import and return the target.
 
