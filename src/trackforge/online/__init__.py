@@ -1,0 +1,32 @@
+"""Tracking frame by frame: one `OnlineTracker` for every method that an associator and a motion model can express.
+
+    tracker = OnlineTracker(associator, motion, Lifecycle(min_hits=3))
+    tracks = tracker.update(detections, frame)
+
+`Clock`, `take`, `join`, `class_blocks` and `trackforge.online.state` serve trackers that implement
+`trackforge.protocols.Tracker` directly.
+"""
+
+from __future__ import annotations
+
+from trackforge.online.classes import ClassVotes, associate_by_class, class_blocks
+from trackforge.online.clock import Clock
+from trackforge.online.columns import Columns, join, take
+from trackforge.online.config import OnlineConfig, online_tracker
+from trackforge.online.lifecycle import Lifecycle, Quirks
+from trackforge.online.tracker import OnlineTracker
+
+__all__ = [
+    "ClassVotes",
+    "Clock",
+    "Columns",
+    "Lifecycle",
+    "OnlineConfig",
+    "OnlineTracker",
+    "Quirks",
+    "associate_by_class",
+    "class_blocks",
+    "join",
+    "online_tracker",
+    "take",
+]

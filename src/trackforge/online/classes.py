@@ -1,0 +1,112 @@
+"""Class-aware tracking as an option of association, for every method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trackforge.protocols import Associator, MotionView
+from trackforge.types import Detections, Frame, Matches, Tracks
+
+__all__ = ["ClassVotes", "associate_by_class", "class_blocks"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def class_blocks(track_class: Ints, detection_class: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Yield the track rows and detection rows of each class that occurs, in increasing class."""
+    for class_id in np.union1d(track_class, detection_class):
+        yield np.flatnonzero(track_class == class_id), np.flatnonzero(detection_class == class_id)
+
+
+class _BlockMotion:
+    """The motion view of some of the tracks."""
+
+    def __init__(self, motion: MotionView, rows: Ints) -> None:
+        self._motion = motion
+        self._rows = rows
+
+    @property
+    def boxes(self) -> Floats:
+        return self._motion.boxes[self._rows]
+
+    def mahalanobis(self, tracks: Ints, xyxy: Floats, /, *, position_only: bool = False) -> Floats:
+        return self._motion.mahalanobis(self._rows[tracks], xyxy, position_only=position_only)
+
+
+def associate_by_class(
+    associator: Associator, tracks: Tracks, detections: Detections, /, *, frame: Frame, motion: MotionView
+) -> Matches:
+    """Let an associator match each class by itself; arguments as for `Associator.associate`."""
+    blocks = list(class_blocks(tracks.class_id, detections.class_id))
+    if len(blocks) <= 1:
+        return associator.associate(tracks, detections, frame=frame, motion=motion)
+    parts: list[tuple[npt.NDArray[Any], ...]] = []
+    for track_rows, detection_rows in blocks:
+        m = associator.associate(
+            tracks[track_rows], detections[detection_rows], frame=frame, motion=_BlockMotion(motion, track_rows)
+        )
+        parts.append((
+            track_rows[m.track], detection_rows[m.detection], m.cost,
+            track_rows[m.unmatched_track], detection_rows[m.unmatched_detection],
+        ))  # fmt: skip
+    track, detection, cost, unmatched_track, unmatched_detection = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
+    return Matches(
+        track=track, detection=detection, cost=cost, unmatched_track=np.sort(unmatched_track),
+        unmatched_detection=np.sort(unmatched_detection),
+    )  # fmt: skip
+
+
+class ClassVotes:
+    """Sums of scores that the detections of each track gave to each class.
+
+    Attributes:
+        known: ``(C,)`` the classes seen so far, sorted.
+        score: ``(N, C)`` sums of scores, one row a track.
+    """
+
+    def __init__(self) -> None:
+        self.known: Ints = np.empty(0, np.int64)
+        self.score: Floats = np.empty((0, 0))
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def add(self, rows: Ints, class_id: Ints, score: npt.NDArray[np.float32]) -> None:
+        """Count one detection each for some tracks."""
+        self._learn(class_id)
+        sums = self.score.copy()
+        sums[rows, np.searchsorted(self.known, class_id)] += score
+        self.score = sums
+
+    def append(self, class_id: Ints, score: npt.NDArray[np.float32]) -> None:
+        """Start one track a detection."""
+        self._learn(class_id)
+        new = np.zeros((len(class_id), len(self.known)))
+        new[np.arange(len(class_id)), np.searchsorted(self.known, class_id)] = score
+        self.score = np.concatenate((self.score, new))
+
+    def keep(self, rows: npt.NDArray[Any]) -> None:
+        """Select tracks by mask or indices."""
+        self.score = self.score[rows]
+
+    @property
+    def winner(self) -> Ints:
+        """``(N,)`` the class with the greatest sum; the lowest class where sums are equal."""
+        if not len(self):
+            return np.empty(0, np.int64)
+        winner: Ints = self.known[np.argmax(self.score, axis=1)]
+        return winner
+
+    def _learn(self, class_id: Ints) -> None:
+        known = np.union1d(self.known, class_id)
+        if len(known) > len(self.known):
+            wider = np.zeros((len(self.score), len(known)))
+            wider[:, np.searchsorted(known, self.known)] = self.score
+            self.known, self.score = known, wider

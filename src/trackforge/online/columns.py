@@ -1,0 +1,48 @@
+"""Tables as plain dicts of equally long arrays.
+
+Columns are never changed in place: a stage that changes one puts a new array in its place. So what a tracker hands out
+stays true, and nothing has to be copied on the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from trackforge.protocols import MotionState
+
+__all__ = ["Columns", "join", "join_state", "put_state", "take", "take_state"]
+
+Array: TypeAlias = npt.NDArray[Any]
+Columns: TypeAlias = dict[str, Array]
+
+
+def take(columns: Mapping[str, Array], rows: Array) -> Columns:
+    """Select rows by mask or indices."""
+    return {name: column[rows] for name, column in columns.items()}
+
+
+def join(columns: Mapping[str, Array], more: Mapping[str, Array]) -> Columns:
+    """Append the rows of a table with the same columns."""
+    return {name: np.concatenate((column, more[name])) for name, column in columns.items()}
+
+
+def take_state(state: MotionState, rows: Array) -> MotionState:
+    """Select the filters of some tracks."""
+    return tuple([column[rows] for column in state])
+
+
+def join_state(state: MotionState, more: MotionState) -> MotionState:
+    """Append filters."""
+    return tuple([np.concatenate((a, b)) for a, b in zip(state, more, strict=True)])
+
+
+def put_state(state: MotionState, rows: Array, new: MotionState) -> MotionState:
+    """Replace the filters of some tracks."""
+    changed = tuple([column.copy(order="K") for column in state])
+    for column, values in zip(changed, new, strict=True):
+        column[rows] = values
+    return changed

@@ -1,0 +1,110 @@
+"""How tracks are born, trusted, lost and forgotten: settings, clean ones and published oddities apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeVar
+
+from trackforge.config import check, setting
+from trackforge.errors import ConfigError
+
+__all__ = ["Lifecycle", "Quirks"]
+
+_L = TypeVar("_L", bound="Lifecycle")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lifecycle:
+    """How tracks are born, trusted, lost and forgotten, and what they remember.
+
+    "Frames" are frame intervals of the `Clock`: where frames are skipped or timestamps are uneven, ageing follows.
+
+    Raises:
+        ConfigError: A value is out of range, or ``max_lost_seconds`` is given without ``frame_rate``.
+    """
+
+    min_hits: int = setting(
+        2, help="Detections after which a track is trusted, the founding one included.", unit="detections", minimum=1
+    )
+    warm_up: int = setting(
+        1, help="Frames at the start of a sequence in which every track is trusted at once.", unit="frames", minimum=0
+    )
+    birth_score: float = setting(0.0, help="Least score of a detection that may found a track.", unit="score")
+    max_lost: float = setting(
+        30.0, help="How long a trusted track may go without a detection.", unit="frames", minimum=0
+    )
+    max_lost_seconds: float | None = setting(
+        None, help="The same in seconds; overrides max_lost and needs frame_rate.", unit="s", minimum=0
+    )
+    tentative_patience: float = setting(
+        0.0, help="How long a track that is not yet trusted may go without a detection.", unit="frames", minimum=0
+    )
+    frame_rate: float | None = setting(
+        None, help="Nominal frame rate; with it, time passes by timestamps instead of frame indices.", unit="frames/s",
+        minimum=1e-6,
+    )  # fmt: skip
+    duplicate_iou: float | None = setting(
+        None, help="Overlap above which a found and a lost track are one; the longer lived stays.", unit="IoU",
+        minimum=0, maximum=1,
+    )  # fmt: skip
+    classes: Literal["ignore", "separate", "vote"] = setting(
+        "ignore", help="Ignore: any class may match, a track has its last one; separate: only the same class may; "
+        "vote: any may match, a track has the class with the greatest sum of scores.",
+    )  # fmt: skip
+    embedding_alpha: float = setting(
+        0.9, help="Share of the past in a track's smoothed embedding.", minimum=0, maximum=1
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.max_lost_seconds is not None and self.frame_rate is None:
+            raise ConfigError(
+                f"max_lost_seconds needs frame_rate; got {self.max_lost_seconds} s and no rate. "
+                "Give frame_rate, or max_lost in frames."
+            )
+
+    @property
+    def patience(self) -> float:
+        """How long a trusted track may go without a detection, in frames."""
+        if self.max_lost_seconds is None or self.frame_rate is None:
+            return self.max_lost
+        return self.max_lost_seconds * self.frame_rate
+
+    @classmethod
+    def of(cls: type[_L], config: Lifecycle, **changes: Any) -> _L:
+        """Take the lifecycle out of a config that inherits from it and adds settings of its own."""
+        return cls(**{f.name: getattr(config, f.name) for f in fields(cls)} | changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quirks:
+    """What published trackers do and nobody would choose; for the presets that reproduce them id for id.
+
+    All are off by default. ByteTrack and FairMOT: ``count_updates``, ``freeze_tentative``, ``late_removal``,
+    ``lose_once``, ``inclusive_duplicates`` (and ``skip_empty`` in the official evaluator). SORT: ``count_updates``,
+    ``streak``, ``uncounted_birth``.
+
+    Source: facts about ifzhang/ByteTrack (MIT) and ifzhang/FairMOT (MIT) at the commits named in the golden files;
+    Bewley et al., "Simple Online and Realtime Tracking", ICIP 2016.
+    """
+
+    count_updates: bool = setting(
+        False, help="Time is the number of updates, whatever frame indices and timestamps say."
+    )
+    skip_empty: bool = setting(False, help="A frame without detections changes nothing; needs count_updates.")
+    freeze_tentative: bool = setting(False, help="Tracks that are not yet trusted are not predicted.")
+    late_removal: bool = setting(False, help="A track given up can still be matched in the next frame.")
+    lose_once: bool = setting(
+        False, help="A track that was matched after it had been given up goes at its next loss; needs late_removal."
+    )
+    inclusive_duplicates: bool = setting(
+        False, help="Duplicates are found with boxes one pixel wider and higher (x2 - x1 + 1)."
+    )
+    streak: bool = setting(False, help="min_hits counts detections in a row; every gap takes the trust away.")
+    uncounted_birth: bool = setting(False, help="min_hits does not count the founding detection.")
+
+    def __post_init__(self) -> None:
+        check(self)
+        for quirk, base in (("skip_empty", "count_updates"), ("lose_once", "late_removal")):
+            if getattr(self, quirk) and not getattr(self, base):
+                raise ConfigError(f"Quirks.{quirk} needs {base}; got {base}=False. Switch both on.")
