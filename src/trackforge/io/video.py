@@ -68,6 +68,7 @@ class VideoSource:
             self._seconds = _duration(container, stream)
             # mp4 edit lists may hide frames that the header counts, so fewer there prove nothing
             self._exact = not container.format.name.startswith("mov")
+            self._timed = container.format.name != "avi"  # which stores an order of decoding, but no times
 
     def __len__(self) -> int:
         """Frames to come: as the file states, or else as its duration and rate suggest.
@@ -102,7 +103,7 @@ class VideoSource:
                 if isinstance(picture, str):
                     self._lose(at, picture)
                     continue
-                last = at / (self.rate or 1.0) if picture.pts is None else picture.time - origin
+                last = picture.time - origin if self._timed and picture.pts is not None else at / (self.rate or 1.0)
                 if at >= first and (at - first) % stride == 0:
                     yield Frame(index=at, image=convert(picture), timestamp=last, sequence=self.name)
         self._check_end(index, last)
