@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pickle
-import warnings
 
 import numpy as np
 import pytest
+from filterpy.kalman import KalmanFilter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,12 +78,8 @@ def test_equals_dense_algebra_over_many_frames(model):
         np.testing.assert_allclose(got_cov, cov, rtol=1e-7, atol=1e-7)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:filterpy")
 def test_xysr_equals_filterpy():
     """filterpy is what the official SORT and OC-SORT run on."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from filterpy.kalman import KalmanFilter
     rng = np.random.default_rng(1)
     box = some_boxes(rng, 1)
     model = KalmanXYSR()

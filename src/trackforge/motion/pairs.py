@@ -85,8 +85,8 @@ class ConstantVelocity(ABC):
         """Turn boxes into measurements, ``(N, 4)`` to ``(N, 4)``."""
 
     @abstractmethod
-    def boxes(self, state: MotionState, /) -> Floats:
-        """Return the estimated boxes, ``(N, 4)`` float64 xyxy pixels."""
+    def corners(self, position: Floats) -> Floats:
+        """Turn measurements back into xyxy boxes, ``(N, 4)`` to ``(N, 4)``."""
 
     def initiate(self, xyxy: Floats, /) -> MotionState:
         """Start one filter a box, at rest; ``(N, 4)`` pixels."""
@@ -153,6 +153,10 @@ class ConstantVelocity(ABC):
         np.multiply(planes[2:4], noise / total, out=out[2:4])
         np.subtract(vv, gain[1] * pv, out=out[4])
         return (out.transpose(1, 0, 2),)
+
+    def boxes(self, state: MotionState, /) -> Floats:
+        """Return the estimated boxes, ``(N, 4)`` float64 xyxy pixels."""
+        return self.corners(state[0][:, 0])
 
     def mahalanobis(self, state: MotionState, xyxy: Floats, /, *, position_only: bool = False) -> Floats:
         """Return squared Mahalanobis distances of M measured boxes to N filters, ``(N, M)``.

@@ -8,7 +8,6 @@ import numpy as np
 
 from trackforge.config import check, setting
 from trackforge.motion.pairs import ConstantVelocity, Floats, Spread
-from trackforge.protocols import MotionState
 
 __all__ = ["KalmanXYAH", "KalmanXYAHConfig"]
 
@@ -69,9 +68,8 @@ class KalmanXYAH(ConstantVelocity):
         out[:, 3] = height
         return out
 
-    def boxes(self, state: MotionState, /) -> Floats:
-        """Return the estimated boxes, ``(N, 4)`` float64 xyxy pixels."""
-        position = state[0][:, 0]
+    def corners(self, position: Floats) -> Floats:
+        """Turn centre, aspect ratio and height back into boxes."""
         half = np.empty((len(position), 2))
         np.multiply(position[:, 3], 0.5, out=half[:, 1])
         np.multiply(position[:, 2], half[:, 1], out=half[:, 0])

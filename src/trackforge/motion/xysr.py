@@ -87,9 +87,8 @@ class KalmanXYSR(ConstantVelocity):
             out[:, 3] = np.divide(width, height, out=np.zeros(len(out)), where=height > 0)
         return out
 
-    def boxes(self, state: MotionState, /) -> Floats:
-        """Return the estimated boxes, ``(N, 4)`` float64 xyxy pixels; where area or ratio is not positive, a point."""
-        position = state[0][:, 0]
+    def corners(self, position: Floats) -> Floats:
+        """Turn centre, area and aspect ratio back into boxes; where one of these is not positive, a point."""
         half = np.empty((len(position), 2))
         area = position[:, 2]
         width = np.sqrt(np.maximum(area * position[:, 3], 0), out=half[:, 0])

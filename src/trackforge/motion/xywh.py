@@ -8,7 +8,6 @@ import numpy as np
 
 from trackforge.config import check, setting
 from trackforge.motion.pairs import ConstantVelocity, Floats, Spread
-from trackforge.protocols import MotionState
 
 __all__ = ["KalmanXYWH", "KalmanXYWHConfig"]
 
@@ -56,9 +55,8 @@ class KalmanXYWH(ConstantVelocity):
         np.add(xyxy[:, :2], size / 2, out=out[:, :2])
         return out
 
-    def boxes(self, state: MotionState, /) -> Floats:
-        """Return the estimated boxes, ``(N, 4)`` float64 xyxy pixels."""
-        position = state[0][:, 0]
+    def corners(self, position: Floats) -> Floats:
+        """Turn centre, width and height back into boxes."""
         half = position[:, 2:] * 0.5
         out = np.empty((len(half), 4))
         np.subtract(position[:, :2], half, out=out[:, :2])
