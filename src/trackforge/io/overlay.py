@@ -1,0 +1,147 @@
+"""Results as a video: boxes, ids and trails over the pictures."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+
+from trackforge.config import check, setting
+from trackforge.errors import SinkError
+from trackforge.io.atomic import PartialFile
+from trackforge.io.drawing import Canvas, Trails, colour_of
+from trackforge.io.encode import ENCODERS, VideoWriter
+from trackforge.types import Step, Tracks, TrackState
+
+__all__ = ["OverlaySink", "OverlaySinkConfig"]
+
+log = logging.getLogger(__name__)
+DETECTION = (200, 200, 200)
+"""Light grey: raw detections stand back behind the tracks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverlaySinkConfig:
+    """Settings of `OverlaySink`."""
+
+    path: Path = setting(help="Video file to write: .mp4, .mkv or .mov.")
+    box: Literal["filtered", "detected"] = setting(
+        "filtered", help="The motion model's box, or the detector's own for tracks that have one."
+    )
+    rate: float = setting(25.0, help="Frames per second where the source has no clock.", unit="fps", minimum=0.01)
+    quality: int = setting(23, help="Constant rate factor of H.264; less is better and larger.", minimum=0, maximum=51)
+    trail: int = setting(30, help="Length of the trails; 0 for none.", unit="frames", minimum=0)
+    labels: bool = setting(True, help="Write ids, and class names where given.")
+    scores: bool = setting(False, help="Write scores, too.")
+    classes: tuple[str, ...] = setting((), help="Class names to write; class_id indexes them.")
+    lost: bool = setting(False, help="Draw lost tracks where they are expected, dashed.")
+    detections: bool = setting(False, help="Draw what the detector found, in grey.")
+    line_width: int | None = setting(
+        None, help="Width of lines; none for one that suits the size.", unit="px", minimum=1
+    )
+    encoder: str = setting(
+        "auto", help="FFmpeg's name of an encoder, e.g. h264_nvenc; auto takes H.264 if it is there."
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class OverlaySink:
+    """Writes a video that plays everywhere (H.264, yuv420p, index first), at the pace of the source.
+
+    Raises:
+        SinkError: The file cannot be written, or a frame has no image.
+        MissingDependencyError: The encoder is not there.
+    """
+
+    def __init__(self, config: OverlaySinkConfig) -> None:
+        self.config = config
+        self._partial: PartialFile | None = None
+        self._writer: VideoWriter | None = None
+        self._canvas = Canvas((0, 0))
+        self._trails = Trails(config.trail)
+        self._start = 0.0
+
+    def __enter__(self) -> OverlaySink:
+        self._partial = PartialFile(self.config.path)
+        self._writer, self._trails = None, Trails(self.config.trail)
+        return self
+
+    def write(self, step: Step, /) -> None:
+        """Draw and encode one frame."""
+        image = step.frame.image
+        if self._partial is None:
+            raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
+        if image is None:
+            raise SinkError(
+                f"An overlay needs pictures; frame {step.frame.index} has none. Use a video or pictures as the source, "
+                "or leave out this output."
+            )
+        clock = step.frame.timestamp
+        seconds = step.frame.index / self.config.rate if clock is None else clock
+        if self._writer is None:
+            encoders = ENCODERS if self.config.encoder == "auto" else (self.config.encoder,)
+            self._writer = VideoWriter(
+                self._partial.path, step.frame.size, self.config.rate, self.config.quality, encoders
+            )
+            self._canvas = Canvas(step.frame.size, self.config.line_width)
+            self._start = seconds
+        picture = np.array(image)  # the frame's own image stays clean
+        self.draw(picture, step)
+        self._writer.write(picture, seconds - self._start)
+
+    def draw(self, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], step: Step) -> None:
+        """Draw the results of one frame into an RGB uint8 picture ``(H, W, 3)``."""
+        canvas, config = self._canvas, self.config
+        if config.detections:
+            for box in step.detections.xyxy:
+                canvas.box(picture, box, DETECTION, faint=True)
+        if config.lost:
+            lost = step.tracks[step.tracks.state == TrackState.LOST]
+            for track_id, box in zip(lost.track_id.tolist(), lost.xyxy, strict=True):
+                canvas.box(picture, box, colour_of(track_id), faint=True)
+        tracks = step.tracks.visible
+        boxes = step.detections.xyxy[tracks.detection] if config.box == "detected" else tracks.xyxy
+        ids = tracks.track_id.tolist()
+        self._trails.add(step.frame.index, ids, boxes)
+        for track_id in ids:
+            canvas.trail(picture, self._trails.of(track_id), colour_of(track_id))
+        order = np.argsort(boxes[:, 3], kind="stable").tolist()  # what is nearer stands lower, and comes last
+        for row in order:
+            canvas.box(picture, boxes[row], colour_of(ids[row]))
+        if config.labels:
+            for row in order:
+                canvas.label(picture, boxes[row], self._text(tracks, row), colour_of(ids[row]))
+
+    def _text(self, tracks: Tracks, row: int) -> str:
+        words = [str(tracks.track_id[row])]
+        class_id = int(tracks.class_id[row])
+        if 0 <= class_id < len(self.config.classes):
+            words.append(self.config.classes[class_id])
+        if self.config.scores:
+            words.append(f"{tracks.score[row]:.2f}")
+        return " ".join(words)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        """Finish the video."""
+        partial, self._partial = self._partial, None
+        writer, self._writer = self._writer, None
+        if partial is None:
+            return
+        if writer is None:  # a video of no frames cannot be played
+            partial.discard()
+            log.warning("%s is not written: there were no frames", self.config.path)
+            return
+        try:
+            writer.close()
+        except SinkError:
+            partial.discard()
+            raise
+        partial.settle(kind)
