@@ -123,15 +123,24 @@ class _Columns:
                 index = index.astype(np.int64 if index.dtype != bool else bool)
             if index.dtype == bool and len(index) != len(self):
                 raise InvalidInputError(f"A mask must have {len(self)} entries, one a row; got {len(index)}.")
-        return self._replaced({f.name: _take(getattr(self, f.name), index) for f in fields(self)})  # type: ignore[arg-type]
+        return self._replaced({name: _take(getattr(self, name), index) for name in _names(type(self))})
 
     def _replaced(self: _Rows, columns: Mapping[str, object]) -> _Rows:
         """Build a sibling from columns that are known to be valid, skipping the checks."""
-        made = object.__new__(type(self))
-        for f in fields(self):  # type: ignore[arg-type]
-            value = columns[f.name] if f.name in columns else getattr(self, f.name)
-            object.__setattr__(made, f.name, value)
+        made, put = object.__new__(type(self)), object.__setattr__
+        for name in _names(type(self)):
+            put(made, name, columns[name] if name in columns else getattr(self, name))
         return made
+
+
+_known: dict[type, tuple[str, ...]] = {}
+
+
+def _names(cls: type) -> tuple[str, ...]:
+    """Return the names of a class's columns; asking dataclasses every time would take longer than using them."""
+    if cls not in _known:
+        _known[cls] = tuple(f.name for f in fields(cls))
+    return _known[cls]
 
 
 def _take(column: Any, index: Any) -> Any:
@@ -294,14 +303,14 @@ class Tracks(_Columns):
 
         The arrays become read-only and must not be reused by the caller.
         """
-        made = object.__new__(cls)
-        for f in fields(cls):
-            value = columns.get(f.name)
+        made, put = object.__new__(cls), object.__setattr__
+        for name in _names(cls):
+            value = columns.get(name)
             if value is None:
-                value = {} if f.name == "extra" else None
-            elif isinstance(value, np.ndarray):
+                value = {} if name == "extra" else None
+            elif name != "extra":
                 value.flags.writeable = False
-            object.__setattr__(made, f.name, value)
+            put(made, name, value)
         return made
 
     @classmethod

@@ -119,12 +119,12 @@ class OnlineTracker:
         coasting = table["detection"] < 0
         moved = self.motion.predict(filters, dt=dt, coasting=coasting if coasting.any() else None)
         if self.quirks.freeze_tentative:
-            frozen = np.flatnonzero(table["state"] == TENTATIVE)
+            frozen = (table["state"] == TENTATIVE).nonzero()[0]
             if len(frozen):
                 moved = put_state(moved, frozen, take_state(filters, frozen))
         self._filters = moved
         boxes = self._boxes()
-        finite = np.isfinite(boxes).all(axis=1)
+        finite: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(boxes), axis=1)
         if not finite.all():  # a filter that lost its footing cannot be matched or repaired
             self._keep(finite)
             boxes = boxes[finite]
@@ -132,7 +132,7 @@ class OnlineTracker:
 
     def _associate(self, boxes: Floats, detections: Detections, frame: Frame) -> Matches:
         view = _Predicted(self.motion, self._filters, boxes)
-        tracks = self._tracks(boxes, self._table["state"], np.full(len(boxes), -1))
+        tracks = self._tracks(boxes, self._table["state"], np.full(len(boxes), -1, np.int64))
         if self.lifecycle.classes == "separate":
             return associate_by_class(self.associator, tracks, detections, frame=frame, motion=view)
         return self.associator.associate(tracks, detections, frame=frame, motion=view)
@@ -142,10 +142,10 @@ class OnlineTracker:
         table, n = dict(self._table), len(self)
         if not n:
             return
-        detection = np.full(n, -1)
+        detection = np.full(n, -1, np.int64)
         detection[matches.track] = matches.detection
         matched = detection >= 0
-        rows = np.flatnonzero(matched)
+        rows = matched.nonzero()[0]
         found = detection[rows]
         if len(rows):
             everybody = len(rows) == n
@@ -193,9 +193,9 @@ class OnlineTracker:
         now = np.full(n, self._clock.now)
         hits = np.zeros(n, np.int64) if self.quirks.uncounted_birth else np.ones(n, np.int64)
         born = {
-            "track_id": np.arange(self._next_id, self._next_id + n), "class_id": detections.class_id[rows],
+            "track_id": self._next_id + np.arange(n, dtype=np.int64), "class_id": detections.class_id[rows],
             "hits": hits, "detection": rows, "born": now, "seen": now, "score": detections.score[rows],
-            "doomed": np.zeros(n, bool), "state": self._judge(np.full(n, TENTATIVE), hits, np.ones(n, bool)),
+            "doomed": np.zeros(n, bool), "state": self._judge(np.full(n, TENTATIVE, np.int64), hits, np.ones(n, bool)),
         }  # fmt: skip
         self._next_id += n
         if "embedding" in self._table:
@@ -233,10 +233,10 @@ class OnlineTracker:
 
     def _drop_duplicates(self, boxes: Floats, limit: float) -> Floats:
         """Of a found and a lost track in one place keep the longer lived, the lost one where they are equal."""
-        lost = np.flatnonzero(self._table["state"] == LOST)
+        lost = (self._table["state"] == LOST).nonzero()[0]
         if not len(lost) or len(lost) == len(boxes):
             return boxes
-        found = np.flatnonzero(self._table["detection"] >= 0)
+        found = (self._table["detection"] >= 0).nonzero()[0]
         i, j = np.nonzero(iou(boxes[found], boxes[lost], inclusive=self.quirks.inclusive_duplicates) > limit)
         if not len(i):
             return boxes
@@ -266,7 +266,7 @@ class OnlineTracker:
         """Return all tracks as they are, none with a detection; for frames that are skipped."""
         state = self._table["state"]
         state = np.where(state == CONFIRMED, LOST, state)
-        return self._tracks(self._boxes(), state, np.full(len(self), -1))
+        return self._tracks(self._boxes(), state, np.full(len(self), -1, np.int64))
 
     def _tracks(self, boxes: Floats, state: Ints, detection: Ints) -> Tracks:
         table, now = self._table, self._clock.now

@@ -20,6 +20,8 @@ __all__ = ["ByteAssociator", "ByteTrackerConfig", "byte_tracker"]
 
 Ints = npt.NDArray[np.int64]
 
+TENTATIVE, CONFIRMED = int(TrackState.TENTATIVE), int(TrackState.CONFIRMED)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ByteAssociator:
@@ -57,12 +59,12 @@ class ByteAssociator:
         del frame  # geometry and scores alone decide
         high, low = self._split(detections.score)
         state = tracks.state
-        tentative = np.flatnonzero(state == TrackState.TENTATIVE)
-        trusted = np.flatnonzero(state != TrackState.TENTATIVE) if len(tentative) else np.arange(len(state))
+        tentative = (state == TENTATIVE).nonzero()[0]
+        trusted = (state != TENTATIVE).nonzero()[0] if len(tentative) else np.arange(len(state), dtype=np.int64)
         pairs = _Pairs(len(tracks), motion, detections, inclusive=self.inclusive_pixels)
         high = pairs.match(trusted, high, self.first_limit, fuse=self.fuse_score)
         if len(low):
-            left = trusted[(pairs.partner[trusted] < 0) & (state[trusted] == TrackState.CONFIRMED)]
+            left = trusted[(pairs.partner[trusted] < 0) & (state[trusted] == CONFIRMED)]
             pairs.match(left, low, self.second_limit)
         high = pairs.match(tentative, high, self.tentative_limit, fuse=self.fuse_score)
         return pairs.matches(unmatched_detection=high)
@@ -74,14 +76,14 @@ class ByteAssociator:
         else:
             high = score >= self.high_score
             low = (score >= self.low_score) & ~high
-        return np.flatnonzero(high), np.flatnonzero(low)
+        return high.nonzero()[0], low.nonzero()[0]
 
 
 class _Pairs:
     """The pairs made so far in one frame."""
 
     def __init__(self, n_tracks: int, motion: MotionView, detections: Detections, *, inclusive: bool) -> None:
-        self.partner = np.full(n_tracks, -1)
+        self.partner = np.full(n_tracks, -1, np.int64)
         self._cost = np.zeros(n_tracks)
         self._tracked = motion.boxes
         self._detected = detections.xyxy.astype(np.float64)
@@ -106,10 +108,10 @@ class _Pairs:
     def matches(self, unmatched_detection: Ints) -> Matches:
         """Return the pairs in order of track rows."""
         matched = self.partner >= 0
-        track = np.flatnonzero(matched)
+        track = matched.nonzero()[0]
         return Matches(
             track=track, detection=self.partner[track], cost=self._cost[track],
-            unmatched_track=np.flatnonzero(~matched), unmatched_detection=unmatched_detection,
+            unmatched_track=(~matched).nonzero()[0], unmatched_detection=unmatched_detection,
         )  # fmt: skip
 
 

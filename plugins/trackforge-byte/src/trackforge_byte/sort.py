@@ -17,6 +17,9 @@ from trackforge.types import Detections, Frame, Matches, Tracks
 __all__ = ["IouAssociator", "IouTrackerConfig", "iou_tracker"]
 
 
+_LEAST = float(np.finfo(np.float64).tiny)
+
+
 @dataclass(frozen=True, kw_only=True)
 class IouAssociator:
     """Match tracks with detections so that the sum of overlaps is greatest.
@@ -36,20 +39,20 @@ class IouAssociator:
     def associate(self, tracks: Tracks, detections: Detections, /, *, frame: Frame, motion: MotionView) -> Matches:
         """Match predicted tracks with detections; see `trackforge.protocols.Associator`."""
         del frame  # geometry alone decides
-        n, usable = len(tracks), np.flatnonzero(detections.score >= self.min_score)
-        cost = np.subtract(1.0, iou(motion.boxes, detections.xyxy[usable].astype(np.float64)), dtype=np.float64)
-        limit = 1.0 - self.min_iou
-        if self.gate_afterwards and not _unambiguous(cost < limit):
-            track, column = assign(cost)
-            good = cost[track, column] <= limit
+        usable = (detections.score >= self.min_score).nonzero()[0]
+        overlap = np.asarray(iou(motion.boxes, detections.xyxy[usable].astype(np.float64)), np.float64)
+        if self.gate_afterwards and not _unambiguous(overlap > self.min_iou):
+            # Pairs that do not overlap at all add nothing to the sum, so they need not be looked at.
+            track, column = assign(-overlap, -_LEAST)
+            good = overlap[track, column] >= self.min_iou
             track, column = track[good], column[good]
         else:
-            track, column = assign(cost, limit)
-        alone, idle = np.ones(len(usable), bool), np.ones(n, bool)
+            track, column = assign(-overlap, -self.min_iou)
+        alone, idle = np.ones(len(usable), bool), np.ones(len(tracks), bool)
         alone[column] = idle[track] = False
         return Matches(
-            track=track, detection=usable[column], cost=cost[track, column],
-            unmatched_track=np.flatnonzero(idle), unmatched_detection=usable[alone],
+            track=track, detection=usable[column], cost=1.0 - overlap[track, column],
+            unmatched_track=idle.nonzero()[0], unmatched_detection=usable[alone],
         )  # fmt: skip
 
 
