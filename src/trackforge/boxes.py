@@ -27,6 +27,7 @@ __all__ = [
 
 Boxes = npt.NDArray[np.floating[Any]]
 Floats = npt.NDArray[np.floating[Any]]
+NMS_BLOCK = 64
 
 
 def _boxes(value: npt.ArrayLike, name: str) -> Boxes:
@@ -162,26 +163,30 @@ def nms(
     Returns:
         The rows kept, best first; equal scores keep their input order.
     """
-    boxes, score = _boxes(xyxy, "xyxy"), np.asarray(score)
-    classes = None if class_id is None else np.asarray(class_id)
-    order = np.argsort(-score, kind="stable")
-    boxes = boxes[order]
-    if classes is not None:
-        classes = classes[order]
-    areas = area(boxes)
-    alive = np.ones(len(boxes), bool)
-    kept = []
-    for i in range(len(boxes)):
-        if not alive[i]:
-            continue
-        kept.append(i)
-        rest = np.flatnonzero(alive[i + 1 :]) + i + 1
-        if classes is not None:
-            rest = rest[classes[rest] == classes[i]]
-        if not len(rest):
-            continue
-        corner = np.maximum(boxes[i, :2], boxes[rest, :2])
-        size = np.maximum(np.minimum(boxes[i, 2:], boxes[rest, 2:]) - corner, 0)
-        intersection = size[:, 0] * size[:, 1]
-        alive[rest[intersection > limit * (areas[i] + areas[rest] - intersection)]] = False
-    return order[np.array(kept, dtype=np.int64)].astype(np.int64)
+    boxes = _boxes(xyxy, "xyxy")
+    order = np.argsort(-np.asarray(score), kind="stable")
+    corners = np.ascontiguousarray(boxes[order].T)  # (4, N), best first
+    areas = (corners[2] - corners[0]) * (corners[3] - corners[1])
+    classes = None if class_id is None else np.asarray(class_id)[order]
+
+    def beaten(best: npt.NDArray[np.int64], rest: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        a, b = corners[:, best, None], corners[:, rest]
+        width = np.minimum(a[2], b[2]) - np.maximum(a[0], b[0])
+        height = np.minimum(a[3], b[3]) - np.maximum(a[1], b[1])
+        intersection = np.maximum(width, 0) * np.maximum(height, 0)
+        over: npt.NDArray[np.bool_] = intersection > limit * (areas[best, None] + areas[rest] - intersection)
+        return over if classes is None else over & (classes[best, None] == classes[rest])
+
+    # The chain of decisions is walked within blocks of the best boxes left; everything else is whole-matrix arithmetic.
+    rest, kept = np.arange(len(order)), []
+    while len(rest):
+        block, rest = rest[:NMS_BLOCK], rest[NMS_BLOCK:]
+        over = np.triu(beaten(block, block), 1)
+        stays = np.ones(len(block), bool)
+        for row in np.flatnonzero(over.any(axis=1)):
+            if stays[row]:
+                stays[over[row]] = False
+        kept.append(block[stays])
+        if len(rest):
+            rest = rest[~beaten(kept[-1], rest).any(axis=0)]
+    return order[np.concatenate(kept)].astype(np.int64) if kept else np.empty(0, np.int64)

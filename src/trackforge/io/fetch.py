@@ -1,8 +1,8 @@
 """Download a file once, whole and checked: resumed where it broke off, locked against other processes.
 
-Beside every file ``name`` in the cache lies ``name.sha256``, written when the file first came; a later use reads the file
-against it. While a download runs, ``name.part`` holds what came so far and ``name.part.tag`` says which version of the file
-that is, so that the rest can be asked for with an HTTP Range.
+Beside every file ``name`` in the cache lies ``name.sha256``, written when the file first came; a later use reads the
+file against it. While a download runs, ``name.part`` holds what came so far and ``name.part.tag`` says which version of
+the file that is, so that the rest can be asked for with an HTTP Range.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from trackforge.errors import InvalidInputError, SourceError
 
-__all__ = ["Progress", "cache_folder", "fetch", "verify"]
+__all__ = ["Progress", "cache_folder", "digest", "fetch", "verify"]
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +79,8 @@ def fetch(
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", None) or error
         raise SourceError(
-            f"{url} must be reachable to get {target.name}; {reason}. Try again, or download it elsewhere and put it at "
-            f"{target}."
+            f"{url} must be reachable to get {target.name}; {reason}. Try again, or download it elsewhere and put it "
+            f"at {target}."
         ) from error
     except OSError as error:
         if isinstance(error, SourceError):
@@ -103,14 +102,13 @@ def verify(path: str | os.PathLike[str], sha256: str | None = None) -> str:
     """
     target = Path(path)
     record = target.with_name(target.name + ".sha256")
-    with target.open("rb") as file:
-        found = _digest(file)
+    found = digest(target)
     recorded = record.read_text().split()[0] if record.exists() and record.read_text().strip() else None
     for wanted, what in ((sha256, "as published"), (recorded, "as when it came")):
         if wanted is not None and wanted.lower() != found:
             raise InvalidInputError(
-                f"{target} must have the SHA-256 {wanted} {what}; it has {found}. It is damaged or was replaced: delete "
-                f"it and {record.name} to get it anew, or delete only {record.name} to take it as it is."
+                f"{target} must have the SHA-256 {wanted} {what}; it has {found}. It is damaged or was replaced: "
+                f"delete it and {record.name} to get it anew, or delete only {record.name} to take it as it is."
             )
     if recorded is None:
         scratch = record.with_name(f"{record.name}.{os.getpid()}")
@@ -119,11 +117,13 @@ def verify(path: str | os.PathLike[str], sha256: str | None = None) -> str:
     return found
 
 
-def _digest(file: Any) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(BLOCK * 4):
-        digest.update(block)
-    return digest.hexdigest()
+def digest(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    found = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(BLOCK * 4):
+            found.update(block)
+    return found.hexdigest()
 
 
 def _download(url: str, target: Path, sha256: str | None, progress: Progress | None, timeout: float) -> None:
@@ -141,9 +141,7 @@ def _download(url: str, target: Path, sha256: str | None, progress: Progress | N
                 raise
             log.warning("%s: broke off (%s); going on from byte %d", url, error, _size(part))
         time.sleep(0.25 * 2**attempt)
-    with part.open("rb") as file:
-        found = _digest(file)
-        os.fsync(file.fileno())
+    found = digest(part)
     if sha256 is not None and found != sha256.lower():
         part.unlink()
         raise InvalidInputError(f"{url} must have the SHA-256 {sha256}; what came has {found}. Try again.")
@@ -181,6 +179,8 @@ def _transfer(url: str, part: Path, progress: Progress | None, timeout: float) -
                 there += len(block)
                 if progress is not None:
                     progress(there, total)
+            file.flush()
+            os.fsync(file.fileno())
     if total is not None and there != total:
         raise ConnectionError(f"{there} of {total} bytes came")
 

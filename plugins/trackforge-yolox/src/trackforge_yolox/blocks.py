@@ -1,7 +1,7 @@
 """The convolution blocks that YOLOX is made of.
 
-Attribute names (``conv``, ``bn``, ``dconv``, ...) are those of the official checkpoints, since they become the keys of the
-state dict; class names say what a block does.
+Attribute names (``conv``, ``bn``, ``dconv``, ...) are those of the official checkpoints, since they become the keys of
+the state dict; class names say what a block does.
 
 Source: Ge et al., "YOLOX: Exceeding YOLO Series in 2021", arXiv 2107.08430; Wang et al., "CSPNet", CVPRW 2020;
 Redmon and Farhadi, "YOLOv3", arXiv 1804.02767.

@@ -111,8 +111,8 @@ def assume(
     if dialect == "auto":
         if variant is None or len(variant.classes) != count:
             raise WeightsError(
-                f"{origin} does not say which preprocessing it was trained with, and a wrong one would silently ruin the "
-                f"results. Say preprocessing='yolox' (YOLOX since 0.1.1), 'bytetrack' or 'legacy'."
+                f"{origin} does not say which preprocessing it was trained with, and a wrong one would silently ruin "
+                f"the results. Say preprocessing='yolox' (YOLOX since 0.1.1), 'bytetrack' or 'legacy'."
             )
         dialect = variant.preprocessing
     shape = size or (variant.size if variant is not None else (640, 640))

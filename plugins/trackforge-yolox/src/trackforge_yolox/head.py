@@ -1,8 +1,8 @@
 """The decoupled, anchor-free head, and the pure functions that turn its raw maps into predictions.
 
-The head gives **raw maps**: one ``(B, 4 + 1 + C, H / s, W / s)`` tensor a stride, channels in the order box (x, y offsets
-in cells, logarithms of width and height in cells), objectness logit, class logits. Losses work on these; `flatten` and
-`decode` are what inference needs on top.
+The head gives **raw maps**: one ``(B, 4 + 1 + C, H / s, W / s)`` tensor a stride, channels in the order box (x, y
+offsets in cells, logarithms of width and height in cells), objectness logit, class logits. Losses work on these;
+`flatten` and `decode` are what inference needs on top.
 
 Source: Ge et al., arXiv 2107.08430, section 2.
 """
@@ -54,7 +54,7 @@ class DecoupledHead(nn.Module):
     def reset_priors(self, prior: float = PRIOR) -> None:
         """Set the biases so that every cell starts by giving each class and object the probability ``prior``."""
         for prediction in (*self.cls_preds, *self.obj_preds):
-            nn.init.constant_(prediction.bias, -math.log((1 - prior) / prior))  # type: ignore[arg-type]
+            nn.init.constant_(prediction.bias, -math.log((1 - prior) / prior))
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Map feature maps to raw maps ``(B, 5 + C, h, w)``, one a stride."""

@@ -58,15 +58,21 @@ class YOLOX(nn.Module):
 
 
 class Predictor(nn.Module):
-    """A network and its decoding as one module: what is exported and compiled."""
+    """A network and its decoding as one module: what is exported and compiled.
 
-    def __init__(self, network: nn.Module) -> None:
+    Args:
+        network: Gives raw maps.
+        dtype: What the network computes in; None is that of the images. Predictions are never of half precision.
+    """
+
+    def __init__(self, network: nn.Module, dtype: torch.dtype | None = None) -> None:
         super().__init__()
-        self.network = network
+        self.network = network if dtype is None else network.to(dtype)
+        self.dtype = dtype
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(B, 3, H, W)`` to predictions ``(B, A, 5 + C)``, see `trackforge_yolox.head.decode`."""
-        return decode(self.network(images))
+        return decode(self.network(images if self.dtype is None else images.to(self.dtype)))
 
 
 def fuse(network: YOLOX) -> YOLOX:

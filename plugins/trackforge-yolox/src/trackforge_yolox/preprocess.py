@@ -140,9 +140,12 @@ class Preprocessing:
             WeightsError: It is not that.
         """
         try:
-            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+            plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+            return cls(**plain)
         except (TypeError, ConfigError) as error:
-            raise WeightsError(f"The preprocessing in the weights must be readable; {error}. Export them anew.") from error
+            raise WeightsError(
+                f"The preprocessing in the weights must be readable; {error}. Export them anew."
+            ) from error
 
 
 @functools.lru_cache(maxsize=16)

@@ -1,8 +1,8 @@
 """From predictions to boxes: score filter, classes, non-maximum suppression; in NumPy.
 
-Source: post-processing of Megvii-BaseDetection/YOLOX (Apache-2.0): each cell stands for its best class only, and boxes of
-different classes do not suppress each other. The official code reaches the latter by moving the boxes of each class far
-away in float32, which can flip an overlap that equals the limit; here classes are compared.
+Source: post-processing of Megvii-BaseDetection/YOLOX (Apache-2.0): each cell stands for its best class only, and boxes
+of different classes do not suppress each other. The official code reaches the latter by moving the boxes of each class
+far away in float32, which can flip an overlap that equals the limit; here classes are compared.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Selection:
     Attributes:
         score: Least objectness times class confidence.
         limit: IoU above which the lesser of two boxes goes.
-        keep: Class ids to keep, or None for all.
+        keep: Class ids to look for, or None for all. Other classes are not looked at: a cell that is a little more of a
+            bicycle than of a person still counts as a person where only persons are asked for.
         class_agnostic: Whether boxes of different classes suppress each other.
         candidates: Most boxes, best first, that enter non-maximum suppression.
     """
@@ -44,7 +45,8 @@ class Selection:
 class Found(NamedTuple):
     """What was found in one picture, best first.
 
-    ``xyxy`` ``(N, 4)`` float32 input pixels; ``objectness``, ``confidence`` ``(N,)`` float32; ``class_id`` ``(N,)`` int64.
+    ``xyxy`` ``(N, 4)`` float32 input pixels; ``objectness``, ``confidence`` ``(N,)`` float32; ``class_id`` ``(N,)``
+    int64.
     """
 
     xyxy: npt.NDArray[np.float32]
@@ -59,7 +61,7 @@ class Found(NamedTuple):
 
 
 def cells(size: tuple[int, int], strides: Sequence[int] = STRIDES) -> tuple[Floats, Floats]:
-    """Return column and row ``(A, 2)`` and stride ``(A, 1)`` of every cell of an input of ``(height, width)`` pixels."""
+    """Return column and row ``(A, 2)`` and stride ``(A, 1)`` of every cell of a ``(height, width)`` input."""
     positions, sizes = [], []
     for stride in strides:
         y, x = np.mgrid[: size[0] // stride, : size[1] // stride]
@@ -70,7 +72,7 @@ def cells(size: tuple[int, int], strides: Sequence[int] = STRIDES) -> tuple[Floa
 
 def decode_rows(rows: Floats, position: Floats, stride: Floats) -> Floats:
     """Turn raw box columns of predictions ``(K, 5 + C)`` into centre, width, height in pixels; the rest stays."""
-    out = rows.copy()
+    out: Floats = rows.copy()
     out[:, :2] = (rows[:, :2] + position) * stride
     out[:, 2:4] = np.exp(rows[:, 2:4]) * stride
     return out
@@ -90,13 +92,12 @@ def select(predictions: Floats, selection: Selection, raw_cells: tuple[Floats, F
     kept = predictions[rows]
     if raw_cells is not None:
         kept = decode_rows(kept, raw_cells[0][rows], raw_cells[1][rows])
-    class_id = kept[:, 5:].argmax(axis=1)
-    confidence = np.take_along_axis(kept[:, 5:], class_id[:, None], axis=1)[:, 0]
+    confidences = kept[:, 5:] if selection.keep is None else kept[:, [5 + c for c in selection.keep]]
+    column = confidences.argmax(axis=1)
+    confidence = np.take_along_axis(confidences, column[:, None], axis=1)[:, 0]
+    class_id = column if selection.keep is None else np.array(selection.keep, np.int64)[column]
     score = kept[:, 4] * confidence
-    wanted = score >= least
-    if selection.keep is not None:
-        wanted &= np.isin(class_id, selection.keep)
-    best = np.flatnonzero(wanted)
+    best = np.flatnonzero(score >= least)
     if len(best) > selection.candidates:
         order = np.argsort(-score[best], kind="stable")[: selection.candidates]
         best = best[np.sort(order)]

@@ -1,8 +1,8 @@
 """Score filter and non-maximum suppression on torch tensors, for predictions that lie on a GPU.
 
-Greedy suppression is a chain of decisions; here it is solved as a fixed point, a few matrix products instead of one step a
-box: a box stays if no better box *that stays* overlaps it too much. Starting from "all stay", every round settles at least
-the next box of the chain, and in practice a handful of rounds settles all.
+Greedy suppression is a chain of decisions; here it is solved as a fixed point, a few matrix products instead of one
+step a box: a box stays if no better box *that stays* overlaps it too much. Starting from "all stay", every round
+settles at least the next box of the chain, and in practice a handful of rounds settles all.
 """
 
 from __future__ import annotations
@@ -56,13 +56,16 @@ def select_tensor(predictions: Tensor, selection: Selection) -> Found:
         predictions: ``(A, 5 + C)`` float32: centre x, y, width, height in input pixels, objectness, class confidences.
         selection: What to keep.
     """
-    confidence, class_id = predictions[:, 5:].max(dim=1)
+    columns = predictions[:, 5:]
+    if selection.keep is not None:
+        kept = torch.tensor(selection.keep, device=predictions.device)
+        confidence, column = columns[:, kept].max(dim=1)
+        class_id = kept[column]
+    else:
+        confidence, class_id = columns.max(dim=1)
     objectness = predictions[:, 4]
     score = objectness * confidence
-    wanted = score >= selection.score
-    if selection.keep is not None:
-        wanted &= torch.isin(class_id, torch.tensor(selection.keep, device=class_id.device))
-    best = wanted.nonzero()[:, 0]
+    best = (score >= selection.score).nonzero()[:, 0]
     if len(best) > selection.candidates:
         best = best[torch.argsort(score[best], descending=True, stable=True)[: selection.candidates]]
     centre, half = predictions[best, :2], predictions[best, 2:4] / 2
@@ -71,6 +74,6 @@ def select_tensor(predictions: Tensor, selection: Selection) -> Found:
     survivors = nms_matrix(xyxy, score[best], selection.limit, None if selection.class_agnostic else classes)
     final = best[survivors]
     # One copy from the device instead of four; class ids are far below 2 ** 24, so float32 holds them exactly.
-    columns = (objectness[final, None], confidence[final, None], class_id[final, None].to(xyxy.dtype))
-    table = torch.cat((xyxy[survivors], *columns), dim=1).cpu().numpy()
+    rest = (objectness[final, None], confidence[final, None], class_id[final, None].to(xyxy.dtype))
+    table = torch.cat((xyxy[survivors], *rest), dim=1).cpu().numpy()
     return Found(table[:, :4], table[:, 4], table[:, 5], table[:, 6].astype("int64"))

@@ -117,9 +117,9 @@ def identify(shapes: Mapping[str, Sequence[int]], *, family: Literal["yolox", "b
         if (int(v.width * 64), v.repeats, v.depthwise) == (channels, len(blocks), depthwise):
             return v if family == v.preprocessing else VARIANTS[v.name.replace("yolox", family)]
     raise WeightsError(
-        f"The weights must belong to a published size of YOLOX; these have a stem of {channels} channels, {len(blocks)} "
-        f"blocks in the first stage and {'separable' if depthwise else 'plain'} convolutions. Check that it is the right "
-        "file."
+        f"The weights must belong to a published size of YOLOX; these have a stem of {channels} channels, "
+        f"{len(blocks)} blocks in the first stage and {'separable' if depthwise else 'plain'} convolutions. Check "
+        "that it is the right file."
     )
 
 

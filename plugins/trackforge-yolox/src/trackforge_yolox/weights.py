@@ -53,8 +53,8 @@ def resolve(weights: str, *, suffix: Literal[".pth", ".onnx"], progress: Progres
             path = folder / f"{weights.replace('-', '_')}_mot17.pth.tar"
             if not path.is_file():
                 raise WeightsError(
-                    f"The weights {weights!r} cannot be downloaded by a program. Get the file linked in the model zoo of "
-                    f"https://github.com/ifzhang/ByteTrack and put it at {path}."
+                    f"The weights {weights!r} cannot be downloaded by a program. Get the file linked in the model zoo "
+                    f"of https://github.com/ifzhang/ByteTrack and put it at {path}."
                 )
             verify(path)
             return path
@@ -136,8 +136,8 @@ def load(network: nn.Module, state: Mapping[str, Tensor], *, partial: bool = Fal
     if (wrong and not partial) or not fitting:
         shown = "; ".join(wrong[:LISTED]) + (f"; and {len(wrong) - LISTED} more" if len(wrong) > LISTED else "")
         raise WeightsError(
-            f"The weights must fit the network in all {len(own)} keys; {len(fitting)} fit. {shown}. Say which variant they "
-            "belong to, or take other weights."
+            f"The weights must fit the network in all {len(own)} keys; {len(fitting)} fit. {shown}. Say which variant "
+            "they belong to, or take other weights."
         )
     network.load_state_dict(fitting, strict=not partial)
     return wrong
