@@ -33,9 +33,26 @@ class PartialFile:
             self.final.parent.mkdir(parents=True, exist_ok=True)
             self.path.touch()
         except OSError as error:
-            raise SinkError(
-                f"{self.final} cannot be written: {error.strerror or error}. Choose another place, or make room there."
-            ) from error
+            raise self.failure(error) from error
+
+    def failure(self, error: BaseException) -> SinkError:
+        """Return the SinkError to raise for what went wrong in writing this file."""
+        made = SinkError(
+            f"{self.final} cannot be written: {getattr(error, 'strerror', None) or error}. "
+            "Choose another place, or make room there."
+        )
+        made.path = self.final
+        return made
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Path]:
+        """Give the path to write to; an OSError in the block becomes the SinkError that says what to do."""
+        try:
+            yield self.path
+        except SinkError:
+            raise
+        except OSError as error:
+            raise self.failure(error) from error
 
     def commit(self) -> None:
         """Flush to disk and move to the final name, replacing what stood there."""
@@ -44,20 +61,27 @@ class PartialFile:
                 os.fsync(file.fileno())
             self.path.replace(self.final)
         except OSError as error:
-            raise SinkError(f"{self.final} cannot be written: {error.strerror or error}.") from error
+            self.discard()
+            raise self.failure(error) from error
 
     def discard(self) -> None:
         """Remove what was written."""
         self.path.unlink(missing_ok=True)
 
-    def settle(self, kind: type[BaseException] | None) -> None:
+    def settle(self, kind: type[BaseException] | None, error: BaseException | None = None) -> None:
         """End a ``with`` block: commit on success or a stop, else leave the partial file and say where it is.
 
-        An empty partial file, or one that the disk had no room for, is removed.
+        An empty partial file, or one that could not be written, is removed; one beside which only another output
+        failed is left, like after any other error.
+
+        Args:
+            kind: As ``__exit__`` got it.
+            error: As ``__exit__`` got it.
         """
+        other = isinstance(error, SinkError) and error.path not in (None, self.final)
         if kind is None or issubclass(kind, STOPPED):
             self.commit()
-        elif issubclass(kind, SinkError) or not self.path.exists() or self.path.stat().st_size == 0:
+        elif (issubclass(kind, SinkError) and not other) or not self.path.exists() or not self.path.stat().st_size:
             self.discard()
         else:
             log.warning("stopped by an error: what was written so far is in %s", self.path)
@@ -72,12 +96,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     partial = PartialFile(path)
     try:
-        yield partial.path
-    except OSError as error:
-        partial.discard()
-        if isinstance(error, SinkError):
-            raise
-        raise SinkError(f"{partial.final} cannot be written: {error.strerror or error}.") from error
+        with partial.writing():
+            yield partial.path
     except BaseException:
         partial.discard()
         raise

@@ -34,7 +34,7 @@ def colour_of(track_id: int) -> Colour:
     saturation = (0.85, 0.65, 1.0)[track_id % 3]
     red, green, blue = colorsys.hsv_to_rgb(hue, saturation, 1.0)
     brightness = 0.299 * red + 0.587 * green + 0.114 * blue  # luma, ITU-R BT.601
-    wanted = (0.55, 0.68, 0.60)[track_id % 3]
+    wanted = (0.55, 0.68, 0.50)[track_id % 3]
     if brightness > wanted:
         red, green, blue = (channel * wanted / brightness for channel in (red, green, blue))
     else:  # towards white, which keeps the hue

@@ -16,7 +16,7 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from trackforge.errors import MissingDependencyError, SinkError
+from trackforge.errors import MissingDependencyError
 from trackforge.io.decode import reason
 
 __all__ = ["ENCODERS", "VideoWriter"]
@@ -40,7 +40,7 @@ class VideoWriter:
         encoders: FFmpeg's names, tried in order.
 
     Raises:
-        SinkError: The file cannot be written.
+        OSError: The file cannot be written.
         MissingDependencyError: None of the encoders is there.
     """
 
@@ -74,7 +74,7 @@ class VideoWriter:
         try:
             return av.open(str(self.path), "w", options=index_first)
         except (FFmpegError, OSError, ValueError) as error:
-            raise SinkError(f"{self.path} cannot be written as video: {reason(error)}.") from error
+            raise _as_os_error(error) from error
 
     def _started(self, container: OutputContainer, encoder: str, rate: float, quality: int) -> VideoStream:
         stream: Any = container.add_stream(encoder, rate=Fraction(rate).limit_denominator(1001))
@@ -95,7 +95,7 @@ class VideoWriter:
         """Encode one picture, shown from ``seconds`` on.
 
         Raises:
-            SinkError: The file cannot be written; a full disk, say.
+            OSError: The file cannot be written; a full disk, say.
         """
         planes = cv2.cvtColor(self._fitted(image), cv2.COLOR_RGB2YUV_I420)
         frame = VideoFrame.from_numpy_buffer(np.asarray(planes, np.uint8), format="yuv420p")
@@ -105,13 +105,13 @@ class VideoWriter:
             self._mux(frame)
         except (FFmpegError, OSError) as error:
             self._abandon()
-            raise SinkError(f"{self.path} cannot be written: {reason(error)}.") from error
+            raise _as_os_error(error) from error
 
     def close(self) -> None:
         """Write what the encoder still holds, and the index.
 
         Raises:
-            SinkError: The file cannot be written.
+            OSError: The file cannot be written.
         """
         if self._container is None:
             return
@@ -121,11 +121,12 @@ class VideoWriter:
             self._container = None
         except (FFmpegError, OSError) as error:
             self._abandon()
-            raise SinkError(f"{self.path} cannot be written: {reason(error)}.") from error
+            raise _as_os_error(error) from error
 
     def _mux(self, frame: VideoFrame | None) -> None:
         if self._container is None or self._stream is None:
-            raise SinkError(f"{self.path} is closed. Open a new writer.")
+            message = "the video is closed already"
+            raise ValueError(message)
         self._container.mux(self._stream.encode(frame))
 
     def _abandon(self) -> None:
@@ -155,3 +156,8 @@ class VideoWriter:
             return np.asarray(bars, np.uint8)
         edge = cv2.copyMakeBorder(image, 0, spare[1], 0, spare[0], cv2.BORDER_REPLICATE)
         return np.asarray(edge, np.uint8)
+
+
+def _as_os_error(error: Exception) -> OSError:
+    """Return what FFmpeg says about a file as the error that Python would raise."""
+    return OSError(getattr(error, "errno", None) or 0, reason(error))

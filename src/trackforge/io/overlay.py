@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from trackforge.config import check, setting
-from trackforge.errors import SinkError
+from trackforge.errors import InvalidInputError, SinkError
 from trackforge.io.atomic import PartialFile
 from trackforge.io.drawing import Canvas, Trails, colour_of
 from trackforge.io.encode import ENCODERS, VideoWriter
@@ -55,7 +55,8 @@ class OverlaySink:
     """Writes a video that plays everywhere (H.264, yuv420p, index first), at the pace of the source.
 
     Raises:
-        SinkError: The file cannot be written, or a frame has no image.
+        SinkError: The file cannot be written.
+        InvalidInputError: A frame has no image.
         MissingDependencyError: The encoder is not there.
     """
 
@@ -78,22 +79,23 @@ class OverlaySink:
         if self._partial is None:
             raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
         if image is None:
-            raise SinkError(
+            raise InvalidInputError(
                 f"An overlay needs pictures; frame {step.frame.index} has none. Use a video or pictures as the source, "
                 "or leave out this output."
             )
         clock = step.frame.timestamp
         seconds = step.frame.index / self.config.rate if clock is None else clock
         if self._writer is None:
-            encoders = ENCODERS if self.config.encoder == "auto" else (self.config.encoder,)
-            self._writer = VideoWriter(
-                self._partial.path, step.frame.size, self.config.rate, self.config.quality, encoders
-            )
+            with self._partial.writing() as path:
+                self._writer = VideoWriter(
+                    path, step.frame.size, self.config.rate, self.config.quality, self._encoders()
+                )
             self._canvas = Canvas(step.frame.size, self.config.line_width)
             self._start = seconds
         picture = np.array(image)  # the frame's own image stays clean
         self.draw(picture, step)
-        self._writer.write(picture, seconds - self._start)
+        with self._partial.writing():
+            self._writer.write(picture, seconds - self._start)
 
     def draw(self, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], step: Step) -> None:
         """Draw the results of one frame into an RGB uint8 picture ``(H, W, 3)``."""
@@ -118,6 +120,9 @@ class OverlaySink:
             for row in order:
                 canvas.label(picture, boxes[row], self._text(tracks, row), colour_of(ids[row]))
 
+    def _encoders(self) -> tuple[str, ...]:
+        return ENCODERS if self.config.encoder == "auto" else (self.config.encoder,)
+
     def _text(self, tracks: Tracks, row: int) -> str:
         words = [str(tracks.track_id[row])]
         class_id = int(tracks.class_id[row])
@@ -135,13 +140,15 @@ class OverlaySink:
         writer, self._writer = self._writer, None
         if partial is None:
             return
-        if writer is None:  # a video of no frames cannot be played
+        if writer is None:
             partial.discard()
-            log.warning("%s is not written: there were no frames", self.config.path)
+            if kind is None:  # a video of no frames cannot be played
+                log.warning("%s is not written: there were no frames", self.config.path)
             return
         try:
-            writer.close()
+            with partial.writing():
+                writer.close()
         except SinkError:
             partial.discard()
             raise
-        partial.settle(kind)
+        partial.settle(kind, error)

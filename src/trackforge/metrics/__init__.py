@@ -1,0 +1,12 @@
+"""Scores of tracks and detections: HOTA, CLEAR, identity, average precision.
+
+>>> import trackforge
+>>> report = trackforge.evaluate("MOT17/train", "results", preprocessing="mot17")    # doctest: +SKIP
+>>> print(report.table())                                                            # doctest: +SKIP
+"""
+
+from trackforge.metrics.evaluation import evaluate
+from trackforge.metrics.preprocessing import PREPROCESSING
+from trackforge.metrics.report import Report, Scores
+
+__all__ = ["PREPROCESSING", "Report", "Scores", "evaluate"]

@@ -1,0 +1,149 @@
+"""What `evaluate` accepts: tables, files and folders, brought together by the names of sequences."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from trackforge.errors import DataError, InvalidInputError, did_you_mean
+from trackforge.io.coco import read_coco
+from trackforge.io.mot import read_mot, read_seqinfo
+from trackforge.table import TrackTable
+
+__all__ = ["Input", "Job", "pair_up"]
+
+log = logging.getLogger(__name__)
+Input: TypeAlias = TrackTable | str | Path | Mapping[str, TrackTable | str | Path]
+Places: TypeAlias = dict[str, TrackTable | Path]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """One sequence to evaluate."""
+
+    name: str
+    truth: TrackTable
+    tracks: TrackTable
+    length: int
+
+
+def pair_up(
+    truth: Input,
+    tracks: Input,
+    *,
+    sequences: Sequence[str] | None = None,
+    lengths: Mapping[str, int] | int | None = None,
+    truth_file: str = "gt/gt.txt",
+) -> Iterator[Job]:
+    """Yield the sequences of the truth with the tracks that belong to them; files are read one after the other.
+
+    Raises:
+        InvalidInputError: A sequence has no tracks, or there is none at all.
+        FileNotFoundError: A path does not exist.
+    """
+    wanted = _places(truth, truth_file)
+    offered = _places(tracks, truth_file)
+    if not wanted:
+        raise InvalidInputError("There must be ground truth for at least one sequence; got none.")
+    if sequences is not None:
+        for name in sequences:
+            if name not in wanted:
+                raise InvalidInputError(
+                    f"There is no truth for sequence {name!r}.{did_you_mean(name, wanted)} There is: {_listed(wanted)}."
+                )
+        wanted = {name: wanted[name] for name in sequences}
+    if len(wanted) == len(offered) == 1 and not _both_named(truth, tracks):
+        offered = dict(zip(wanted, offered.values(), strict=True))
+    missing = [name for name in wanted if name not in offered]
+    if missing:
+        raise InvalidInputError(
+            f"Every sequence of the truth must have tracks; there are none for {_listed(missing)}."
+            f"{did_you_mean(missing[0], offered)} There are tracks for: {_listed(offered) or 'nothing'}. Rename the "
+            "files, or choose with sequences=[...]; a sequence without any result needs an empty file."
+        )
+    surplus = [name for name in offered if name not in wanted]
+    if surplus:
+        log.info("tracks without truth are left out: %s", _listed(surplus))
+    for name, place in wanted.items():
+        yield _job(name, place, offered[name], lengths, truth_file)
+
+
+def _both_named(truth: Input, tracks: Input) -> bool:
+    """Whether both sides say which sequence they hold: then a difference in names is a mistake."""
+    return all(
+        isinstance(side, Mapping) or (isinstance(side, (str, Path)) and Path(side).is_dir()) for side in (truth, tracks)
+    )
+
+
+def _listed(names: Sequence[str] | Mapping[str, object], most: int = 8) -> str:
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _job(
+    name: str,
+    truth: TrackTable | Path,
+    tracks: TrackTable | Path,
+    lengths: Mapping[str, int] | int | None,
+    truth_file: str,
+) -> Job:
+    truth_table = truth if isinstance(truth, TrackTable) else read_mot(truth, kind="truth", sequence=name)
+    track_table = tracks if isinstance(tracks, TrackTable) else read_mot(tracks, kind="tracks", sequence=name)
+    length = lengths.get(name) if isinstance(lengths, Mapping) else lengths
+    if length is None and isinstance(truth, Path) and truth_file == "gt/gt.txt" and truth.name == "gt.txt":
+        info = truth.parent.parent / "seqinfo.ini"
+        length = read_seqinfo(info).length if info.is_file() else None
+        last = max((int(t.frame[-1]) + 1 for t in (truth_table, track_table) if len(t)), default=0)
+        if length is not None and last > length:
+            raise DataError(
+                f"The sequence must be as long as its boxes need, {last} frames; seqLength is {length}. Correct it, or "
+                "give lengths=...",
+                path=info,
+            )
+    if length is None:
+        length = max((int(t.frame[-1]) + 1 for t in (truth_table, track_table) if len(t)), default=0)
+    return Job(name, truth_table, track_table, length)
+
+
+def _places(given: Input, truth_file: str) -> Places:
+    """Return the table or file of every sequence."""
+    if isinstance(given, TrackTable):
+        return {given.sequence or "sequence": given}
+    if isinstance(given, Mapping):
+        return {str(name): v if isinstance(v, TrackTable) else _existing(v) for name, v in given.items()}
+    path = _existing(given)
+    if path.is_file():
+        if path.suffix.lower() == ".json":
+            return dict(read_coco(path))
+        return {_name_of(path): path}
+    return _in_folder(path, truth_file)
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
+    if not path.exists():
+        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise FileNotFoundError(f"{path} must be a file or folder; there is none.{did_you_mean(path.name, siblings)}")
+    return path
+
+
+def _name_of(path: Path) -> str:
+    return path.parent.parent.name if path.stem == "gt" and path.parent.parent.name else path.stem
+
+
+def _in_folder(folder: Path, truth_file: str) -> Places:
+    if (folder / truth_file).is_file():
+        return {folder.resolve().name: folder / truth_file}
+    found = {path.name: path / truth_file for path in sorted(folder.iterdir()) if (path / truth_file).is_file()}
+    if found:
+        return dict(found)
+    for place in (folder, folder / "data"):
+        files = {path.stem.removeprefix("gt_"): path for path in sorted(place.glob("*.txt"))}
+        if files:
+            return dict(files)
+    raise InvalidInputError(
+        f"A folder of sequences must hold <sequence>.txt, or <sequence>/{truth_file}; {folder} has neither."
+    )
