@@ -1,1 +1,107 @@
-"""Command line."""
+"""The command ``trackforge``: everything the library does, from a terminal.
+
+Exit codes: 0 all went well; 1 something failed or a file is bad; 2 the command line or a setting is wrong; 130 and 143
+interrupted by Ctrl-C and SIGTERM, with the outputs so far complete.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from typing import TextIO
+
+from trackforge.errors import ConfigError, DuplicateComponentError, TrackforgeError, UnknownComponentError
+
+__all__ = ["main"]
+
+NEEDS = ("cyclopts", "rich")
+USAGE = (ConfigError, UnknownComponentError, DuplicateComponentError)
+"""Errors of whoever typed the command, not of the data."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code; ``argv`` without the program's name."""
+    tokens = list(sys.argv[1:] if argv is None else argv)
+    missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
+    if missing:
+        _say(f"error: the command line needs {' and '.join(missing)}; run: pip install 'trackforge-mot[cli]'")
+        return 2
+    debug = "--debug" in tokens or os.environ.get("TRACKFORGE_DEBUG", "") not in ("", "0")
+    tokens = [word for word in tokens if word != "--debug"]
+    _speak_plainly(debug=debug)
+    try:
+        return _run(tokens)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    except BrokenPipeError:  # whoever read us has seen enough: `trackforge plugins | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last line of defence turns everything into one message
+        if debug:
+            traceback.print_exc()
+        return _explain(error)
+
+
+def _run(tokens: list[str]) -> int:
+    from cyclopts import CycloptsError
+
+    from trackforge.cli.app import app
+
+    try:
+        code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        _say(f"error: {error}\nRun 'trackforge {' '.join(error.command_chain or ())}".rstrip() + " --help' to see how.")
+        return 2
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: Exception) -> int:
+    if isinstance(error, USAGE):
+        _say(f"error: {error}")
+        return 2
+    if isinstance(error, (TrackforgeError, OSError)):
+        _say(f"error: {error}")
+    else:
+        _say(f"error: {type(error).__name__}: {error}\nThis should not happen; --debug shows where it came from.")
+    return 1
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(message + "\n")
+
+
+class _Stderr(logging.Handler):
+    """Writes to what sys.stderr is now: a progress bar takes its place for a while."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _say(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
+def _speak_plainly(*, debug: bool) -> None:
+    """Show warnings and log messages as one line each."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],  # noqa: ARG001 - the signature of warnings.showwarning
+        filename: str,  # noqa: ARG001
+        lineno: int,  # noqa: ARG001
+        file: TextIO | None = None,  # noqa: ARG001
+        line: str | None = None,  # noqa: ARG001
+    ) -> None:
+        _say(f"warning: {message}")
+
+    if not debug:
+        warnings.showwarning = show
+    root = logging.getLogger("trackforge")
+    if not any(isinstance(handler, _Stderr) for handler in root.handlers):
+        root.addHandler(_Stderr())
+    root.setLevel(logging.DEBUG if debug else logging.WARNING)

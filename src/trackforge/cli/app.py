@@ -1,0 +1,42 @@
+"""The commands and how they hang together; each is imported when it runs."""
+
+from __future__ import annotations
+
+from cyclopts import App, Parameter
+
+import trackforge
+
+__all__ = ["app"]
+
+HELP = """Track objects in videos, and score, convert and export what that takes.
+
+    trackforge track street.mp4 -o out/
+    trackforge track street.mp4 --detector yolox --set detector.weights=yolox-s --tracker byte -o out/
+    trackforge eval MOT17/train results/ --preprocessing mot17
+    trackforge info tracker byte
+"""
+EPILOGUE = """Every command takes --debug (or TRACKFORGE_DEBUG=1) to show where an error came from.
+
+Exit codes: 0 well, 1 failed or bad data, 2 wrong usage, 130 and 143 interrupted with complete outputs.
+"""
+
+app = App(
+    name="trackforge",
+    help=HELP,
+    help_epilogue=EPILOGUE,
+    help_format="plaintext",
+    version=trackforge.__version__,
+    default_parameter=Parameter(negative=""),
+    suppress_keyboard_interrupt=False,
+)
+app.register_install_completion_command()
+for _name, _target, _help in (
+    ("track", "track:track", "Track the objects of videos, streams, image folders or MOT sequences."),
+    ("eval", "evaluate:evaluate", "Score tracks against ground truth: HOTA, CLEAR, Identity."),
+    ("demo", "demo:demo", "Render a synthetic street, track it and score the result; downloads nothing."),
+    ("export", "export:export", "Export a model, say to ONNX."),
+    ("convert", "convert:convert", "Convert tracks and data sets from one format to another."),
+    ("plugins", "plugins:plugins", "Show what is installed, what is missing and how to get it."),
+    ("info", "info:info", "Show versions and devices, or every setting of a component."),
+):
+    app.command(f"trackforge.cli.{_target}", name=_name, help=_help)

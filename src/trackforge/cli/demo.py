@@ -1,0 +1,49 @@
+"""``trackforge demo``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+__all__ = ["demo"]
+
+
+def demo(
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("demo"),
+    frames: Annotated[int, Parameter(validator=Number(gte=1))] = 300,
+    seed: int = 0,
+    as_json: Annotated[bool, Parameter(name=["--json"])] = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
+) -> int:
+    """Render a synthetic street, track it and score the result; downloads nothing.
+
+    Parameters
+    ----------
+    out
+        Folder for the video, the MOT file and the picture.
+    frames
+        Length of the video.
+    seed
+        Another number is another street.
+    as_json
+        Print scores and files as JSON.
+    quiet
+        Show no progress.
+    """
+    from trackforge.cli.progress import progress
+    from trackforge.testing.demo import run
+
+    with progress("demo", frames, quiet=quiet) as advance:
+        summary = run(out, frames=frames, seed=seed, progress=advance)
+    if as_json:
+        sys.stdout.write(json.dumps(summary, indent=2, default=str) + "\n")
+    else:
+        for key, value in summary.items():
+            sys.stdout.write(f"{key:12} {value:.1%}\n" if isinstance(value, float) else f"{key:12} {value}\n")
+    return 0

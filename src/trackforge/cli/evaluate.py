@@ -1,0 +1,72 @@
+"""``trackforge eval``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    truth: Path,
+    tracks: Path,
+    /,
+    *,
+    preprocessing: str = "none",
+    iou_threshold: Annotated[float, Parameter(validator=Number(gt=0, lte=1))] = 0.5,
+    sequences: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    truth_file: str = "gt/gt.txt",
+    metrics: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    as_json: Annotated[bool, Parameter(name=["--json"])] = False,
+    csv: Path | None = None,
+    plot: Path | None = None,
+) -> int:
+    """Score tracks against ground truth: HOTA, CLEAR, Identity.
+
+    Parameters
+    ----------
+    truth
+        MOT or COCO file, or a folder with SEQUENCE/gt/gt.txt or SEQUENCE.txt.
+    tracks
+        MOT or COCO file, or a folder with SEQUENCE.txt.
+    preprocessing
+        What is left out, by benchmark: none, mot15, mot16, mot17, mot20.
+    iou_threshold
+        Least overlap of a match, for CLEAR and Identity.
+    sequences
+        Only these sequences.
+    truth_file
+        Where the truth lies in the folder of a sequence.
+    metrics
+        Columns to show, by the names of the official evaluator: HOTA, MOTA, IDF1, HOTA_TP and so on.
+    as_json
+        Print everything as JSON; ratios are fractions of 1.
+    csv
+        File for one line a sequence.
+    plot
+        File for a figure of HOTA over its thresholds: .png, .svg or .pdf.
+    """
+    from trackforge.errors import ConfigError
+    from trackforge.metrics import evaluate as score
+    from trackforge.metrics.report import DEFAULT_COLUMNS
+
+    report = score(
+        truth, tracks, preprocessing=preprocessing, iou_threshold=iou_threshold, sequences=sequences,  # type: ignore[arg-type]
+        truth_file=truth_file,
+    )  # fmt: skip
+    try:
+        text = json.dumps(report.to_dict(), indent=2) if as_json else report.table(metrics or DEFAULT_COLUMNS)
+    except KeyError as error:
+        raise ConfigError(f"--metrics: {error.args[0]}") from None
+    if csv is not None:
+        report.to_csv(csv)
+    if plot is not None:
+        report.plot(plot)
+    sys.stdout.write(text + "\n")
+    return 0

@@ -1,0 +1,62 @@
+"""``trackforge export``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+__all__ = ["export"]
+
+
+def export(
+    name: str,
+    /,
+    *,
+    weights: str | None = None,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    set_: Annotated[list[str] | None, Parameter(name=["--set"])] = None,
+    as_json: Annotated[bool, Parameter(name=["--json"])] = False,
+    help_settings: bool = False,
+) -> int:
+    """Export a model, say to ONNX.
+
+    Parameters
+    ----------
+    name
+        Name of the exporter; trackforge info exporter lists them.
+    weights
+        Checkpoint, or published name of one.
+    out
+        File to write.
+    set_
+        A setting of the exporter, key=value. May be repeated.
+    as_json
+        Print JSON.
+    help_settings
+        Show every setting of the exporter, and do nothing.
+    """
+    from trackforge.cli.layers import checked
+    from trackforge.errors import ConfigError
+    from trackforge.registry import registry
+
+    spec = registry().find("exporter", name)
+    if help_settings:
+        from trackforge.cli.info import show_settings
+
+        show_settings([spec], as_json=as_json)
+        return 0
+    assigned: dict[str, Any] = {}
+    for assignment in set_ or []:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set must read key=value, e.g. dynamic=false; got {assignment!r}.")
+        assigned[key.strip().removeprefix("export.")] = value
+    settings = checked(spec, assigned, f"--set: exporter {name!r}")
+    settings.update({key: value for key, value in (("weights", weights), ("output", out)) if value is not None})
+    written = spec.create(settings)
+    sys.stdout.write((json.dumps({"output": str(written)}) if as_json else f"{written}") + "\n")
+    return 0

@@ -1,0 +1,191 @@
+"""``trackforge info``: versions and devices, or every setting of a component."""
+
+from __future__ import annotations
+
+import importlib.metadata as metadata
+import importlib.util
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trackforge import __version__
+from trackforge.components import KINDS, ComponentSpec
+from trackforge.config import Setting
+from trackforge.errors import ConfigError, did_you_mean
+from trackforge.io.fetch import cache_folder
+from trackforge.registry import registry
+
+__all__ = ["info", "show_settings"]
+
+PACKAGES = ("numpy", "pluggy", "lap", "scipy", "av", "opencv-python-headless", "opencv-python", "onnxruntime", "torch")
+
+
+def info(
+    kind: str | None = None,
+    name: str | None = None,
+    /,
+    *,
+    as_json: Annotated[bool, Parameter(name=["--json"])] = False,
+) -> int:
+    """Show versions and devices, or every setting of a component.
+
+    Parameters
+    ----------
+    kind
+        A kind of component: detector, associator, motion, tracker, source, sink, exporter, trainer.
+    name
+        The component; without it, all of the kind.
+    as_json
+        Print JSON.
+    """
+    if kind is None:
+        _show_machine(as_json=as_json)
+        return 0
+    if kind not in KINDS:
+        raise ConfigError(f"There is no kind {kind!r}.{did_you_mean(kind, KINDS)} Kinds are: {', '.join(KINDS)}.")
+    specs = [registry().find(kind, name)] if name else [spec for spec, _ in registry().specs(kind)]
+    if name:
+        show_settings(specs, as_json=as_json)
+    elif as_json:
+        _write([{"kind": spec.kind, "name": spec.name, "summary": spec.summary} for spec in specs])
+    else:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for spec in specs:
+            table.add_row(Text(spec.name, style="bold"), Text(spec.summary))
+        Console().print(table)
+    return 0
+
+
+def show_settings(specs: Sequence[ComponentSpec], *, as_json: bool) -> None:
+    """Print every setting of components with type, default, range and unit."""
+    if as_json:
+        _write([_spec(spec) for spec in specs])
+        return
+    console = Console(soft_wrap=False)
+    for spec in specs:
+        console.print(Text(f"{spec.kind} {spec.name}", style="bold"), Text(spec.summary))
+        if spec.source:
+            console.print(Text(spec.source, style="dim"))
+        settings = spec.settings()
+        if not settings:
+            console.print("  no settings\n")
+            continue
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for column in ("setting", "default", "type", "range", "unit", "what it does"):
+            table.add_column(column, overflow="fold", no_wrap=column in ("setting", "unit"))
+        for s in settings:
+            cells = (s.name, _default(s), s.type_name, _range(s), s.unit, s.help)
+            table.add_row(*(Text(cell) for cell in cells))
+        console.print(table)
+        console.print()
+
+
+def _spec(spec: ComponentSpec) -> dict[str, Any]:
+    settings = [
+        {
+            "name": s.name, "type": s.type_name, "default": None if s.required else _plain(s.default),
+            "required": s.required, "minimum": s.minimum, "maximum": s.maximum, "unit": s.unit, "help": s.help,
+        }
+        for s in spec.settings()
+    ]  # fmt: skip
+    return {"kind": spec.kind, "name": spec.name, "summary": spec.summary, "source": spec.source, "settings": settings}
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (tuple, list)):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    return str(value)
+
+
+def _default(s: Setting) -> str:
+    if s.required:
+        return "required"
+    if isinstance(s.default, float):
+        return f"{s.default:g}"
+    if isinstance(s.default, bool):
+        return str(s.default).lower()
+    if isinstance(s.default, (tuple, list)):
+        return ",".join(map(str, s.default)) or "none"
+    return "none" if s.default is None else str(s.default)
+
+
+def _range(s: Setting) -> str:
+    low = "" if s.minimum is None else f">= {s.minimum:g}"
+    high = "" if s.maximum is None else f"<= {s.maximum:g}"
+    if low and high:
+        return f"{s.minimum:g}..{s.maximum:g}"
+    return low or high
+
+
+def _write(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def _show_machine(*, as_json: bool) -> None:
+    facts = dict(_facts())
+    if as_json:
+        _write(facts)
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for key, value in facts.items():
+        text = "\n".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        table.add_row(Text(key, style="bold"), Text("\n".join(text) if isinstance(text, list) else str(text)))
+    Console().print(table)
+
+
+def _facts() -> Iterator[tuple[str, Any]]:
+    yield "trackforge", __version__
+    yield "python", f"{platform.python_version()} ({sys.executable})"
+    yield "system", platform.platform()
+    yield "cpus", os.cpu_count() or 1
+    yield "packages", {name: version for name in PACKAGES if (version := _version(name))}
+    yield "devices", _devices()
+    yield "onnx providers", _providers()
+    yield "cache", str(cache_folder())
+    yield (
+        "plugins",
+        {
+            f"{entry.dist.name if entry.dist else '?'}:{entry.name}": entry.value
+            for entry in sorted(metadata.entry_points(group="trackforge"), key=lambda entry: entry.value)
+        },
+    )
+    yield "environment", {key: value for key, value in sorted(os.environ.items()) if key.startswith("TRACKFORGE_")}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _devices() -> list[str]:
+    """Name the devices that torch sees; importing it takes seconds, so only where it is installed."""
+    devices = ["cpu"]
+    if importlib.util.find_spec("torch") is not None:
+        import torch
+
+        devices += [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
+        if torch.backends.mps.is_available():
+            devices.append("mps")
+    return devices
+
+
+def _providers() -> list[str]:
+    if importlib.util.find_spec("onnxruntime") is None:
+        return []
+    onnxruntime: Any = importlib.import_module("onnxruntime")
+
+    return list(onnxruntime.get_available_providers())

@@ -1,0 +1,114 @@
+"""``trackforge plugins``: what is installed, what is missing, what is broken, and how to get or mend it."""
+
+from __future__ import annotations
+
+import importlib.metadata as metadata
+import json
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trackforge.components import KINDS
+from trackforge.registry import Registry
+
+__all__ = ["plugins"]
+
+OFFICIAL = {
+    "trackforge-byte": "association methods and trackers: BYTE, SORT, OC-SORT",
+    "trackforge-yolox": "YOLOX detectors, nano to x",
+    "trackforge-fairmot": "FairMOT: detector with embeddings, and its association",
+    "trackforge-ssd": "SSD detectors, VGG16 and ResNet50",
+    "trackforge-mxnet": "MXNet detection models",
+    "trackforge-sagemaker": "training, serving and labelling on Amazon SageMaker",
+}
+
+
+def plugins(kind: str | None = None, /, *, as_json: Annotated[bool, Parameter(name=["--json"])] = False) -> int:
+    """Show what is installed, what is missing and how to get it.
+
+    Parameters
+    ----------
+    kind
+        Only components of this kind: detector, tracker, sink and so on.
+    as_json
+        Print JSON.
+    """
+    registry = Registry()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is broken is listed below
+        facts = {
+            "components": [one for one in _components(registry) if kind in (None, one["kind"])],
+            "broken": [
+                {"plugin": b.plugin, "distribution": b.distribution, "reason": b.reason} for b in registry.broken()
+            ],
+            "available": [{"install": name, "summary": text} for name, text in OFFICIAL.items() if not _there(name)],
+        }
+    if kind is not None and kind not in KINDS:
+        from trackforge.errors import ConfigError, did_you_mean
+
+        raise ConfigError(f"There is no kind {kind!r}.{did_you_mean(kind, KINDS)} Kinds are: {', '.join(KINDS)}.")
+    if as_json:
+        sys.stdout.write(json.dumps(facts, indent=2) + "\n")
+    else:
+        _show(facts)
+    return 0
+
+
+def _components(registry: Registry) -> Iterator[dict[str, Any]]:
+    offers = list(registry.specs())
+    names = [(spec.kind, spec.name) for spec, _ in offers]
+    for spec, owner in offers:
+        missing = spec.missing()
+        problem = f"needs {', '.join(missing)}" if missing else ""
+        if names.count((spec.kind, spec.name)) > 1:
+            problem = "offered by several plugins"
+        yield {
+            "kind": spec.kind,
+            "name": spec.name,
+            "distribution": owner,
+            "summary": spec.summary,
+            "ready": not problem,
+            "problem": problem,
+            "cure": f"pip install '{spec.install or ' '.join(missing)}'" if missing else "",
+            "suffixes": list(spec.suffixes),
+        }
+
+
+def _there(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _show(facts: dict[str, Any]) -> None:
+    console = Console()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("kind", "name", "from", "what it is"):
+        table.add_column(column, overflow="fold", no_wrap=column != "what it is")
+    last = ""
+    for one in facts["components"]:
+        what = Text(one["summary"])
+        if not one["ready"]:
+            what.append(f"\n{one['problem']}", style="yellow").append(f"; run: {one['cure']}" if one["cure"] else "")
+        name = Text(one["name"], style="green" if one["ready"] else "yellow")
+        table.add_row(Text(one["kind"] if one["kind"] != last else ""), name, Text(one["distribution"]), what)
+        last = one["kind"]
+    console.print(table)
+    if facts["broken"]:
+        console.print(Text("\nbroken", style="bold red"))
+        for one in facts["broken"]:
+            console.print(Text(f"{one['plugin']} ({one['distribution']}): {one['reason']}"))
+    if facts["available"]:
+        console.print(Text("\nnot installed", style="bold"))
+        rest = Table(box=None, pad_edge=False, show_header=False)
+        for one in facts["available"]:
+            rest.add_row(Text(f"pip install {one['install']}"), Text(one["summary"], style="dim"))
+        console.print(rest)

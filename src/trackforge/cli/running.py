@@ -1,0 +1,249 @@
+"""A planned run: every sequence through the pipeline, watched."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from trackforge import doors, pipeline
+from trackforge.cli.layers import Choice
+from trackforge.cli.plan import Output, Plan, for_sequence
+from trackforge.cli.progress import progress
+from trackforge.cli.stopping import Stopping
+from trackforge.errors import ConfigError
+from trackforge.protocols import Detector, Sink, Source, Tracker
+from trackforge.table import TrackTable
+from trackforge.timing import Stopwatch
+from trackforge.types import Detections, Step
+
+__all__ = ["Input", "Options", "Outcome", "open_sources", "run"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, whatever the components."""
+
+    batch_size: int = 1
+    ahead: int = 4
+    frames: int | None = None
+    classes: Sequence[str] = ()
+    box: Literal["filtered", "detected"] = "filtered"
+    quiet: bool = False
+    keep: bool = False
+    """Whether to keep the tracks in memory, to score them."""
+
+
+@dataclass
+class Outcome:
+    """What came of one sequence."""
+
+    name: str
+    source: str
+    frames: int = 0
+    detections: int = 0
+    boxes: int = 0
+    ids: set[int] = field(default_factory=set)
+    seconds: float = 0.0
+    stages: Mapping[str, float] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+    last: int = -1
+    """Index of the last frame."""
+    stopped: bool = False
+    """Whether the end was not reached, for a signal or a limit."""
+    table: TrackTable | None = None
+
+    @property
+    def rate(self) -> float:
+        """Frames per second, all in all."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON; stages in milliseconds a frame."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "frames": self.frames,
+            "detections": self.detections,
+            "boxes": self.boxes,
+            "ids": len(self.ids),
+            "seconds": round(self.seconds, 3),
+            "fps": round(self.rate, 2),
+            "stage_ms": {name: round(1000 * s / max(self.frames, 1), 3) for name, s in self.stages.items()},
+            "outputs": self.outputs,
+        }
+
+
+@dataclass(frozen=True)
+class Input:
+    """A source that is open, and the name of its sequence."""
+
+    name: str
+    given: str
+    source: Source
+
+
+def open_sources(plan: Plan) -> list[Input]:
+    """Open the sources of a plan; nothing is read yet.
+
+    Raises:
+        SourceError: One cannot be opened.
+        ConfigError: Two sequences have one name.
+    """
+    inputs: list[Input] = []
+    for given in plan.sources:
+        source = doors.source(given, **plan.source)
+        name = str(getattr(source, "name", "")) or Path(given).stem or "sequence"
+        if any(name == other.name for other in inputs):
+            raise ConfigError(f"Sequences need different names; two are called {name!r}. Track them one by one.")
+        inputs.append(Input(name, given, source))
+    return inputs
+
+
+def run(plan: Plan, inputs: Sequence[Input], options: Options, stopping: Stopping) -> Iterator[Outcome]:
+    """Track one sequence after the other, until all are done or a signal came.
+
+    Components are made once and reset between sequences, but for those that have ``{name}`` in their settings.
+    """
+    detector, tracker = _Reused(plan.detector), _Reused(plan.tracker)
+    for one in inputs:
+        outcome = Outcome(one.name, one.given)
+        yield _run(outcome, one.source, detector(one.name), tracker(one.name), plan.outputs, options, stopping)
+        if stopping.signal:
+            return
+
+
+class _Reused:
+    """Gives a component that is as good as new for every sequence, at the least cost."""
+
+    def __init__(self, choice: Choice) -> None:
+        self._choice = choice
+        self._made: Any = None
+        self._settings: Mapping[str, Any] = {}
+
+    def __call__(self, sequence: str) -> Any:
+        choice = for_sequence(self._choice, sequence)
+        if self._made is None or choice.settings != self._settings:
+            self._made, self._settings = choice.create(), choice.settings
+        elif hasattr(self._made, "reset"):
+            self._made.reset()
+        return self._made
+
+
+def _run(
+    outcome: Outcome,
+    source: Source,
+    detector: Detector,
+    tracker: Tracker,
+    outputs: Sequence[Output],
+    options: Options,
+    stopping: Stopping,
+) -> Outcome:
+    if options.classes:
+        detector = _OnlyClasses(detector, options.classes)
+    known = {"rate": getattr(source, "rate", None), "classes": tuple(detector.classes)}
+    if any(output.optional for output in outputs) and not _has_pictures(source):
+        outputs = [output for output in outputs if not output.optional]
+    sinks = list(_sinks(outputs, outcome, known))
+    watch = Stopwatch()
+    begin = time.perf_counter()
+    steps = pipeline.track(
+        watch.source(source), watch.detector(detector), watch.tracker(tracker),
+        sinks=[watch.sink(sink) for sink in sinks], batch_size=options.batch_size, ahead=options.ahead,
+    )  # fmt: skip
+    total = _length(source)
+    if options.frames is not None:
+        total = options.frames if total is None else min(total, options.frames)
+    with progress(outcome.name, total, quiet=options.quiet) as advance, contextlib.closing(steps):
+        watched = _watched(steps, outcome, options, stopping, advance)
+        if options.keep:
+            outcome.table = TrackTable.from_steps(watched, options.box, sequence=outcome.name)
+        else:
+            for _ in watched:
+                pass
+    outcome.seconds, outcome.stages = time.perf_counter() - begin, watch.seconds
+    if hasattr(source, "close"):
+        source.close()
+    return outcome
+
+
+def _watched(
+    steps: Iterator[Step], outcome: Outcome, options: Options, stopping: Stopping, advance: Callable[[], None]
+) -> Iterator[Step]:
+    """Count, and end where somebody asked for it."""
+    stopping.patient = True
+    try:
+        for step in steps:
+            tracks = step.tracks.visible
+            outcome.frames += 1
+            outcome.last = step.frame.index
+            outcome.detections += len(step.detections)
+            outcome.boxes += len(tracks)
+            outcome.ids.update(tracks.track_id.tolist())
+            advance()
+            yield step
+            if stopping.signal or outcome.frames == options.frames:
+                stopping.settled()
+                outcome.stopped = True
+                return
+    finally:
+        stopping.patient = False
+
+
+def _sinks(outputs: Sequence[Output], outcome: Outcome, known: Mapping[str, Any]) -> Iterator[Sink]:
+    """Make the sinks; what they would like to know and nobody said is filled in from source and detector."""
+    for output in outputs:
+        path = output.path.replace("{name}", outcome.name)
+        if Path(path).exists() and Path(outcome.source).exists() and Path(path).samefile(outcome.source):
+            raise ConfigError(f"An output must not replace its source; both are {path}. Choose another name.")
+        fill = {key: value for key, value in known.items() if value and output.choice.has(key)}
+        sink: Sink = output.choice.create(path=path, **fill)
+        outcome.outputs.append(path)
+        yield sink
+
+
+def _has_pictures(source: Source) -> bool:
+    """Look at the first frame, where the source can start again."""
+    if _length(source) is None:
+        return True
+    frames = iter(source)
+    first = next(frames, None)
+    if isinstance(frames, Generator):
+        frames.close()
+    return first is not None and first.image is not None
+
+
+def _length(source: Source) -> int | None:
+    try:
+        return len(source)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
+class _OnlyClasses:
+    """A detector that keeps some classes only."""
+
+    def __init__(self, detector: Detector, names: Sequence[str]) -> None:
+        self._detector = detector
+        self.classes = tuple(detector.classes)
+        self.embedding_dim = detector.embedding_dim
+        unknown = [name for name in names if name not in self.classes]
+        if unknown:
+            listing = ", ".join(self.classes)
+            raise ConfigError(
+                f"--classes must name classes of the detector; {unknown[0]!r} is none. It has: {listing}."
+            )
+        self._kept = [index for index, name in enumerate(self.classes) if name in names]
+
+    def detect(self, frames: Sequence[Any], /) -> list[Detections]:
+        """Detect, and leave out the other classes."""
+        return [_of_classes(found, self._kept) for found in self._detector.detect(frames)]
+
+
+def _of_classes(found: Detections, kept: Sequence[int]) -> Detections:
+    import numpy as np
+
+    return found[np.isin(found.class_id, kept)]

@@ -1,0 +1,73 @@
+"""Ctrl-C and SIGTERM: the frame at hand is finished, and the outputs with it."""
+
+from __future__ import annotations
+
+import _thread
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+__all__ = ["Stopping"]
+
+GRACE = 3.0
+"""Seconds for the frame at hand; after these the wait for it is broken off."""
+
+
+class Stopping:
+    """While the block runs, a signal asks for a stop; a second one, or `GRACE` seconds, enforces it.
+
+    An enforced stop raises SystemExit, which makes outputs final too (see `trackforge.io.atomic`).
+
+    Attributes:
+        signal: The signal that came, or 0.
+        patient: Whether somebody looks at ``signal`` between frames. Until then a signal is enforced at once.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self.patient = False
+        self._before: dict[int, Any] = {}
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> Stopping:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._handle) for number in self.SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.settled()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def settled(self) -> None:
+        """Say that the request was heard: nothing is enforced any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    @property
+    def exit_code(self) -> int:
+        """What the shell expects: 128 + the signal's number, or 0."""
+        return 128 + self.signal if self.signal else 0
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        if self.signal or not self.patient:
+            self.signal = number
+            raise SystemExit(self.exit_code)
+        self.signal = number
+        self._timer = threading.Timer(GRACE, _send, (number,))
+        self._timer.daemon = True
+        self._timer.start()
+
+
+def _send(number: int) -> None:
+    """Send ourselves a signal, in a way that ends a blocking read of the main thread where the system allows."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, number)
+    else:
+        _thread.interrupt_main(signal.Signals(number))
