@@ -74,7 +74,13 @@ class SourceError(TrackforgeError, OSError):
 
 
 class SinkError(TrackforgeError, OSError):
-    """A result cannot be written."""
+    """A result cannot be written.
+
+    Attributes:
+        path: The file, where known.
+    """
+
+    path: Path | None = None
 
 
 class StateError(TrackforgeError, ValueError):

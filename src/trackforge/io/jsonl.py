@@ -1,0 +1,101 @@
+"""Results as JSON lines: one object a frame, to be read while they are written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from trackforge.config import check, setting
+from trackforge.errors import SinkError
+from trackforge.io.atomic import PartialFile
+from trackforge.types import Step
+
+__all__ = ["JsonLinesSink", "JsonLinesSinkConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JsonLinesSinkConfig:
+    """Settings of `JsonLinesSink`."""
+
+    path: Path = setting(help="File to write.")
+    box: Literal["filtered", "detected"] = setting("filtered", help="The motion model's box, or the detector's own.")
+    classes: tuple[str, ...] = setting((), help="Class names to write beside class_id, which indexes them.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class JsonLinesSink:
+    """Writes one JSON object a frame, also for frames without tracks.
+
+    Numbers are the shortest decimals that give back the very float32. A line reads::
+
+        {"frame": 0, "timestamp": 0.0, "sequence": "street", "width": 768, "height": 576, "tracks":
+         [{"track_id": 1, "xyxy": [10.5, 20.0, 50.25, 90.0], "score": 0.9, "class_id": 0}]}
+
+    Raises:
+        SinkError: The file cannot be written.
+    """
+
+    def __init__(self, config: JsonLinesSinkConfig) -> None:
+        self.config = config
+        self._partial: PartialFile | None = None
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> JsonLinesSink:
+        self._partial = PartialFile(self.config.path)
+        with self._partial.writing() as path:
+            self._file = path.open("w", encoding="utf-8", newline="\n")
+        return self
+
+    def write(self, step: Step, /) -> None:
+        """Append one line."""
+        if self._partial is None or self._file is None:
+            raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
+        frame = step.frame
+        line = {
+            "frame": frame.index, "timestamp": frame.timestamp, "sequence": frame.sequence,
+            "width": frame.size[0], "height": frame.size[1], "tracks": self._tracks(step),
+        }  # fmt: skip
+        with self._partial.writing():
+            self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def _tracks(self, step: Step) -> list[dict[str, Any]]:
+        tracks = step.tracks.visible
+        boxes = step.detections.xyxy[tracks.detection] if self.config.box == "detected" else tracks.xyxy
+        rows = []
+        for track_id, xyxy, score, class_id in zip(
+            tracks.track_id.tolist(), _short(boxes), _short(tracks.score), tracks.class_id.tolist(), strict=True
+        ):
+            row = {"track_id": track_id, "xyxy": xyxy, "score": score, "class_id": class_id}
+            if 0 <= class_id < len(self.config.classes):
+                row["class"] = self.config.classes[class_id]
+            rows.append(row)
+        return rows
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        """Make the file final, or leave it under its partial name after an error."""
+        partial, self._partial = self._partial, None
+        file, self._file = self._file, None
+        if partial is None or file is None:
+            return
+        try:
+            with partial.writing():
+                file.close()
+        except SinkError:
+            partial.discard()
+            raise
+        partial.settle(kind, error)
+
+
+def _short(values: npt.NDArray[np.float32]) -> Any:
+    """Return nested lists of floats whose shortest decimals are those of the float32, not of its float64 double."""
+    return values.astype(np.str_).astype(np.float64).tolist()

@@ -1,0 +1,116 @@
+"""Results as a Parquet table: one row a track and frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+
+from trackforge.config import check, setting
+from trackforge.errors import SinkError
+from trackforge.io.atomic import PartialFile
+from trackforge.types import Step
+
+__all__ = ["ParquetSink", "ParquetSinkConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParquetSinkConfig:
+    """Settings of `ParquetSink`."""
+
+    path: Path = setting(help="File to write.")
+    box: Literal["filtered", "detected"] = setting("filtered", help="The motion model's box, or the detector's own.")
+    group: int = setting(65_536, help="Rows kept in memory, and written as one row group.", unit="rows", minimum=1)
+    compression: Literal["zstd", "snappy", "gzip", "none"] = setting("zstd", help="Compression of the columns.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class ParquetSink:
+    """Writes ``sequence, frame, timestamp, track_id, x1, y1, x2, y2, score, class_id``; ``frame`` counts from 0.
+
+    Raises:
+        SinkError: The file cannot be written.
+    """
+
+    def __init__(self, config: ParquetSinkConfig) -> None:
+        self.config = config
+        self._partial: PartialFile | None = None
+        self._writer: Any = None
+        self._parts: list[dict[str, Any]] = []
+        self._rows = 0
+
+    def __enter__(self) -> ParquetSink:
+        import pyarrow.parquet  # type: ignore[import-untyped]
+
+        self._partial = PartialFile(self.config.path)
+        self._parts, self._rows = [], 0
+        with self._partial.writing() as path:
+            self._writer = pyarrow.parquet.ParquetWriter(path, _schema(), compression=self.config.compression)
+        return self
+
+    def write(self, step: Step, /) -> None:
+        """Take the visible tracks of one frame."""
+        if self._partial is None:
+            raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
+        tracks = step.tracks.visible
+        boxes = step.detections.xyxy[tracks.detection] if self.config.box == "detected" else tracks.xyxy
+        n = len(tracks)
+        clock = step.frame.timestamp
+        self._parts.append({
+            "sequence": [step.frame.sequence] * n, "frame": np.full(n, step.frame.index),
+            "timestamp": np.full(n, np.nan if clock is None else clock), "track_id": tracks.track_id,
+            "x1": boxes[:, 0], "y1": boxes[:, 1], "x2": boxes[:, 2], "y2": boxes[:, 3],
+            "score": tracks.score, "class_id": tracks.class_id,
+        })  # fmt: skip
+        self._rows += n
+        if self._rows >= self.config.group:
+            with self._partial.writing():
+                self._flush()
+
+    def _flush(self) -> None:
+        """Write the rows in memory as one row group."""
+        import pyarrow as pa
+
+        if not self._rows:
+            return
+        schema = _schema()
+        columns = [
+            pa.array([name for part in self._parts for name in part["sequence"]]).dictionary_encode(),
+            *(
+                pa.array(np.concatenate([part[field.name] for part in self._parts]), field.type, from_pandas=True)
+                for field in list(schema)[1:]
+            ),
+        ]
+        self._parts, self._rows = [], 0
+        self._writer.write_table(pa.table(columns, schema=schema))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        """Make the file final, or leave it under its partial name after an error."""
+        partial, self._partial = self._partial, None
+        if partial is None:
+            return
+        try:
+            with partial.writing():
+                self._flush()
+                self._writer.close()
+        except SinkError:
+            partial.discard()
+            raise
+        partial.settle(kind, error)
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    box = [(name, pa.float32()) for name in ("x1", "y1", "x2", "y2")]
+    return pa.schema([
+        ("sequence", pa.dictionary(pa.int32(), pa.string())), ("frame", pa.int64()), ("timestamp", pa.float64()),
+        ("track_id", pa.int64()), *box, ("score", pa.float32()), ("class_id", pa.int64()),
+    ])  # fmt: skip
