@@ -1,0 +1,58 @@
+"""Labelled data sets: read, check, look at, divide, mix, convert, and load for training.
+
+>>> from trackforge import data
+>>> people = data.read("MOT17", split="train")                      # doctest: +SKIP
+>>> train, val = data.half_split(people)                            # doctest: +SKIP
+>>> data.write(val, "mot17/annotations/val_half.json")              # doctest: +SKIP
+>>> samples = data.Samples(train)                                   # doctest: +SKIP
+>>> samples[0].image.shape, samples[0].boxes.xyxy                   # doctest: +SKIP
+
+`Dataset` is the set in memory, columns of `Images` and `Boxes`. Boxes are float64 ``xyxy`` pixels here and class ids
+count from 0, whatever the file did.
+"""
+
+from __future__ import annotations
+
+from trackforge.data.checking import CheckReport, Summary, check, summarise
+from trackforge.data.columns import Boxes, Images
+from trackforge.data.conversion import ConversionReport, convert, prepare
+from trackforge.data.formats import Format, formats, losses, read, sniff, write
+from trackforge.data.grid import draw, show
+from trackforge.data.mixing import concatenate
+from trackforge.data.model import Dataset
+from trackforge.data.problems import Problem
+from trackforge.data.samples import Sample, Samples, sample_order, sample_rng
+from trackforge.data.splits import half_split, random_split, sequence_split
+from trackforge.data.tables import from_tables, to_tables
+
+__all__ = [
+    "Boxes",
+    "CheckReport",
+    "ConversionReport",
+    "Dataset",
+    "Format",
+    "Images",
+    "Problem",
+    "Sample",
+    "Samples",
+    "Summary",
+    "check",
+    "concatenate",
+    "convert",
+    "draw",
+    "formats",
+    "from_tables",
+    "half_split",
+    "losses",
+    "prepare",
+    "random_split",
+    "read",
+    "sample_order",
+    "sample_rng",
+    "sequence_split",
+    "show",
+    "sniff",
+    "summarise",
+    "to_tables",
+    "write",
+]

@@ -1,0 +1,129 @@
+"""Writing COCO json; see `trackforge.data.coco` for the fields."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from trackforge.data.coco import ALL, base_folder
+from trackforge.data.files import PicturePlacer, stems
+from trackforge.data.model import Dataset
+from trackforge.io.atomic import atomic_path
+
+__all__ = ["write_coco_set"]
+
+
+def write_coco_set(
+    dataset: Dataset, target: Path, *, images: Literal["reference", "copy", "link", "none"] = "reference"
+) -> list[str]:
+    """Write COCO json; return what is worth knowing.
+
+    Args:
+        dataset: What to write.
+        target: A ``.json`` file; or a folder, which gets ``annotations/<split>.json`` for every part.
+        images: ``"reference"``: name the pictures where they are. ``"copy"``, ``"link"``: bring them into ``images/``
+            beside the annotations.
+    """
+    base = base_folder(target) if target.suffix.lower() == ".json" else target
+    names, placer = dataset.images.path.tolist(), None
+    if images in ("copy", "link"):
+        placer = PicturePlacer(dataset, "copy" if images == "copy" else "link")
+        inside = [f"images/{stem}{placer.suffix(row)}" for row, stem in enumerate(stems(dataset))]
+        for row, name in enumerate(inside):
+            placer.place(row, base / name)
+        names = [name if path else "" for name, path in zip(inside, names, strict=True)]
+    elif images == "reference":
+        names = [_reference(dataset.root, name, base) for name in names]
+    parts: dict[str, Dataset] = {"": dataset}
+    if target.suffix.lower() != ".json":
+        parts = {s or ALL: dataset[dataset.images.split == s] for s in dict.fromkeys(dataset.images.split.tolist())}
+    for split, part in parts.items():
+        rows = slice(None) if not split else dataset.images.split == ("" if split == ALL else split)
+        file = target / "annotations" / f"{split}.json" if split else target
+        chosen = np.array(names, np.str_)[rows].tolist()
+        with atomic_path(file) as partial, partial.open("w", encoding="utf-8") as out:
+            json.dump(_document(part, chosen, with_split=not split), out, separators=(",", ":"))
+    inside_containers = sum("#" in name for name in names)
+    notes = placer.notes() if placer else []
+    if inside_containers:
+        notes.append(f"{inside_containers} pictures are frames inside a video; only trackforge can open them. "
+                     "images='copy' writes them out")  # fmt: skip
+    return notes
+
+
+def _reference(root: Path, name: str, base: Path) -> str:
+    if not name or Path(name).is_absolute():
+        return name
+    return Path(os.path.relpath(root / name, base)).as_posix()
+
+
+def _document(dataset: Dataset, names: Sequence[str], *, with_split: bool) -> dict[str, Any]:
+    images = dataset.images
+    ids = _ids(images.extra.get("coco_id"), len(images))
+    videos = {name: k for k, name in enumerate(dataset.sequences, 1)}
+    extra = dict(_extra_rows(images.extra))
+    pictures = []
+    for row, name in enumerate(names):
+        entry: dict[str, Any] = {"id": ids[row], "file_name": name}
+        entry |= {"width": int(images.width[row]), "height": int(images.height[row])}
+        if images.sequence[row]:
+            entry |= {"video_id": videos[str(images.sequence[row])]}
+            if images.frame[row] >= 0:
+                entry["frame_id"] = int(images.frame[row]) + 1
+        if with_split and images.split[row]:
+            entry["split"] = str(images.split[row])
+        pictures.append(entry | extra.get(row, {}))
+    document: dict[str, Any] = {"images": pictures, "annotations": list(_annotations(dataset, ids))}
+    document["categories"] = [{"id": n, "name": c} for n, c in zip(dataset.class_numbers, dataset.classes, strict=True)]
+    if videos:
+        document["videos"] = [{"id": k, "file_name": name} for name, k in videos.items()]
+    return document
+
+
+def _annotations(dataset: Dataset, image_ids: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    boxes = dataset.boxes
+    ids = _ids(boxes.extra.get("coco_id"), len(boxes))
+    extra = dict(_extra_rows(boxes.extra))
+    sizes, corners = boxes.size.tolist(), boxes.xyxy.tolist()
+    for k in range(len(boxes)):
+        left, top = corners[k][:2]
+        width, height = sizes[k]
+        entry: dict[str, Any] = {
+            "id": ids[k], "image_id": image_ids[int(boxes.image[k])],
+            "category_id": dataset.class_numbers[int(boxes.class_id[k])], "bbox": [left, top, width, height],
+            "area": width * height, "iscrowd": int(boxes.ignore[k]),
+        }  # fmt: skip
+        if boxes.track_id[k] >= 0:
+            entry["track_id"] = int(boxes.track_id[k])
+        if boxes.visibility[k] != 1:
+            entry["visibility"] = float(boxes.visibility[k])
+        yield entry | extra.get(k, {})
+
+
+def _ids(known: Any, length: int) -> list[Any]:
+    """The ids that the set came with, if they are still whole and different, else 1, 2, 3, ..."""
+    if known is not None and len(set(known.tolist())) == length and (known.dtype.kind == "U" or (known >= 0).all()):
+        return known.tolist()  # type: ignore[no-any-return]
+    return list(range(1, length + 1))
+
+
+def _extra_rows(extra: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the further fields of each row, without those that say 'not stated'."""
+    columns = {name: values.tolist() for name, values in extra.items() if name != "coco_id"}
+    kinds = {name: extra[name].dtype.kind for name in columns}
+    missing: dict[str, Callable[[Any], bool]] = {"f": math.isnan, "i": (-1).__eq__, "U": "".__eq__}
+    for row in range(max(map(len, columns.values()), default=0)):
+        yield (
+            row,
+            {
+                name: values[row]
+                for name, values in columns.items()
+                if isinstance(values[row], list) or not missing.get(kinds[name], lambda _: False)(values[row])
+            },
+        )

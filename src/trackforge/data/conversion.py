@@ -1,0 +1,154 @@
+"""From one format to another, and an account of what did not survive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from trackforge.data.formats import read, sniff, write
+from trackforge.data.mixing import concatenate
+from trackforge.data.model import Dataset
+from trackforge.data.splits import half_split, random_split, sequence_split
+from trackforge.errors import ConfigError
+
+__all__ = ["ConversionReport", "convert", "prepare"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversionReport:
+    """What a conversion did.
+
+    Attributes:
+        source: Where it read.
+        target: Where it wrote.
+        source_format: What it read.
+        target_format: What it wrote.
+        images: Number of pictures written.
+        boxes: Number of boxes in them, ignore regions included.
+        ignored: Number of ignore regions among these.
+        identities: Number of identities.
+        splits: Number of pictures in each part.
+        notes: What was lost or is otherwise worth knowing, one sentence each.
+    """
+
+    source: tuple[Path, ...]
+    target: Path
+    source_format: str
+    target_format: str
+    images: int
+    boxes: int
+    ignored: int
+    identities: int
+    splits: dict[str, int]
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {count}" for name, count in self.splits.items())
+        lines = [
+            f"{self.source_format} -> {self.target_format}: {self.target}",
+            f"{self.images} images{f' ({parts})' if parts else ''}, {self.boxes} boxes "
+            f"({self.ignored} of them ignore regions), {self.identities} identities",
+        ]
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
+
+def prepare(
+    dataset: Dataset,
+    *,
+    classes: Sequence[str] = (),
+    min_visibility: float = 0.0,
+    ignore: Literal["keep", "background"] = "keep",
+    halves: Literal["bytetrack", "fairmot"] | None = None,
+    val: float | Sequence[str] | None = None,
+    seed: int = 0,
+) -> Dataset:
+    """Filter and divide a set; the parts stay together in one set, told apart by ``images.split``.
+
+    Args:
+        dataset: What to start from.
+        classes: Keep these classes only.
+        min_visibility: Boxes less visible than this (0..1) become ignore regions.
+        ignore: ``"background"`` drops the ignore regions, as the published training code does.
+        halves: Divide every sequence in the middle by this rule; see `half_split`.
+        val: Divide by this share for validation (whole sequences; picture by picture for stills), or by these
+            sequences.
+        seed: For the choice, where ``val`` is a share.
+
+    Raises:
+        ConfigError: Both ``halves`` and ``val``.
+        InvalidInputError: An unknown class or sequence, or a share that leaves a part empty.
+    """
+    if halves and val is not None:
+        raise ConfigError("A set is divided in halves or by val, not both; leave one out.")
+    if classes:
+        dataset = dataset.select_classes(classes)
+    if min_visibility > 0:
+        dataset = dataset.min_visibility(min_visibility)
+    if ignore == "background":
+        dataset = dataset.without_ignored()
+    if halves:
+        return concatenate(half_split(dataset, rule=halves), identities="shared", classes=dataset.classes)
+    if val is not None:
+        stills = isinstance(val, float) and not dataset.sequences
+        parts = random_split(dataset, val=val, seed=seed) if stills else sequence_split(dataset, val=val, seed=seed)  # type: ignore[arg-type]
+        return concatenate(parts, identities="shared", classes=dataset.classes)
+    return dataset
+
+
+def convert(
+    source: str | Path | Sequence[str | Path] | Dataset,
+    target: str | Path,
+    *,
+    to: str | None = None,
+    format: str | None = None,  # noqa: A002 - the natural word
+    classes: Sequence[str] = (),
+    min_visibility: float = 0.0,
+    ignore: Literal["keep", "background"] = "keep",
+    halves: Literal["bytetrack", "fairmot"] | None = None,
+    val: float | Sequence[str] | None = None,
+    seed: int = 0,
+    images: str | None = None,
+    **options: Any,
+) -> ConversionReport:
+    """Convert a data set, or mix several into one.
+
+    Args:
+        source: Path, several paths, or a set in memory.
+        target: Folder, or ``.json`` file for COCO.
+        to: Format to write; ``coco`` where the target ends in ``.json``.
+        format: Format of the source; found out unless given.
+        classes: See `prepare`, as for the next five.
+        min_visibility: Least visibility of an object, 0..1.
+        ignore: What to do with ignore regions.
+        halves: Rule for dividing sequences in the middle.
+        val: Share or sequences for validation.
+        seed: Of the division.
+        images: ``"copy"``, ``"link"`` or ``"none"``; for COCO also ``"reference"``, its default.
+        options: Of the format read, e.g. ``split="train"`` or ``rule="official"``.
+
+    Raises:
+        DataError: The source is missing or malformed, or a picture is missing.
+        ConfigError: An option is unknown, or no target format is given.
+        SinkError: The target cannot be written to.
+    """
+    target = Path(target)
+    if isinstance(source, Dataset):
+        paths: tuple[Path, ...] = (source.root,)
+        names, sets = "dataset", [source]
+    else:
+        paths = (Path(source),) if isinstance(source, (str, Path)) else tuple(map(Path, source))
+        names = " + ".join(dict.fromkeys(format or sniff(p).name for p in paths))
+        sets = [read(p, format, **options) for p in paths]
+    whole = sets[0] if len(sets) == 1 else concatenate(sets)
+    made = prepare(
+        whole, classes=classes, min_visibility=min_visibility, ignore=ignore, halves=halves, val=val, seed=seed
+    )
+    placing = {} if images is None else {"images": images}
+    notes = write(made, target, to, **placing)
+    return ConversionReport(
+        source=paths, target=target, source_format=names, target_format=to or "coco", images=len(made),
+        boxes=len(made.boxes), ignored=int(made.boxes.ignore.sum()), identities=made.identities()[1],
+        splits={s: int((made.images.split == s).sum()) for s in made.splits}, notes=(*made.notes, *notes),
+    )  # fmt: skip

@@ -1,0 +1,206 @@
+"""Which formats there are, which one a path holds, and what each cannot hold.
+
+A plugin adds a format as a component of kind ``"dataset"`` whose target, called without arguments, returns a `Format`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trackforge.data import coco, coco_writing, labels, mot, voc
+from trackforge.data.model import Dataset
+from trackforge.data.problems import Findings
+from trackforge.errors import ConfigError, DataError, UnknownComponentError, did_you_mean
+from trackforge.registry import registry
+
+__all__ = ["Format", "format_named", "formats", "losses", "read", "sniff", "write"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A way to store a labelled data set.
+
+    Attributes:
+        name: What users write: ``trackforge data convert --to yolo``.
+        summary: One sentence.
+        sniff: Tells whether a path looks like it.
+        read: ``read(path, *, findings, split=None, ...)`` makes a `Dataset`.
+        write: ``write(dataset, target, *, images=..., ...)`` returns notes, one sentence each; None: read only.
+        holds: What survives: some of ``ids ignore visibility sequence rate split names numbers empty extra``.
+        holds_extra: Names of further columns that survive where ``extra`` as a whole does not.
+    """
+
+    name: str
+    summary: str
+    sniff: Callable[[Path], bool]
+    read: Callable[..., Dataset]
+    write: Callable[..., list[str]] | None = None
+    holds: frozenset[str] = frozenset()
+    holds_extra: tuple[str, ...] = ()
+
+
+_BUILTIN = (
+    Format(
+        name="jde", summary="JDE's images/ and labels_with_ids/ (FairMOT, Towards-Realtime-MOT).",
+        sniff=labels.sniff_jde, read=labels.read_jde, write=labels.write_jde,
+        holds=frozenset({"ids", "sequence", "split", "names", "empty"}),
+    ),
+    Format(
+        name="mot", summary="MOTChallenge sequences: seqinfo.ini, gt/gt.txt, img1/.",
+        sniff=mot.sniff_mot, read=mot.read_mot_set, write=mot.write_mot_set,
+        holds=frozenset({"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "empty"}),
+        holds_extra=("world",),
+    ),
+    Format(
+        name="coco", summary="COCO json, with videos and track ids.",
+        sniff=coco.sniff_coco, read=coco.read_coco_set, write=coco_writing.write_coco_set,
+        holds=frozenset(
+            {"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "numbers", "empty", "extra"}
+        ),
+    ),
+    Format(
+        name="voc", summary="Pascal VOC: Annotations/*.xml, JPEGImages/.",
+        sniff=voc.sniff_voc, read=voc.read_voc, write=voc.write_voc,
+        holds=frozenset({"ignore", "split", "names", "empty"}), holds_extra=("pose", "truncated", "occluded"),
+    ),
+    Format(
+        name="yolo", summary="YOLO text: images/, labels/, data.yaml.",
+        sniff=labels.sniff_yolo, read=labels.read_yolo, write=labels.write_yolo,
+        holds=frozenset({"split", "names", "empty"}),
+    ),
+)  # fmt: skip
+
+
+def formats() -> dict[str, Format]:
+    """Return every format by name, those of plugins included."""
+    found = {f.name: f for f in _BUILTIN}
+    for spec, _ in registry().specs("dataset"):
+        found[spec.name] = spec.create({})
+    return found
+
+
+def format_named(name: str) -> Format:
+    """Return a format.
+
+    Raises:
+        UnknownComponentError: There is none of that name.
+    """
+    known = formats()
+    if name not in known:
+        raise UnknownComponentError(
+            f"There is no data set format {name!r}.{did_you_mean(name, known)} There are: {', '.join(known)}."
+        )
+    return known[name]
+
+
+def sniff(path: str | Path) -> Format:
+    """Tell which format a path holds.
+
+    Raises:
+        DataError: There is no such path, or it looks like none.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DataError("The data set must exist; there is nothing here. Check the path.", path=path)
+    known = formats()
+    for candidate in known.values():
+        if candidate.sniff(path):
+            return candidate
+    raise DataError(
+        f"This looks like none of the formats {', '.join(known)}. Name the format, if it is one of them.", path=path
+    )
+
+
+def read(path: str | Path, format: str | None = None, **options: Any) -> Dataset:  # noqa: A002 - the natural word
+    """Read a labelled data set.
+
+    Args:
+        path: File or folder.
+        format: Its format; found out unless given.
+        options: Of the format, e.g. ``split="train"``, ``rule="all"`` (mot), ``classes=[...]`` (yolo, voc, jde).
+
+    Raises:
+        DataError: The path is missing or malformed; with file and line where there is one.
+        ConfigError: The format has no such option.
+        UnknownComponentError: There is no such format.
+    """
+    return read_with(Path(path), format, Findings(), options)[0]
+
+
+def read_with(path: Path, name: str | None, findings: Findings, options: dict[str, Any]) -> tuple[Dataset, Format]:
+    """Read as `read` does, reporting malformed content to ``findings``; return the format as well."""
+    chosen = format_named(name) if name else sniff(path)
+    if not path.exists():
+        raise DataError("The data set must exist; there is nothing here. Check the path.", path=path)
+    _check_options(chosen.read, chosen.name, options, skip=("path", "findings"))
+    return chosen.read(path, findings=findings, **options), chosen
+
+
+def write(dataset: Dataset, target: str | Path, format: str | None = None, **options: Any) -> list[str]:  # noqa: A002
+    """Write a data set.
+
+    Args:
+        dataset: What to write.
+        target: Folder, or ``.json`` file for COCO.
+        format: The format; ``coco`` where the target ends in ``.json``, else it must be given.
+        options: Of the format, e.g. ``images="copy"``, ``"link"`` or ``"none"``.
+
+    Returns:
+        What was lost on the way or is otherwise worth knowing, one sentence each.
+
+    Raises:
+        ConfigError: No format is given, or it has no such option.
+        DataError: A picture is missing, or its size unknown where the format needs it.
+        SinkError: The place cannot be written to.
+    """
+    target = Path(target)
+    name = format or ("coco" if target.suffix.lower() == ".json" else None)
+    if name is None:
+        raise ConfigError(f"Writing to a folder needs a format; say which: {', '.join(formats())}.")
+    chosen = format_named(name)
+    if chosen.write is None:
+        raise ConfigError(f"The format {name!r} can be read but not written; choose another.")
+    _check_options(chosen.write, chosen.name, options, skip=("dataset", "target"))
+    return losses(dataset, chosen) + chosen.write(dataset, target, **options)
+
+
+def _check_options(function: Callable[..., Any], name: str, options: dict[str, Any], skip: Sequence[str]) -> None:
+    known = [p for p in inspect.signature(function).parameters if p not in skip]
+    for option in options:
+        if option not in known:
+            raise ConfigError(
+                f"The format {name!r} has no option {option!r}.{did_you_mean(option, known)} "
+                f"It has: {', '.join(known)}."
+            )
+
+
+def losses(dataset: Dataset, target: Format) -> list[str]:
+    """Say what of a data set a format cannot hold, one sentence each; empty where nothing is lost."""
+    images, boxes, out = dataset.images, dataset.boxes, []
+
+    def lost(what: str, count: Any, sentence: str) -> None:
+        if what not in target.holds and int(count):
+            out.append(f"{target.name} cannot hold {sentence.format(n=int(count))}")
+
+    lost("ids", (boxes.track_id >= 0).sum(), "identities: {n} boxes lose theirs")
+    lost("ignore", boxes.ignore.sum(), "ignore regions: {n} were left out, which makes them background")
+    lost("visibility", (boxes.visibility != 1).sum(), "visibility: {n} boxes lose theirs")
+    lost("sequence", (images.sequence != "").sum(), "sequences: {n} frames become stills, named by sequence and frame")
+    lost("split", (images.split != "").sum(), "splits: {n} images lose theirs")
+    lost(
+        "numbers",
+        dataset.class_numbers != tuple(range(1, len(dataset.classes) + 1)),
+        "class numbers other than 1, 2, 3",
+    )
+    if "extra" not in target.holds:
+        names = {*images.extra, *boxes.extra} - {"coco_id", "rate", *target.holds_extra}
+        if "area" in names and np.allclose(boxes.extra["area"], boxes.size.prod(axis=1), equal_nan=True):
+            names.discard("area")
+        lost("extra", len(names), "further fields: " + ", ".join(sorted(names)).replace("{", "").replace("}", ""))
+    return out

@@ -1,0 +1,98 @@
+"""Any frame of a video by number, exactly: labels of frame 412 must meet the pixels of frame 412."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trackforge.errors import DataError, MissingDependencyError
+
+__all__ = ["VideoFrames"]
+
+
+class VideoFrames:
+    """Random access to the frames of a video file; a `trackforge.data.pictures.Container`.
+
+    The file's packets are listed once without decoding, which gives every frame's time and the key frames. A frame is
+    then decoded from the key frame before it, or from where the last read stopped if that is nearer.
+
+    Raises:
+        DataError: The file is no video, or holds no frame.
+        MissingDependencyError: PyAV is not installed.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        try:
+            import av
+        except ImportError as error:
+            raise MissingDependencyError(
+                "Frames of a video need PyAV, which is not installed. Install trackforge-mot[video]."
+            ) from error
+        self.path = Path(path)
+        try:
+            self._file: Any = av.open(str(path))
+            self._stream = self._file.streams.video[0]
+            packets = [(p.pts, p.is_keyframe) for p in self._file.demux(self._stream) if p.pts is not None]
+        except (av.error.FFmpegError, IndexError) as error:
+            raise DataError(f"The file must be a video; it cannot be opened as one ({error}).", path=path) from error
+        if not packets:
+            raise DataError("The video holds no frame.", path=path)
+        packets.sort()
+        self._pts = np.array([pts for pts, _ in packets], np.int64)
+        self._key = np.array([key for _, key in packets], bool)
+        self._error = av.error.FFmpegError
+        self._decoder: Any = None
+        self._next = -1  # number of the frame that the decoder yields next; -1: the decoder stands nowhere
+
+    def __len__(self) -> int:
+        return len(self._pts)
+
+    def size(self, key: int) -> tuple[int, int]:
+        """Return ``(width, height)`` of the frames in pixels."""
+        self._check(key)
+        return int(self._stream.width), int(self._stream.height)
+
+    def encoded(self, key: int) -> None:
+        """Return None: frames are not stored one by one."""
+        self._check(key)
+
+    def read(self, key: int) -> npt.NDArray[np.uint8]:
+        """Return frame ``key`` (0-based), RGB uint8 ``(H, W, 3)``.
+
+        Raises:
+            DataError: The video has no such frame, or it cannot be decoded.
+        """
+        self._check(key)
+        before = np.flatnonzero(self._key[: key + 1])
+        start = int(before[-1]) if len(before) else 0
+        if self._next < 0 or not start <= self._next <= key:
+            self._seek(start)
+        try:
+            for frame in self._decoder:
+                number = int(np.searchsorted(self._pts, frame.pts)) if frame.pts is not None else self._next
+                self._next = number + 1
+                if number >= key:
+                    if number > key:
+                        break
+                    rgb: npt.NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
+                    return rgb
+        except self._error as error:
+            self._next = -1
+            raise DataError(f"Frame {key} cannot be decoded ({error}).", path=self.path) from error
+        self._next = -1
+        raise DataError(f"Frame {key} cannot be decoded: the decoder skipped it.", path=self.path)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _check(self, key: int) -> None:
+        if not 0 <= key < len(self):
+            raise DataError(f"The video has frames 0..{len(self) - 1}; frame {key} was asked for.", path=self.path)
+
+    def _seek(self, number: int) -> None:
+        self._file.seek(int(self._pts[number]), stream=self._stream)
+        self._decoder, self._next = self._file.decode(self._stream), number
