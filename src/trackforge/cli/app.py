@@ -36,6 +36,7 @@ for _name, _target, _help in (
     ("demo", "demo:demo", "Render a synthetic street, track it and score the result; downloads nothing."),
     ("export", "export:export", "Export a model, say to ONNX."),
     ("convert", "convert:convert", "Convert tracks and data sets from one format to another."),
+    ("data", "data:app", "Check, show and convert labelled data sets."),
     ("plugins", "plugins:plugins", "Show what is installed, what is missing and how to get it."),
     ("info", "info:info", "Show versions and devices, or every setting of a component."),
 ):

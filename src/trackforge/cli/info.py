@@ -79,11 +79,11 @@ def show_settings(specs: Sequence[ComponentSpec], *, as_json: bool) -> None:
             console.print("  no settings\n")
             continue
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for column in ("setting", "default", "type", "range", "unit", "what it does"):
-            table.add_column(column, overflow="fold", no_wrap=column in ("setting", "unit"))
+        for column in ("setting", "default", "takes", "what it does"):
+            table.add_column(column, overflow="fold", no_wrap=column == "setting")
         for s in settings:
-            cells = (s.name, _default(s), s.type_name, _range(s), s.unit, s.help)
-            table.add_row(*(Text(cell) for cell in cells))
+            takes = " ".join(filter(None, (s.type_name, _range(s), s.unit)))
+            table.add_row(Text(s.name, style="bold"), Text(_default(s)), Text(takes, style="dim"), Text(s.help))
         console.print(table)
         console.print()
 

@@ -13,6 +13,7 @@ from typing import Any
 from trackforge.cli.layers import Choice, Layer, checked, choose
 from trackforge.components import ComponentSpec
 from trackforge.errors import ConfigError, did_you_mean
+from trackforge.io.guess import source_for
 from trackforge.registry import registry
 
 __all__ = ["Output", "Plan", "expand", "for_sequence", "plan"]
@@ -41,8 +42,7 @@ class Output:
 class Plan:
     """Everything that was asked for, checked as far as possible before the first frame."""
 
-    sources: Sequence[str]
-    source: Mapping[str, Any]
+    sources: Sequence[Choice]
     detector: Choice
     tracker: Choice
     outputs: Sequence[Output]
@@ -66,7 +66,8 @@ class Plan:
         return dataclasses.replace(self, detector=Choice(detector.spec, settings))
 
     def components(self) -> Iterator[Choice]:
-        """Yield every component, for help pages and summaries."""
+        """Yield every component."""
+        yield from self.sources
         yield self.detector
         yield self.tracker
         for output in self.outputs:
@@ -85,7 +86,7 @@ def plan(sources: Sequence[str], outs: Sequence[str], layers: Sequence[Layer]) -
         ConfigError: A setting is wrong, or two outputs would fall upon each other.
         UnknownComponentError: A component or file ending is unknown.
     """
-    expanded = [one for source in sources for one in expand(source)]
+    expanded = [one for source in sources or _sources(layers) for one in expand(source)]
     outputs = list(_from_paths(outs, layers) if outs else _from_tables(layers))
     paths = [output.path for output in outputs]
     for path in paths:
@@ -97,7 +98,9 @@ def plan(sources: Sequence[str], outs: Sequence[str], layers: Sequence[Layer]) -
                 "Give a folder, or a name with {name} in it: -o 'out/{name}.txt'."
             )
     _check_used(outputs, layers)
-    return Plan(expanded, _source(layers), choose("detector", layers, DETECTOR), _tracker(layers), outputs)
+    return Plan(
+        [_source(given, layers) for given in expanded], choose("detector", layers, DETECTOR), _tracker(layers), outputs
+    )
 
 
 def expand(source: str) -> list[str]:
@@ -113,9 +116,20 @@ def _natural(name: str) -> list[tuple[bool, int, str]]:
     return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name)]
 
 
-def _source(layers: Sequence[Layer]) -> dict[str, Any]:
-    """Merge the settings of sources; which source is meant, and so what they must be, depends on each path."""
-    return {key: value for layer in layers for key, value in layer.tables.get("source", {}).items()}
+def _sources(layers: Sequence[Layer]) -> list[str]:
+    """Return the source that the settings name, where the command does not."""
+    merged = {key: str(value) for layer in layers for key, value in layer.tables.get("source", {}).items()}
+    return [merged[key] for key in ("path", "name") if key in merged][:1]
+
+
+def _source(given: str, layers: Sequence[Layer]) -> Choice:
+    """Choose the source that was named, or that reads the path."""
+    named = {spec.name for spec, _ in registry().specs("source")}
+    if given in named:
+        return choose("source", [*layers, Layer("the source", {"source": {"name": given}})])
+    forced = any("name" in layer.tables.get("source", {}) for layer in layers)
+    choice = choose("source", layers, "" if forced else source_for(given).name)
+    return Choice(choice.spec, {**choice.settings, "path": given})
 
 
 def _tracker(layers: Sequence[Layer]) -> Choice:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from trackforge import doors, pipeline
+from trackforge import pipeline
 from trackforge.cli.layers import Choice
 from trackforge.cli.plan import Output, Plan, for_sequence
 from trackforge.cli.progress import progress
@@ -61,6 +61,11 @@ class Outcome:
         """Frames per second, all in all."""
         return self.frames / self.seconds if self.seconds else 0.0
 
+    def stage_ms(self) -> dict[str, float]:
+        """Return milliseconds a frame by stage, in the order of the flow; stages overlap."""
+        order = [name for name in ("decode", "detect", "track", "write") if name in self.stages]
+        return {name: 1000 * self.stages[name] / max(self.frames, 1) for name in order}
+
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON; stages in milliseconds a frame."""
         return {
@@ -72,7 +77,7 @@ class Outcome:
             "ids": len(self.ids),
             "seconds": round(self.seconds, 3),
             "fps": round(self.rate, 2),
-            "stage_ms": {name: round(1000 * s / max(self.frames, 1), 3) for name, s in self.stages.items()},
+            "stage_ms": {name: round(ms, 3) for name, ms in self.stage_ms().items()},
             "outputs": self.outputs,
         }
 
@@ -94,8 +99,9 @@ def open_sources(plan: Plan) -> list[Input]:
         ConfigError: Two sequences have one name.
     """
     inputs: list[Input] = []
-    for given in plan.sources:
-        source = doors.source(given, **plan.source)
+    for choice in plan.sources:
+        source = choice.create()
+        given = str(choice.settings.get("path", choice.spec.name))
         name = str(getattr(source, "name", "")) or Path(given).stem or "sequence"
         if any(name == other.name for other in inputs):
             raise ConfigError(f"Sequences need different names; two are called {name!r}. Track them one by one.")

@@ -29,8 +29,13 @@ class Scores:
     cut: Mapping[str, int]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return {**self.report.to_dict(), "scored_frames": dict(self.cut)}
+        """Return it for JSON, without the curves; `trackforge eval` gives these."""
+        return {
+            "preprocessing": self.report.preprocessing,
+            "combined": dict(self.report.combined),
+            "sequences": {name: dict(scores) for name, scores in self.report.sequences.items()},
+            "scored_frames": dict(self.cut),
+        }
 
     def show(self, console: Console) -> None:
         """Print the table."""

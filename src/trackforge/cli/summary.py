@@ -71,8 +71,8 @@ def _show(console: Console, outcome: Outcome) -> None:
         )
     )
     table = Table(box=None, pad_edge=False, show_header=False)
-    for stage, seconds in outcome.stages.items():
-        table.add_row(f"  {stage}", f"{1000 * seconds / max(outcome.frames, 1):.2f} ms a frame", style="dim")
+    for stage, milliseconds in outcome.stage_ms().items():
+        table.add_row(f"  {stage}", f"{milliseconds:.2f} ms a frame", style="dim")
     console.print(table)
     for path in outcome.outputs:
         console.print(Text(f"  {path}"), soft_wrap=True)

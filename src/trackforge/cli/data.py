@@ -1,0 +1,198 @@
+"""``trackforge data``: labelled data sets."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+
+__all__ = ["app"]
+
+HELP = """Check, show and convert labelled data sets.
+
+    trackforge data check coco128 --pictures decode
+    trackforge data show MOT17/train --colour identity -o grid.png
+    trackforge data convert MOT17/train mot17 --to coco --halves bytetrack --rule official
+
+Formats: MOTChallenge folders, COCO json, Pascal VOC, YOLO and JDE text labels.
+"""
+app = App(name="data", help=HELP, help_format="plaintext", default_parameter=Parameter(negative=""))
+Json = Annotated[bool, Parameter(name=["--json"])]
+From = Annotated[str | None, Parameter(name=["--from"])]
+Names = Annotated[list[str] | None, Parameter(consume_multiple=True)]
+Rule = Literal["pedestrian", "official", "all"]
+
+
+def _options(**given: Any) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _print(facts: dict[str, Any], text: str, *, as_json: bool) -> None:
+    sys.stdout.write((json.dumps(facts, indent=2, default=str) if as_json else text) + "\n")
+
+
+@app.command
+def check(
+    path: Path,
+    /,
+    *,
+    from_: From = None,
+    split: str | None = None,
+    rule: Rule | None = None,
+    pictures: Literal["exist", "size", "decode"] = "size",
+    strict: bool = False,
+    as_json: Json = False,
+) -> int:
+    """Look for everything that is wrong with a data set and count what it holds; exit code 1 where errors are found.
+
+    Parameters
+    ----------
+    path
+        Folder or file of the set.
+    from_
+        Its format, where it does not tell: mot, coco, voc, yolo, jde.
+    split
+        This part only.
+    rule
+        MOTChallenge: which rows are objects (default pedestrian).
+    pictures
+        How closely to look: that they exist, their size in the header, or decode them whole.
+    strict
+        Exit with 1 for warnings, too.
+    as_json
+        Print JSON.
+    """
+    from trackforge import data
+
+    report = data.check(path, format=from_, pictures=pictures, **_options(split=split, rule=rule))
+    facts = dataclasses.asdict(report) | {"errors": report.errors}
+    _print(facts, str(report), as_json=as_json)
+    return int(report.errors > 0 or (strict and bool(report.problems)))
+
+
+@app.command
+def show(
+    path: Path,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("grid.png"),
+    from_: From = None,
+    split: str | None = None,
+    rule: Rule | None = None,
+    classes: Names = None,
+    count: int = 12,
+    columns: int = 4,
+    pick: Literal["random", "first", "spread"] = "spread",
+    seed: int = 0,
+    colour: Literal["class", "identity"] = "class",
+) -> int:
+    """Draw labelled pictures of a data set into one image; ignore regions are hatched.
+
+    Parameters
+    ----------
+    path
+        Folder or file of the set.
+    output
+        Picture to write: .png, .jpg or .webp.
+    from_
+        Its format, where it does not tell.
+    split
+        This part only.
+    rule
+        MOTChallenge: which rows are objects (default pedestrian).
+    classes
+        These classes only.
+    count
+        Number of pictures.
+    columns
+        Pictures in a row.
+    pick
+        At random, the first, or evenly spread over the set.
+    seed
+        Of the random choice.
+    colour
+        One colour a class, or one an identity.
+    """
+    from trackforge import data
+
+    dataset = data.read(path, from_, **_options(split=split, rule=rule))
+    if classes:
+        dataset = dataset.select_classes(classes)
+    data.show(dataset, output, count=count, columns=columns, pick=pick, seed=seed, colour=colour)
+    sys.stdout.write(f"{output}\n")
+    return 0
+
+
+@app.command
+def convert(
+    source: Path,
+    target: Path,
+    /,
+    *more: Path,
+    to: str | None = None,
+    from_: From = None,
+    split: str | None = None,
+    rule: Rule | None = None,
+    classes: Names = None,
+    min_visibility: float = 0.0,
+    ignore: Literal["keep", "background"] = "keep",
+    halves: Literal["bytetrack", "fairmot"] | None = None,
+    val: float | None = None,
+    val_sequences: Names = None,
+    seed: int = 0,
+    images: Literal["copy", "link", "reference", "none"] | None = None,
+    as_json: Json = False,
+) -> int:
+    """Convert a data set to another format, or mix several into one; says what the format cannot hold.
+
+    Parameters
+    ----------
+    source
+        Folder or file to read.
+    target
+        Folder to write, or .json file for COCO. With several sources the target comes last.
+    more
+        Further sources, then the target.
+    to
+        Format to write, where the target does not end in .json: mot, coco, voc, yolo, jde.
+    from_
+        Format of the source, where it does not tell.
+    split
+        Read this part only.
+    rule
+        MOTChallenge: which rows are objects (default pedestrian).
+    classes
+        Keep these classes only.
+    min_visibility
+        Boxes less visible than this, 0 to 1, become ignore regions.
+    ignore
+        Keep ignore regions, or make them background as the published training code does.
+    halves
+        Divide every sequence in the middle, by this rule, into train_half and val_half.
+    val
+        Divide off this share of the pictures, 0 to 1, for validation; whole sequences.
+    val_sequences
+        Divide off these sequences for validation.
+    seed
+        Of the division.
+    images
+        What becomes of the pictures: copy (default), link, reference (COCO only, its default), none.
+    as_json
+        Print JSON.
+    """
+    from trackforge import data
+    from trackforge.errors import ConfigError
+
+    if val is not None and val_sequences:
+        raise ConfigError("Give --val or --val-sequences, not both.")
+    paths = (source, target, *more)
+    report = data.convert(
+        paths[:-1], paths[-1], to=to, format=from_, classes=classes or (), min_visibility=min_visibility, ignore=ignore,
+        halves=halves, val=val_sequences or val, seed=seed, images=images, **_options(split=split, rule=rule),
+    )  # fmt: skip
+    _print(dataclasses.asdict(report), str(report), as_json=as_json)
+    return 0

@@ -1,0 +1,164 @@
+"""Track files of every format that holds a whole `TrackTable`: what `trackforge convert` goes through."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trackforge.errors import DataError, InvalidInputError, MissingDependencyError
+from trackforge.io._mot_reader import Kind
+from trackforge.io.coco import read_coco, write_coco
+from trackforge.io.jsonl import JsonLinesSink, JsonLinesSinkConfig
+from trackforge.io.mot import read_mot, write_mot
+from trackforge.io.parquet import ParquetSink, ParquetSinkConfig
+from trackforge.protocols import Sink
+from trackforge.table import TrackTable
+
+__all__ = ["FORMATS", "read_tables", "write_tables"]
+
+FORMATS = {".txt": "mot", ".json": "coco", ".jsonl": "jsonl", ".parquet": "parquet"}
+"""File endings and the names of their formats."""
+
+
+def read_tables(path: str | Path, form: str, *, kind: Kind = "tracks") -> dict[str, TrackTable]:
+    """Read a file as one table a sequence.
+
+    Args:
+        path: The file; for ``"mot"`` also a folder of such.
+        form: One of the formats in `FORMATS`.
+        kind: What a MOTChallenge file holds.
+
+    Raises:
+        DataError: The content is malformed; the message says where.
+        FileNotFoundError: There is no such file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} must be a file or folder; there is none.")
+    if form == "mot":
+        files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
+        if not files:
+            raise DataError("A folder of MOTChallenge files must hold <sequence>.txt; there is none.", path=path)
+        return {_sequence(file): read_mot(file, kind=kind) for file in files}
+    if path.is_dir():
+        raise DataError(f"{form} is kept in a file; this is a folder.", path=path)
+    if form == "coco":
+        return read_coco(path)
+    return _grouped(_json_rows(path) if form == "jsonl" else _parquet_rows(path), path)
+
+
+def write_tables(path: str | Path, tables: Mapping[str, TrackTable], form: str, *, kind: Kind = "tracks") -> list[Path]:
+    """Write tables to a file, or several of them to a folder of MOTChallenge files.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InvalidInputError: Several sequences for one MOTChallenge file, or a row without an id.
+        SinkError: The place cannot be written to.
+    """
+    path = Path(path)
+    if form == "mot":
+        if path.suffix != ".txt":
+            files = [path / f"{name}.txt" for name in tables]
+        elif len(tables) == 1:
+            files = [path]
+        else:
+            raise InvalidInputError(
+                f"A MOTChallenge file holds one sequence; got {len(tables)}. Name a folder: {path.with_suffix('')}/."
+            )
+        for file, table in zip(files, tables.values(), strict=True):
+            write_mot(file, table, kind=kind)
+        return files
+    if form == "coco":
+        write_coco(path, tables)
+        return [path]
+    sink: Sink
+    if form == "jsonl":
+        sink = JsonLinesSink(JsonLinesSinkConfig(path=path))
+    else:
+        sink = ParquetSink(ParquetSinkConfig(path=path))
+    with sink:
+        for table in tables.values():
+            for step in table.steps():
+                sink.write(step)
+    return [path]
+
+
+def _sequence(file: Path) -> str:
+    return file.parent.parent.name if file.parent.name in ("gt", "det") else file.stem
+
+
+Row = tuple[str, int, int, float, float, float, float, float, int]
+"""Sequence, frame, id, x1, y1, x2, y2, score, class."""
+
+
+def _grouped(rows: Iterable[Row], path: Path) -> dict[str, TrackTable]:
+    parts: dict[str, list[Row]] = {}
+    for row in rows:
+        parts.setdefault(row[0] or path.stem, []).append(row)
+    if not parts:
+        return {path.stem: TrackTable.empty(path.stem)}
+    tables = {}
+    for name, those in parts.items():
+        numbers = np.array([row[1:] for row in those], np.float64)
+        try:
+            tables[name] = TrackTable(
+                frame=numbers[:, 0].astype(np.int64), track_id=numbers[:, 1].astype(np.int64), xyxy=numbers[:, 2:6],
+                score=numbers[:, 6], class_id=numbers[:, 7].astype(np.int64), sequence=name,
+            )  # fmt: skip
+        except InvalidInputError as error:
+            raise DataError(str(error), path=path) from error
+    return tables
+
+
+def _json_rows(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8") as file:
+        for number, text in enumerate(file, start=1):
+            if not text.strip():
+                continue
+            try:
+                line = json.loads(text)
+                sequence, frame = str(line.get("sequence") or ""), int(line["frame"])
+                for track in line["tracks"]:
+                    x1, y1, x2, y2 = map(float, track["xyxy"])
+                    yield (
+                        sequence, frame, int(track["track_id"]), x1, y1, x2, y2,
+                        float(track.get("score", 1.0)), int(track.get("class_id", 0)),
+                    )  # fmt: skip
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise DataError(
+                    "A line must be an object with frame and tracks, each with track_id and xyxy; "
+                    f"{type(error).__name__}: {error}.",
+                    path=path,
+                    line=number,
+                ) from error
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    try:
+        import pyarrow as pa  # type: ignore[import-untyped]
+        import pyarrow.parquet as parquet  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise MissingDependencyError(
+            "Parquet files need pyarrow, which is not installed; run: pip install 'trackforge-mot[parquet]'"
+        ) from error
+    names = ("sequence", "frame", "track_id", "x1", "y1", "x2", "y2", "score", "class_id")
+    try:
+        table: Any = parquet.read_table(path, columns=list(names))
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"This is no Parquet file: {error}", path=path) from error
+    absent = [name for name in names if name not in table.column_names]
+    if absent:
+        raise DataError(f"A table of tracks must have the column {absent[0]!r}; it does not.", path=path)
+    columns = [table[name].to_pylist() for name in names[:1]]
+    for name in names[1:]:
+        values = table[name].to_numpy()
+        # float32 columns mean their shortest decimals
+        columns.append((values.astype(np.str_).astype(np.float64) if values.dtype == np.float32 else values).tolist())
+    for row in zip(*columns, strict=True):
+        yield (row[0] or "", *row[1:])
