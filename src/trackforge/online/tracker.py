@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.boxes import iou
-from trackforge.errors import StateError
+from trackforge.errors import InvalidInputError, StateError
 from trackforge.online.classes import ClassVotes, associate_by_class
 from trackforge.online.clock import Clock
 from trackforge.online.columns import Columns, join, join_state, put_state, take, take_state
@@ -88,14 +88,15 @@ class OnlineTracker:
         """Advance by one frame; to be called for every frame, empty or not, in increasing ``frame.index``.
 
         Raises:
-            InvalidInputError: The frame's index (or timestamp, see `Clock`) does not increase.
+            InvalidInputError: The frame's index (or timestamp, see `Clock`) does not increase, or embeddings changed
+                their width. The tracker is as it was before.
         """
         if self.quirks.skip_empty and not len(detections):
             self._clock.skip(frame)
             return self._unmatched()
+        if detections.embedding is not None:
+            self._expect_looks(detections.embedding.shape[1])
         dt = self._clock.advance(frame)
-        if detections.embedding is not None and "embedding" not in self._table:
-            self._table["embedding"] = np.zeros((len(self), detections.embedding.shape[1]), np.float32)
         predicted = self._predict(dt)
         matches = self._associate(predicted, detections, frame)
         self._correct(matches, detections)
@@ -247,6 +248,16 @@ class OnlineTracker:
         keep[np.where(found_stays, j, i)] = False
         self._keep(keep)
         return boxes[keep]
+
+    def _expect_looks(self, width: int) -> None:
+        """Make room for embeddings, or see to it that they fit those before."""
+        if "embedding" not in self._table:
+            self._table["embedding"] = np.zeros((len(self), width), np.float32)
+        elif self._table["embedding"].shape[1] != width:
+            raise InvalidInputError(
+                f"Embeddings must keep their width; got {width} after {self._table['embedding'].shape[1]}. "
+                "Call reset() before changing the detector."
+            )
 
     def _looks(self, detections: Detections, rows: Ints) -> npt.NDArray[np.float32]:
         """Return the normalised embeddings of some detections; zeros where they have none."""

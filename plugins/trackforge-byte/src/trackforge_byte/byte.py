@@ -119,6 +119,9 @@ class _Pairs:
 class ByteTrackerConfig(Lifecycle):
     """Settings of the clean BYTE tracker; see `ByteAssociator` and `trackforge.online.Lifecycle`."""
 
+    max_lost: float = setting(
+        45.0, help="How long a trusted track may go without a detection.", unit="frames", minimum=0
+    )
     birth_score: float = setting(0.7, help="Least score of a detection that may found a track.", unit="score")
     duplicate_iou: float | None = setting(
         0.85, help="Overlap above which a found and a lost track are one; the longer lived stays.", unit="IoU",

@@ -22,7 +22,7 @@ def trackforge_components() -> Iterator[ComponentSpec]:
         ("tracker", "iou", "sort:iou_tracker", "SORT, clean.", SORT),
         ("tracker", "sort", "presets:sort", "SORT exactly as published, quirks and all.", SORT),
         ("tracker", "observation-centric", "ocsort:observation_centric_tracker", "OC-SORT, clean.", OCSORT),
-        ("tracker", "ocsort", "presets:ocsort", "OC-SORT exactly as published, quirks and all.", OCSORT),
+        ("tracker", "ocsort", "ocsort_preset:ocsort", "OC-SORT exactly as published, quirks and all.", OCSORT),
     ):
         module, _, attribute = target.partition(":")
         config = "" if kind == "associator" else f"trackforge_byte.{module}:{_config_name(attribute)}"

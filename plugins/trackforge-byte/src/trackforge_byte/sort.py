@@ -47,7 +47,7 @@ class IouAssociator:
             good = overlap[track, column] >= self.min_iou
             track, column = track[good], column[good]
         else:
-            track, column = assign(-overlap, -self.min_iou)
+            track, column = assign(-overlap, -max(self.min_iou, _LEAST))
         alone, idle = np.ones(len(usable), bool), np.ones(len(tracks), bool)
         alone[column] = idle[track] = False
         return Matches(
@@ -65,8 +65,9 @@ def _unambiguous(good: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> bool:
 class IouTrackerConfig(Lifecycle):
     """Settings of the clean SORT tracker; see `IouAssociator` and `trackforge.online.Lifecycle`."""
 
-    min_iou: float = setting(0.3, help="Least overlap of a pair.", unit="IoU", minimum=0, maximum=1)
-    min_score: float = setting(0.0, help="Detections below are ignored.", unit="score")
+    birth_score: float = setting(0.7, help="Least score of a detection that may found a track.", unit="score")
+    min_iou: float = setting(0.2, help="Least overlap of a pair.", unit="IoU", minimum=0, maximum=1)
+    min_score: float = setting(0.5, help="Detections below are ignored.", unit="score")
 
 
 def iou_tracker(config: IouTrackerConfig) -> OnlineTracker:
