@@ -5,8 +5,9 @@
 >>> print(report.table())                                                            # doctest: +SKIP
 """
 
+from trackforge.metrics.detection import DetectionReport, average_precision
 from trackforge.metrics.evaluation import evaluate
 from trackforge.metrics.preprocessing import PREPROCESSING
 from trackforge.metrics.report import Report, Scores
 
-__all__ = ["PREPROCESSING", "Report", "Scores", "evaluate"]
+__all__ = ["PREPROCESSING", "DetectionReport", "Report", "Scores", "average_precision", "evaluate"]

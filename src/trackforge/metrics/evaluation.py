@@ -101,7 +101,7 @@ def _score(overlaps: Overlaps, threshold: float) -> Parts:
     count: dict[str, float] = {
         "Dets": len(o.track_id),
         "GT_Dets": len(o.truth_id),
-        "Tracks": int(o.track_id.max()) + 1 if len(o.track_id) else 0,
+        "IDs": int(o.track_id.max()) + 1 if len(o.track_id) else 0,
         "GT_IDs": int(o.truth_id.max()) + 1 if len(o.truth_id) else 0,
         "Frames": o.frames,
     }

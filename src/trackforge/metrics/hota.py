@@ -72,6 +72,8 @@ def _matched_pairs(o: Overlaps, gt_count: Ints, tr_count: Ints) -> Ints:
     code = o.truth_id[o.truth] * len(tr_count) + o.track_id[o.track]
     if len(gt_count) * len(tr_count) > 8 * len(code) + 1_000_000:  # many identities: keep only those that ever meet
         code = np.unique(code, return_inverse=True)[1]
+    if not len(code):
+        return code
     frames = Frames.of(o)
     shared = o.iou / (_truth_sums(o, frames) + _track_sums(o, frames) - o.iou)
     aligned = np.bincount(code, shared)[code]

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from trackforge.errors import DataError, InvalidInputError, did_you_mean
 from trackforge.io.coco import read_coco
@@ -37,15 +37,16 @@ def pair_up(
     sequences: Sequence[str] | None = None,
     lengths: Mapping[str, int] | int | None = None,
     truth_file: str = "gt/gt.txt",
+    kind: Literal["tracks", "detections"] = "tracks",
 ) -> Iterator[Job]:
-    """Yield the sequences of the truth with the tracks that belong to them; files are read one after the other.
+    """Yield the sequences of the truth with the tracks (or detections) that belong to them, read one by one.
 
     Raises:
         InvalidInputError: A sequence has no tracks, or there is none at all.
         FileNotFoundError: A path does not exist.
     """
     wanted = _places(truth, truth_file)
-    offered = _places(tracks, truth_file)
+    offered = _results(tracks, truth, kind)
     if not wanted:
         raise InvalidInputError("There must be ground truth for at least one sequence; got none.")
     if sequences is not None:
@@ -60,15 +61,15 @@ def pair_up(
     missing = [name for name in wanted if name not in offered]
     if missing:
         raise InvalidInputError(
-            f"Every sequence of the truth must have tracks; there are none for {_listed(missing)}."
-            f"{did_you_mean(missing[0], offered)} There are tracks for: {_listed(offered) or 'nothing'}. Rename the "
+            f"Every sequence of the truth must have {kind}; there are none for {_listed(missing)}."
+            f"{did_you_mean(missing[0], offered)} There are {kind} for: {_listed(offered) or 'nothing'}. Rename the "
             "files, or choose with sequences=[...]; a sequence without any result needs an empty file."
         )
     surplus = [name for name in offered if name not in wanted]
     if surplus:
-        log.info("tracks without truth are left out: %s", _listed(surplus))
+        log.info("%s without truth are left out: %s", kind, _listed(surplus))
     for name, place in wanted.items():
-        yield _job(name, place, offered[name], lengths, truth_file)
+        yield _job(name, place, offered[name], lengths, kind)
 
 
 def _both_named(truth: Input, tracks: Input) -> bool:
@@ -88,12 +89,12 @@ def _job(
     truth: TrackTable | Path,
     tracks: TrackTable | Path,
     lengths: Mapping[str, int] | int | None,
-    truth_file: str,
+    kind: Literal["tracks", "detections"],
 ) -> Job:
     truth_table = truth if isinstance(truth, TrackTable) else read_mot(truth, kind="truth", sequence=name)
-    track_table = tracks if isinstance(tracks, TrackTable) else read_mot(tracks, kind="tracks", sequence=name)
+    track_table = tracks if isinstance(tracks, TrackTable) else read_mot(tracks, kind=kind, sequence=name)
     length = lengths.get(name) if isinstance(lengths, Mapping) else lengths
-    if length is None and isinstance(truth, Path) and truth_file == "gt/gt.txt" and truth.name == "gt.txt":
+    if length is None and isinstance(truth, Path) and truth.name == "gt.txt":  # gt_val_half.txt has other frames
         info = truth.parent.parent / "seqinfo.ini"
         length = read_seqinfo(info).length if info.is_file() else None
         last = max((int(t.frame[-1]) + 1 for t in (truth_table, track_table) if len(t)), default=0)
@@ -122,6 +123,14 @@ def _places(given: Input, truth_file: str) -> Places:
     return _in_folder(path, truth_file)
 
 
+def _results(given: Input, truth: Input, kind: Literal["tracks", "detections"]) -> Places:
+    """Return the table or file of every sequence of results; COCO results lean on the truth's images and classes."""
+    if isinstance(given, (str, Path)) and Path(given).suffix.lower() == ".json" and Path(given).is_file():
+        reference = truth if isinstance(truth, (str, Path)) and Path(truth).suffix.lower() == ".json" else None
+        return dict(read_coco(given, reference=reference))
+    return _places(given, "gt/gt.txt" if kind == "tracks" else "det/det.txt")
+
+
 def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.exists():
@@ -131,7 +140,7 @@ def _existing(path: str | Path) -> Path:
 
 
 def _name_of(path: Path) -> str:
-    return path.parent.parent.name if path.stem == "gt" and path.parent.parent.name else path.stem
+    return path.parent.parent.name if path.stem in ("gt", "det") and path.parent.parent.name else path.stem
 
 
 def _in_folder(folder: Path, truth_file: str) -> Places:
@@ -145,5 +154,5 @@ def _in_folder(folder: Path, truth_file: str) -> Places:
         if files:
             return dict(files)
     raise InvalidInputError(
-        f"A folder of sequences must hold <sequence>.txt, or <sequence>/{truth_file}; {folder} has neither."
+        f"A folder of sequences must hold <sequence>.txt or <sequence>/{truth_file}; {folder} has neither."
     )

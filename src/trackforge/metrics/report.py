@@ -23,7 +23,7 @@ __all__ = ["ALIASES", "DEFAULT_COLUMNS", "Report", "Scores"]
 
 ALIASES = {
     "TP": "CLR_TP", "FP": "CLR_FP", "FN": "CLR_FN", "Recall": "CLR_Re", "Precision": "CLR_Pr", "F1": "CLR_F1",
-    "FAF": "FP_per_frame", "IDs": "IDSW",
+    "FAF": "FP_per_frame",
 }  # fmt: skip
 """Other names by which scores can be asked for."""
 DEFAULT_COLUMNS = (
@@ -42,7 +42,7 @@ class Scores(Mapping[str, float]):
     (19,)
 
     HOTA's fields have one value a threshold: asked by name they give their mean, `curve` gives all. ``ALIASES`` are
-    understood too. ``Dets``, ``GT_Dets``, ``Tracks``, ``GT_IDs`` and ``Frames`` count what was evaluated.
+    understood too. ``Dets``, ``GT_Dets``, ``IDs``, ``GT_IDs`` and ``Frames`` count what was evaluated.
     """
 
     def __init__(self, values: Mapping[str, float], curves: Mapping[str, npt.NDArray[np.float64]]) -> None:
