@@ -78,7 +78,7 @@ class OnlineTracker:
         self._clock.reset()
         self._next_id = 1
         self._table: Columns = {name: np.empty(0, dtype) for name, dtype in DTYPES.items()}
-        self._filters: MotionState = ()  # its arrays are known once the first box is
+        self._filters: MotionState = self.motion.initiate(np.empty((0, 4)))
         self._votes = ClassVotes()
 
     def __len__(self) -> int:
@@ -203,8 +203,7 @@ class OnlineTracker:
             born["embedding"] = self._looks(detections, rows)
         filters = self.motion.initiate(detections.xyxy[rows].astype(np.float64))
         if len(self):
-            born = join(self._table, born)
-            filters = join_state(self._filters, filters)
+            born, filters = join(self._table, born), join_state(self._filters, filters)
         self._table, self._filters = born, filters
         if self.lifecycle.classes == "vote":
             self._votes.append(detections.class_id[rows], detections.score[rows])
@@ -230,7 +229,7 @@ class OnlineTracker:
             self._votes.keep(rows)
 
     def _boxes(self) -> Floats:
-        return self.motion.boxes(self._filters) if self._filters else np.empty((0, 4))
+        return self.motion.boxes(self._filters)
 
     def _drop_duplicates(self, boxes: Floats, limit: float) -> Floats:
         """Of a found and a lost track in one place keep the longer lived, the lost one where they are equal."""
@@ -314,22 +313,22 @@ class OnlineTracker:
             StateError: The state is of another tracker, of other settings, or damaged.
         """
         check_header(state, self._header())
+        clock, votes = Clock(self.lifecycle.frame_rate, count_updates=self.quirks.count_updates), ClassVotes()
         try:
             n = len(state["table"]["track_id"])
             table = {name: restore(name, state["table"][name], n, dtype) for name, dtype in DTYPES.items()}
             if "embedding" in state["table"]:
                 table["embedding"] = restore("embedding", state["table"]["embedding"], n, np.float32)
-            filters = tuple(restore("filters", state["filters"][str(i)], n) for i in range(len(state["filters"])))
-            known = restore("votes", state["votes"]["known"], None, np.int64)
-            score = restore("votes", state["votes"]["score"], n if len(known) else None, np.float64)
-            self._clock.load_state_dict(state["clock"])
-            self._next_id = int(state["next_id"])
+            filters = tuple(restore("filters", state["filters"][str(i)], n) for i in range(len(self._filters)))
+            votes.known = restore("votes", state["votes"]["known"], None, np.int64)
+            votes.score = restore("votes", state["votes"]["score"], n if len(votes.known) else None, np.float64)
+            clock.load_state_dict(state["clock"])
+            next_id = int(state["next_id"])
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, StateError):
                 raise
             raise StateError(f"The state must be complete; {error!r} is wrong with it. Save it again.") from error
-        self._table, self._filters = table, filters
-        self._votes.known, self._votes.score = known, score
+        self._table, self._filters, self._votes, self._clock, self._next_id = table, filters, votes, clock, next_id
 
 
 def _normalised(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
