@@ -13,7 +13,7 @@ from trackforge.errors import ConfigError, MissingDependencyError, PluginError
 
 __all__ = ["KINDS", "ComponentSpec"]
 
-KINDS = ("detector", "associator", "motion", "tracker", "source", "sink", "exporter", "trainer")
+KINDS = ("detector", "associator", "motion", "tracker", "source", "sink", "exporter", "trainer", "dataset")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

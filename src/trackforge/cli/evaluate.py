@@ -22,6 +22,7 @@ def evaluate(
     iou_threshold: Annotated[float, Parameter(validator=Number(gt=0, lte=1))] = 0.5,
     sequences: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     truth_file: str = "gt/gt.txt",
+    detections: bool = False,
     metrics: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     as_json: Annotated[bool, Parameter(name=["--json"])] = False,
     csv: Path | None = None,
@@ -43,6 +44,8 @@ def evaluate(
         Only these sequences.
     truth_file
         Where the truth lies in the folder of a sequence.
+    detections
+        Score detections instead, by average precision: files without ids, or SEQUENCE/det/det.txt.
     metrics
         Columns to show, by the names of the official evaluator: HOTA, MOTA, IDF1, HOTA_TP and so on.
     as_json
@@ -53,9 +56,18 @@ def evaluate(
         File for a figure of HOTA over its thresholds: .png, .svg or .pdf.
     """
     from trackforge.errors import ConfigError
+    from trackforge.metrics import average_precision
     from trackforge.metrics import evaluate as score
     from trackforge.metrics.report import DEFAULT_COLUMNS
 
+    if detections:
+        if csv is not None or plot is not None or metrics is not None:
+            raise ConfigError("--csv, --plot and --metrics are for tracks. Leave them out, or leave out --detections.")
+        precision = average_precision(
+            truth, tracks, preprocessing=preprocessing, sequences=sequences, truth_file=truth_file,  # type: ignore[arg-type]
+        )  # fmt: skip
+        sys.stdout.write((json.dumps(precision.to_dict(), indent=2) if as_json else precision.table()) + "\n")
+        return 0
     report = score(
         truth, tracks, preprocessing=preprocessing, iou_threshold=iou_threshold, sequences=sequences,  # type: ignore[arg-type]
         truth_file=truth_file,

@@ -71,7 +71,7 @@ def show_settings(specs: Sequence[ComponentSpec], *, as_json: bool) -> None:
         return
     console = Console(soft_wrap=False)
     for spec in specs:
-        console.print(Text(f"{spec.kind} {spec.name}", style="bold"), Text(spec.summary))
+        console.print(Text.assemble((f"{spec.kind} {spec.name}", "bold"), f": {spec.summary}"))
         if spec.source:
             console.print(Text(spec.source, style="dim"))
         settings = spec.settings()

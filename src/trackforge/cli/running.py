@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from trackforge import pipeline
 from trackforge.cli.layers import Choice
 from trackforge.cli.plan import Output, Plan, for_sequence
@@ -55,11 +57,25 @@ class Outcome:
     stopped: bool = False
     """Whether the end was not reached, for a signal or a limit."""
     table: TrackTable | None = None
+    found: list[tuple[int, Detections]] = field(default_factory=list)
+    """Detections by frame index, kept with the table."""
 
     @property
     def rate(self) -> float:
         """Frames per second, all in all."""
         return self.frames / self.seconds if self.seconds else 0.0
+
+    def detected(self) -> TrackTable:
+        """Return the detections as a table without ids."""
+        if not self.found:
+            return TrackTable.empty(self.name)
+        return TrackTable(
+            frame=np.repeat([index for index, _ in self.found], [len(one) for _, one in self.found]),
+            xyxy=np.concatenate([one.xyxy for _, one in self.found]),
+            score=np.concatenate([one.score for _, one in self.found]),
+            class_id=np.concatenate([one.class_id for _, one in self.found]),
+            sequence=self.name,
+        )
 
     def stage_ms(self) -> dict[str, float]:
         """Return milliseconds a frame by stage, in the order of the flow; stages overlap."""
@@ -189,6 +205,8 @@ def _watched(
             outcome.detections += len(step.detections)
             outcome.boxes += len(tracks)
             outcome.ids.update(tracks.track_id.tolist())
+            if options.keep:
+                outcome.found.append((step.frame.index, step.detections))
             advance()
             yield step
             if stopping.signal or outcome.frames == options.frames:
@@ -250,6 +268,4 @@ class _OnlyClasses:
 
 
 def _of_classes(found: Detections, kept: Sequence[int]) -> Detections:
-    import numpy as np
-
     return found[np.isin(found.class_id, kept)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,13 +13,15 @@ from rich.console import Console
 from rich.text import Text
 
 from trackforge.cli.running import Outcome
-from trackforge.errors import ConfigError, InvalidInputError, did_you_mean
+from trackforge.errors import ConfigError, InvalidInputError, MissingDependencyError, did_you_mean
 from trackforge.io.coco import read_coco
 from trackforge.io.mot import read_mot
-from trackforge.metrics import PREPROCESSING, Report, evaluate
+from trackforge.metrics import PREPROCESSING, DetectionReport, Report, average_precision, evaluate
 from trackforge.table import TrackTable
 
 __all__ = ["Scores", "Truth"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Scores:
     """A report, and which sequences were scored up to where they were stopped only."""
 
     report: Report
+    detections: DetectionReport | None
+    """Average precision of what the tracker was given; None without faster-coco-eval."""
     cut: Mapping[str, int]
 
     def as_dict(self) -> dict[str, Any]:
@@ -34,12 +39,16 @@ class Scores:
             "preprocessing": self.report.preprocessing,
             "combined": dict(self.report.combined),
             "sequences": {name: dict(scores) for name, scores in self.report.sequences.items()},
+            "detections": None if self.detections is None else self.detections.to_dict()["mean"],
             "scored_frames": dict(self.cut),
         }
 
     def show(self, console: Console) -> None:
         """Print the table."""
         sys.stdout.write(self.report.table() + "\n")
+        if self.detections is not None:
+            mean = self.detections.mean
+            sys.stdout.write(f"detections: AP50 {100 * mean.ap50:.2f}, AP {100 * mean.ap:.2f}\n")
         for name, frames in self.cut.items():
             console.print(Text(f"{name}: only the first {frames} frames were tracked and scored", style="yellow"))
 
@@ -90,7 +99,14 @@ class Truth:
             for outcome in outcomes
             if (name := outcome.name) in tables
         }
-        return Scores(evaluate(truth, tables, preprocessing=self.preprocessing, lengths=lengths), cut)
+        report = evaluate(truth, tables, preprocessing=self.preprocessing, lengths=lengths)
+        found = {outcome.name: outcome.detected() for outcome in outcomes if outcome.name in tables}
+        try:
+            precision = average_precision(truth, found, preprocessing=self.preprocessing, lengths=lengths)
+        except MissingDependencyError as error:
+            log.info("%s", error)
+            precision = None
+        return Scores(report, precision, cut)
 
 
 def _first(table: TrackTable, frames: int) -> TrackTable:
