@@ -143,6 +143,10 @@ def table(rows: Rows, *, truth: bool) -> TrackTable:
 @example(worlds=[([(0, 1, (0, 0, 3, 3), 1, 1)], [])], rule="mot20")
 @example(worlds=[([], [(4, 1, (0, 0, 3, 3), 1, 1)]), ([(0, 1, (0, 0, 3, 3), 1, 1)], [])], rule="mot15")
 @example(worlds=[([(0, 1, (0, 0, 3, 3), 1, 0)], [(0, 1, (0, 0, 3, 3), 1, 1)])], rule="none")  # all ignored
+@example(  # a frame without results in between interrupts no track
+    worlds=[([(f, 1, (0, 0, 3, 3), 1, 1) for f in range(5)], [(f, 1, (0, 0, 3, 3), 1, 1) for f in (0, 1, 3, 4)])],
+    rule="none",
+)
 @example(worlds=[([(0, 1, (0, 0, 3, 3), 7, 1)], [(0, 1, (0, 0, 3, 3), 1, 1)])], rule="mot17")  # a distractor only
 def test_any_small_world(scipy: bool, worlds: list[tuple[Rows, Rows]], rule: str) -> None:
     """Whole numbers make ties the rule, empty and ignored sides common."""
@@ -168,8 +172,8 @@ def test_crowded_frames_full_of_ties(seed: int) -> None:
     for truth in (True, False):
         rows = []
         for frame in range(8):
-            for who in random.permutation(40)[: random.integers(1, 35)].tolist():
-                x, y, w, h = random.integers((0, 0, 3, 3), (16, 6, 8, 8)).tolist()
+            for who in random.permutation(40)[: random.integers(0, 1 + 3 * (seed + 1))].tolist():
+                x, y, w, h = random.integers((0, 0, 3, 3), ((6, 16, 40)[seed % 3], 6, 8, 8)).tolist()
                 rows.append((frame, who + 1, (x, y, w, h), int(random.choice([1, 1, 2])), int(random.random() < 0.9)))
         sides.append(table(rows, truth=truth))
     official = score_tables({"crowd": (sides[0], sides[1], 8)}, "MOT17")

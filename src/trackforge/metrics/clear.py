@@ -66,11 +66,11 @@ def clear(overlaps: Overlaps, threshold: float = 0.5) -> dict[str, float]:
 
 def _previous_rows(o: Overlaps, active: Ints) -> Ints:
     """Return for each truth row that of the same object in the active frame before, or G where there is none."""
-    rank = np.searchsorted(active, o.truth_frame)
-    rank[~np.isin(o.truth_frame, active)] = -9
-    order = np.argsort(o.truth_id, kind="stable")
-    follows = (np.diff(o.truth_id[order]) == 0) & (np.diff(rank[order]) == 1) & (rank[order[:-1]] >= 0)
-    previous = np.full(len(order), len(order))
+    rows = np.flatnonzero(np.isin(o.truth_frame, active))
+    order = rows[np.argsort(o.truth_id[rows], kind="stable")]
+    rank = np.searchsorted(active, o.truth_frame[order])
+    follows = (np.diff(o.truth_id[order]) == 0) & (np.diff(rank) == 1)
+    previous = np.full(len(o.truth_id), len(o.truth_id))
     previous[order[1:][follows]] = order[:-1][follows]
     return previous
 

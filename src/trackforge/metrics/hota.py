@@ -74,48 +74,11 @@ def _matched_pairs(o: Overlaps, gt_count: Ints, tr_count: Ints) -> Ints:
         code = np.unique(code, return_inverse=True)[1]
     if not len(code):
         return code
-    frames = Frames.of(o)
-    shared = o.iou / (_truth_sums(o, frames) + _track_sums(o, frames) - o.iou)
+    of_truth, of_track = np.bincount(o.truth, o.iou)[o.truth], np.bincount(o.track, o.iou)[o.track]
+    shared = o.iou / (of_truth + of_track - o.iou)  # of the overlap that both boxes have with anything
     aligned = np.bincount(code, shared)[code]
     aligned /= gt_count[o.truth_id[o.truth]] + tr_count[o.track_id[o.track]] - aligned
-    return match(frames, aligned * o.iou)
-
-
-def _truth_sums(o: Overlaps, frames: Frames) -> Floats:
-    """Return, for each pair, the sum of its truth box's overlaps; added up in the order that NumPy has for a row.
-
-    To the last bit: symmetrical scenes have many matchings that are equally good but for rounding.
-    """
-    sums: Any = np.bincount(o.truth, o.iou, len(o.truth_id))
-    widths = np.diff(frames.track_start)[o.truth_frame]
-    delicate = np.flatnonzero((np.bincount(o.truth, minlength=len(sums)) > 2) & (widths >= 8))
-    first, last = np.searchsorted(o.truth, delicate), np.searchsorted(o.truth, delicate, "right")
-    starts = np.asarray(frames.track_start)[o.truth_frame[delicate]]
-    for width in np.unique(widths[delicate]).tolist():
-        rows = np.flatnonzero(widths[delicate] == width)
-        n = last[rows] - first[rows]
-        line = np.repeat(np.arange(len(rows)), n)
-        pair = np.arange(len(line)) + np.repeat(first[rows] - (np.cumsum(n) - n), n)
-        dense = np.zeros((len(rows), width))
-        dense[line, o.track[pair] - starts[rows][line]] = o.iou[pair]
-        sums[delicate[rows]] = dense.sum(axis=1)
-    return sums[o.truth]  # type: ignore[no-any-return]
-
-
-def _track_sums(o: Overlaps, frames: Frames) -> Floats:
-    """Return, for each pair, the sum of its track box's overlaps, as `_truth_sums` does.
-
-    NumPy adds the rows of a matrix one after the other, as bincount does, unless there is one column only.
-    """
-    sums: Any = np.bincount(o.track, o.iou, len(o.track_id))
-    alone = np.flatnonzero(np.diff(frames.track_start) == 1)
-    for f in alone.tolist():
-        first, last = np.searchsorted(o.truth, (frames.truth_start[f], frames.truth_start[f + 1]))
-        if last - first > 2:
-            column = np.zeros(frames.truth_start[f + 1] - frames.truth_start[f])
-            column[o.truth[first:last] - frames.truth_start[f]] = o.iou[first:last]
-            sums[frames.track_start[f]] = column.sum()
-    return sums[o.track]  # type: ignore[no-any-return]
+    return match(Frames.of(o), aligned * o.iou)
 
 
 def combine_hota(sequences: Sequence[dict[str, Any]]) -> dict[str, Any]:
