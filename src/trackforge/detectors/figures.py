@@ -45,7 +45,8 @@ class Blobs:
     @classmethod
     def of(cls, foreground: npt.NDArray[np.uint8], *, least: int) -> Blobs:
         """Find the regions of at least ``least`` pixels in a 0/1 mask ``(H, W)``, largest first."""
-        _, image, stats, _ = cv2.connectedComponentsWithStats(foreground)
+        found: Any = cv2.connectedComponentsWithStats(foreground)
+        _, image, stats, _ = found
         numbers = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= least)
         numbers = numbers[numbers > 0]  # 0 is the background
         numbers = numbers[np.argsort(-stats[numbers, cv2.CC_STAT_AREA], kind="stable")][:LARGEST]
@@ -147,9 +148,7 @@ def _joined(blobs: Blobs, first: int, second: int) -> Blobs:
     xyxy[first, 2:] = np.maximum(xyxy[first, 2:], xyxy[second, 2:])
     pixels[first] += pixels[second]
     labels[first] += labels.pop(second)
-    return replace(
-        blobs, xyxy=np.delete(xyxy, second, axis=0), pixels=np.delete(pixels, second), labels=tuple(labels)
-    )
+    return replace(blobs, xyxy=np.delete(xyxy, second, axis=0), pixels=np.delete(pixels, second), labels=tuple(labels))
 
 
 def split(blobs: Blobs, row: int, scale: GroundScale, *, most: int = 12) -> tuple[Floats, Floats]:

@@ -45,7 +45,10 @@ class MotionDetectorConfig:
     )
     history: int = setting(1000, help="Frames after which a change has become background.", unit="frames", minimum=2)
     contrast: float = setting(
-        16.0, help="Squared distance from the background above which a pixel is foreground.", unit="variances", minimum=1
+        16.0,
+        help="Squared distance from the background above which a pixel is foreground.",
+        unit="variances",
+        minimum=1,
     )
     shadow: float = setting(
         0.5, help="Darkest shadow, as a part of the lit background's brightness; 1 keeps shadows.", minimum=0, maximum=1
@@ -56,12 +59,8 @@ class MotionDetectorConfig:
     despeckle: float = setting(
         0.005, help="Foreground thinner than this goes.", unit="image heights", minimum=0, maximum=0.1
     )
-    bridge: float = setting(
-        0.012, help="Vertical gaps up to this close.", unit="image heights", minimum=0, maximum=0.2
-    )
-    min_height: float = setting(
-        0.05, help="Least height of a box.", unit="image heights", minimum=0, maximum=1
-    )
+    bridge: float = setting(0.012, help="Vertical gaps up to this close.", unit="image heights", minimum=0, maximum=0.2)
+    min_height: float = setting(0.05, help="Least height of a box.", unit="image heights", minimum=0, maximum=1)
     min_figure: float = setting(
         0.45, help="With upright: least height of a box, as a part of the figure expected there.", minimum=0, maximum=1
     )
@@ -144,21 +143,21 @@ class MotionDetector:
         if ratio >= 1:
             return frame.image
         size = tuple(max(1, round(side * ratio)) for side in frame.size)
-        return cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+        reduced: Any = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
+        return reduced  # type: ignore[no-any-return]
 
     def _blobs(self, image: npt.NDArray[np.uint8]) -> Blobs:
         c = self.config
         if self._model is None:
             self._model = cv2.createBackgroundSubtractorMOG2(c.history, c.contrast, c.shadow < 1)
             self._model.setShadowThreshold(c.shadow)
-        labels = self._model.apply(image)
-        foreground = (labels == FOREGROUND).astype(np.uint8)
+        foreground: Any = (self._model.apply(image) == FOREGROUND).astype(np.uint8)
         height = image.shape[0]
         speck, bridge = _odd(c.despeckle * height), _odd(c.bridge * height)
         if speck > 1:
-            foreground = cv2.morphologyEx(foreground, cv2.MORPH_OPEN, np.ones((speck, speck), np.uint8))  # type: ignore[assignment]
+            foreground = cv2.morphologyEx(foreground, cv2.MORPH_OPEN, np.ones((speck, speck), np.uint8))
         if bridge > 1:
-            foreground = cv2.morphologyEx(foreground, cv2.MORPH_CLOSE, np.ones((bridge, 1), np.uint8))  # type: ignore[assignment]
+            foreground = cv2.morphologyEx(foreground, cv2.MORPH_CLOSE, np.ones((bridge, 1), np.uint8))
         least = max(int(0.04 * (c.min_height * height) ** 2 + 0.5), 4)
         return Blobs.of(foreground, least=least)
 
@@ -182,9 +181,7 @@ class MotionDetector:
             purity.append(np.full(len(found), 0.8))
         return np.concatenate(xyxy), np.concatenate(pixels), np.concatenate(purity)
 
-    def _judge(
-        self, xyxy: Floats, pixels: Floats, purity: Floats, rows: int
-    ) -> tuple[Floats, Floats, Floats, Floats]:
+    def _judge(self, xyxy: Floats, pixels: Floats, purity: Floats, rows: int) -> tuple[Floats, Floats, Floats, Floats]:
         """Drop what is too small; return boxes, filled part of each, fit to a figure's size, and purity."""
         size = xyxy[:, 2:] - xyxy[:, :2]
         keep = size[:, 1] >= self.config.min_height * rows
@@ -220,7 +217,7 @@ class MotionDetector:
         grow = (xyxy[:, 2:] - xyxy[:, :2]) * self.config.margin * np.array([1.0, 0.5])
         xyxy = np.concatenate((xyxy[:, :2] - grow, xyxy[:, 2:] + grow), axis=1)
         xyxy *= np.tile(np.array(size) / np.array([shape[1], shape[0]]), 2)
-        return Detections(xyxy=_boxes.clip(xyxy, size), score=score)
+        return Detections(xyxy=_boxes.clip(xyxy, size).astype(np.float32), score=score.astype(np.float32))
 
 
 def _odd(size: float) -> int:

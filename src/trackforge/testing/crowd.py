@@ -134,8 +134,9 @@ def _detect(c: CrowdConfig, walk: _Walk, seen: Floats, random: np.random.Generat
     identity = np.concatenate((walk.track_id[found], np.full(false, -1)))
     order = random.permutation(len(boxes))  # a detector knows no order
     return Detections(
-        xyxy=boxes[order], score=scores[order], class_id=classes[order], extra={"truth_id": identity[order]}
-    )
+        xyxy=boxes[order].astype(np.float32), score=scores[order].astype(np.float32), class_id=classes[order],
+        extra={"truth_id": identity[order]},
+    )  # fmt: skip
 
 
 class _Walk:

@@ -53,7 +53,7 @@ class Sprite:
     @classmethod
     def cut(cls, painting: Image, mask: Image, z: float) -> Sprite:
         """Cut what ``mask`` covers out of a painting of the size of the whole scene, times `SMOOTH`."""
-        image, alpha = _reduce(painting).astype(np.float32), _reduce(mask).astype(np.float32) / 255
+        image, alpha = _reduce(painting).astype(np.float32), _reduce(mask).astype(np.float32) / np.float32(255)
         rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
         y, x = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
         return cls(image[y, x], alpha[y, x], int(columns[0]), int(rows[0]), z)
@@ -96,7 +96,7 @@ class _Painter:
         corners = np.round(np.array(points, np.float64)).astype(np.int32)
         cv2.fillPoly(self.canvas, [corners], colour, cv2.LINE_AA)
         if self.mask is not None:
-            cv2.fillPoly(self.mask, [corners], 255, cv2.LINE_AA)  # type: ignore[call-overload]
+            cv2.fillPoly(self.mask, [corners], 255, cv2.LINE_AA)
 
     def _floor(self, x1: float, x2: float, z1: float, z2: float, colour: Colour) -> None:
         point = self.camera.point
@@ -111,7 +111,7 @@ class _Painter:
         axes = (max(1, round(radius * self.camera.scale(z))), max(1, round(flat * radius * self.camera.scale(z))))
         for image, value in ((self.canvas, colour), (self.mask, 255)):
             if image is not None:
-                cv2.ellipse(image, centre, axes, 0, 0, 360, value, -1, cv2.LINE_AA)  # type: ignore[call-overload]
+                cv2.ellipse(image, centre, axes, 0, 0, 360, value, -1, cv2.LINE_AA)
 
     def _shade(self, x: float, z: float, width: float, depth: float, strength: float) -> None:
         """Darken a soft ellipse of the ground."""
@@ -119,7 +119,7 @@ class _Painter:
         centre = tuple(round(v) for v in self.camera.point(x, z))
         scale = self.camera.scale(z)
         axes = (max(1, round(width * scale)), max(1, round(depth * scale * self.camera.mast / z)))
-        cv2.ellipse(shade, centre, axes, 0, 0, 360, 1.0, -1)  # type: ignore[call-overload]
+        cv2.ellipse(shade, centre, axes, 0, 0, 360, 1.0, -1)
         blur = max(1, round(0.35 * width * scale)) | 1
         self._multiply(1 - strength * cv2.GaussianBlur(shade, (blur, blur), 0)[:, :, None])
 
@@ -151,10 +151,9 @@ class _Painter:
         for x in np.arange(-wide, wide, 2.6):
             if x + 1.2 < CROSSING[0] - 0.6 or x > CROSSING[1] + 0.6:
                 self._floor(x, x + 1.2, middle - 0.07, middle + 0.07, (214, 212, 200))
-        for z, depth in ((near, 0.18), (far, 0.28)):
+        for z, depth, gutter in ((near, 0.18, 0.09), (far, 0.28, -0.28)):
             self._floor(-wide, wide, z - depth / 2, z + depth / 2, (206, 202, 194))
-            self._floor(-wide, wide, z + depth / 2 if z == near else z - depth, z + depth if z == near else z - depth / 2,
-                        (70, 72, 78))  # fmt: skip
+            self._floor(-wide, wide, z + gutter, z + gutter + depth / 2, (70, 72, 78))
         self._disc(-2.2, 11.2, 0, 0.42, (70, 70, 74), flat=0.42)
         self._disc(-2.2, 11.2, 0, 0.36, (82, 82, 86), flat=0.42)
         start = round(self.camera.point(0, FAR)[1])
@@ -209,8 +208,8 @@ class _Painter:
         for k in range(4):  # what lies in the shop window
             self._wall(FAR, x + 0.6 + 0.75 * k, x + 1.05 + 0.75 * k, 0.65, float(self.random.uniform(0.9, 1.5)),
                        _tone(WALLS[(number + k) % len(WALLS)], 0.8))  # fmt: skip
-        self._polygon([self.camera.point(x + 0.5 + d, FAR, up) for d, up in ((0.6, 2.4), (1.2, 2.4), (0.4, 0.65), (0, 0.65))],
-                      (92, 110, 120))  # fmt: skip
+        glint = ((1.1, 2.4), (1.7, 2.4), (0.9, 0.65), (0.5, 0.65))
+        self._polygon([self.camera.point(x + d, FAR, up) for d, up in glint], (92, 110, 120))
         self._wall(FAR, x + width * 0.72, x + width * 0.72 + 1.15, 0.1, 2.45, trim)
         self._wall(FAR, x + width * 0.72 + 0.1, x + width * 0.72 + 1.05, 0.1, 2.35, door)
         self._wall(FAR, x + width * 0.72 + 0.25, x + width * 0.72 + 0.9, 1.3, 2.15, (104, 124, 134))
@@ -246,8 +245,8 @@ class _Painter:
         """Paint a parked car, seen from its side."""
         self._shade(x + 0.2, z - 0.45, 2.4, 0.8, 0.45)
         street, point = self._begin(), self.camera.point
-        side = ((-2.1, 0.3), (2.1, 0.3), (2.15, 0.75), (1.9, 0.95), (1.25, 1.0), (0.65, 1.48), (-1.0, 1.5), (-1.7, 1.02),
-                (-2.1, 0.9))  # fmt: skip
+        side = ((-2.1, 0.3), (2.1, 0.3), (2.15, 0.75), (1.9, 0.95), (1.25, 1.0), (0.65, 1.48), (-1.0, 1.5),
+                (-1.7, 1.02), (-2.1, 0.9))  # fmt: skip
         self._polygon([point(x + d, z, up) for d, up in side], colour)
         self._wall(z, x - 2.1, x + 2.12, 0.3, 0.48, _tone(colour, 0.6))
         for glass in (((-1.45, 1.02), (-0.95, 1.42), (-0.2, 1.42), (-0.2, 1.02)),
@@ -280,7 +279,9 @@ class _Painter:
         self._wall(z, x - 0.13, x + 0.13, 0, 0.9, (54, 64, 62))
         self._wall(z, x - 0.27, x + 0.27, 2.3, 2.8, (38, 92, 142))
         self._wall(z, x - 0.24, x + 0.24, 2.33, 2.77, (52, 112, 168))
-        self._polygon([self.camera.point(x + d, z, up) for d, up in ((0, 2.72), (-0.18, 2.4), (0.18, 2.4))], (236, 236, 230))
+        self._polygon(
+            [self.camera.point(x + d, z, up) for d, up in ((0, 2.72), (-0.18, 2.4), (0.18, 2.4))], (236, 236, 230)
+        )
         return self._end(street, z)
 
     def bench(self, x: float, z: float) -> Sprite:
@@ -298,7 +299,8 @@ class _Painter:
         street, point = self._begin(), self.camera.point
         trunk = ((-0.2, 0), (0.2, 0), (0.13, 1.2), (0.16, 3.4), (-0.14, 3.4), (-0.12, 1.2))
         self._polygon([point(x + d, z, up) for d, up in trunk], (92, 72, 56))
-        self._polygon([point(x + d, z, up) for d, up in trunk[:1] + ((-0.08, 0), (-0.04, 3.4)) + trunk[4:]], (116, 92, 72))
+        lit = ((-0.2, 0), (-0.08, 0), (-0.04, 3.4), (-0.14, 3.4), (-0.12, 1.2))
+        self._polygon([point(x + d, z, up) for d, up in lit], (116, 92, 72))
         angle, radius = self.random.uniform(0, 2 * np.pi, 620), np.sqrt(self.random.uniform(0, 1, 620))
         wobble = radius * (1 + 0.13 * np.sin(5 * angle) + 0.07 * np.sin(9 * angle + 1))
         spread = np.stack((1.25 * wobble * np.cos(angle), 0.9 * wobble * np.sin(angle)), axis=1)

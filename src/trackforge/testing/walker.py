@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -73,11 +73,11 @@ def draw_walker(
     rows, columns = math.ceil(height * 1.06) + 2, math.ceil(height * BREADTH / 2) * 2
     figure = _Figure(look, height * SMOOTH, rows * SMOOTH, columns * SMOOTH, shift)
     figure.draw(phase, swing, heading)
-    alpha = cv2.resize(figure.mask, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    image = cv2.resize(figure.canvas, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
+    alpha: Any = cv2.resize(figure.mask, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    image: Any = cv2.resize(figure.canvas, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
     image /= np.maximum(alpha, 1 / 255)[:, :, None]  # the canvas is black where nobody is: undo the mixing
-    light = np.linspace(1.12, 0.86, columns, dtype=np.float32)[None, :, None]  # the sun stands on the left
-    return np.clip(image * light, 0, 255), alpha
+    image *= np.linspace(1.12, 0.86, columns, dtype=np.float32)[None, :, None]  # the sun stands on the left
+    return np.minimum(image, np.float32(255)), alpha
 
 
 class _Figure:
@@ -139,7 +139,7 @@ class _Figure:
                            (-half * 1.15 + swing * 2, 0.7)], self.look.legs)  # fmt: skip
         self._polygon([(half * 0.35, 0.17 + bob), (half * 0.8, 0.165 + bob), (half * 0.86, 0.4 + bob),
                        (half * flare * 0.9 + swing, hem), (half * 0.45 + swing, hem)],
-                      _tone(self.look.top, 0.86) if self.look.cut != "skirt" else _tone(self.look.top, 0.9))  # fmt: skip
+                      _tone(self.look.top, 0.87))  # fmt: skip
 
     def _head(self, bob: float, side: float, facing: int) -> None:
         look, turn = self.look, facing * side
@@ -151,7 +151,9 @@ class _Figure:
         self._ellipse((-0.03 * turn, 0.07 + bob), (0.03, 0.045), look.hair)
         if look.hat:
             self._ellipse((0, 0.035 + bob), (0.055, 0.035), _tone(look.top, 0.7))
-            self._limb((-0.06 + 0.02 * turn, 0.052 + bob), (0.06 + 0.02 * turn, 0.052 + bob), 0.014, _tone(look.top, 0.6))
+            self._limb(
+                (-0.06 + 0.02 * turn, 0.052 + bob), (0.06 + 0.02 * turn, 0.052 + bob), 0.014, _tone(look.top, 0.6)
+            )
 
     # -- strokes ------------------------------------------------------------------------------------------------------
 
@@ -162,17 +164,17 @@ class _Figure:
         width = max(1, round(thick * self.unit))
         a, b = self._pixel(start), self._pixel(end)
         cv2.line(self.canvas, a, b, colour, width)
-        cv2.line(self.mask, a, b, 255, width)  # type: ignore[call-overload]
+        cv2.line(self.mask, a, b, 255, width)
 
     def _ellipse(self, centre: Point, radius: Point, colour: Colour) -> None:
         middle, axes = self._pixel(centre), (max(1, round(radius[0] * self.unit)), max(1, round(radius[1] * self.unit)))
         cv2.ellipse(self.canvas, middle, axes, 0, 0, 360, colour, -1)
-        cv2.ellipse(self.mask, middle, axes, 0, 0, 360, 255, -1)  # type: ignore[call-overload]
+        cv2.ellipse(self.mask, middle, axes, 0, 0, 360, 255, -1)
 
     def _polygon(self, points: list[Point], colour: Colour) -> None:
         corners = np.array([self._pixel(p) for p in points], np.int32)
         cv2.fillPoly(self.canvas, [corners], colour)
-        cv2.fillPoly(self.mask, [corners], 255)  # type: ignore[call-overload]
+        cv2.fillPoly(self.mask, [corners], 255)
 
 
 def _tone(colour: Colour, factor: float) -> Colour:

@@ -185,8 +185,8 @@ class _Scene:
         lit = self._cv2.convertScaleAbs(image, alpha=gain, beta=0)
         y, x = (int(v) for v in self._grain.integers(0, 64, 2))
         height, width = image.shape[:2]
-        noisy: Image = self._cv2.add(lit, self._noise[y : y + height, x : x + width], dtype=self._cv2.CV_8U)
-        return noisy
+        noisy: Any = self._cv2.add(lit, self._noise[y : y + height, x : x + width], dtype=self._cv2.CV_8U)
+        return noisy  # type: ignore[no-any-return]
 
 
 def _window(image: Image, left: int, top: int, part: Any) -> tuple[Any, Any]:

@@ -1,0 +1,106 @@
+"""Replays detections that another program has written: tracking without the detector, tuning, comparing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from trackforge.config import check, setting
+from trackforge.errors import DataError, InvalidInputError, SourceError, did_you_mean
+from trackforge.io.coco import read_coco, read_coco_classes
+from trackforge.io.mot import read_mot
+from trackforge.table import TrackTable
+from trackforge.types import Detections, Frame
+
+__all__ = ["FileDetector", "FileDetectorConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileDetectorConfig:
+    """Settings of `FileDetector`."""
+
+    path: Path = setting(help="MOTChallenge text file or COCO json with detections.")
+    format: Literal["auto", "mot", "coco"] = setting("auto", help="Format of the file; auto: .json is COCO, else MOT.")
+    reference: Path | None = setting(
+        None, help="For a COCO list of results: the annotation file that its image and category ids mean."
+    )
+    classes: tuple[str, ...] = setting((), help="Names of the classes, where the file has none.")
+    min_score: float | None = setting(None, help="Detections with a lower score are left out; none keeps all.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class FileDetector:
+    """Gives each frame the detections that a file holds for its index; pictures are not looked at.
+
+    MOT files count frames from 1 and classes from 1: line ``1,...`` belongs to ``frame.index`` 0. A COCO file with
+    several videos is asked by ``frame.sequence``. Embeddings and masks are not replayed.
+
+    Raises:
+        SourceError: The file cannot be read.
+        DataError: The file is malformed; the message names the line or entry. Or it has a class without a name.
+    """
+
+    embedding_dim: int | None = None
+
+    def __init__(self, config: FileDetectorConfig) -> None:
+        self.config = config
+        path, names = config.path, config.classes
+        coco = config.format == "coco" or (config.format == "auto" and path.suffix.lower() == ".json")
+        try:
+            if coco:
+                self._tables = read_coco(path, reference=config.reference)
+                names = names or _coco_names(config.reference or path)
+            else:
+                table = read_mot(path, kind="detections")
+                self._tables = {table.sequence: table}
+        except OSError as error:
+            raise SourceError(
+                f"Detections cannot be read from {path}: {error.strerror or error}. Check the path."
+            ) from error
+        if config.min_score is not None:
+            self._tables = {name: t[t.score >= config.min_score] for name, t in self._tables.items()}
+        count = 1 + max((int(t.class_id.max()) for t in self._tables.values() if len(t)), default=0)
+        self.classes: tuple[str, ...] = names or _numbered(count)
+        if len(self.classes) < count:
+            raise DataError(
+                f"Every class must have a name; class {count - 1} (from 0) has none among {', '.join(self.classes)}. "
+                "Name all of them with the setting 'classes'.",
+                path=path,
+            )
+
+    def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
+        """Return what the file holds for each frame; nothing for frames that it does not mention.
+
+        Raises:
+            InvalidInputError: The file has several sequences and none is that of a frame.
+        """
+        return [self._table(frame).detections(frame.index) for frame in frames]
+
+    def _table(self, frame: Frame) -> TrackTable:
+        tables = self._tables
+        if frame.sequence in tables:
+            return tables[frame.sequence]
+        if len(tables) == 1:
+            return next(iter(tables.values()))
+        if not tables:
+            return TrackTable.empty()
+        raise InvalidInputError(
+            f"{self.config.path} holds several sequences and the frame's must be one of them; got {frame.sequence!r}."
+            f"{did_you_mean(frame.sequence, tables)} It has: {', '.join(tables)}."
+        )
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return ("object",) if count == 1 else tuple(f"object {n + 1}" for n in range(count))
+
+
+def _coco_names(path: Path) -> tuple[str, ...]:
+    """Return the names of the categories, or none where the file is a bare list of results."""
+    try:
+        return read_coco_classes(path)
+    except DataError:
+        return ()

@@ -1,0 +1,83 @@
+"""The rules of `trackforge.protocols.Source`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from trackforge.protocols import Source
+from trackforge.testing.conformance.rules import difference, require, rule, run
+from trackforge.types import Frame
+
+__all__ = ["check_source"]
+
+Make: TypeAlias = Callable[[], Source]
+
+
+def check_source(make: Make, *, skip: Iterable[str] = ()) -> None:
+    """Try every rule of the Source protocol on a source that ends; leave out ``starts_again`` for live ones.
+
+    Args:
+        make: Returns a new source of the same few frames each time.
+        skip: Names of rules to leave out (see `trackforge.testing.rules`).
+
+    Raises:
+        BrokenRule: At least one rule is broken; the message lists them.
+    """
+    run("source", make, skip)
+
+
+@rule("source")
+def yields_frames_in_order(make: Make) -> None:
+    """Iterating yields Frames with strictly increasing indices and times, all of one sequence."""
+    frames = list(make())
+    require(frames, "it has no frames; give the check a source with some.")
+    for frame in frames:
+        require(isinstance(frame, Frame), f"it yielded a {type(frame).__name__}.")
+    index = [frame.index for frame in frames]
+    require(all(a < b for a, b in itertools.pairwise(index)), f"the indices are {index}.")
+    times = [frame.timestamp for frame in frames if frame.timestamp is not None]
+    require(all(a < b for a, b in itertools.pairwise(times)), f"the timestamps are {times}.")
+    names = {frame.sequence for frame in frames}
+    require(len(names) == 1, f"its frames are of several sequences: {sorted(names)}.")
+
+
+@rule("source")
+def starts_again(make: Make) -> None:
+    """A second iteration, even after one that was broken off, starts at the first frame and yields the same."""
+    source = make()
+    whole = list(source)
+    for _ in source:
+        break
+    found = difference(list(source), whole, "frames")
+    require(not found, f"the second time {found}.")
+
+
+@rule("source")
+def tells_the_truth_about_itself(make: Make) -> None:
+    """Where it offers len(), rate and name, they fit what it yields; damaged frames may be missing."""
+    source = make()
+    count = sum(1 for _ in source)
+    try:
+        length = len(source)  # type: ignore[arg-type]
+    except TypeError:
+        length = count
+    require(count <= length, f"len() is {length} and {count} frames came.")
+    rate, name = getattr(source, "rate", None), getattr(source, "name", "")
+    require(rate is None or rate > 0, f"rate is {rate!r}.")
+    require(isinstance(name, str), f"name is {name!r}.")
+
+
+@rule("source")
+def closes(make: Make) -> None:
+    """Where it offers close(), that may be called at any time and more than once."""
+    source = make()
+    if hasattr(source, "close"):
+        source.close()
+        source.close()
+    source = make()
+    frames = iter(source)
+    next(frames)
+    if hasattr(source, "close"):
+        source.close()
