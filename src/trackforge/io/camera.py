@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, SourceError
-from trackforge.io.decode import Converter, open_video, pictures, rate_of
+from trackforge.io.decode import Converter, Damage, open_video, pictures, rate_of
 from trackforge.types import Frame
 
 __all__ = ["CameraSource", "CameraSourceConfig"]
@@ -106,7 +106,8 @@ class CameraSource:
         """Give every frame in order, over all connections."""
         index = 0
         begin: float | None = None
-        heard = 0.0
+        heard = timestamp = 0.0
+        interval = 1.0 / self.rate if self.rate else 0.0
         for container, stream in self._connections():
             convert = Converter()
             offset: float | None = None
@@ -115,8 +116,11 @@ class CameraSource:
                 if begin is None:
                     begin = heard = now
                 if offset is None:  # the stream's clock starts anew with every connection
-                    offset = now - begin - (0.0 if picture.pts is None else picture.time)
-                    index += max(0, round((now - heard) * (self.rate or 0.0)) - 1)
+                    offset = now - begin
+                    if index:
+                        offset = max(offset, timestamp + interval)
+                        index += max(0, round((now - heard) * (self.rate or 0.0)) - 1)
+                    offset -= 0.0 if picture.pts is None else picture.time
                 heard = now
                 timestamp = now - begin if picture.pts is None else picture.time + offset
                 yield Frame(index=index, image=convert(picture), timestamp=timestamp, sequence=self.name)
@@ -128,12 +132,12 @@ class CameraSource:
         for picture in pictures(container, stream):
             if self._closed.is_set():
                 return
-            if isinstance(picture, str):
-                problem = picture
+            if not isinstance(picture, Damage):
+                yield picture
+            elif picture.last:
+                problem = picture.why
+            else:
                 self.skipped += 1
-                continue
-            problem = ""
-            yield picture
         log.warning("%s: the stream ended%s", self.name, problem and f": {problem}")
 
     def _connections(self) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -160,7 +164,7 @@ class CameraSource:
             return None
         raise SourceError(
             f"A camera must go on; {self.name} broke off and could not be reached again in "
-            f"{self.config.reconnect} attempts. Check it, or allow more with reconnect=..."
+            f"{self.config.reconnect} attempt(s). Check it, or allow more with reconnect=..."
         ) from problem
 
     def _connect(self) -> tuple[InputContainer, VideoStream]:

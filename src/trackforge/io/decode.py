@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from fractions import Fraction
+from typing import Any, Literal, NamedTuple, cast
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from trackforge.errors import SourceError
 
-__all__ = ["Converter", "open_video", "pictures", "rate_of"]
+__all__ = ["Converter", "Damage", "open_video", "pictures", "rate_of"]
 
 
 def open_video(
@@ -62,27 +64,38 @@ def rate_of(stream: VideoStream) -> float | None:
     return float(rate) if rate else None
 
 
-def pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame | str]:
-    """Yield every picture in order of presentation; for one that is damaged, the reason instead.
+class Damage(NamedTuple):
+    """Why a picture cannot be had; ``last`` where no more can follow."""
 
-    A demuxer that fails ends the iteration after a last reason: what follows cannot be found any more.
+    why: str
+    last: bool = False
+
+
+def pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame | Damage]:
+    """Yield every picture in order of presentation; for one that is damaged, a `Damage` instead.
+
+    A demuxer that fails ends the iteration, after the pictures that came before it and a last Damage: what follows
+    cannot be found any more.
     """
     packets = container.demux(stream)
-    while True:
+    problem = ""
+    while not problem:
         try:
             packet = next(packets)
         except StopIteration:
             return
         except (FFmpegError, OSError) as error:
-            yield reason(error)
-            return
+            problem = reason(error)
+            packet = cast("Packet[VideoStream]", Packet())  # an empty one, to get what the decoder still holds
+            packet.stream, packet.time_base = stream, cast("Fraction", stream.time_base)
         try:
             decoded = packet.decode()
         except FFmpegError as error:
-            yield reason(error)
+            yield Damage(reason(error))
             continue
         for picture in decoded:
-            yield "the picture is damaged" if picture.is_corrupt else picture
+            yield Damage("the picture is damaged") if picture.is_corrupt else picture
+    yield Damage(problem, last=True)
 
 
 class Converter:

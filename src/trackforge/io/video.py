@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
 from trackforge.errors import SourceError, did_you_mean
-from trackforge.io.decode import Converter, open_video, pictures, rate_of
+from trackforge.io.decode import Converter, Damage, open_video, pictures, rate_of
 from trackforge.types import Frame
 
 __all__ = ["VideoSource", "VideoSourceConfig"]
@@ -100,8 +100,8 @@ class VideoSource:
                 at = index - 1
                 if this != self._round or (stop is not None and at >= stop):
                     return
-                if isinstance(picture, str):
-                    self._lose(at, picture)
+                if isinstance(picture, Damage):
+                    self._lose(at, picture.why)
                     continue
                 last = picture.time - origin if self._timed and picture.pts is not None else at / (self.rate or 1.0)
                 if at >= first and (at - first) % stride == 0:
