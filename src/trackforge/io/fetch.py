@@ -30,6 +30,8 @@ Progress = Callable[[int, "int | None"], None]
 """Called with the bytes that are there and the bytes in all (None where the server does not say)."""
 BLOCK = 1 << 18
 ATTEMPTS = 4
+PAUSE = 0.25
+"""Seconds before the first new attempt; doubles each time."""
 
 
 def cache_folder() -> Path:
@@ -140,7 +142,7 @@ def _download(url: str, target: Path, sha256: str | None, progress: Progress | N
             if attempt == ATTEMPTS:
                 raise
             log.warning("%s: broke off (%s); going on from byte %d", url, error, _size(part))
-        time.sleep(0.25 * 2**attempt)
+        time.sleep(PAUSE * 2**attempt)
     found = digest(part)
     if sha256 is not None and found != sha256.lower():
         part.unlink()
@@ -169,6 +171,8 @@ def _transfer(url: str, part: Path, progress: Progress | None, timeout: float) -
         raise ConnectionError("the rest that was asked for does not exist; starting over") from error
     with response:
         start, total = _extent(response, have)
+        if not start:
+            part.unlink(missing_ok=True)  # before the tag changes: bytes of one version must never bear another's tag
         tag_file.write_text(_tag(response))
         with part.open("r+b" if start else "wb") as file:
             file.seek(start)

@@ -130,7 +130,7 @@ class OnnxBackend:
             size = variant.size if variant is not None else (640, 640)
             log.info("%s fixes no input size; taking %s", path, size)
         probe = np.full((1, 3, *size), 114, np.float32)
-        (predictions,) = self._run(probe)
+        (predictions,) = self.infer(Batch(probe, (1.0,)))
         position, stride = cells(size)
         if predictions.shape[0] != len(position) or predictions.shape[1] < 6:
             raise WeightsError(
@@ -158,9 +158,15 @@ class OnnxBackend:
 
     def infer(self, batch: Batch, /) -> list[Floats]:
         """Run the network; ``(A, 5 + C)`` float32 a picture."""
-        if isinstance(self._shape[0], int) and self._shape[0] == 1:
-            return [self._run(batch.data[i : i + 1])[0] for i in range(len(batch.data))]
-        return list(self._run(batch.data))
+        step = self._shape[0] if isinstance(self._shape[0], int) else len(batch.data)
+        found: list[Floats] = []
+        for start in range(0, len(batch.data), step):
+            part = batch.data[start : start + step]
+            missing = step - len(part)
+            if missing:
+                part = np.concatenate((part, np.zeros((missing, *part.shape[1:]), np.float32)))
+            found.extend(self._run(part)[: step - missing])
+        return found
 
     def select(self, predictions: Floats, selection: Selection, /) -> Found:
         """Choose the detections of one picture; boxes in input pixels."""
@@ -191,10 +197,16 @@ def _session(path: Path, device: str, threads: int) -> Any:
             )
         providers.insert(0, ("CUDAExecutionProvider", {"device_id": int(device.partition(":")[2] or 0)}))
     try:
-        return ort.InferenceSession(path, options, providers=providers)
+        session = ort.InferenceSession(path, options, providers=providers)
     except Exception as error:  # ONNX Runtime's exceptions have no public base class
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{path} must be a readable ONNX model; {first}. Get or export it anew.") from error
+    if device != "cpu" and "CUDAExecutionProvider" not in session.get_providers():
+        raise DeviceError(
+            f"device {device!r} must be usable by ONNX Runtime; it fell back to {session.get_providers()}. Check that "
+            "CUDA and cuDNN fit this onnxruntime-gpu, or take backend='torch' or device='cpu'."
+        )
+    return session
 
 
 def override(card: ModelCard, given: Given, size: tuple[int, int] | None) -> ModelCard:

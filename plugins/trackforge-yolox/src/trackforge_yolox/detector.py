@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 class YoloxDetectorConfig:
     """Settings of `YoloxDetector`."""
 
-    weights: str = setting(
+    weights: str | Path = setting(
         "yolox-s", help="File (.onnx or a torch checkpoint), or a published name such as yolox-nano."
     )
     variant: str | None = setting(
@@ -167,7 +167,7 @@ def _backend(config: YoloxDetectorConfig) -> Backend:
     given = Given(variant=config.variant, classes=config.classes, preprocessing=config.preprocessing, size=config.size)
     if _choose(config) == "onnx":
         _refuse_torch_settings(config)
-        path = resolve(config.weights, suffix=".onnx")
+        path = resolve(str(config.weights), suffix=".onnx")
         device = "cpu" if config.device == "auto" else config.device
         return OnnxBackend(path, given, device=device, threads=config.threads)
     if importlib.util.find_spec("torch") is None:
@@ -181,13 +181,14 @@ def _backend(config: YoloxDetectorConfig) -> Backend:
         precision=config.precision, channels_last=config.channels_last, fuse=config.fuse, compile=config.compile,
         threads=config.threads,
     )  # fmt: skip
-    return TorchBackend(resolve(config.weights, suffix=".pth"), given, device=config.device, options=options)
+    return TorchBackend(resolve(str(config.weights), suffix=".pth"), given, device=config.device, options=options)
 
 
 def _choose(config: YoloxDetectorConfig) -> Literal["onnx", "torch"]:
     """A file goes to the backend that reads it; a name to ONNX Runtime on the CPU and to torch on a GPU."""
-    if config.weights not in VARIANTS:
-        is_onnx = Path(config.weights).suffix.lower() == ".onnx"
+    weights = str(config.weights)
+    if weights not in VARIANTS:
+        is_onnx = Path(weights).suffix.lower() == ".onnx"
         if config.backend != "auto" and (config.backend == "onnx") != is_onnx:
             raise ConfigError(
                 f"backend {config.backend!r} must get "
@@ -197,7 +198,7 @@ def _choose(config: YoloxDetectorConfig) -> Literal["onnx", "torch"]:
         return "onnx" if is_onnx else "torch"
     if config.backend != "auto":
         return config.backend
-    if config.weights.startswith("bytetrack-") or config.device.startswith("cuda"):
+    if weights.startswith("bytetrack-") or config.device.startswith("cuda"):
         return "torch"
     if config.device == "auto" and importlib.util.find_spec("torch") is not None and _driver():
         import torch

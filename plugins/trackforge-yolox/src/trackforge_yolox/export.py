@@ -24,7 +24,7 @@ INPUT, OUTPUT = "images", "predictions"
 class ExportConfig:
     """Settings of `export`."""
 
-    weights: str = setting("yolox-s", help="Checkpoint, or a published name such as yolox-nano.")
+    weights: str | Path = setting("yolox-s", help="Checkpoint, or a published name such as yolox-nano.")
     output: Path | None = setting(None, help="The .onnx file to write; beside the checkpoint if left out.")
     variant: str | None = setting(
         None, help="Which network a checkpoint holds; found out from its tensors if left out."
@@ -73,7 +73,7 @@ def export(config: ExportConfig) -> Path:
     from trackforge_yolox.card import KEY
     from trackforge_yolox.weights import resolve
 
-    path = resolve(config.weights, suffix=".pth")
+    path = resolve(str(config.weights), suffix=".pth")
     given = Given(variant=config.variant, classes=config.classes, preprocessing=config.preprocessing, size=config.size)
     network, card = load_network(path, given)
     output = config.output or Path(path.name).with_suffix(".onnx")

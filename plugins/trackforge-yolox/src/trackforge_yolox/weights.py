@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["RELEASE", "Checkpoint", "download_url", "load", "mismatches", "read_checkpoint", "resolve"]
 
 RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
-LISTED = 6
+LISTED = 3
 
 
 def download_url(name: str, suffix: Literal[".pth", ".onnx"]) -> str:
@@ -83,7 +84,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     import torch
 
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch wonders about odd pickles before it refuses them
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{path} must be a torch checkpoint; {first}. Get the file anew.") from error
@@ -106,13 +109,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def mismatches(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     """Say in words, one entry a key, what keeps a state from fitting a network."""
     own = network.state_dict()
-    found = [f"{key} is missing" for key in own if key not in state]
-    found += [f"{key} is not expected" for key in state if key not in own]
-    found += [
+    found = [
         f"{key} has shape {tuple(state[key].shape)} where {tuple(own[key].shape)} is needed"
         for key in own
         if key in state and state[key].shape != own[key].shape
     ]
+    found += [f"{key} is missing" for key in own if key not in state]
+    found += [f"{key} is not expected" for key in state if key not in own]
     return found
 
 
@@ -134,7 +137,14 @@ def load(network: nn.Module, state: Mapping[str, Tensor], *, partial: bool = Fal
     own = network.state_dict()
     fitting = {key: value for key, value in state.items() if key in own and value.shape == own[key].shape}
     if (wrong and not partial) or not fitting:
-        shown = "; ".join(wrong[:LISTED]) + (f"; and {len(wrong) - LISTED} more" if len(wrong) > LISTED else "")
+        kinds = [[line for line in wrong if f" {kind} " in f"{line} "] for kind in ("has", "missing", "expected")]
+        shown = "; ".join(
+            line
+            if len(kind) <= LISTED or line != kind[LISTED - 1]
+            else f"{line}; and {len(kind) - LISTED} more like this"
+            for kind in kinds
+            for line in kind[:LISTED]
+        )
         raise WeightsError(
             f"The weights must fit the network in all {len(own)} keys; {len(fitting)} fit. {shown}. Say which variant "
             "they belong to, or take other weights."
