@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from trackforge.errors import SinkError
@@ -68,7 +68,12 @@ class PartialFile:
         """Remove what was written."""
         self.path.unlink(missing_ok=True)
 
-    def settle(self, kind: type[BaseException] | None, error: BaseException | None = None) -> None:
+    def settle(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None = None,
+        close: Callable[[], object] | None = None,
+    ) -> None:
         """End a ``with`` block: commit on success or a stop, else leave the partial file and say where it is.
 
         An empty partial file, or one that could not be written, is removed; one beside which only another output
@@ -77,7 +82,18 @@ class PartialFile:
         Args:
             kind: As ``__exit__`` got it.
             error: As ``__exit__`` got it.
+            close: Writes the rest and closes the file, first of all.
+
+        Raises:
+            SinkError: The rest cannot be written; nothing is left of the file.
         """
+        try:
+            if close is not None:
+                with self.writing():
+                    close()
+        except SinkError:
+            self.discard()
+            raise
         other = isinstance(error, SinkError) and error.path not in (None, self.final)
         if kind is None or issubclass(kind, STOPPED):
             self.commit()

@@ -280,9 +280,5 @@ class CocoSink:
             return
         partial, self._partial = self._partial, None
         tables = {name: TrackTable.concatenate(parts) for name, parts in self._tables.items()}
-        try:
-            partial.path.write_text(json.dumps(_document(tables, self._frames, self.config.classes)), encoding="utf-8")
-        except OSError as failure:
-            partial.discard()
-            raise SinkError(f"{self.config.path} cannot be written: {failure.strerror or failure}.") from failure
-        partial.settle(kind)
+        text = json.dumps(_document(tables, self._frames, self.config.classes))
+        partial.settle(kind, error, close=lambda: partial.path.write_text(text, encoding="utf-8"))

@@ -87,13 +87,7 @@ class JsonLinesSink:
         file, self._file = self._file, None
         if partial is None or file is None:
             return
-        try:
-            with partial.writing():
-                file.close()
-        except SinkError:
-            partial.discard()
-            raise
-        partial.settle(kind, error)
+        partial.settle(kind, error, close=file.close)
 
 
 def _short(values: npt.NDArray[np.float32]) -> Any:

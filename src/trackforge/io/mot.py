@@ -109,12 +109,13 @@ class MotSink:
 
     def __enter__(self) -> MotSink:
         self._partial = PartialFile(self.config.path)
-        self._file = self._partial.path.open("w", encoding="utf-8", newline="\n")
+        with self._partial.writing() as path:
+            self._file = path.open("w", encoding="utf-8", newline="\n")
         return self
 
     def write(self, step: Step, /) -> None:
         """Append the visible tracks of one frame."""
-        if self._file is None:
+        if self._file is None or self._partial is None:
             raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
         tracks = step.tracks.visible
         boxes = step.detections.xyxy[tracks.detection] if self.config.box == "detected" else tracks.xyxy
@@ -129,10 +130,8 @@ class MotSink:
                     f"{frame},{track},{x1:.{places}f},{y1:.{places}f},{width:.{places}f},{height:.{places}f},"
                     f"{score:.4f},-1,-1,-1\n"
                 )
-        try:
+        with self._partial.writing():
             self._file.writelines(lines)
-        except OSError as error:
-            raise SinkError(f"{self.config.path} cannot be written: {error.strerror or error}.") from error
 
     def _keeps(self, width: float, height: float) -> bool:
         ratio = self.config.max_aspect_ratio
@@ -146,12 +145,7 @@ class MotSink:
         if self._file is None or self._partial is None:
             return
         file, self._file = self._file, None
-        try:
-            file.close()
-        except OSError as failure:
-            self._partial.discard()
-            raise SinkError(f"{self.config.path} cannot be written: {failure.strerror or failure}.") from failure
-        self._partial.settle(kind)
+        self._partial.settle(kind, error, close=file.close)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -145,10 +145,4 @@ class OverlaySink:
             if kind is None:  # a video of no frames cannot be played
                 log.warning("%s is not written: there were no frames", self.config.path)
             return
-        try:
-            with partial.writing():
-                writer.close()
-        except SinkError:
-            partial.discard()
-            raise
-        partial.settle(kind, error)
+        partial.settle(kind, error, close=writer.close)

@@ -89,6 +89,10 @@ class ParquetSink:
         self._parts, self._rows = [], 0
         self._writer.write_table(pa.table(columns, schema=schema))
 
+    def _close(self) -> None:
+        self._flush()
+        self._writer.close()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
@@ -96,14 +100,7 @@ class ParquetSink:
         partial, self._partial = self._partial, None
         if partial is None:
             return
-        try:
-            with partial.writing():
-                self._flush()
-                self._writer.close()
-        except SinkError:
-            partial.discard()
-            raise
-        partial.settle(kind, error)
+        partial.settle(kind, error, close=self._close)
 
 
 def _schema() -> Any:
