@@ -137,6 +137,7 @@ def convert(
     from_: From = None,
     split: str | None = None,
     rule: Rule | None = None,
+    rename: Names = None,
     classes: Names = None,
     min_visibility: float = 0.0,
     ignore: Literal["keep", "background"] = "keep",
@@ -165,8 +166,10 @@ def convert(
         Read this part only.
     rule
         MOTChallenge: which rows are objects (default pedestrian).
+    rename
+        Other names for classes, as OLD=NEW; what gets one name becomes one class.
     classes
-        Keep these classes only.
+        Keep these classes only, by their new names.
     min_visibility
         Boxes less visible than this, 0 to 1, become ignore regions.
     ignore
@@ -189,10 +192,13 @@ def convert(
 
     if val is not None and val_sequences:
         raise ConfigError("Give --val or --val-sequences, not both.")
-    paths = (source, target, *more)
+    if any("=" not in pair for pair in rename or ()):
+        raise ConfigError(f"--rename takes OLD=NEW; got {' '.join(rename or ())}.")
+    paths, renamed = (source, target, *more), dict(pair.split("=", 1) for pair in rename or ())
     report = data.convert(
-        paths[:-1], paths[-1], to=to, format=from_, classes=classes or (), min_visibility=min_visibility, ignore=ignore,
-        halves=halves, val=val_sequences or val, seed=seed, images=images, **_options(split=split, rule=rule),
+        paths[:-1], paths[-1], to=to, format=from_, rename=renamed, classes=classes or (),
+        min_visibility=min_visibility, ignore=ignore, halves=halves, val=val_sequences or val, seed=seed,
+        images=images, **_options(split=split, rule=rule),
     )  # fmt: skip
     _print(dataclasses.asdict(report), str(report), as_json=as_json)
     return 0

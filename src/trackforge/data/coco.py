@@ -26,10 +26,12 @@ __all__ = ["ALL", "base_folder", "read_coco_set", "sniff_coco"]
 ALL = "all"
 """Name of the file for pictures that belong to no split."""
 _IMAGE_KNOWN = {
-    "id", "file_name", "width", "height", "video_id", "frame_id", "frame_index", "prev_image_id", "next_image_id", "split",
+    "id", "file_name", "width", "height", "video_id", "frame_id", "frame_index", "prev_image_id", "next_image_id",
+    "split",
 }  # fmt: skip
 _BOX_KNOWN = {
-    "id", "image_id", "bbox", "category_id", "iscrowd", "ignore", "track_id", "instance_id", "segmentation", "visibility",
+    "id", "image_id", "bbox", "category_id", "iscrowd", "ignore", "track_id", "instance_id", "segmentation",
+    "visibility",
 }  # fmt: skip
 
 
@@ -91,6 +93,9 @@ def _read_file(path: Path, findings: Findings, images: Path | None, frame_base: 
     build = Builder()
     categories = _entries(document, "categories", ("id", "name"), path, findings)
     table = {c["id"]: k for k, c in enumerate(categories)}
+    classes = [str(c["name"]) for c in categories]
+    if len(set(classes)) < len(classes) or len(table) < len(classes):
+        raise DataError("Category ids and names must differ; some came twice. Rename or merge them.", path=path)
     videos = {v["id"]: str(v.get("file_name") or v.get("name") or v["id"]) for v in document.get("videos", ())}
     pictures = _entries(document, "images", ("id", "file_name"), path, findings)
     root = _picture_root(path, pictures, images)
@@ -117,9 +122,6 @@ def _read_file(path: Path, findings: Findings, images: Path | None, frame_base: 
                 findings.bad(f"{where} must have numbers for its ids, area and visibility; {error}.", path=path)
     if masks:
         build.notes.append(f"{masks} segmentation masks were left out; the set holds boxes")
-    classes = [str(c["name"]) for c in categories]
-    if len(set(classes)) < len(classes):
-        raise DataError("Category names must differ; some came twice. Rename or merge them.", path=path)
     return build.finish(classes, root=root, name=path.stem, class_numbers=list(table))
 
 

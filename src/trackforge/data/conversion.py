@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from trackforge.data.formats import read, sniff, write
+from trackforge.data.formats import format_named, read, sniff, write
 from trackforge.data.mixing import concatenate
 from trackforge.data.model import Dataset
 from trackforge.data.splits import half_split, random_split, sequence_split
@@ -57,6 +58,7 @@ class ConversionReport:
 def prepare(
     dataset: Dataset,
     *,
+    rename: Mapping[str, str] | None = None,
     classes: Sequence[str] = (),
     min_visibility: float = 0.0,
     ignore: Literal["keep", "background"] = "keep",
@@ -68,7 +70,8 @@ def prepare(
 
     Args:
         dataset: What to start from.
-        classes: Keep these classes only.
+        rename: Other names for classes, ``{"pedestrian": "person"}``; what gets one name becomes one class.
+        classes: Keep these classes only, by their new names.
         min_visibility: Boxes less visible than this (0..1) become ignore regions.
         ignore: ``"background"`` drops the ignore regions, as the published training code does.
         halves: Divide every sequence in the middle by this rule; see `half_split`.
@@ -82,6 +85,8 @@ def prepare(
     """
     if halves and val is not None:
         raise ConfigError("A set is divided in halves or by val, not both; leave one out.")
+    if rename:
+        dataset = dataset.rename_classes(rename)
     if classes:
         dataset = dataset.select_classes(classes)
     if min_visibility > 0:
@@ -103,6 +108,7 @@ def convert(
     *,
     to: str | None = None,
     format: str | None = None,  # noqa: A002 - the natural word
+    rename: Mapping[str, str] | None = None,
     classes: Sequence[str] = (),
     min_visibility: float = 0.0,
     ignore: Literal["keep", "background"] = "keep",
@@ -119,7 +125,8 @@ def convert(
         target: Folder, or ``.json`` file for COCO.
         to: Format to write; ``coco`` where the target ends in ``.json``.
         format: Format of the source; found out unless given.
-        classes: See `prepare`, as for the next five.
+        rename: See `prepare`, as for the next six; a name needs to be in one of the sources only.
+        classes: Classes to keep.
         min_visibility: Least visibility of an object, 0..1.
         ignore: What to do with ignore regions.
         halves: Rule for dividing sequences in the middle.
@@ -140,10 +147,17 @@ def convert(
     else:
         paths = (Path(source),) if isinstance(source, (str, Path)) else tuple(map(Path, source))
         names = " + ".join(dict.fromkeys(format or sniff(p).name for p in paths))
-        sets = [read(p, format, **options) for p in paths]
+        sets = _read_all(paths, format, options)
     whole = sets[0] if len(sets) == 1 else concatenate(sets)
     made = prepare(
-        whole, classes=classes, min_visibility=min_visibility, ignore=ignore, halves=halves, val=val, seed=seed
+        whole,
+        rename=rename,
+        classes=classes,
+        min_visibility=min_visibility,
+        ignore=ignore,
+        halves=halves,
+        val=val,
+        seed=seed,
     )
     placing = {} if images is None else {"images": images}
     notes = write(made, target, to, **placing)
@@ -152,3 +166,14 @@ def convert(
         boxes=len(made.boxes), ignored=int(made.boxes.ignore.sum()), identities=made.identities()[1],
         splits={s: int((made.images.split == s).sum()) for s in made.splits}, notes=(*made.notes, *notes),
     )  # fmt: skip
+
+
+def _read_all(paths: Sequence[Path], name: str | None, options: Mapping[str, Any]) -> list[Dataset]:
+    """Read every source with those of the options that its format has; one that none has is refused by the first."""
+    chosen = [format_named(name) if name else sniff(p) for p in paths]
+    taken = [set(inspect.signature(c.read).parameters) for c in chosen]
+    nobody = {o: v for o, v in options.items() if not any(o in t for t in taken)}
+    return [
+        read(path, c.name, **nobody, **{o: v for o, v in options.items() if o in t})
+        for path, c, t in zip(paths, chosen, taken, strict=True)
+    ]

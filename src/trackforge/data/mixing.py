@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ def concatenate(
     sets: Iterable[Dataset],
     *,
     identities: Literal["distinct", "shared"] = "distinct",
-    classes: Sequence[str] | Mapping[str, str] | None = None,
+    classes: Sequence[str] | None = None,
     name: str = "",
 ) -> Dataset:
     """Mix several sets into one; classes are matched by name.
@@ -30,8 +30,8 @@ def concatenate(
         identities: ``"distinct"`` for sets that have nothing to do with each other: track ids of stills are shifted
             past those of the sets before, and a sequence name that an earlier set uses already gets the set's name in
             front. ``"shared"`` for parts of one set: ids and names stay.
-        classes: The classes of the result and their order, or a mapping of old names to new ones (others stay);
-            without it, all names in the order of appearance.
+        classes: The classes of the result and their order; without it, all names in the order of appearance. Where
+            sets call one thing by two names, use `Dataset.rename_classes` first.
         name: What to call the result.
 
     Raises:
@@ -40,13 +40,11 @@ def concatenate(
     parts = list(sets)
     if not parts:
         raise InvalidInputError("Mixing needs at least one set; got none.")
-    rename = dict(classes) if isinstance(classes, Mapping) else {}
-    found = dict.fromkeys(rename.get(c, c) for p in parts for c in p.classes)
-    names = tuple(found) if classes is None or isinstance(classes, Mapping) else tuple(classes)
+    names = tuple(dict.fromkeys(c for p in parts for c in p.classes) if classes is None else classes)
     roots = {Path(os.path.abspath(p.root)) for p in parts}  # noqa: PTH100 - lexical: links stay as they are
     images, boxes, offset, next_id, taken = [], [], 0, 0, set[str]()
     for k, part in enumerate(parts):
-        unknown = [c for c in part.classes if rename.get(c, c) not in names]
+        unknown = [c for c in part.classes if c not in names]
         if unknown:
             raise InvalidInputError(
                 f"classes must list every class of every set; {', '.join(unknown)} of set {k} "
@@ -60,7 +58,7 @@ def concatenate(
             still = (im.sequence[bx.image] == "") & (bx.track_id >= 0)
             bx = bx.replace(track_id=np.where(still, bx.track_id + next_id, bx.track_id))
             next_id = max(next_id, int(bx.track_id[still].max()) + 1 if still.any() else 0)
-        table = np.array([names.index(rename.get(c, c)) for c in part.classes], np.int64)
+        table = np.array([names.index(c) for c in part.classes], np.int64)
         if len(bx) and (bx.class_id.min() < 0 or bx.class_id.max() >= len(table)):
             raise DataError(f"class_id must be 0..{len(table) - 1}; got {bx.class_id.max()}.", path=part.root)
         boxes.append(bx.replace(image=bx.image + offset, class_id=table[bx.class_id] if len(bx) else bx.class_id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -170,11 +170,7 @@ class Dataset:
         """
         wanted = tuple(dict.fromkeys(names))
         for name in wanted:
-            if name not in self.classes:
-                raise InvalidInputError(
-                    f"The set has no class {name!r}.{did_you_mean(name, self.classes)} "
-                    f"It has: {', '.join(self.classes)}."
-                )
+            self._known_class(name)
         new = np.full(len(self.classes) + 1, -1, np.int64)
         new[[self.classes.index(n) for n in wanted]] = np.arange(len(wanted))
         class_id = new[np.clip(self.boxes.class_id, -1, len(self.classes))]
@@ -186,6 +182,28 @@ class Dataset:
         numbers = tuple(self.class_numbers[self.classes.index(n)] for n in wanted)
         boxes = boxes.replace(class_id=np.maximum(class_id, 0))
         return self.replace(boxes=boxes, classes=wanted, class_numbers=numbers)
+
+    def rename_classes(self, names: Mapping[str, str]) -> Dataset:
+        """Give classes other names, ``{"pedestrian": "person"}``; classes that get one name become one class.
+
+        Raises:
+            InvalidInputError: The set has no such class.
+        """
+        for name in names:
+            self._known_class(name)
+        renamed = [names.get(c, c) for c in self.classes]
+        merged = tuple(dict.fromkeys(renamed))
+        table = np.array([merged.index(c) for c in renamed], np.int64)
+        numbers = tuple(self.class_numbers[renamed.index(c)] for c in merged)
+        inside = (self.boxes.class_id >= 0) & (self.boxes.class_id < len(renamed))
+        class_id = np.where(inside, table[np.where(inside, self.boxes.class_id, 0)], self.boxes.class_id)
+        return self.replace(boxes=self.boxes.replace(class_id=class_id), classes=merged, class_numbers=numbers)
+
+    def _known_class(self, name: str) -> None:
+        if name not in self.classes:
+            raise InvalidInputError(
+                f"The set has no class {name!r}.{did_you_mean(name, self.classes)} It has: {', '.join(self.classes)}."
+            )
 
     def min_visibility(self, least: float, *, hidden: Literal["ignore", "drop"] = "ignore") -> Dataset:
         """Turn boxes that are less visible than ``least`` (0..1) into ignore regions, or drop them."""

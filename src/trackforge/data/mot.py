@@ -214,11 +214,15 @@ def write_mot_set(dataset: Dataset, target: Path, *, images: Place = "copy") -> 
     unknown = int((dataset.boxes.track_id < 0).sum())
     if unknown:
         notes.append(f"{unknown} boxes without identity got one each, for MOT files hold no box without")
+    gaps = 0
     placer = PicturePlacer(dataset, images)
     for split in dict.fromkeys(dataset.images.split.tolist()):
         for name in dict.fromkeys(dataset.images.sequence[dataset.images.split == split].tolist()):
             rows = np.flatnonzero((dataset.images.split == split) & (dataset.images.sequence == name))
             _write_sequence(dataset, rows, target / split / name, placer)
+            gaps += int(dataset.images.frame[rows].max()) + 1 - len(rows)
+    if gaps:
+        notes.append(f"{gaps} frames are not in the set; MOT counts from the first: they are there without picture")
     return notes + placer.notes()
 
 
