@@ -31,7 +31,7 @@ from trackforge.types import Step
 __all__ = ["MotSink", "MotSinkConfig", "SequenceInfo", "read_mot", "read_seqinfo", "write_mot"]
 
 
-def write_mot(path: str | Path, table: TrackTable, *, kind: Kind = "tracks", decimals: int = 6) -> None:
+def write_mot(path: str | Path, table: TrackTable, *, kind: Kind = "tracks", decimals: int = 9) -> None:
     """Write a MOTChallenge file that `read_mot` reads back; it stands there whole or not at all.
 
     Args:
@@ -39,7 +39,7 @@ def write_mot(path: str | Path, table: TrackTable, *, kind: Kind = "tracks", dec
         table: What to write.
         kind: ``"tracks"`` and ``"detections"`` have 10 columns, the last three world coordinates or -1. ``"truth"`` has
             9, or 10 where the table has world coordinates.
-        decimals: Places after the point of box and score; zeros at the end are left out.
+        decimals: Places after the point; zeros at the end are left out. The default loses nothing of a file read.
 
     Raises:
         InvalidInputError: A row has no id, unless ``kind="detections"``.
