@@ -137,13 +137,14 @@ def test_writing_and_reading_loses_nothing(file: Path) -> None:
     random = np.random.default_rng(0)
     corner = random.uniform(-50, 1900, (500, 2)).round(2)
     table = TrackTable(
-        frame=np.arange(500) // 7, track_id=np.arange(500) % 7, score=random.random(500).round(6),
+        frame=np.arange(500) // 7, track_id=np.arange(500) % 7, class_id=np.arange(500) % 3, score=random.random(500).round(6),
         xyxy=np.concatenate((corner, corner + random.uniform(0, 300, (500, 2)).round(3)), axis=1),
     )  # fmt: skip
     write_mot(file, table)
     again = read_mot(file)
     assert np.allclose(again.xyxy, table.xyxy, rtol=0, atol=1e-9)
     assert np.array_equal(again.score, table.score)
+    assert np.array_equal(again.class_id, table.class_id)
     write_mot(file.with_name("second.txt"), again)
     assert file.with_name("second.txt").read_bytes() == file.read_bytes()
 
@@ -176,11 +177,15 @@ def replay(table: TrackTable, sink: MotSink) -> None:
 
 def test_sink_writes_visible_tracks(file: Path) -> None:
     table = TrackTable(
-        frame=[0, 0, 1], track_id=[2, 1, 2], score=[0.5, 0.25, 1], xyxy=[[1, 2, 4, 8], [0, 0, 30, 10], [0, 0, 1, 1]]
+        frame=[0, 0, 1],
+        track_id=[2, 1, 2],
+        score=[0.5, 0.25, 1],
+        class_id=[0, 3, 0],
+        xyxy=[[1, 2, 4, 8], [0, 0, 30, 10], [0, 0, 1, 1]],
     )  # type: ignore[arg-type]
     replay(table, MotSink(MotSinkConfig(path=file, decimals=1)))
     assert file.read_text() == (
-        "1,2,1.0,2.0,3.0,6.0,0.5000,-1,-1,-1\n1,1,0.0,0.0,30.0,10.0,0.2500,-1,-1,-1\n2,2,0.0,0.0,1.0,1.0,1.0000,-1,-1,-1\n"
+        "1,2,1.0,2.0,3.0,6.0,0.5000,-1,-1,-1\n1,1,0.0,0.0,30.0,10.0,0.2500,4,-1,-1\n2,2,0.0,0.0,1.0,1.0,1.0000,-1,-1,-1\n"
     )
     replay(table, MotSink(MotSinkConfig(path=file, min_area=10, max_aspect_ratio=1.6)))
     assert read_mot(file).track_id.tolist() == [2]

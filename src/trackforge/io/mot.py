@@ -3,7 +3,8 @@
 One line a box: ``frame, id, left, top, width, height, score``, then
 
 * nothing, or ``class, visibility`` (ground truth since MOT16: 9 columns, and ``score`` is a flag, 0 = do not consider);
-* or ``-1, -1, -1``, or world coordinates ``x, y, z`` (MOT15 ground truth, and results: 10 columns).
+* or ``-1, -1, -1``, or world coordinates ``x, y, z`` (MOT15 ground truth, and results: 10 columns). Results of several
+  classes have ``class, -1, -1`` here; class 0 is not written, so that results of one class are as the benchmark wants.
 
 Values may be separated by commas, semicolons, tabs or spaces.
 
@@ -63,7 +64,7 @@ def write_mot(path: str | Path, table: TrackTable, *, kind: Kind = "tracks", dec
     elif kind == "truth":
         columns += [table.class_id, table.extra.get("visibility", np.ones(n))]
     else:
-        columns += [np.full(n, -1)] * 3
+        columns += [np.where(table.class_id > 0, table.class_id + 1, -1), *[np.full(n, -1)] * 2]
     texts = [_texts(np.asarray(column), decimals) for column in columns]
     with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(",".join(row) + "\n" for row in zip(*texts, strict=True))
@@ -121,14 +122,14 @@ class MotSink:
         boxes = step.detections.xyxy[tracks.detection] if self.config.box == "detected" else tracks.xyxy
         places, frame = self.config.decimals, step.frame.index + 1
         lines = []
-        for track, score, (x1, y1, x2, y2) in zip(
-            tracks.track_id.tolist(), tracks.score.tolist(), boxes.tolist(), strict=True
+        for track, score, class_id, (x1, y1, x2, y2) in zip(
+            tracks.track_id.tolist(), tracks.score.tolist(), tracks.class_id.tolist(), boxes.tolist(), strict=True
         ):
             width, height = x2 - x1, y2 - y1
             if self._keeps(width, height):
                 lines.append(
                     f"{frame},{track},{x1:.{places}f},{y1:.{places}f},{width:.{places}f},{height:.{places}f},"
-                    f"{score:.4f},-1,-1,-1\n"
+                    f"{score:.4f},{class_id + 1 if class_id > 0 else -1},-1,-1\n"
                 )
         with self._partial.writing():
             self._file.writelines(lines)
