@@ -35,6 +35,7 @@ class KalmanXYSRConfig:
     aspect_epsilon: float = setting(
         0.0, help="Added to the height when the aspect ratio is measured; OC-SORT has 1e-6.", unit="px", minimum=0
     )
+    stop_vanishing: bool = setting(True, help="Stop an area that would shrink to nothing.")
 
     def __post_init__(self) -> None:
         check(self)
@@ -53,7 +54,7 @@ class KalmanXYSRConfig:
 class KalmanXYSR(ConstantVelocity):
     """Kalman filters on centre x, centre y, area and aspect ratio (width / height); batched, exact.
 
-    Seven states: the aspect ratio has no velocity. An area that would shrink to nothing stops shrinking.
+    Seven states: the aspect ratio has no velocity.
 
     Source: Bewley et al., "Simple Online and Realtime Tracking", ICIP 2016, section 3.2, equation 1.
     """
@@ -106,12 +107,14 @@ class KalmanXYSR(ConstantVelocity):
         self, state: MotionState, /, *, dt: float = 1.0, coasting: npt.NDArray[np.bool_] | None = None
     ) -> MotionState:
         """Advance by ``dt`` frame intervals; areas that would become 0 or less stop changing. See the base class."""
-        filters = state[0]
-        vanishing = filters[:, 0, 2] + dt * filters[:, 1, 2] <= 0
-        if vanishing.any():
-            filters = filters.copy()
-            filters[vanishing, 1, 2] = 0
-        return super().predict((filters,), dt=dt, coasting=coasting)
+        if self.config.stop_vanishing:
+            filters = state[0]
+            vanishing = filters[:, 0, 2] + dt * filters[:, 1, 2] <= 0
+            if vanishing.any():
+                filters = filters.copy()
+                filters[vanishing, 1, 2] = 0
+                state = (filters,)
+        return super().predict(state, dt=dt, coasting=coasting)
 
     def dense(self, state: MotionState, /) -> tuple[Floats, Floats]:
         """Return means ``(N, 7)`` and covariances ``(N, 7, 7)``: x, y, area, ratio, then three velocities."""

@@ -1,0 +1,351 @@
+"""OC-SORT: trust observations more than what a filter made up while it saw nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trackforge.boxes import iou
+from trackforge.errors import StateError
+from trackforge.motion import KalmanXYSR, KalmanXYSRConfig
+from trackforge.online import ClassVotes, Clock, Columns, join, take
+from trackforge.online.columns import join_state, put_state, take_state
+from trackforge.online.state import check_header, header, restore
+from trackforge.protocols import MotionModel, MotionState
+from trackforge.types import Detections, Frame, Tracks, TrackState
+from trackforge_byte.ocsort_config import ObservationCentricQuirks, ObservationCentricTrackerConfig
+from trackforge_byte.ocsort_matching import SIMILARITIES, Bonus, consistency, pair, pair_as_published
+from trackforge_byte.ocsort_memory import NEVER, heading, previous_boxes, remember, replay
+
+__all__ = [
+    "ObservationCentricQuirks",
+    "ObservationCentricTracker",
+    "ObservationCentricTrackerConfig",
+    "observation_centric_tracker",
+]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+TENTATIVE, CONFIRMED, LOST = (int(s) for s in (TrackState.TENTATIVE, TrackState.CONFIRMED, TrackState.LOST))
+DTYPES = {
+    "track_id": np.int64, "class_id": np.int64, "state": np.int64, "hits": np.int64, "detection": np.int64,
+    "born": np.float64, "seen": np.float64, "score": np.float32,
+    "heading": np.float64, "past": np.float64, "times": np.float64,
+}  # fmt: skip
+"""The table: one row a living track, in order of birth. ``born`` and ``seen`` (last matched) are times of the clock,
+``detection`` is the row matched in the last frame, ``heading`` ``(N, 2)`` where the track was going when it was last
+seen, ``past`` ``(N, K, 4)`` and ``times`` ``(N, K)`` its last observations, see `previous_boxes`."""
+
+
+class ObservationCentricTracker:
+    """SORT that is led by observations: three steps of association and a filter that is set right afterwards.
+
+    1. Confident detections with all tracks, by overlap with the predicted box plus a bonus where the detection lies in
+       the direction the track was going (*momentum*).
+    2. Where ``low_score`` asks for it, doubtful detections with the tracks left over that are trusted and were matched
+       in the last frame (as in BYTE).
+    3. Confident detections left over with the boxes where the tracks left over were last *seen* (*recovery*).
+
+    A track found again after a gap has its filter led over the gap along a straight line of virtual boxes, as if it had
+    been seen all the time (*re-update*).
+
+    Rows of the `Tracks` it returns are in order of birth; states and ids are as `trackforge.online.OnlineTracker` has
+    them. Embeddings are ignored.
+
+    Source: Cao et al., "Observation-Centric SORT: Rethinking SORT for Robust Multi-Object Tracking", CVPR 2023.
+    """
+
+    def __init__(
+        self,
+        config: ObservationCentricTrackerConfig | None = None,
+        *,
+        quirks: ObservationCentricQuirks | None = None,
+        motion: MotionModel | None = None,
+        replay_motion: MotionModel | None = None,
+    ) -> None:
+        """Make a tracker.
+
+        Args:
+            config: Settings.
+            quirks: Oddities of the published code.
+            motion: Predicts boxes; `trackforge.motion.KalmanXYSR` by default.
+            replay_motion: Stands in for ``motion`` after the first step of a re-update, where the two differ.
+        """
+        self.config = config or ObservationCentricTrackerConfig()
+        self.quirks = quirks or ObservationCentricQuirks()
+        self.motion = motion or KalmanXYSR(KalmanXYSRConfig.ocsort())
+        self.replay_motion = replay_motion or self.motion
+        self._similarity = SIMILARITIES[self.config.recovery]
+        self._patience = self.config.lifecycle().patience
+        self._clock = Clock(self.config.frame_rate, count_updates=self.quirks.count_updates)
+        # scores are float32: a threshold of 0.7 must not exceed a score of 0.7
+        self._high, self._birth = np.float32(self.config.high_score), np.float32(self.config.birth_score)
+        self._low = None if self.config.low_score is None else np.float32(self.config.low_score)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; ids start at 1 again."""
+        self._clock.reset()
+        self._next_id = 1
+        k = self.config.delta_t
+        self._table: Columns = {name: np.empty(0, dtype) for name, dtype in DTYPES.items()}
+        self._table |= {"heading": np.empty((0, 2)), "past": np.empty((0, k, 4)), "times": np.empty((0, k))}
+        self._filters: MotionState = ()  # their arrays are known once the first box is
+        self._anchor: MotionState = ()  # the filters as they were when their tracks were last seen
+        self._votes = ClassVotes()
+
+    def __len__(self) -> int:
+        return len(self._table["track_id"])
+
+    def update(self, detections: Detections, frame: Frame, /) -> Tracks:
+        """Advance by one frame; to be called for every frame, empty or not, in increasing ``frame.index``.
+
+        Raises:
+            InvalidInputError: The frame's index (or timestamp, see `trackforge.online.Clock`) does not increase.
+        """
+        dt = self._clock.advance(frame)
+        xyxy = detections.xyxy.astype(np.float64)
+        predicted = self._predict(dt)
+        earlier = previous_boxes(self._table["past"], self._table["times"], self._clock.now, self.config.delta_t)
+        partner, founders = self._associate(predicted, earlier, xyxy, detections)
+        self._correct(partner, earlier, xyxy, detections)
+        self._retire()
+        self._give_birth(founders, xyxy, detections)
+        return self._tracks(detections)
+
+    # -- the stages --------------------------------------------------------------------------------------------------
+
+    def _predict(self, dt: float) -> Floats:
+        """Move every track to this frame; return the boxes, ``(N, 4)``."""
+        if not len(self):
+            return np.empty((0, 4))
+        if dt > 1:  # tracks whose time ran out in frames that were never seen
+            self._keep(self._clock.now - self._table["seen"] <= self._patience + 1)
+        missed = self._table["detection"] < 0
+        self._filters = self.motion.predict(self._filters, dt=dt, coasting=missed if missed.any() else None)
+        boxes = self.motion.boxes(self._filters)
+        solid = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]) & np.isfinite(boxes).all(axis=1)
+        if not solid.all():  # a filter that lost its footing cannot be matched or repaired
+            self._keep(solid)
+            boxes = boxes[solid]
+        return boxes
+
+    def _associate(self, predicted: Floats, earlier: Floats, xyxy: Floats, detections: Detections) -> tuple[Ints, Ints]:
+        """Return the detection of each track, -1 for none, and the detections that may found tracks."""
+        table, score, config = self._table, detections.score, self.config
+        partner = np.full(len(self), -1)
+        strict = self.quirks.strict_scores
+        high = np.flatnonzero(score > self._high if strict else score >= self._high)
+        everybody = np.arange(len(self))
+
+        def momentum(tracks: Ints, columns: Ints) -> Floats:
+            rows = high[columns]
+            agreement = consistency(heading(earlier[tracks], xyxy[rows]), table["heading"][tracks])
+            return config.inertia * score[rows] * agreement
+
+        high = self._match(partner, everybody, high, iou(predicted, xyxy[high]), detections, momentum)
+        if self._low is not None:
+            low = np.flatnonzero(
+                (score > self._low) & (score < self._high) if strict else (score >= self._low) & (score < self._high)
+            )
+            free = partner < 0 if self.quirks.doubtful_for_all else (partner < 0) & (table["state"] == CONFIRMED)
+            left = np.flatnonzero(free)
+            self._match(partner, left, low, self._similarity(predicted[left], xyxy[low]), detections)
+        left = np.flatnonzero(partner < 0)
+        last = table["past"][left, -1]
+        high = self._match(partner, left, high, self._similarity(last, xyxy[high]), detections)
+        return partner, high
+
+    def _match(
+        self,
+        partner: Ints,
+        tracks: Ints,
+        rows: Ints,
+        overlap: npt.NDArray[np.floating[Any]],
+        detections: Detections,
+        bonus: Bonus | None = None,
+    ) -> Ints:
+        """Pair some tracks with some detections, noting it in ``partner``; return the detections left over."""
+        if not overlap.size:
+            return rows
+        if self.config.classes == "separate":
+            same = self._table["class_id"][tracks][:, None] == detections.class_id[rows]
+            overlap = np.where(same, overlap, -1.0)
+        undone = np.empty(0, np.int64)
+        if self.quirks.gate_afterwards:
+            track, column, undone = pair_as_published(overlap, self.config.min_iou, bonus)
+        else:
+            track, column = pair(overlap, self.config.min_iou, bonus)
+        partner[tracks[track]] = rows[column]
+        alone = np.ones(len(rows), bool)
+        alone[column] = False
+        alone[undone] = False
+        left = np.concatenate((rows[alone], rows[undone])) if len(undone) else rows[alone]
+        if bonus is None and (overlap > self.config.min_iou).any():
+            left.sort()  # as the official code does in later steps that find something: ids are given in this order
+        return left
+
+    def _correct(self, partner: Ints, earlier: Floats, xyxy: Floats, detections: Detections) -> None:
+        """Give matched tracks what their detections say, and every track its new state."""
+        if not len(self):
+            return
+        table, now, quirks = dict(self._table), self._clock.now, self.quirks
+        matched = partner >= 0
+        rows = np.flatnonzero(matched)
+        found = partner[rows]
+        boxes = xyxy[found]
+        self._correct_filters(rows, boxes)
+        known = table["times"][rows, -1] != NEVER
+        table["heading"] = table["heading"].copy()
+        table["heading"][rows[known]] = heading(earlier[rows[known]], boxes[known])
+        table["past"], table["times"] = remember(table["past"], table["times"], rows, boxes, now)
+        for name, values in (("score", detections.score), ("class_id", detections.class_id)):
+            table[name] = table[name].copy()
+            table[name][rows] = values[found]
+        if self.config.classes == "vote":
+            self._votes.add(rows, detections.class_id[found], detections.score[found])
+            table["class_id"] = self._votes.winner
+        hits = table["hits"] + matched
+        table["hits"] = hits = np.where(matched, hits, 0) if quirks.streak else hits
+        table["seen"] = np.where(matched, now, table["seen"])
+        table["detection"] = partner
+        table["state"] = self._judge(table["state"], hits, matched)
+        self._table = table
+
+    def _correct_filters(self, rows: Ints, boxes: Floats) -> None:
+        """Update filters with boxes; those of tracks found again are led over the gap first."""
+        table, filters = self._table, self._filters
+        coasted = table["detection"] < 0
+        again = coasted[rows] & (table["times"][rows, -1] != NEVER)
+        given = filters if len(rows) == len(self) else take_state(filters, rows)
+        if again.any():
+            which = np.flatnonzero(again)
+            back = rows[which]
+            gaps = self._clock.now - table["times"][back, -1]
+            led = replay(
+                self.motion, take_state(self._anchor, back), table["past"][back, -1], boxes[which], gaps,
+                later=self.replay_motion,
+            )  # fmt: skip
+            if self.quirks.double_update:
+                led = self.motion.update(led, boxes[which])
+            updated = put_state(self.motion.update(given, boxes), which, led)
+        elif len(rows):
+            updated = self.motion.update(given, boxes)
+        else:
+            return
+        self._filters = updated if len(rows) == len(self) else put_state(filters, rows, updated)
+        self._anchor = put_state(self._anchor, rows, updated)
+
+    def _retire(self) -> None:
+        """Forget tracks that went without a detection for too long."""
+        table = self._table
+        if not (table["detection"] < 0).any():
+            return
+        allowed = np.where(table["state"] == TENTATIVE, self.config.tentative_patience, self._patience)
+        self._keep(self._clock.now - table["seen"] <= allowed)
+
+    def _give_birth(self, rows: Ints, xyxy: Floats, detections: Detections) -> None:
+        """Found a track on every good enough detection that nobody claimed."""
+        rows = rows[detections.score[rows] >= self._birth]
+        n, k, now = len(rows), self.config.delta_t, self._clock.now
+        if not n:
+            return
+        hits = np.zeros(n, np.int64) if self.quirks.uncounted_birth else np.ones(n, np.int64)
+        past, times = np.full((n, k, 4), -1.0), np.full((n, k), NEVER)
+        if not self.quirks.forget_birth:
+            past[:, -1], times[:, -1] = xyxy[rows], now
+        born = {
+            "track_id": np.arange(self._next_id, self._next_id + n), "class_id": detections.class_id[rows],
+            "hits": hits, "detection": rows, "born": np.full(n, now), "seen": np.full(n, now),
+            "score": detections.score[rows], "state": self._judge(np.full(n, TENTATIVE), hits, np.ones(n, bool)),
+            "heading": np.zeros((n, 2)), "past": past, "times": times,
+        }  # fmt: skip
+        self._next_id += n
+        filters = anchor = self.motion.initiate(xyxy[rows])
+        if len(self):
+            born = join(self._table, born)
+            filters, anchor = join_state(self._filters, filters), join_state(self._anchor, anchor)
+        self._table, self._filters, self._anchor = born, filters, anchor
+        if self.config.classes == "vote":
+            self._votes.append(detections.class_id[rows], detections.score[rows])
+
+    # -- what the stages are made of ---------------------------------------------------------------------------------
+
+    def _judge(self, state: Ints, hits: Ints, matched: Mask) -> Ints:
+        """Return the new states, given the old ones."""
+        trusted = hits >= self.config.min_hits
+        if not self.quirks.streak:
+            trusted |= state != TENTATIVE
+        if self._clock.updates <= self.config.warm_up:
+            trusted |= matched
+        return np.where(matched, np.where(trusted, CONFIRMED, TENTATIVE), np.where(state == TENTATIVE, TENTATIVE, LOST))
+
+    def _keep(self, rows: Mask) -> None:
+        if rows.all():
+            return
+        self._table = take(self._table, rows)
+        self._filters, self._anchor = take_state(self._filters, rows), take_state(self._anchor, rows)
+        if self.config.classes == "vote":
+            self._votes.keep(rows)
+
+    def _tracks(self, detections: Detections) -> Tracks:
+        table, now = self._table, self._clock.now
+        boxes = self.motion.boxes(self._filters).astype(np.float32) if len(self) else np.empty((0, 4), np.float32)
+        if self.config.report == "observed":
+            matched = np.flatnonzero(table["detection"] >= 0)
+            boxes[matched] = detections.xyxy[table["detection"][matched]]
+        return Tracks.unchecked(
+            track_id=table["track_id"], xyxy=boxes, score=table["score"], class_id=table["class_id"],
+            state=table["state"], age=np.ceil(now - table["born"]).astype(np.int64) + 1,
+            time_since_update=np.ceil(now - table["seen"]).astype(np.int64), detection=table["detection"],
+        )  # fmt: skip
+
+    # -- saving and loading ------------------------------------------------------------------------------------------
+
+    def _header(self) -> dict[str, Any]:
+        return header("trackforge_byte.ocsort", 1, config=self.config, quirks=self.quirks, motion=self.motion,
+                      replay_motion=self.replay_motion)  # fmt: skip
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything needed to go on elsewhere: arrays, numbers, strings, and dicts of them."""
+        return self._header() | {
+            "clock": self._clock.state_dict(),
+            "next_id": self._next_id,
+            "table": {name: column.copy() for name, column in self._table.items()},
+            "filters": {str(i): column.copy() for i, column in enumerate(self._filters)},
+            "anchor": {str(i): column.copy() for i, column in enumerate(self._anchor)},
+            "votes": {"known": self._votes.known.copy(), "score": self._votes.score.copy()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Continue exactly where `state_dict` was taken: every later result is the same to the last bit.
+
+        Raises:
+            StateError: The state is of another tracker, of other settings, or damaged.
+        """
+        check_header(state, self._header())
+        try:
+            n = len(state["table"]["track_id"])
+            table = {name: restore(name, state["table"][name], n, dtype) for name, dtype in DTYPES.items()}
+            filters, anchor = (
+                tuple(restore(name, state[name][str(i)], n) for i in range(len(state[name])))
+                for name in ("filters", "anchor")
+            )
+            known = restore("votes", state["votes"]["known"], None, np.int64)
+            score = restore("votes", state["votes"]["score"], n if len(known) else None, np.float64)
+            self._clock.load_state_dict(state["clock"])
+            self._next_id = int(state["next_id"])
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, StateError):
+                raise
+            raise StateError(f"The state must be complete; {error!r} is wrong with it. Save it again.") from error
+        self._table, self._filters, self._anchor = table, filters, anchor
+        self._votes.known, self._votes.score = known, score
+
+
+def observation_centric_tracker(config: ObservationCentricTrackerConfig) -> ObservationCentricTracker:
+    """Make an OC-SORT tracker without the oddities of the published one (for those, see `ocsort_preset.ocsort`)."""
+    return ObservationCentricTracker(config)

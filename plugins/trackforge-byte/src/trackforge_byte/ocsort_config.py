@@ -1,0 +1,101 @@
+"""Settings of OC-SORT: clean ones and published oddities apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from trackforge.config import check, setting
+from trackforge.errors import ConfigError
+from trackforge.online import Lifecycle
+
+__all__ = ["ObservationCentricQuirks", "ObservationCentricTrackerConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservationCentricTrackerConfig:
+    """Settings of the clean OC-SORT tracker.
+
+    Raises:
+        ConfigError: A value is out of range, ``low_score`` is above ``high_score``, or ``max_lost_seconds`` is given
+            without ``frame_rate``.
+    """
+
+    high_score: float = setting(0.6, help="Least score of a confident detection.", unit="score")
+    low_score: float | None = setting(
+        None, help="Least score of a doubtful detection, which may continue a track but not found one; none: ignored.",
+        unit="score",
+    )  # fmt: skip
+    birth_score: float = setting(0.7, help="Least score of a detection that may found a track.", unit="score")
+    min_iou: float = setting(0.3, help="Least overlap of a pair, in every step.", unit="IoU", minimum=0, maximum=1)
+    inertia: float = setting(
+        0.2, help="Weight of going on in one direction against overlap; 0 = overlap alone.", minimum=0
+    )
+    delta_t: int = setting(3, help="How far back to look for the direction of a track.", unit="frames", minimum=1)
+    recovery: Literal["iou", "giou", "ciou", "diou", "ct_dist"] = setting(
+        "iou", help="Similarity in the steps after the first."
+    )
+    report: Literal["observed", "filtered"] = setting(
+        "filtered", help="What Tracks.xyxy holds for matched tracks: the detected or the estimated box."
+    )
+    min_hits: int = setting(
+        3, help="Detections after which a track is trusted, the founding one included.", unit="detections", minimum=1
+    )
+    warm_up: int = setting(
+        1, help="Frames at the start of a sequence in which every track is trusted at once.", unit="frames", minimum=0
+    )
+    max_lost: float = setting(
+        30.0, help="How long a trusted track may go without a detection.", unit="frames", minimum=0
+    )
+    max_lost_seconds: float | None = setting(
+        None, help="The same in seconds; overrides max_lost and needs frame_rate.", unit="s", minimum=0
+    )
+    tentative_patience: float = setting(
+        0.0, help="How long a track that is not yet trusted may go without a detection.", unit="frames", minimum=0
+    )
+    frame_rate: float | None = setting(
+        None, help="Nominal frame rate; with it, time passes by timestamps instead of frame indices.", unit="frames/s",
+        minimum=1e-6,
+    )  # fmt: skip
+    classes: Literal["ignore", "separate", "vote"] = setting(
+        "ignore", help="Ignore: any class may match, a track has its last one; separate: only the same class may; "
+        "vote: any may match, a track has the class with the greatest sum of scores.",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.low_score is not None and self.low_score > self.high_score:
+            raise ConfigError(
+                f"low_score must be at most high_score; got {self.low_score} > {self.high_score}. Lower it."
+            )
+        self.lifecycle()
+
+    def lifecycle(self) -> Lifecycle:
+        """Return the part of the settings that all trackers share."""
+        names = ("min_hits", "warm_up", "birth_score", "max_lost", "max_lost_seconds", "tentative_patience",
+                 "frame_rate", "classes")  # fmt: skip
+        return Lifecycle(**{name: getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservationCentricQuirks:
+    """What the published OC-SORT does and nobody would choose; all off by default.
+
+    Source: facts about noahcao/OC_SORT (MIT), behaviour only.
+    """
+
+    count_updates: bool = setting(False, help="Time is the number of updates, whatever the frames say.")
+    streak: bool = setting(False, help="min_hits counts detections in a row; every gap takes the trust away.")
+    uncounted_birth: bool = setting(False, help="min_hits does not count the founding detection.")
+    forget_birth: bool = setting(False, help="The founding box is no observation: no direction, no re-update from it.")
+    double_update: bool = setting(False, help="A track found again is corrected twice with the box that found it.")
+    gate_afterwards: bool = setting(
+        False, help="Pairs are chosen as if there were no least overlap, then poor ones are undone."
+    )
+    doubtful_for_all: bool = setting(
+        False, help="Doubtful detections may continue any track, lost and untrusted ones too."
+    )
+    strict_scores: bool = setting(False, help="A score equal to a threshold does not reach it.")
+
+    def __post_init__(self) -> None:
+        check(self)

@@ -1,0 +1,90 @@
+"""What OC-SORT remembers of each track: where it was seen lately, and which way it went."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from trackforge.protocols import MotionModel, MotionState
+
+__all__ = ["NEVER", "heading", "previous_boxes", "remember", "replay"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+NEVER = -np.inf
+"""The time of an observation that was not made."""
+SLACK = 1e-6
+"""Frames by which times may differ from whole numbers, and pixels that keep a standing object's heading at zero."""
+
+
+def previous_boxes(past: Floats, times: Floats, now: float, span: float) -> Floats:
+    """Return the oldest box seen within the last ``span`` frames, or else the last one seen.
+
+    Args:
+        past: ``(N, K, 4)`` the last boxes of each track, newest last.
+        times: ``(N, K)`` when they were seen, `NEVER` where there are fewer.
+        now: The present.
+        span: Frames to look back.
+
+    Returns:
+        ``(N, 4)``; meaningless where nothing was seen yet.
+    """
+    recent = times >= now - span - SLACK
+    which = np.where(recent[:, -1], recent.argmax(axis=1), times.shape[1] - 1)
+    out: Floats = past[np.arange(len(past)), which]
+    return out
+
+
+def remember(past: Floats, times: Floats, rows: Ints, boxes: Floats, now: float) -> tuple[Floats, Floats]:
+    """Return the memory with one more box for some of the tracks; the oldest of theirs is forgotten."""
+    past, times = past.copy(), times.copy()
+    past[rows, :-1], times[rows, :-1] = past[rows, 1:], times[rows, 1:]
+    past[rows, -1], times[rows, -1] = boxes, now
+    return past, times
+
+
+def heading(start: Floats, end: Floats) -> Floats:
+    """Return unit vectors from the centres of boxes to those of others, ``(..., 2)``; near zero where nothing moved."""
+    step = (end[..., :2] + end[..., 2:] - start[..., :2] - start[..., 2:]) * 0.5
+    length = np.sqrt(np.square(step[..., 0]) + np.square(step[..., 1]))
+    out: Floats = step / (length + SLACK)[..., None]
+    return out
+
+
+def replay(
+    motion: MotionModel,
+    state: MotionState,
+    last: Floats,
+    found: Floats,
+    gaps: Floats,
+    *,
+    later: MotionModel | None = None,
+) -> MotionState:
+    """Re-update: lead filters over the gap along straight lines from the last boxes to those found again.
+
+    What a filter made up while it saw nothing is thrown away. One virtual box a frame of the gap takes its place, the
+    last one being the box found.
+
+    Source: Cao et al., "Observation-Centric SORT", CVPR 2023, section 4.1, equation 7.
+
+    Args:
+        motion: The model of the filters.
+        state: R filters as they were when their tracks were last seen.
+        last: ``(R, 4)`` the boxes seen then.
+        found: ``(R, 4)`` the boxes seen now.
+        gaps: ``(R,)`` the frame intervals between.
+        later: The model for all steps after the first, where it differs.
+    """
+    out = tuple([np.empty_like(column) for column in state])
+    for gap in np.unique(gaps):
+        rows = np.flatnonzero(gaps == gap)
+        steps = max(1, round(float(gap)))
+        part = tuple([column[rows] for column in state])
+        start, move = last[rows], found[rows] - last[rows]
+        for step in range(1, steps + 1):
+            model = motion if step == 1 or later is None else later
+            part = model.predict(part, dt=float(gap) / steps)
+            part = motion.update(part, start + move * (step / steps))
+        for column, values in zip(out, part, strict=True):
+            column[rows] = values
+    return out
