@@ -84,7 +84,7 @@ def test_people_of_the_street_are_found(weights, pets, data_dir, ap50, name: str
 
 @pytest.mark.parametrize(("size", "least"), [((416, 416), 0.63), ((640, 640), 0.675)])
 def test_people_of_coco_are_found(weights, data_dir, ap50, size, least: float) -> None:
-    detector = make(weights=weights / "yolox_nano_dynamic_hw.onnx", keep_classes=(0,), score=0.01, size=size)
+    detector = make(weights=weights / "yolox_nano_dynamic_hw.onnx", keep_classes=(0,), score=0.001, size=size)
     true, found = [], []
     for path in sorted((data_dir / "coco128" / "images" / "val2017").glob("*.jpg")):
         image = cv2.imread(str(path))[..., ::-1]

@@ -89,26 +89,26 @@ def select(predictions: Floats, selection: Selection, raw_cells: tuple[Floats, F
     least = np.float32(selection.score)
     # Confidences are at most 1, so most cells fall by their objectness alone: 80 class columns are read for few rows.
     rows = np.flatnonzero(predictions[:, 4] >= least)
-    kept = predictions[rows]
-    if raw_cells is not None:
-        kept = decode_rows(kept, raw_cells[0][rows], raw_cells[1][rows])
-    confidences = kept[:, 5:] if selection.keep is None else kept[:, [5 + c for c in selection.keep]]
+    columns = slice(5, None) if selection.keep is None else [5 + c for c in selection.keep]
+    confidences = predictions[rows][:, columns]
     column = confidences.argmax(axis=1)
     confidence = np.take_along_axis(confidences, column[:, None], axis=1)[:, 0]
-    class_id = column if selection.keep is None else np.array(selection.keep, np.int64)[column]
-    score = kept[:, 4] * confidence
+    score = predictions[rows, 4] * confidence
     best = np.flatnonzero(score >= least)
     if len(best) > selection.candidates:
         order = np.argsort(-score[best], kind="stable")[: selection.candidates]
         best = best[np.sort(order)]
-    half = kept[best, 2:4] / 2
-    xyxy = np.concatenate((kept[best, :2] - half, kept[best, :2] + half), axis=1)
-    classes = class_id[best]
-    survivors = nms(xyxy, score[best], selection.limit, class_id=None if selection.class_agnostic else classes)
-    final = best[survivors]
+    rows, column, confidence, score = rows[best], column[best], confidence[best], score[best]
+    class_id = column if selection.keep is None else np.array(selection.keep, np.int64)[column]
+    boxes = predictions[rows, :4]
+    if raw_cells is not None:
+        boxes = decode_rows(boxes, raw_cells[0][rows], raw_cells[1][rows])
+    half = boxes[:, 2:] / 2
+    xyxy = np.concatenate((boxes[:, :2] - half, boxes[:, :2] + half), axis=1)
+    stay = nms(xyxy, score, selection.limit, class_id=None if selection.class_agnostic else class_id)
     return Found(
-        xyxy[survivors].astype(np.float32, copy=False),
-        kept[final, 4].astype(np.float32, copy=False),
-        confidence[final].astype(np.float32, copy=False),
-        class_id[final].astype(np.int64, copy=False),
+        xyxy[stay].astype(np.float32, copy=False),
+        predictions[rows[stay], 4].astype(np.float32, copy=False),
+        confidence[stay].astype(np.float32, copy=False),
+        class_id[stay].astype(np.int64, copy=False),
     )
