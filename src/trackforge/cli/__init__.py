@@ -54,9 +54,11 @@ def _run(tokens: list[str]) -> int:
     from cyclopts import CycloptsError
 
     from trackforge.cli.app import app
+    from trackforge.cli.stopping import Stopping
 
     try:
-        code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        with Stopping():  # SIGTERM shall unwind as Ctrl-C does, so that no half-written file is left
+            code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         _say(f"error: {error}\nRun 'trackforge {' '.join(error.command_chain or ())}".rstrip() + " --help' to see how.")
         return 2

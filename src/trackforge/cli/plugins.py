@@ -97,15 +97,20 @@ def _show(facts: dict[str, Any]) -> None:
     for one in facts["components"]:
         what = Text(one["summary"])
         if not one["ready"]:
-            what.append(f"\n{one['problem']}", style="yellow").append(f"; run: {one['cure']}" if one["cure"] else "")
+            what.append(f"\n{one['problem']}", style="yellow")
         name = Text(one["name"], style="green" if one["ready"] else "yellow")
         table.add_row(Text(one["kind"] if one["kind"] != last else ""), name, Text(one["distribution"]), what)
         last = one["kind"]
     console.print(table)
+    cures = dict.fromkeys(one["cure"] for one in facts["components"] if one["cure"])
+    if cures:
+        console.print(Text("\nmissing packages", style="bold yellow"))
+        for cure in cures:
+            console.print(Text(cure), soft_wrap=True)  # to be copied in one piece
     if facts["broken"]:
         console.print(Text("\nbroken", style="bold red"))
         for one in facts["broken"]:
-            console.print(Text(f"{one['plugin']} ({one['distribution']}): {one['reason']}"))
+            console.print(Text(f"{one['plugin']} ({one['distribution']}): {one['reason']}"), soft_wrap=True)
     if facts["available"]:
         console.print(Text("\nnot installed", style="bold"))
         rest = Table(box=None, pad_edge=False, show_header=False)
