@@ -12,7 +12,6 @@ import pytest
 import trackforge
 from trackforge.types import Detections, Frame
 
-
 SIZE = np.array([40.0, 100.0])
 
 
