@@ -1,0 +1,89 @@
+"""COCO run-length masks, to and from pixels, without pycocotools.
+
+A mask is ``{"size": [height, width], "counts": ...}``. Counts are lengths of runs down the columns, background first:
+either a list, or a string in which each count past the third is a difference to the one two before it, in groups of
+five bits, low ones first, with a sixth bit for "goes on", as characters from ``chr(48)`` on.
+
+Source: the format of cocodataset.org (`mask api`), which pycocotools defines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trackforge.errors import InvalidInputError
+
+__all__ = ["decode_mask", "encode_mask"]
+
+
+def encode_mask(mask: npt.ArrayLike) -> dict[str, Any]:
+    """Compress a mask.
+
+    Args:
+        mask: ``(H, W)`` bool, or anything that is true inside.
+
+    Returns:
+        ``{"size": [H, W], "counts": str}``.
+    """
+    pixels = np.asarray(mask).astype(bool)
+    if pixels.ndim != 2:
+        raise InvalidInputError(f"A mask must have shape (H, W); got {pixels.shape}.")
+    flat = pixels.ravel(order="F")
+    turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    edges = np.concatenate(([0], turns, [flat.size]))
+    counts = np.diff(edges).tolist()
+    if flat.size and flat[0]:
+        counts.insert(0, 0)
+    return {"size": [int(n) for n in pixels.shape], "counts": _text(counts)}
+
+
+def decode_mask(rle: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
+    """Return the ``(H, W)`` bool pixels of a mask.
+
+    Raises:
+        InvalidInputError: The counts do not fill the size.
+    """
+    height, width = rle["size"]
+    counts = rle["counts"]
+    if isinstance(counts, (bytes, str)):
+        counts = _numbers(counts.encode() if isinstance(counts, str) else counts)
+    runs = np.asarray(counts, np.int64)
+    if runs.sum() != height * width or (runs < 0).any():
+        raise InvalidInputError(
+            f"The runs of a mask must fill its {height} x {width} pixels; they hold {runs.sum()}. The mask is damaged."
+        )
+    flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    return flat.reshape((height, width), order="F")
+
+
+def _text(counts: Iterable[int]) -> str:
+    counts, out = list(counts), []
+    for place, count in enumerate(counts):
+        rest = count - counts[place - 2] if place > 2 else count
+        while True:
+            five, rest = rest & 31, rest >> 5
+            done = rest == (-1 if five & 16 else 0)  # the last group's top bit is the sign
+            out.append(chr(48 + five + (0 if done else 32)))
+            if done:
+                break
+    return "".join(out)
+
+
+def _numbers(text: bytes) -> list[int]:
+    counts: list[int] = []
+    number = shift = 0
+    for byte in text:
+        bits = byte - 48
+        number |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            continue
+        if bits & 16:
+            number -= 1 << shift
+        counts.append(number + counts[-2] if len(counts) > 2 else number)
+        number = shift = 0
+    return counts
