@@ -16,6 +16,10 @@ __all__ = ["assign"]
 Rows: TypeAlias = npt.NDArray[np.int64]
 SolverName: TypeAlias = Literal["auto", "lap", "scipy"]
 Solver: TypeAlias = Callable[[npt.NDArray[np.float64]], tuple[npt.NDArray[Any], npt.NDArray[Any]]]
+CROWDED = 4
+"""Candidates a row or column from which on it does not pay to look for pairs that compete with no other."""
+LARGEST = 1e5
+"""lap takes a million for infinity; greater numbers than this are scaled down before they get there."""
 PREFERENCE = 1e-12
 """What a pair outside the limit costs more than one exactly at it, so that ties are broken towards more pairs."""
 
@@ -58,7 +62,10 @@ def assign(cost: npt.ArrayLike, limit: float = np.inf, *, solver: SolverName = "
         raise InvalidInputError(
             "Costs must be numbers or +inf; got NaN or -inf. Look for boxes or embeddings that are not finite."
         )
-    rows, columns = ((matrix <= limit) if limit < np.inf else np.isfinite(matrix)).nonzero()
+    candidate = matrix <= limit if limit < np.inf else np.isfinite(matrix)
+    if np.count_nonzero(candidate) > CROWDED * sum(matrix.shape):
+        return _solve(matrix, limit, _solver(solver))
+    rows, columns = candidate.nonzero()
     if len(rows) < 2:
         return rows.astype(np.int64, copy=False), columns.astype(np.int64, copy=False)
     in_row, in_column = np.bincount(rows, minlength=matrix.shape[0]), np.bincount(columns, minlength=matrix.shape[1])
@@ -69,14 +76,14 @@ def assign(cost: npt.ArrayLike, limit: float = np.inf, *, solver: SolverName = "
     in_column[columns[alone]] = 0
     some_rows, some_columns = np.flatnonzero(in_row), np.flatnonzero(in_column)
     r, c = _solve(matrix[some_rows[:, None], some_columns], limit, _solver(solver))
-    rows = np.concatenate((rows[alone], some_rows[r])).astype(np.int64, copy=False)
-    columns = np.concatenate((columns[alone], some_columns[c])).astype(np.int64, copy=False)
+    rows = np.concatenate((rows[alone], some_rows[r]))
+    columns = np.concatenate((columns[alone], some_columns[c]))
     order = rows.argsort()
     return rows[order], columns[order]
 
 
-def _solve(cost: npt.NDArray[np.float64], limit: float, solver: Solver) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Solve a block in which every row and column has a candidate."""
+def _solve(cost: npt.NDArray[np.float64], limit: float, solver: Solver) -> tuple[Rows, Rows]:
+    """Solve a block; rows of the result ascend."""
     if limit == np.inf:
         finite = cost[np.isfinite(cost)]
         # dear enough that no saving elsewhere pays for a pair that is not made
@@ -84,9 +91,12 @@ def _solve(cost: npt.NDArray[np.float64], limit: float, solver: Solver) -> tuple
     gain = cost - limit
     good = gain <= 0
     gain[~good] = PREFERENCE * max(1.0, abs(limit))
+    largest = -gain.min()
+    if largest > LARGEST:
+        gain *= LARGEST / largest
     rows, columns = solver(gain)
     kept = good[rows, columns]
-    return rows[kept], columns[kept]
+    return rows[kept].astype(np.int64, copy=False), columns[kept].astype(np.int64, copy=False)
 
 
 @functools.cache

@@ -7,7 +7,7 @@ import itertools
 import lap
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -54,19 +54,21 @@ def check_form(cost, limit, rows, columns):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
+@settings(deadline=None)  # the first call may import SciPy
 @given(cost=st.one_of(coarse, fine), limit=st.sampled_from([0.0, 0.25, 0.5, 0.8, 2.0]))
 def test_costs_what_lapjv_with_a_limit_costs(solver, cost, limit):
     rows, columns = assign(cost, limit, solver=solver)
     check_form(cost, limit, rows, columns)
     if not cost.size:
         return
-    _, x, _ = lap.lapjv(np.where(np.isinf(cost), 1e6, cost), extend_cost=True, cost_limit=limit + 1e-15)
+    _, x, _ = lap.lapjv(np.where(np.isinf(cost), 1e5, cost), extend_cost=True, cost_limit=limit + 1e-15)
     official = np.flatnonzero(x >= 0)
     np.testing.assert_allclose(
         total(cost, limit, rows, columns), total(cost, limit, official, x[official]), rtol=0, atol=1e-9
     )
 
 
+@settings(deadline=None)
 @given(cost=fine, limit=st.floats(0.01, 1.5))
 def test_makes_the_pairs_that_lapjv_makes(cost, limit):
     """Without ties the optimum is unique: lap gated, lap ungated on our terms, and SciPy all find it."""
@@ -75,12 +77,13 @@ def test_makes_the_pairs_that_lapjv_makes(cost, limit):
     np.testing.assert_array_equal(rows, other[0])
     np.testing.assert_array_equal(columns, other[1])
     if cost.size:
-        _, x, _ = lap.lapjv(np.where(np.isinf(cost), 1e6, cost), extend_cost=True, cost_limit=limit)
+        _, x, _ = lap.lapjv(np.where(np.isinf(cost), 1e5, cost), extend_cost=True, cost_limit=limit)
         np.testing.assert_array_equal(rows, np.flatnonzero(x >= 0))
         np.testing.assert_array_equal(columns, x[x >= 0])
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
+@settings(deadline=None)
 @given(
     cost=hnp.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 4)), elements=st.integers(-4, 8)),
     limit=st.integers(-3, 8),
@@ -97,7 +100,7 @@ def test_without_a_limit_as_many_pairs_as_possible(cost):
     check_form(cost, np.inf, rows, columns)
     assert np.isfinite(cost[rows, columns]).all()
     if cost.size:
-        _, x, _ = lap.lapjv(np.where(np.isinf(cost), 1e6, cost), extend_cost=True)
+        _, x, _ = lap.lapjv(np.where(np.isinf(cost), 1e5, cost), extend_cost=True)
         official = np.flatnonzero(x >= 0)
         picked = cost[official, x[official]]
         possible = np.isfinite(picked)
@@ -120,6 +123,26 @@ def test_gating_is_part_of_the_optimisation():
     assert [a.tolist() for a in assign(np.array([[0.0, 0.6], [0.45, 1.0]]), 0.5)] == [[0], [0]]
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6, 1e12])
+@pytest.mark.parametrize("limit", [0.7, np.inf])
+def test_the_unit_of_cost_makes_no_difference(scale, limit):
+    """lap takes any cost from a million on for infinity; nobody should notice."""
+    cost = np.random.default_rng(3).random((30, 40))
+    expected = assign(cost, limit)
+    for solver in ("lap", "scipy"):
+        np.testing.assert_array_equal(assign(cost * scale, limit * scale, solver=solver), expected)
+
+
+@pytest.mark.parametrize("limit", [0.4, np.inf])
+def test_crowded_and_sparse_paths_agree(monkeypatch, limit):
+    from trackforge import assignment
+
+    cost = np.random.default_rng(4).random((25, 20))
+    crowded = assign(cost, limit)
+    monkeypatch.setattr(assignment, "CROWDED", 10**6)
+    np.testing.assert_array_equal(assign(cost, limit), crowded)
+
+
 def test_a_large_scene_of_easy_and_contested_pairs():
     rng = np.random.default_rng(0)
     cost = np.full((120, 150), np.inf)
@@ -127,7 +150,7 @@ def test_a_large_scene_of_easy_and_contested_pairs():
         near = rng.integers(max(0, i - 3), min(150, i + 4), rng.integers(0, 5))
         cost[i, near] = rng.random(len(near))
     found = assign(cost, 0.7)
-    _, x, _ = lap.lapjv(np.where(np.isinf(cost), 1e6, cost), extend_cost=True, cost_limit=0.7)
+    _, x, _ = lap.lapjv(np.where(np.isinf(cost), 1e5, cost), extend_cost=True, cost_limit=0.7)
     np.testing.assert_array_equal(found[0], np.flatnonzero(x >= 0))
     np.testing.assert_array_equal(found[1], x[x >= 0])
 

@@ -168,12 +168,12 @@ class ConstantVelocity(ABC):
         z = self._checked(xyxy)
         p, _, pp, _, _ = state[0].transpose(1, 0, 2)
         total = pp + self._noise(self._measurement, p)[0]
-        precise = 1 / total
+        weight = 1 / total
         out, term = np.zeros((len(p), len(z))), np.empty((len(p), len(z)))
         for i in range(2 if position_only else 4):
             np.subtract(z[:, i], p[:, i, None], out=term)
             np.square(term, out=term)
-            term *= precise[:, i, None]
+            term *= weight[:, i, None]
             out += term
         return out
 
@@ -188,9 +188,9 @@ class ConstantVelocity(ABC):
         return np.concatenate((p, v), axis=1), covariance
 
     def _noise(self, spread: Spread, position: Floats) -> Floats:
-        """Return variances of positions and velocities, ``(2, N, 4)``."""
+        """Return variances of positions and velocities, ``(2, N, 4)``, or ``(2, 1, 4)`` where all are alike."""
         if self._size is None or spread.relative is None:
-            return np.broadcast_to(spread.fixed, (2, len(position), 4))
+            return spread.fixed
         square = np.square(position[:, self._size])
         out = spread.relative * np.maximum(square, LEAST_SQUARE, out=square)
         out += spread.fixed

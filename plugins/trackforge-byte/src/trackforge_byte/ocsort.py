@@ -16,8 +16,8 @@ from trackforge.online.state import check_header, header, restore
 from trackforge.protocols import MotionModel, MotionState
 from trackforge.types import Detections, Frame, Tracks, TrackState
 from trackforge_byte.ocsort_config import ObservationCentricQuirks, ObservationCentricTrackerConfig
-from trackforge_byte.ocsort_matching import SIMILARITIES, Bonus, consistency, pair, pair_as_published
-from trackforge_byte.ocsort_memory import NEVER, heading, previous_boxes, remember, replay
+from trackforge_byte.ocsort_matching import SIMILARITIES, Bonus, pair, pair_as_published
+from trackforge_byte.ocsort_memory import NEVER, agreement, heading, previous_boxes, remember, replay
 
 __all__ = [
     "ObservationCentricQuirks",
@@ -143,8 +143,7 @@ class ObservationCentricTracker:
 
         def momentum(tracks: Ints, columns: Ints) -> Floats:
             rows = high[columns]
-            agreement = consistency(heading(earlier[tracks], xyxy[rows]), table["heading"][tracks])
-            return config.inertia * score[rows] * agreement
+            return config.inertia * score[rows] * agreement(earlier[tracks], xyxy[rows], table["heading"][tracks])
 
         high = self._match(partner, everybody, high, iou(predicted, xyxy[high]), detections, momentum)
         if self._low is not None:

@@ -11,27 +11,12 @@ import numpy.typing as npt
 from trackforge.assignment import assign
 from trackforge.boxes import giou, iou
 
-__all__ = ["SIMILARITIES", "Bonus", "consistency", "pair", "pair_as_published"]
+__all__ = ["SIMILARITIES", "Bonus", "pair", "pair_as_published"]
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
 Bonus: TypeAlias = Callable[[Ints, Ints], Floats]
 """Gives the bonus for pairs of track rows and detection rows; the two broadcast."""
-
-
-def consistency(towards: Floats, going: Floats) -> Floats:
-    """Say how well directions agree: 0.5 for the same, 0 for a right angle or no direction, -0.5 for the opposite.
-
-    Source: Cao et al., CVPR 2023, section 4.2, equation 8: the angle between the direction of a track and the one from
-    its earlier observation to the detection.
-
-    Args:
-        towards: ``(..., 2)`` unit vectors towards detections.
-        going: ``(..., 2)`` unit vectors of tracks.
-    """
-    cosine = towards[..., 0] * going[..., 0] + towards[..., 1] * going[..., 1]
-    out: Floats = 0.5 - np.arccos(np.clip(cosine, -1.0, 1.0)) / np.pi
-    return out
 
 
 def pair(overlap: Floats, least: float, bonus: Bonus | None = None) -> tuple[Ints, Ints]:
