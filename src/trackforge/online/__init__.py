@@ -14,6 +14,7 @@ from trackforge.online.clock import Clock
 from trackforge.online.columns import Columns, join, take
 from trackforge.online.config import OnlineConfig, online_tracker
 from trackforge.online.lifecycle import Lifecycle, Quirks
+from trackforge.online.looks import Looks
 from trackforge.online.tracker import OnlineTracker
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Clock",
     "Columns",
     "Lifecycle",
+    "Looks",
     "OnlineConfig",
     "OnlineTracker",
     "Quirks",

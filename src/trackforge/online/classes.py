@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from trackforge.online.state import restore
+from trackforge.online.views import Block
 from trackforge.protocols import Associator, MotionView
 from trackforge.types import Detections, Frame, Matches, Tracks
 
@@ -23,21 +25,6 @@ def class_blocks(track_class: Ints, detection_class: Ints) -> Iterator[tuple[Int
         yield np.flatnonzero(track_class == class_id), np.flatnonzero(detection_class == class_id)
 
 
-class _BlockMotion:
-    """The motion view of some of the tracks."""
-
-    def __init__(self, motion: MotionView, rows: Ints) -> None:
-        self._motion = motion
-        self._rows = rows
-
-    @property
-    def boxes(self) -> Floats:
-        return self._motion.boxes[self._rows]
-
-    def mahalanobis(self, tracks: Ints, xyxy: Floats, /, *, position_only: bool = False) -> Floats:
-        return self._motion.mahalanobis(self._rows[tracks], xyxy, position_only=position_only)
-
-
 def associate_by_class(
     associator: Associator, tracks: Tracks, detections: Detections, /, *, frame: Frame, motion: MotionView
 ) -> Matches:
@@ -48,7 +35,7 @@ def associate_by_class(
     parts: list[tuple[npt.NDArray[Any], ...]] = []
     for track_rows, detection_rows in blocks:
         m = associator.associate(
-            tracks[track_rows], detections[detection_rows], frame=frame, motion=_BlockMotion(motion, track_rows)
+            tracks[track_rows], detections[detection_rows], frame=frame, motion=Block(motion, track_rows)
         )
         parts.append((
             track_rows[m.track], detection_rows[m.detection], m.cost,
@@ -103,6 +90,16 @@ class ClassVotes:
             return np.empty(0, np.int64)
         winner: Ints = self.known[np.argmax(self.score, axis=1)]
         return winner
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the sums."""
+        return {"known": self.known.copy(), "score": self.score.copy()}
+
+    def load_state_dict(self, state: Mapping[str, Any], tracks: int) -> None:
+        """Continue where `state_dict` was taken."""
+        known = restore("votes", state["known"], None, np.int64)
+        score = restore("votes", state["score"], tracks if len(known) else 0, np.float64)
+        self.known, self.score = known, score
 
     def _learn(self, class_id: Ints) -> None:
         known = np.union1d(self.known, class_id)

@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.boxes import iou
-from trackforge.errors import InvalidInputError, StateError
+from trackforge.errors import StateError
 from trackforge.online.classes import ClassVotes, associate_by_class
 from trackforge.online.clock import Clock
 from trackforge.online.columns import Columns, join, join_state, put_state, take, take_state
 from trackforge.online.lifecycle import Lifecycle, Quirks
+from trackforge.online.looks import Looks
 from trackforge.online.state import check_header, header, restore
+from trackforge.online.views import Predicted
 from trackforge.protocols import Associator, MotionModel, MotionState
 from trackforge.types import Detections, Frame, Matches, Tracks, TrackState
 
@@ -22,27 +24,13 @@ __all__ = ["OnlineTracker"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-TENTATIVE, CONFIRMED, LOST = (int(s) for s in (TrackState.TENTATIVE, TrackState.CONFIRMED, TrackState.LOST))
+TENTATIVE, CONFIRMED, LOST = (np.int64(s) for s in TrackState)
 DTYPES = {
     "track_id": np.int64, "class_id": np.int64, "state": np.int64, "hits": np.int64, "detection": np.int64,
     "born": np.float64, "seen": np.float64, "score": np.float32, "doomed": np.bool_,
 }  # fmt: skip
 """The table: one row a living track, in order of birth. ``born`` and ``seen`` (last matched) are times of the clock,
 ``hits`` counts detections, ``detection`` is the row matched in the last frame, ``doomed`` marks `Quirks.lose_once`."""
-
-
-class _Predicted:
-    """What the associator may ask about the tracks before it (`trackforge.protocols.MotionView`)."""
-
-    __slots__ = ("_model", "_state", "boxes")
-
-    def __init__(self, model: MotionModel, state: MotionState, boxes: Floats) -> None:
-        self._model = model
-        self._state = state
-        self.boxes = boxes
-
-    def mahalanobis(self, tracks: Ints, xyxy: Floats, /, *, position_only: bool = False) -> Floats:
-        return self._model.mahalanobis(take_state(self._state, tracks), xyxy, position_only=position_only)
 
 
 class OnlineTracker:
@@ -80,6 +68,7 @@ class OnlineTracker:
         self._table: Columns = {name: np.empty(0, dtype) for name, dtype in DTYPES.items()}
         self._filters: MotionState = self.motion.initiate(np.empty((0, 4)))
         self._votes = ClassVotes()
+        self._looks = Looks(self.lifecycle.embedding_alpha)
 
     def __len__(self) -> int:
         return len(self._table["track_id"])
@@ -94,8 +83,7 @@ class OnlineTracker:
         if self.quirks.skip_empty and not len(detections):
             self._clock.skip(frame)
             return self._unmatched()
-        if detections.embedding is not None:
-            self._expect_looks(detections.embedding.shape[1])
+        self._looks.expect(len(self), detections.embedding)
         dt = self._clock.advance(frame)
         predicted = self._predict(dt)
         matches = self._associate(predicted, detections, frame)
@@ -132,7 +120,7 @@ class OnlineTracker:
         return boxes
 
     def _associate(self, boxes: Floats, detections: Detections, frame: Frame) -> Matches:
-        view = _Predicted(self.motion, self._filters, boxes)
+        view = Predicted(self.motion, self._filters, boxes)
         tracks = self._tracks(boxes, self._table["state"], np.full(len(boxes), -1, np.int64))
         if self.lifecycle.classes == "separate":
             return associate_by_class(self.associator, tracks, detections, frame=frame, motion=view)
@@ -159,9 +147,9 @@ class OnlineTracker:
         if self.lifecycle.classes == "vote":
             self._votes.add(rows, detections.class_id[found], detections.score[found])
             table["class_id"] = self._votes.winner
-        self._remember_looks(table, rows, found, detections)
+        self._looks.add(rows, detections.embedding, found)
         if self.quirks.lose_once:
-            given_up = self._clock.now - 1 - table["seen"] > self.lifecycle.patience
+            given_up = self._clock.now - table["seen"] > self.lifecycle.patience + 1
             table["doomed"] = table["doomed"] | (matched & given_up)
         table["seen"] = np.where(matched, self._clock.now, table["seen"])
         table["detection"] = detection
@@ -199,12 +187,11 @@ class OnlineTracker:
             "doomed": np.zeros(n, bool), "state": self._judge(np.full(n, TENTATIVE, np.int64), hits, np.ones(n, bool)),
         }  # fmt: skip
         self._next_id += n
-        if "embedding" in self._table:
-            born["embedding"] = self._looks(detections, rows)
         filters = self.motion.initiate(detections.xyxy[rows].astype(np.float64))
         if len(self):
             born, filters = join(self._table, born), join_state(self._filters, filters)
         self._table, self._filters = born, filters
+        self._looks.append(detections.embedding, rows)
         if self.lifecycle.classes == "vote":
             self._votes.append(detections.class_id[rows], detections.score[rows])
 
@@ -217,14 +204,16 @@ class OnlineTracker:
             trusted |= state != TENTATIVE
         if self._clock.updates <= self.lifecycle.warm_up:
             trusted |= matched
-        present = np.where(trusted, CONFIRMED, TENTATIVE)
-        return np.where(matched, present, np.where(state == TENTATIVE, TENTATIVE, LOST))
+        present, absent = np.where(trusted, CONFIRMED, TENTATIVE), np.where(state == TENTATIVE, TENTATIVE, LOST)
+        judged: Ints = np.where(matched, present, absent)
+        return judged
 
     def _keep(self, rows: npt.NDArray[np.bool_]) -> None:
         if rows.all():
             return
         self._table = take(self._table, rows)
         self._filters = take_state(self._filters, rows)
+        self._looks.keep(rows)
         if self.lifecycle.classes == "vote":
             self._votes.keep(rows)
 
@@ -248,30 +237,6 @@ class OnlineTracker:
         self._keep(keep)
         return boxes[keep]
 
-    def _expect_looks(self, width: int) -> None:
-        """Make room for embeddings, or see to it that they fit those before."""
-        if "embedding" not in self._table:
-            self._table["embedding"] = np.zeros((len(self), width), np.float32)
-        elif self._table["embedding"].shape[1] != width:
-            raise InvalidInputError(
-                f"Embeddings must keep their width; got {width} after {self._table['embedding'].shape[1]}. "
-                "Call reset() before changing the detector."
-            )
-
-    def _looks(self, detections: Detections, rows: Ints) -> npt.NDArray[np.float32]:
-        """Return the normalised embeddings of some detections; zeros where they have none."""
-        if detections.embedding is None:
-            return np.zeros((len(rows), self._table["embedding"].shape[1]), np.float32)
-        return _normalised(detections.embedding[rows])
-
-    def _remember_looks(self, table: Columns, rows: Ints, found: Ints, detections: Detections) -> None:
-        if detections.embedding is None:
-            return
-        smooth = table["embedding"].copy()
-        alpha = np.float32(self.lifecycle.embedding_alpha)
-        smooth[rows] = _normalised(alpha * smooth[rows] + (1 - alpha) * _normalised(detections.embedding[found]))
-        table["embedding"] = smooth
-
     def _unmatched(self) -> Tracks:
         """Return all tracks as they are, none with a detection; for frames that are skipped."""
         state = self._table["state"]
@@ -285,7 +250,7 @@ class OnlineTracker:
             track_id=table["track_id"], xyxy=boxes.astype(np.float32), score=table["score"],
             class_id=table["class_id"], state=state, age=np.ceil(now - table["born"]).astype(np.int64) + 1,
             time_since_update=np.ceil(now - table["seen"]).astype(np.int64), detection=detection,
-            embedding=table.get("embedding"),
+            embedding=self._looks.value,
         )  # fmt: skip
 
     # -- saving and loading ------------------------------------------------------------------------------------------
@@ -303,36 +268,28 @@ class OnlineTracker:
             "next_id": self._next_id,
             "table": {name: column.copy() for name, column in self._table.items()},
             "filters": {str(i): column.copy() for i, column in enumerate(self._filters)},
-            "votes": {"known": self._votes.known.copy(), "score": self._votes.score.copy()},
+            "votes": self._votes.state_dict(),
+            "looks": self._looks.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
         """Continue exactly where `state_dict` was taken: every later result is the same to the last bit.
 
         Raises:
-            StateError: The state is of another tracker, of other settings, or damaged.
+            StateError: The state is of another tracker, of other settings, or damaged. Nothing has changed then.
         """
         check_header(state, self._header())
-        clock, votes = Clock(self.lifecycle.frame_rate, count_updates=self.quirks.count_updates), ClassVotes()
+        fresh = OnlineTracker(self.associator, self.motion, self.lifecycle, quirks=self.quirks)
         try:
             n = len(state["table"]["track_id"])
-            table = {name: restore(name, state["table"][name], n, dtype) for name, dtype in DTYPES.items()}
-            if "embedding" in state["table"]:
-                table["embedding"] = restore("embedding", state["table"]["embedding"], n, np.float32)
-            filters = tuple(restore("filters", state["filters"][str(i)], n) for i in range(len(self._filters)))
-            votes.known = restore("votes", state["votes"]["known"], None, np.int64)
-            votes.score = restore("votes", state["votes"]["score"], n if len(votes.known) else None, np.float64)
-            clock.load_state_dict(state["clock"])
-            next_id = int(state["next_id"])
+            fresh._table = {name: restore(name, state["table"][name], n, dtype) for name, dtype in DTYPES.items()}
+            fresh._filters = tuple(restore("filters", state["filters"][str(i)], n) for i in range(len(self._filters)))
+            fresh._votes.load_state_dict(state["votes"], n)
+            fresh._looks.load_state_dict(state.get("looks", {}), n)
+            fresh._clock.load_state_dict(state["clock"])
+            fresh._next_id = int(state["next_id"])
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, StateError):
                 raise
             raise StateError(f"The state must be complete; {error!r} is wrong with it. Save it again.") from error
-        self._table, self._filters, self._votes, self._clock, self._next_id = table, filters, votes, clock, next_id
-
-
-def _normalised(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Scale rows to length 1; zeros stay zeros."""
-    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
-    out: npt.NDArray[np.float32] = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
-    return out
+        self.__dict__.update(fresh.__dict__)
