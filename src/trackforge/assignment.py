@@ -86,12 +86,13 @@ def _solve(cost: npt.NDArray[np.float64], limit: float, solver: Solver) -> tuple
     """Solve a block; rows of the result ascend."""
     if limit == np.inf:
         finite = cost[np.isfinite(cost)]
+        least, greatest = finite.min(), finite.max()
         # dear enough that no saving elsewhere pays for a pair that is not made
-        limit = float(finite.max() + (finite.max() - finite.min() + 1) * min(cost.shape))
+        limit = float(greatest + (greatest - least or 1.0) * (min(cost.shape) + 1))
     gain = cost - limit
     good = gain <= 0
-    gain[~good] = PREFERENCE * max(1.0, abs(limit))
-    largest = -gain.min()
+    largest = float(-gain.min())
+    gain[~good] = PREFERENCE * (max(abs(limit), largest) or 1.0)
     if largest > LARGEST:
         gain *= LARGEST / largest
     rows, columns = solver(gain)

@@ -27,6 +27,8 @@ __all__ = [
 
 Boxes = npt.NDArray[np.floating[Any]]
 Floats = npt.NDArray[np.floating[Any]]
+BLOCK = 12_000
+"""Pairs looked at in one go: fewer than fill 128 kB, from where on memory comes from the system, page by page."""
 NMS_BLOCK = 64
 
 
@@ -123,7 +125,16 @@ def iou(a: npt.ArrayLike, b: npt.ArrayLike, *, inclusive: bool = False) -> Float
         b: ``(M, 4)`` xyxy boxes.
         inclusive: Count the right and bottom pixel as part of the box (``x2 - x1 + 1`` wide), as cython_bbox does.
     """
-    return _ratio(*_overlap(*_same(_boxes(a, "a"), _boxes(b, "b")), 1.0 if inclusive else 0.0))
+    a, b = _same(_boxes(a, "a"), _boxes(b, "b"))
+    one = 1.0 if inclusive else 0.0
+    if len(a) * len(b) <= BLOCK:
+        return _ratio(*_overlap(a, b, one))
+    out = np.empty((len(a), len(b)), a.dtype)
+    rows = max(1, BLOCK // len(b))
+    for start in range(0, len(a), rows):
+        part = slice(start, start + rows)
+        out[part] = _ratio(*_overlap(a[part], b, one))
+    return out
 
 
 def _same(a: Boxes, b: Boxes) -> tuple[Boxes, Boxes]:

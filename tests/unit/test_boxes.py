@@ -44,6 +44,17 @@ def test_iou_leaves_its_arguments_alone_and_mixes_dtypes():
     assert boxes.iou([[0, 0, 2, 2]], [[0, 0, 2, 2]]).tolist() == [[1.0]]
 
 
+@pytest.mark.parametrize("inclusive", [False, True])
+def test_iou_of_many_is_iou_of_few(inclusive):
+    """Large problems are cut into blocks; nobody can tell."""
+    rng = np.random.default_rng(0)
+    low = rng.uniform(0, 300, (330, 2))
+    many = np.concatenate((low, low + rng.uniform(0, 90, (330, 2))), axis=1)
+    whole = boxes.iou(many[:130], many, inclusive=inclusive)
+    parts = [boxes.iou(many[i : i + 1], many, inclusive=inclusive) for i in range(130)]
+    np.testing.assert_array_equal(whole, np.concatenate(parts))
+
+
 def test_two_empty_boxes_do_not_overlap():
     point = np.array([[3.0, 3, 3, 3]])
     assert boxes.iou(point, point).tolist() == [[0.0]]
