@@ -41,12 +41,17 @@ class Builder:
         return len(self) - 1
 
     def box(
-        self, image: int, xyxy: Sequence[float], class_id: int, *, track_id: int = -1, visibility: float = 1.0,
+        self, image: int, xyxy: Sequence[float], class_id: int, track_id: int = -1, visibility: float = 1.0,
         ignore: bool = False, extra: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         """Add a box."""
-        for name, value in zip(_BOX, (image, xyxy, class_id, track_id, visibility, ignore), strict=True):
-            self._boxes[name].append(value)
+        columns = self._boxes
+        columns["image"].append(image)
+        columns["xyxy"].append(xyxy)
+        columns["class_id"].append(class_id)
+        columns["track_id"].append(track_id)
+        columns["visibility"].append(visibility)
+        columns["ignore"].append(ignore)
         self._box_extra.append(extra or {})
 
     @property

@@ -8,11 +8,10 @@ region. Whatever else an image or annotation says in a number, a truth value or 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
-
-import numpy as np
 
 from trackforge.data.building import Builder
 from trackforge.data.mixing import concatenate
@@ -99,27 +98,19 @@ def _read_file(path: Path, findings: Findings, images: Path | None, frame_base: 
     videos = {v["id"]: str(v.get("file_name") or v.get("name") or v["id"]) for v in document.get("videos", ())}
     pictures = _entries(document, "images", ("id", "file_name"), path, findings)
     root = _picture_root(path, pictures, images)
-    rows = _images(build, pictures, videos, root, frame_base, part)
+    try:
+        rows = _images(build, pictures, videos, root, frame_base, part)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"Images must have numbers for width, height and frame_id; {error}.", path=path) from error
     if len(rows) != len(pictures):
         findings.bad(f"Image ids must differ; {len(pictures) - len(rows)} came twice.", path=path, kind="duplicate-id")
     masks = 0
     for at, box in enumerate(_entries(document, "annotations", ("image_id", "category_id", "bbox"), path, findings)):
-        where = f"annotations[{at}] (id {box.get('id', 'none')})"
-        if box["image_id"] not in rows:
-            findings.bad(f"{where} must belong to an image; there is none with id {box['image_id']}.", path=path)
-        elif box["category_id"] not in table:
-            findings.bad(
-                f"{where} must have a category of the file; there is none with id {box['category_id']}.",
-                path=path, kind="class-range",
-            )  # fmt: skip
-        elif not _is_box(box["bbox"]):
-            findings.bad(f"{where} must have bbox [left, top, width, height]; got {box['bbox']!r}.", path=path)
-        else:
+        try:
+            _add(build, rows, table, box)
             masks += bool(box.get("segmentation"))
-            try:
-                _add(build, rows[box["image_id"]], table[box["category_id"]], box)
-            except (TypeError, ValueError) as error:
-                findings.bad(f"{where} must have numbers for its ids, area and visibility; {error}.", path=path)
+        except _Malformed as error:
+            findings.bad(f"annotations[{at}] (id {box.get('id', 'none')}) {error.rule}.", path=path, kind=error.kind)
     if masks:
         build.notes.append(f"{masks} segmentation masks were left out; the set holds boxes")
     return build.finish(classes, root=root, name=path.stem, class_numbers=list(table))
@@ -163,32 +154,41 @@ def _frame(picture: Mapping[str, Any]) -> int | None:
     return None if frame is None or picture.get("video_id") is None else int(frame)
 
 
-def _add(build: Builder, row: int, class_id: int, box: Mapping[str, Any]) -> None:
-    left, top, width, height = map(float, box["bbox"])
-    track = box.get("track_id", box.get("instance_id", -1))
-    extra = _plain(box, _BOX_KNOWN)
+class _Malformed(Exception):  # noqa: N818 - a signal inside this module, never raised to callers
+    def __init__(self, rule: str, kind: str = "format") -> None:
+        super().__init__(rule)
+        self.rule, self.kind = rule, kind
+
+
+def _add(build: Builder, rows: Mapping[Any, int], table: Mapping[Any, int], box: Mapping[str, Any]) -> None:
+    image, category, corners = box["image_id"], box["category_id"], box["bbox"]
+    try:
+        row, class_id = rows.get(image, -1), table.get(category, -1)
+        left, top, width, height = map(float, corners)
+        right, bottom = left + width, top + height
+        track = box.get("track_id", box.get("instance_id"))
+        number = -1 if track is None else max(int(track), -1)
+        visibility = float(box.get("visibility", 1.0))
+        ignore = bool(box.get("iscrowd") or box.get("ignore"))
+        extra = _plain(box, _BOX_KNOWN)
+        if "area" in extra:
+            extra["area"] = float(extra["area"])
+    except (TypeError, ValueError) as error:
+        rule = "must have bbox [left, top, width, height] and numbers for ids, area and visibility"
+        raise _Malformed(f"{rule}; {error}, in {json.dumps(box)[:120]}") from None
+    if row < 0:
+        raise _Malformed(f"must belong to an image; there is none with id {image}")
+    if class_id < 0:
+        raise _Malformed(f"must have a category of the file; there is none with id {category}", "class-range")
+    if not (math.isfinite(right) and math.isfinite(bottom)):  # so are left, top, width and height
+        raise _Malformed(f"must have a finite bbox [left, top, width, height]; got {corners}")
     if "id" in box:
         extra["coco_id"] = box["id"]
-    if "area" in extra:
-        extra["area"] = float(extra["area"])
-    build.box(
-        row,
-        (left, top, left + width, top + height),
-        class_id,
-        track_id=max(int(-1 if track is None else track), -1),
-        visibility=float(box.get("visibility", 1.0)),
-        ignore=bool(box.get("iscrowd", 0) or box.get("ignore", 0)),
-        extra=extra,
-    )
+    build.box(row, (left, top, right, bottom), class_id, number, visibility, ignore, extra)
 
 
 def _plain(entry: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
     return {k: v for k, v in entry.items() if k not in known and isinstance(v, (bool, int, float, str))}
-
-
-def _is_box(value: Any) -> bool:
-    numbers = isinstance(value, list) and len(value) == 4 and all(type(v) in (int, float) for v in value)
-    return numbers and bool(np.isfinite(value).all())
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def write_coco_set(
         file = target / "annotations" / f"{split}.json" if split else target
         chosen = np.array(names, np.str_)[rows].tolist()
         with atomic_path(file) as partial, partial.open("w", encoding="utf-8") as out:
-            json.dump(_document(part, chosen, with_split=not split), out, separators=(",", ":"))
+            out.write(json.dumps(_document(part, chosen, with_split=not split), separators=(",", ":")))
     inside_containers = sum("#" in name for name in names)
     notes = placer.notes() if placer else []
     if inside_containers:

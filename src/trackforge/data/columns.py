@@ -14,7 +14,7 @@ from trackforge.errors import InvalidInputError
 __all__ = ["Boxes", "Images"]
 
 Array: TypeAlias = npt.NDArray[Any]
-Strings: TypeAlias = npt.NDArray[np.str_]
+Strings: TypeAlias = npt.NDArray[Any]
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]

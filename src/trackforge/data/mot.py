@@ -95,9 +95,11 @@ def read_mot_set(
         try:
             parts.append(_read_sequence(path, sequence, rule))
         except DataError as error:
+            if len(found) == 1:
+                raise
             findings.caught(error)
     if not parts:
-        raise DataError("No sequence could be read.", path=path)
+        raise DataError(f"None of the {len(found)} sequences can be read; try one to see why.", path=path)
     made = parts[0] if len(parts) == 1 else concatenate(parts, identities="shared")
     notes = [f"{skipped} copies of sequences with other detectors' names were left out"] if skipped else []
     return made.replace(root=path, name=path.name, notes=tuple(notes))
