@@ -59,23 +59,20 @@ def real(
     return root, sequences
 
 
-@pytest.mark.parametrize("scipy", [True, False], ids=["scipy", "lap"])
 def test_real_sequences(
-    real: tuple[Path, dict[str, tuple[Path, Path, int]]],
-    scipy: bool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    real: tuple[Path, dict[str, tuple[Path, Path, int]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, sequences = real
     rules = ("mot17", "mot20", "none") if "MOT17-02-FRCNN" in sequences else ("mot15",)
-    if not scipy:
-        monkeypatch.setattr(matching, "solver", lambda: solve_without_scipy)
     tracks = next(iter(sequences.values()))[1].parent
     for rule in rules:
         official = score_files(tmp_path / rule, sequences, BENCHMARKS.get(rule, "MOT17"), preprocess=rule != "none")
-        report = trackforge.evaluate(root, tracks, preprocessing=rule)  # type: ignore[arg-type]
-        assert_equal(report, official)
-        assert report.combined["IDSW"] > 100
+        for solve in (matching.solver(), solve_without_scipy):
+            monkeypatch.setattr(matching, "solver", lambda solve=solve: solve)
+            report = trackforge.evaluate(root, tracks, preprocessing=rule)  # type: ignore[arg-type]
+            assert_equal(report, official)
+            assert report.combined["IDSW"] > 100
+            monkeypatch.undo()
 
 
 def test_synthetic_street(tmp_path: Path) -> None:

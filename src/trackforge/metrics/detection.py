@@ -102,7 +102,7 @@ class DetectionReport:
             "images": self.images,
             "detections": self.detections,
             "ignored": self.ignored,
-            "precision": self.precision.tolist(),
+            "precision": [None if math.isnan(value) else value for value in self.precision.tolist()],
         }
 
     def to_json(self, path: str | Path) -> None:
