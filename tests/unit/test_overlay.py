@@ -116,7 +116,10 @@ def test_what_is_drawn_is_where_it_belongs() -> None:
     rows, columns = np.nonzero(label)
     assert rows.max() < 101
     assert columns.min() >= 55
-    assert np.count_nonzero(drawn(step, classes="person", scores=True)) > np.count_nonzero(drawn(step))
+    plain = np.count_nonzero(drawn(step))
+    assert np.count_nonzero(drawn(step, scores=True)) > plain
+    assert np.count_nonzero(drawn(step, classes="person,car")) > plain
+    assert np.count_nonzero(drawn(step, classes="person")) == plain  # a single class needs no name
 
 
 def test_trails_follow_the_feet_and_end() -> None:

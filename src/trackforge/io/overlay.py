@@ -37,7 +37,7 @@ class OverlaySinkConfig:
     trail: int = setting(30, help="Length of the trails; 0 for none.", unit="frames", minimum=0)
     labels: bool = setting(True, help="Write ids, and class names where given.")
     scores: bool = setting(False, help="Write scores, too.")
-    classes: tuple[str, ...] = setting((), help="Class names to write; class_id indexes them.")
+    classes: tuple[str, ...] = setting((), help="Class names to write, where there are several; class_id indexes them.")
     lost: bool = setting(False, help="Draw lost tracks where they are expected, dashed.")
     detections: bool = setting(False, help="Draw what the detector found, in grey.")
     line_width: int | None = setting(
@@ -126,7 +126,7 @@ class OverlaySink:
     def _text(self, tracks: Tracks, row: int) -> str:
         words = [str(tracks.track_id[row])]
         class_id = int(tracks.class_id[row])
-        if 0 <= class_id < len(self.config.classes):
+        if 0 <= class_id < len(self.config.classes) and len(self.config.classes) > 1:
             words.append(self.config.classes[class_id])
         if self.config.scores:
             words.append(f"{tracks.score[row]:.2f}")
