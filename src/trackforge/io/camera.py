@@ -209,7 +209,8 @@ class _Slot:
     def take(self) -> Frame | None:
         """Wait for a frame; None at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._frame is not None or self._done)
+            while self._frame is None and not self._done:
+                self._changed.wait(0.5)  # a limit, so that Ctrl-C gets through on every system
             frame, self._frame = self._frame, None
         if frame is None and self._error is not None:
             raise self._error
