@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import trackforge
 from trackforge.boxes import iou
 from trackforge.errors import ConfigError, DeviceError, InvalidInputError, WeightsError
 from trackforge.protocols import Detector
+from trackforge.testing import check_detector
 from trackforge.types import Frame
 from trackforge_yolox.detector import YoloxDetector, YoloxDetectorConfig
 from trackforge_yolox.export import ExportConfig, export
@@ -237,3 +240,23 @@ def test_an_empty_picture_has_no_people(weights: Path) -> None:
     )
     assert [len(d) for d in found] == [0]
     assert found[0].xyxy.shape == (0, 4)
+
+
+@pytest.mark.parametrize("file", ["yolox_nano_416x416.onnx", "yolox_nano_dynamic_hw.onnx", "yolox_nano_coco_torch.pth"])
+def test_the_detector_keeps_the_contract(weights: Path, pets: list[Frame], file: str) -> None:
+    size = (416, 416) if "416" in file else (192, 256)
+    settings = {"weights": weights / file, "size": size, "keep_classes": ("person",), "score": 0.2}
+    check_detector(lambda: make(**settings), frames=pets[:2])
+
+
+def test_onnx_runtime_alone_is_enough(weights: Path) -> None:
+    """Neither torch nor onnx is imported where an .onnx file runs on the CPU."""
+    code = (
+        "import sys, trackforge\n"
+        "trackforge.detector('yolox', weights=sys.argv[1], size='416x416', threads=1)\n"
+        "heavy = sorted({'torch', 'onnx', 'scipy', 'matplotlib'} & set(sys.modules))\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
+    )
+    path = str(weights / "yolox_nano_dynamic_hw.onnx")
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

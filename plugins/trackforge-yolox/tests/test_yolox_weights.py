@@ -18,6 +18,7 @@ from trackforge_yolox import weights as weights_module
 from trackforge_yolox.backend_torch import load_network
 from trackforge_yolox.backends import Given
 from trackforge_yolox.card import KEY, ModelCard
+from trackforge_yolox.export import ExportConfig
 from trackforge_yolox.model import YOLOX
 from trackforge_yolox.preprocess import Preprocessing, preprocessing
 from trackforge_yolox.variants import VARIANTS, variant
@@ -151,6 +152,9 @@ def test_an_unreadable_description_is_refused(text: str) -> None:
 
 def test_names() -> None:
     assert variant("yolox-s").width == 0.5
+    for make in (YOLOX, lambda name: ExportConfig(variant=name)):
+        with pytest.raises(ConfigError, match="There is no variant 'yolo'"):
+            make("yolo")
     with pytest.raises(ConfigError, match="Did you mean 'yolox-nano'"):
         variant("yolox-nanno")
     with pytest.raises(WeightsError, match="Did you mean 'yolox-tiny'"):

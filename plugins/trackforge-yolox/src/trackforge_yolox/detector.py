@@ -64,7 +64,9 @@ class YoloxDetectorConfig:
     channels_last: bool = setting(True, help="Memory layout that convolutions prefer (torch).")
     fuse: bool = setting(True, help="Fold batch normalisation into the convolutions (torch).")
     compile: bool = setting(False, help="Compile the network: slow to start, faster after (torch).")
-    threads: int = setting(0, help="CPU threads a picture; 0 leaves it to the backend.", minimum=0)
+    threads: int = setting(
+        0, help="CPU threads a picture; 0 leaves it to the backend. Torch takes it for the whole process.", minimum=0
+    )
 
     def __post_init__(self) -> None:
         check(self)

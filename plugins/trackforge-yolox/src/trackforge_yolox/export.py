@@ -13,6 +13,7 @@ from trackforge.config import check, setting
 from trackforge.errors import MissingDependencyError
 from trackforge.io.atomic import atomic_path
 from trackforge.io.fetch import digest
+from trackforge_yolox.variants import variant
 
 __all__ = ["ExportConfig", "export"]
 
@@ -43,6 +44,8 @@ class ExportConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.variant is not None:
+            variant(self.variant)
 
 
 def export(config: ExportConfig) -> Path:

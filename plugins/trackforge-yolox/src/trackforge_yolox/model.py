@@ -15,7 +15,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from trackforge_yolox.backbone import Darknet53Pyramid, PathAggregation
 from trackforge_yolox.blocks import ConvBlock
 from trackforge_yolox.head import DecoupledHead, decode
-from trackforge_yolox.variants import VARIANTS, Variant
+from trackforge_yolox.variants import Variant
+from trackforge_yolox.variants import variant as find_variant
 
 __all__ = ["YOLOX", "Predictor", "fuse"]
 
@@ -28,11 +29,14 @@ class YOLOX(nn.Module):
     Args:
         variant: A variant, or its name.
         classes: Number of classes; None takes that of the published weights.
+
+    Raises:
+        ConfigError: There is no variant of that name.
     """
 
     def __init__(self, variant: Variant | str, classes: int | None = None) -> None:
         super().__init__()
-        v = VARIANTS[variant] if isinstance(variant, str) else variant
+        v = find_variant(variant) if isinstance(variant, str) else variant
         self.variant = v
         count = len(v.classes) if classes is None else classes
         neck: PathAggregation | Darknet53Pyramid
