@@ -76,6 +76,7 @@ def fetch(
         target.parent.mkdir(parents=True, exist_ok=True)
         with _lock(target.with_name(target.name + ".lock")):
             if not target.exists():
+                log.info("downloading %s to %s", url, target)
                 _download(url, target, sha256, progress, timeout)
             verify(target, sha256)
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
