@@ -177,8 +177,8 @@ def split(blobs: Blobs, row: int, scale: GroundScale, *, most: int = 12) -> tupl
         x1, x2 = max(0, int(x - 0.6 * width)), min(columns, int(x + 0.6 * width) + 1)
         bottom = min(rows, int(head + 1.08 * height))
         part = rest[head:bottom, x1:x2].copy()
-        edge = int(0.1 * width)
-        rest[:bottom, max(0, x1 - edge) : x2 + edge] = False
+        edge = int(0.1 * width)  # what is cut out is narrower than what is looked at: neighbours overlap
+        rest[:bottom, x1 + edge : max(x1 + edge, x2 - edge)] = False
         inside = np.flatnonzero(part.sum(axis=0) > 0.05 * height)  # columns with more than an arm in them
         if part.sum() < 0.2 * height * width or not len(inside):
             continue

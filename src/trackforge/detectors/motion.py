@@ -45,13 +45,13 @@ class MotionDetectorConfig:
     )
     history: int = setting(1000, help="Frames after which a change has become background.", unit="frames", minimum=2)
     contrast: float = setting(
-        16.0,
+        12.0,
         help="Squared distance from the background above which a pixel is foreground.",
         unit="variances",
         minimum=1,
     )
     shadow: float = setting(
-        0.5, help="Darkest shadow, as a part of the lit background's brightness; 1 keeps shadows.", minimum=0, maximum=1
+        0.6, help="Darkest shadow, as a part of the lit background's brightness; 1 keeps shadows.", minimum=0, maximum=1
     )
     working_size: int = setting(
         960, help="Longest side at which blobs are sought; larger images are reduced first.", unit="px", minimum=64
