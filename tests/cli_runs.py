@@ -17,10 +17,12 @@ def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "trackforge", *map(str, words)]
 
 
-def run(*words: object, code: int = 0, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *words: object, code: int = 0, cwd: Path | None = None, timeout: float = 120, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run it to its end and check its exit code."""
     done = subprocess.run(
-        command(*words), capture_output=True, text=True, timeout=120, check=False, cwd=cwd,
+        command(*words), capture_output=True, text=True, timeout=timeout, check=False, cwd=cwd,
         env={**ENVIRONMENT, **environment},
     )  # fmt: skip
     assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"

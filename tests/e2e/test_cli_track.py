@@ -269,7 +269,7 @@ def test_a_full_disk_leaves_nothing_under_the_final_name(tmp_path: Path) -> None
     for name in ("a.txt", "a.jsonl", "a.mp4"):
         done = subprocess.run(
             command("track", "synthetic", *SMALL, "-o", tmp_path / name), capture_output=True, text=True, timeout=120,
-            env=ENVIRONMENT, check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+            env=ENVIRONMENT, check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500)),
         )  # fmt: skip
         assert done.returncode == 1, done.stderr
         assert f"{name} cannot be written" in done.stderr
