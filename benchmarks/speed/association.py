@@ -1,8 +1,8 @@
 """Association speed against the trackers that people install today.
 
 Every library runs in a process of its own on the same scenes, in turns; what is timed is one frame from NumPy arrays to
-NumPy arrays, each library's own containers included. Reported is the best of the rounds' per-frame medians, and its ratio
-to ours.
+NumPy arrays, each library's own containers included. Reported is the best of the rounds' per-frame medians, and its
+ratio to ours.
 
 ``python -m benchmarks.speed.association`` makes an environment for the peers beside the project's own (``.venv-peers``,
 from ``requirements/peers.txt``) and writes ``results/speed-association.json``.
@@ -61,7 +61,7 @@ def write_scenes(folder: Path) -> None:
 def measure(name: str, python: Path, folder: Path) -> dict[str, float]:
     """Run one library over all scenes in a process of its own; return microseconds a frame by objects."""
     worker = Path(__file__).with_name("association_worker.py")
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     done = subprocess.run(
         [python, "-W", "ignore", worker, name, folder, *map(str, OBJECTS)],
         capture_output=True, text=True, env={**os.environ, **threads}, check=False,

@@ -3,6 +3,7 @@
 Run by `association.py` with the interpreter that has the library; imports nothing of the benchmarks package.
 """
 
+import itertools
 import json
 import sys
 import time
@@ -42,11 +43,9 @@ def supervision_runner(tracker, update, least=0.0):
     def make():
         made = tracker()
 
-        def step(index, rows):
+        def step(_, rows):
             rows = rows[rows[:, 4] >= least]
-            found = sv.Detections(
-                xyxy=rows[:, :4], confidence=rows[:, 4], class_id=np.zeros(len(rows), int)
-            )
+            found = sv.Detections(xyxy=rows[:, :4], confidence=rows[:, 4], class_id=np.zeros(len(rows), int))
             out = update(made, found)
             return out.xyxy, out.tracker_id
 
@@ -83,7 +82,7 @@ def main():
     for scene in scenes:
         with np.load(Path(folder) / f"{scene}.npz") as stored:
             rows, starts = stored["rows"], stored["starts"]
-        frames = [rows[a:b].copy() for a, b in zip(starts[:-1], starts[1:])]
+        frames = [rows[a:b].copy() for a, b in itertools.pairwise(starts)]
         step = make()
         times = []
         for index, frame in enumerate(frames):
