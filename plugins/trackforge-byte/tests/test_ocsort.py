@@ -72,7 +72,7 @@ def test_replay_is_predict_and_update_along_a_line():
 
 
 def test_a_track_found_again_believes_in_the_way_it_went():
-    """It runs right, is hidden for long, and is found where it was last seen. A plain filter overshoots: it goes back."""
+    """It runs right, is hidden for long, is found where it was last seen. A plain filter overshoots and goes back."""
     path, gap = [100.0 + 8 * i for i in range(10)], 40
     here = path[-1] + 4
     tracker = clean(report="filtered", max_lost=60)

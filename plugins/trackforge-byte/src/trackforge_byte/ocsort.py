@@ -16,8 +16,17 @@ from trackforge.online.state import check_header, header, restore
 from trackforge.protocols import MotionModel, MotionState
 from trackforge.types import Detections, Frame, Tracks, TrackState
 from trackforge_byte.ocsort_config import ObservationCentricQuirks, ObservationCentricTrackerConfig
-from trackforge_byte.ocsort_matching import SIMILARITIES, Bonus, pair, pair_as_published
-from trackforge_byte.ocsort_memory import NEVER, agreement, heading, previous_boxes, remember, replay
+from trackforge_byte.ocsort_matching import SIMILARITIES, Bonus, match
+from trackforge_byte.ocsort_memory import (
+    DTYPES,
+    NEVER,
+    agreement,
+    empty_table,
+    heading,
+    previous_boxes,
+    remember,
+    replay,
+)
 
 __all__ = [
     "ObservationCentricQuirks",
@@ -30,14 +39,6 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 TENTATIVE, CONFIRMED, LOST = (int(s) for s in (TrackState.TENTATIVE, TrackState.CONFIRMED, TrackState.LOST))
-DTYPES = {
-    "track_id": np.int64, "class_id": np.int64, "state": np.int64, "hits": np.int64, "detection": np.int64,
-    "born": np.float64, "seen": np.float64, "score": np.float32,
-    "heading": np.float64, "past": np.float64, "times": np.float64,
-}  # fmt: skip
-"""The table: one row a living track, in order of birth. ``born`` and ``seen`` (last matched) are times of the clock,
-``detection`` is the row matched in the last frame, ``heading`` ``(N, 2)`` where the track was going when it was last
-seen, ``past`` ``(N, K, 4)`` and ``times`` ``(N, K)`` its last observations, see `previous_boxes`."""
 
 
 class ObservationCentricTracker:
@@ -90,9 +91,7 @@ class ObservationCentricTracker:
         """Forget everything; ids start at 1 again."""
         self._clock.reset()
         self._next_id = 1
-        k = self.config.delta_t
-        self._table: Columns = {name: np.empty(0, dtype) for name, dtype in DTYPES.items()}
-        self._table |= {"heading": np.empty((0, 2)), "past": np.empty((0, k, 4)), "times": np.empty((0, k))}
+        self._table: Columns = empty_table(self.config.delta_t)
         self._filters: MotionState = ()  # their arrays are known once the first box is
         self._anchor: MotionState = ()  # the filters as they were when their tracks were last seen
         self._votes = ClassVotes()
@@ -138,14 +137,15 @@ class ObservationCentricTracker:
         table, score, config = self._table, detections.score, self.config
         partner = np.full(len(self), -1)
         strict = self.quirks.strict_scores
-        high = np.flatnonzero(score > self._high if strict else score >= self._high)
+        confident = np.flatnonzero(score > self._high if strict else score >= self._high)
         everybody = np.arange(len(self))
 
         def momentum(tracks: Ints, columns: Ints) -> Floats:
-            rows = high[columns]
+            rows = confident[columns]
             return config.inertia * score[rows] * agreement(earlier[tracks], xyxy[rows], table["heading"][tracks])
 
-        high = self._match(partner, everybody, high, iou(predicted, xyxy[high]), detections, momentum)
+        overlap = iou(predicted, xyxy[confident])
+        alone = self._match(partner, everybody, confident, overlap, detections, momentum)
         if self._low is not None:
             low = np.flatnonzero(
                 (score > self._low) & (score < self._high) if strict else (score >= self._low) & (score < self._high)
@@ -155,8 +155,7 @@ class ObservationCentricTracker:
             self._match(partner, left, low, self._similarity(predicted[left], xyxy[low]), detections)
         left = np.flatnonzero(partner < 0)
         last = table["past"][left, -1]
-        high = self._match(partner, left, high, self._similarity(last, xyxy[high]), detections)
-        return partner, high
+        return partner, self._match(partner, left, alone, self._similarity(last, xyxy[alone]), detections)
 
     def _match(
         self,
@@ -167,25 +166,13 @@ class ObservationCentricTracker:
         detections: Detections,
         bonus: Bonus | None = None,
     ) -> Ints:
-        """Pair some tracks with some detections, noting it in ``partner``; return the detections left over."""
-        if not overlap.size:
-            return rows
+        """Pair some tracks with some detections; see `match`."""
         if self.config.classes == "separate":
             same = self._table["class_id"][tracks][:, None] == detections.class_id[rows]
             overlap = np.where(same, overlap, -1.0)
-        undone = np.empty(0, np.int64)
-        if self.quirks.gate_afterwards:
-            track, column, undone = pair_as_published(overlap, self.config.min_iou, bonus)
-        else:
-            track, column = pair(overlap, self.config.min_iou, bonus)
-        partner[tracks[track]] = rows[column]
-        alone = np.ones(len(rows), bool)
-        alone[column] = False
-        alone[undone] = False
-        left = np.concatenate((rows[alone], rows[undone])) if len(undone) else rows[alone]
-        if bonus is None and (overlap > self.config.min_iou).any():
-            left.sort()  # as the official code does in later steps that find something: ids are given in this order
-        return left
+        return match(
+            partner, tracks, rows, overlap, self.config.min_iou, bonus, published=self.quirks.gate_afterwards
+        )  # fmt: skip
 
     def _correct(self, partner: Ints, earlier: Floats, xyxy: Floats, detections: Detections) -> None:
         """Give matched tracks what their detections say, and every track its new state."""
@@ -219,7 +206,8 @@ class ObservationCentricTracker:
         table, filters = self._table, self._filters
         coasted = table["detection"] < 0
         again = coasted[rows] & (table["times"][rows, -1] != NEVER)
-        given = filters if len(rows) == len(self) else take_state(filters, rows)
+        everybody = len(rows) == len(self)
+        given = filters if everybody else take_state(filters, rows)
         if again.any():
             which = np.flatnonzero(again)
             back = rows[which]
@@ -235,8 +223,8 @@ class ObservationCentricTracker:
             updated = self.motion.update(given, boxes)
         else:
             return
-        self._filters = updated if len(rows) == len(self) else put_state(filters, rows, updated)
-        self._anchor = put_state(self._anchor, rows, updated)
+        self._filters = updated if everybody else put_state(filters, rows, updated)
+        self._anchor = updated if everybody else put_state(self._anchor, rows, updated)
 
     def _retire(self) -> None:
         """Forget tracks that went without a detection for too long."""

@@ -11,12 +11,52 @@ import numpy.typing as npt
 from trackforge.assignment import assign
 from trackforge.boxes import giou, iou
 
-__all__ = ["SIMILARITIES", "Bonus", "pair", "pair_as_published"]
+__all__ = ["SIMILARITIES", "Bonus", "match", "pair", "pair_as_published"]
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
 Bonus: TypeAlias = Callable[[Ints, Ints], Floats]
 """Gives the bonus for pairs of track rows and detection rows; the two broadcast."""
+
+
+def match(
+    partner: Ints,
+    tracks: Ints,
+    rows: Ints,
+    overlap: Floats,
+    least: float,
+    bonus: Bonus | None = None,
+    *,
+    published: bool = False,
+) -> Ints:
+    """Pair some tracks with some detections.
+
+    Args:
+        partner: ``(N,)`` the detection of each track; the pairs made are written into it.
+        tracks: The tracks that take part.
+        rows: The detections that take part.
+        overlap: ``(len(tracks), len(rows))``.
+        least: Overlap that a pair needs.
+        bonus: What is added to the overlap of possible pairs.
+        published: Pair as the official code does.
+
+    Returns:
+        The detections left over.
+    """
+    if not overlap.size:
+        return rows
+    undone = np.empty(0, np.int64)
+    if published:
+        track, column, undone = pair_as_published(overlap, least, bonus)
+    else:
+        track, column = pair(overlap, least, bonus)
+    partner[tracks[track]] = rows[column]
+    alone = np.ones(len(rows), bool)
+    alone[column] = alone[undone] = False
+    left = np.concatenate((rows[alone], rows[undone])) if len(undone) else rows[alone]
+    if bonus is None and (overlap > least).any():
+        left.sort()  # as the official code does in later steps that find something: ids are given in this order
+    return left
 
 
 def pair(overlap: Floats, least: float, bonus: Bonus | None = None) -> tuple[Ints, Ints]:
