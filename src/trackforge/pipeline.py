@@ -60,7 +60,8 @@ def track(
         A `Step` for every frame, empty or not.
 
     Raises:
-        InvalidInputError: The source yields something else than frames, or their indices do not increase.
+        InvalidInputError: An argument cannot play its role; the source yields something else than frames, or their
+            indices do not increase.
         PluginError: The detector does not give one Detections a frame.
         TrackforgeError: Whatever the components raise, in the order of the frames.
     """
@@ -70,14 +71,25 @@ def track(
         raise InvalidInputError(f"ahead must be >= 0; got {ahead}.")
     opened = isinstance(source, (str, Path))
     return _steps(
-        doors.source(source) if isinstance(source, (str, Path)) else source,
-        doors.detector(detector) if isinstance(detector, str) else detector,
-        doors.tracker(tracker) if isinstance(tracker, str) else tracker,
-        [doors.sink(sink) if isinstance(sink, (str, Path)) else sink for sink in sinks],
+        _fit(doors.source(source) if isinstance(source, (str, Path)) else source, "source", "__iter__"),
+        _fit(doors.detector(detector) if isinstance(detector, str) else detector, "detector", "detect"),
+        _fit(doors.tracker(tracker) if isinstance(tracker, str) else tracker, "tracker", "update"),
+        [_fit(doors.sink(s) if isinstance(s, (str, Path)) else s, "sink", "write", "__enter__") for s in sinks],
         batch_size,
         ahead,
         opened,
     )
+
+
+def _fit(component: T, role: str, *methods: str) -> T:
+    """Refuse what cannot play a role, before the work begins."""
+    for method in methods:
+        if isinstance(component, type) or not hasattr(component, method):
+            what = f"the class {component.__name__}" if isinstance(component, type) else repr(component)
+            raise InvalidInputError(
+                f"A {role} must be an object with {method}(), or a name; got {what}. See trackforge.protocols."
+            )
+    return component
 
 
 def _steps(

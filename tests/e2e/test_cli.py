@@ -237,6 +237,14 @@ def test_export_checks_its_settings_before_it_starts(capsys: pytest.CaptureFixtu
     assert "opset" in capsys.readouterr().out
 
 
+def test_demo_prints_scores_and_files(tmp_path: Path) -> None:
+    facts = run_json("demo", "-o", tmp_path / "demo", "--frames", 40)
+    assert 0 <= facts["HOTA"] <= 1
+    assert facts["frames"] == 40
+    assert Path(facts["video"]).stat().st_size > 0
+    assert len(read_mot(facts["truth"], kind="truth")) > 0
+
+
 def test_the_example_configuration_in_the_documentation_is_toml() -> None:
     from trackforge.cli import layers
 

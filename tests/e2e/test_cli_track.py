@@ -65,6 +65,13 @@ def test_outputs_by_ending_and_json_on_stdout(tmp_path: Path) -> None:
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 40
 
 
+@pytest.mark.parametrize("words", [("--ahead", 0), ("--batch-size", 7), ("--batch-size", 3, "--ahead", 1)])
+def test_how_far_stages_run_ahead_changes_no_result(tmp_path: Path, words: tuple[object, ...]) -> None:
+    run("track", "synthetic", *SMALL, "-o", tmp_path / "a.jsonl")
+    run("track", "synthetic", *SMALL, "-o", tmp_path / "b.jsonl", *words)
+    assert (tmp_path / "a.jsonl").read_text() == (tmp_path / "b.jsonl").read_text()
+
+
 def test_video_to_scores_in_one_command(tmp_path: Path) -> None:
     settings = SyntheticSourceConfig(frames=60, size=(480, 270), seed=3)
     truth = tmp_path / "gt.txt"

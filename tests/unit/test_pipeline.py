@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -244,6 +245,20 @@ def test_a_detector_must_answer_every_frame(answer: list[Detections], ahead: int
 def test_arguments_are_checked_at_the_call(name: str, value: int) -> None:
     with pytest.raises(InvalidInputError, match=name):
         track([], OneBox(), Echo(), **{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("role", "wrong"),
+    [
+        ("source", None), ("source", 5), ("source", Walk), ("detector", None), ("detector", OneBox),
+        ("detector", Echo()), ("tracker", OneBox()), ("tracker", Echo), ("sink", object()), ("sink", Lines),
+    ],
+)  # fmt: skip
+def test_what_cannot_play_its_role_is_refused_at_the_call(role: str, wrong: object) -> None:
+    cast: dict[str, Any] = {"source": [], "detector": OneBox(), "tracker": Echo(), "sink": None, role: wrong}
+    sinks = [cast["sink"]] if role == "sink" else []
+    with pytest.raises(InvalidInputError, match=f"A {role} must be an object with"):
+        track(cast["source"], cast["detector"], cast["tracker"], sinks=sinks)
 
 
 def test_names_are_resolved_at_the_call() -> None:

@@ -23,7 +23,7 @@ def convert(
     kind: Literal["tracks", "truth", "detections"] = "tracks",
     classes: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     images: Literal["copy", "link", "reference", "none"] | None = None,
-    as_json: Annotated[bool, Parameter(name=["--json"])] = False,
+    as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False,
 ) -> int:
     """Convert tracks and data sets from one format to another.
 

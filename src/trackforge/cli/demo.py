@@ -18,8 +18,8 @@ def demo(
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("demo"),
     frames: Annotated[int, Parameter(validator=Number(gte=1))] = 300,
     seed: int = 0,
-    as_json: Annotated[bool, Parameter(name=["--json"])] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
+    as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], show_default=False)] = False,
 ) -> int:
     """Render a synthetic street, track it and score the result; downloads nothing.
 

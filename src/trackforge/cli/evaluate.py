@@ -22,9 +22,9 @@ def evaluate(
     iou_threshold: Annotated[float, Parameter(validator=Number(gt=0, lte=1))] = 0.5,
     sequences: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     truth_file: str = "gt/gt.txt",
-    detections: bool = False,
+    detections: Annotated[bool, Parameter(show_default=False)] = False,
     metrics: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
-    as_json: Annotated[bool, Parameter(name=["--json"])] = False,
+    as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False,
     csv: Path | None = None,
     plot: Path | None = None,
 ) -> int:

@@ -19,8 +19,8 @@ def export(
     weights: str | None = None,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     set_: Annotated[list[str] | None, Parameter(name=["--set"])] = None,
-    as_json: Annotated[bool, Parameter(name=["--json"])] = False,
-    help_settings: bool = False,
+    as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False,
+    help_settings: Annotated[bool, Parameter(show_default=False)] = False,
 ) -> int:
     """Export a model, say to ONNX.
 

@@ -33,7 +33,7 @@ def info(
     name: str | None = None,
     /,
     *,
-    as_json: Annotated[bool, Parameter(name=["--json"])] = False,
+    as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False,
 ) -> int:
     """Show versions and devices, or every setting of a component.
 

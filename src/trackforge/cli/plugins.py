@@ -29,7 +29,9 @@ OFFICIAL = {
 }
 
 
-def plugins(kind: str | None = None, /, *, as_json: Annotated[bool, Parameter(name=["--json"])] = False) -> int:
+def plugins(
+    kind: str | None = None, /, *, as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False
+) -> int:
     """Show what is installed, what is missing and how to get it.
 
     Parameters

@@ -35,9 +35,9 @@ def track(
     frames: Positive | None = None,
     batch_size: Positive | None = None,
     ahead: Annotated[int | None, Parameter(validator=Number(gte=0))] = None,
-    as_json: Annotated[bool, Parameter(name=["--json"])] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
-    help_settings: bool = False,
+    as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], show_default=False)] = False,
+    help_settings: Annotated[bool, Parameter(show_default=False)] = False,
 ) -> int:
     """Track the objects of videos, streams, image folders or MOT sequences.
 
