@@ -113,15 +113,21 @@ def replay(
         later: The model for all steps after the first, where it differs.
     """
     out = tuple([np.empty_like(column) for column in state])
-    for gap in np.unique(gaps):
-        rows = np.flatnonzero(gaps == gap)
-        steps = max(1, round(float(gap)))
+    steps = np.maximum(np.rint(gaps), 1.0)
+    lengths = gaps / steps
+    for dt in np.unique(lengths):
+        rows = np.flatnonzero(lengths == dt)
+        rows = rows[np.argsort(-steps[rows], kind="stable")]  # those with the longest way stay to the end
         part = tuple([column[rows] for column in state])
-        start, move = last[rows], found[rows] - last[rows]
-        for step in range(1, steps + 1):
-            model = motion if step == 1 or later is None else later
-            part = model.predict(part, dt=float(gap) / steps)
-            part = motion.update(part, start + move * (step / steps))
-        for column, values in zip(out, part, strict=True):
-            column[rows] = values
+        start, ends, model = last[rows], steps[rows], motion
+        move = (found[rows] - start) / ends[:, None]
+        for step in range(1, int(ends[0]) + 1):
+            part = model.update(model.predict(part, dt=float(dt)), start + move * step)
+            model = later or motion
+            left = int(np.count_nonzero(ends > step))
+            if left < len(ends):
+                for column, values in zip(out, part, strict=True):
+                    column[rows[left:]] = values[left:]
+                part = tuple([column[:left] for column in part])
+                rows, start, move, ends = rows[:left], start[:left], move[:left], ends[:left]
     return out
