@@ -1,0 +1,1 @@
+"""Training of YOLOX: assignment, losses, and what `trackforge.training` needs to run them."""
