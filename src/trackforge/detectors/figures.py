@@ -170,7 +170,8 @@ def split(blobs: Blobs, row: int, scale: GroundScale, *, most: int = 12) -> tupl
         crown = np.where(taken, rest.argmax(axis=0), rows)  # y of the first pixel of each column
         guess = scale.aspect * scale.height_below(float(top + crown.min()))
         reach = max(int(0.25 * guess) | 1, 1)
-        x = int(np.argmin(cv2.blur(crown.astype(np.float32)[None], (reach, 1))[0]))
+        level = cv2.blur(crown.astype(np.float32)[None], (reach, 1))[0]
+        x = _middle_of_top(level, slack=0.1 * guess)
         head = int(crown[max(0, int(x - 0.25 * guess)) : int(x + 0.25 * guess) + 1].min())
         height = scale.height_below(float(top + head))
         width = scale.aspect * height
@@ -187,3 +188,13 @@ def split(blobs: Blobs, row: int, scale: GroundScale, *, most: int = 12) -> tupl
         pixels.append(float(part.sum()))
     found = np.array(boxes, dtype=np.float64).reshape(-1, 4) + np.array([left, top, left, top])
     return found, np.array(pixels, dtype=np.float64)
+
+
+def _middle_of_top(level: npt.NDArray[Any], slack: float) -> int:
+    """Return the middle of the first run of columns that are within ``slack`` pixels of the highest."""
+    high = level <= level.min() + slack
+    start = int(np.argmin(level))
+    end = start + int(np.argmin(np.append(high[start:], False)))
+    while start and high[start - 1]:
+        start -= 1
+    return (start + end - 1) // 2
