@@ -19,6 +19,7 @@ from trackforge.errors import InvalidInputError
 from trackforge.motion import KalmanXYSR, KalmanXYWH
 from trackforge.motion.filterpy import FilterpyMotion
 from trackforge.protocols import MotionModel
+from trackforge.testing import check_motion_model
 
 F8, H4 = np.eye(8) + np.eye(8, k=4), np.eye(4, 8)
 
@@ -68,14 +69,10 @@ def correct_extended(f, z):
     f.update(z[:, None], jacobian, see_column)
 
 
-def advance_unscented(f, dt):
-    f.predict(dt=dt)
-
-
 MODELS = {
     "linear": FilterpyMotion(linear, box="xywh"),
     "extended": FilterpyMotion(extended, box="xywh", correct=correct_extended),
-    "unscented": FilterpyMotion(unscented, box="xywh", advance=advance_unscented),
+    "unscented": FilterpyMotion(unscented, box="xywh"),
     "interacting": FilterpyMotion(interacting, box="xywh"),
 }
 FACTORIES = {"linear": linear, "extended": extended, "unscented": unscented, "interacting": interacting}
@@ -184,21 +181,45 @@ def test_nobody_is_fine(kind):
     assert model.mahalanobis(model.initiate(np.array([[0.0, 0, 5, 5]])), none).shape == (1, 0)
 
 
-def test_time():
+@every_kind
+def test_time_in_whole_frames(kind):
     (boxes,) = walk(np.random.default_rng(4), 2, 1)
-    model = MODELS["linear"]
+    model = MODELS[kind]
     state = model.initiate(boxes)
-    twice, one = model.predict(model.predict(state)), model.predict(state, dt=2.0)
-    np.testing.assert_array_equal(one[0], twice[0])
-    with pytest.raises(InvalidInputError, match="whole frames"):
-        model.predict(state, dt=0.5)
+    for a, b in zip(model.predict(model.predict(state)), model.predict(state, dt=2.0), strict=True):
+        np.testing.assert_array_equal(a, b)
     with pytest.raises(InvalidInputError, match=">= 0"):
         model.predict(state, dt=-1)
-    free = MODELS["unscented"]
-    moving = free.initiate(boxes)
-    moving[0][:, 0, 4:] = [2.0, 4.0, 0.0, 0.0]
-    shift = free.boxes(free.predict(moving, dt=0.5)) - boxes
-    np.testing.assert_allclose(shift, [[1, 2, 1, 2]] * 2, atol=1e-6)
+
+
+@every_kind
+def test_time_in_fractions(kind):
+    """A box that moves by (2, 4) a frame; and a fraction leaves no trace in the frames after it."""
+    (boxes,) = walk(np.random.default_rng(4), 2, 1)
+    model = MODELS[kind]
+    moving = model.initiate(boxes)
+    moving[0][:, :, 4:6] = [2.0, 4.0]
+    for dt in (0.5, 1.25, 2.5):
+        shift = model.boxes(model.predict(moving, dt=dt)) - boxes
+        np.testing.assert_allclose(shift, np.tile([2 * dt, 4 * dt], (2, 2)), atol=1e-6)
+    if kind in ("linear", "extended"):
+        _, covariance = model.dense(model.predict(moving, dt=0.5))
+        half = np.eye(8) + 0.5 * np.eye(8, k=4)
+        np.testing.assert_allclose(covariance[0], half @ moving[1][0, 0] @ half.T + 0.5 * np.eye(8), atol=1e-9)
+
+
+def test_time_as_one_likes_it():
+    def jump(f, dt):
+        f.x = f.x + dt
+
+    (boxes,) = walk(np.random.default_rng(4), 2, 1)
+    model = FilterpyMotion(linear, box="xyxy", advance=jump)
+    np.testing.assert_allclose(model.boxes(model.predict(model.initiate(boxes), dt=3.5)), boxes + 3.5)
+
+
+@every_kind
+def test_conforms(kind):
+    check_motion_model(lambda: MODELS[kind])
 
 
 def sort_filter():

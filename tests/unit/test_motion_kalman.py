@@ -21,6 +21,7 @@ from trackforge.motion import (
     KalmanXYWHConfig,
 )
 from trackforge.protocols import MotionModel
+from trackforge.testing import check_motion_model
 
 MODELS = [KalmanXYAH(), KalmanXYWH(), KalmanXYSR(), KalmanXYSR(KalmanXYSRConfig.ocsort())]
 every_model = pytest.mark.parametrize("model", MODELS, ids=["xyah", "xywh", "xysr", "xysr-ocsort"])
@@ -262,6 +263,11 @@ def test_settings_are_checked_and_reach_the_filter():
     boxes = np.array([[0.0, 0, 20, 50]])
     far = boxes + 5
     assert calm.mahalanobis(calm.initiate(boxes), far) > nervous.mahalanobis(nervous.initiate(boxes), far)
+
+
+@every_model
+def test_conforms(model):
+    check_motion_model(lambda: model)
 
 
 @pytest.mark.parametrize("name", ["xyah", "xywh", "xysr"])

@@ -13,6 +13,7 @@ import trackforge
 from trackforge.errors import ConfigError, InvalidInputError, StateError
 from trackforge.motion import KalmanXYSR, KalmanXYWH
 from trackforge.protocols import Tracker
+from trackforge.testing import check_tracker
 from trackforge.types import Detections, Frame, TrackState
 from trackforge_byte.ocsort import ObservationCentricTracker, ObservationCentricTrackerConfig
 from trackforge_byte.ocsort_matching import SIMILARITIES, pair, pair_as_published
@@ -325,6 +326,11 @@ def test_refuses_foreign_and_damaged_states():
     short = state | {"table": state["table"] | {"seen": state["table"]["seen"][:-1]}}
     with pytest.raises(StateError, match="rows"):
         clean().load_state_dict(short)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_conforms(name):
+    check_tracker(lambda: trackforge.tracker(name))
 
 
 @pytest.mark.parametrize("name", NAMES)

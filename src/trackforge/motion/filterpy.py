@@ -46,15 +46,36 @@ def start_at_rest(f: Filter, z: Floats) -> None:
     f.x = flat.reshape(np.shape(f.x))
 
 
-def advance_whole_frames(f: Filter, dt: float) -> None:
-    """Predict once a frame interval."""
-    if dt != int(dt):
-        raise InvalidInputError(
-            f"This motion model advances by whole frames; got dt={dt}. Give FilterpyMotion an advance function that "
-            "sets the filter's matrices for any dt and calls predict."
-        )
+def advance(f: Filter, dt: float) -> None:
+    """Predict once a whole frame interval, and once more for a fraction that is left.
+
+    For the fraction, process noise is scaled by it; an unscented filter gets it as its time step, of any other the
+    transition matrix is raised to that power, which is exact for linear motion.
+    """
     for _ in range(int(dt)):
         f.predict()
+    rest = dt - int(dt)
+    if not rest:
+        return
+    before = [(member, {name: getattr(member, name, None) for name in ("F", "Q")}) for member in _members(f)]
+    for member, matrices in before:
+        member.Q = np.asarray(matrices["Q"]) * rest
+        if matrices["F"] is not None:
+            member.F = _power(matrices["F"], rest)
+    if hasattr(f, "points_fn"):
+        f.predict(dt=rest * f._dt)
+    else:
+        f.predict()
+    for member, matrices in before:  # the workbench goes on to the next track
+        for name, matrix in matrices.items():
+            if matrix is not None:
+                setattr(member, name, matrix)
+
+
+def _power(matrix: npt.ArrayLike, exponent: float) -> Floats:
+    from scipy.linalg import fractional_matrix_power  # type: ignore[import-untyped]  # filterpy needs SciPy as well
+
+    return np.real(fractional_matrix_power(np.asarray(matrix, np.float64), exponent))
 
 
 def correct_plainly(f: Filter, z: Floats) -> None:
@@ -76,7 +97,8 @@ class FilterpyMotion:
         measure: Turns boxes ``(N, 4)`` xyxy into measurements ``(N, Z)``; in place of ``box``.
         corners: Turns means ``(N, S)`` into boxes ``(N, 4)`` xyxy; in place of ``box``.
         start: ``start(filter, z)`` sets a new filter (each one of an IMMEstimator) to its first measurement ``(Z,)``.
-        advance: ``advance(filter, dt)`` predicts by ``dt`` frame intervals; by default whole frames only.
+        advance: ``advance(filter, dt)`` predicts by ``dt`` frame intervals, where motion is not linear or noise does
+            not grow in proportion to time.
         correct: ``correct(filter, z)`` updates with a measurement ``(Z,)``. An ExtendedKalmanFilter needs one that
             passes its Jacobian: ``lambda f, z: f.update(z[:, None], jacobian, h)``.
 
@@ -95,7 +117,7 @@ class FilterpyMotion:
         measure: Callable[[Floats], Floats] | None = None,
         corners: Callable[[Floats], Floats] | None = None,
         start: Callable[[Filter, Floats], None] = start_at_rest,
-        advance: Callable[[Filter, float], None] = advance_whole_frames,
+        advance: Callable[[Filter, float], None] = advance,
         correct: Callable[[Filter, Floats], None] = correct_plainly,
     ) -> None:
         if (measure is None) != (corners is None):
@@ -130,7 +152,7 @@ class FilterpyMotion:
         """Advance by ``dt`` frame intervals; ``coasting`` makes no difference to these filters.
 
         Raises:
-            InvalidInputError: ``dt`` is negative, or a fraction and no ``advance`` was given.
+            InvalidInputError: ``dt`` is negative or NaN.
         """
         del coasting
         if not dt >= 0:
