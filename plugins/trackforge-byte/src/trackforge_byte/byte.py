@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from trackforge.assignment import assign
 from trackforge.boxes import iou
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError
-from trackforge.motion import KalmanXYAH
+from trackforge.motion import KalmanXYAH, KalmanXYWH
 from trackforge.online import Lifecycle, OnlineTracker
 from trackforge.protocols import MotionView
 from trackforge.types import Detections, Frame, Matches, Tracks, TrackState
@@ -117,7 +118,12 @@ class _Pairs:
 
 @dataclass(frozen=True, kw_only=True)
 class ByteTrackerConfig(Lifecycle):
-    """Settings of the clean BYTE tracker; see `ByteAssociator` and `trackforge.online.Lifecycle`."""
+    """Settings of the clean BYTE tracker; see `ByteAssociator` and `trackforge.online.Lifecycle`.
+
+    The defaults differ from the published ones where that is better on MOT17 half-val and no worse on MOT15 and PETS:
+    width and height are filtered each by itself instead of as a ratio, which follows people who stretch and bend;
+    lost tracks wait half a second longer; a detection needs 0.65 to be confident.
+    """
 
     max_lost: float = setting(
         45.0, help="How long a trusted track may go without a detection.", unit="frames", minimum=0
@@ -127,7 +133,8 @@ class ByteTrackerConfig(Lifecycle):
         0.85, help="Overlap above which a found and a lost track are one; the longer lived stays.", unit="IoU",
         minimum=0, maximum=1,
     )  # fmt: skip
-    high_score: float = setting(0.6, help="Least score of a confident detection.", unit="score")
+    motion: Literal["xywh", "xyah"] = setting("xywh", help="What the motion model filters beside the centre.")
+    high_score: float = setting(0.65, help="Least score of a confident detection.", unit="score")
     low_score: float = setting(0.1, help="Least score of a doubtful detection; those below are ignored.", unit="score")
     first_limit: float = setting(0.9, help="Greatest cost of a pair with a confident detection.", minimum=0, maximum=1)
     second_limit: float = setting(0.5, help="Greatest cost of a pair with a doubtful detection.", minimum=0, maximum=1)
@@ -148,4 +155,5 @@ class ByteTrackerConfig(Lifecycle):
 
 def byte_tracker(config: ByteTrackerConfig) -> OnlineTracker:
     """Make a BYTE tracker without the oddities of the published one (for those, see `presets.bytetrack`)."""
-    return OnlineTracker(config.association(), KalmanXYAH(), Lifecycle.of(config))
+    motion = KalmanXYWH() if config.motion == "xywh" else KalmanXYAH()
+    return OnlineTracker(config.association(), motion, Lifecycle.of(config))
