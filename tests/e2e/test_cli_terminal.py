@@ -84,7 +84,7 @@ class Nothing:
 
 pipeline.PATIENCE = 0.5
 with stopping.Stopping() as stop:
-    stop.patient = True
+    stop.patient = stop.waiting = True
     for step in trackforge.track(frames(), Nothing(), "online", sinks=[out]):
         if step.frame.index == 4:
             print("stuck", flush=True)

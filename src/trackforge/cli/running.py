@@ -179,6 +179,7 @@ def _run(
     total = _length(source)
     if options.frames is not None:
         total = options.frames if total is None else min(total, options.frames)
+    stopping.patient = stopping.waiting = True
     with progress(outcome.name, total, quiet=options.quiet) as advance, contextlib.closing(steps):
         watched = _watched(steps, outcome, options, stopping, advance)
         if options.keep:
@@ -186,6 +187,7 @@ def _run(
         else:
             for _ in watched:
                 pass
+    stopping.patient = False
     outcome.seconds, outcome.stages = time.perf_counter() - begin, watch.seconds
     if hasattr(source, "close"):
         source.close()
@@ -196,25 +198,21 @@ def _watched(
     steps: Iterator[Step], outcome: Outcome, options: Options, stopping: Stopping, advance: Callable[[], None]
 ) -> Iterator[Step]:
     """Count, and end where somebody asked for it."""
-    stopping.patient = True
-    try:
-        for step in steps:
-            tracks = step.tracks.visible
-            outcome.frames += 1
-            outcome.last = step.frame.index
-            outcome.detections += len(step.detections)
-            outcome.boxes += len(tracks)
-            outcome.ids.update(tracks.track_id.tolist())
-            if options.keep:
-                outcome.found.append((step.frame.index, step.detections))
-            advance()
-            yield step
-            if stopping.signal or outcome.frames == options.frames:
-                stopping.settled()
-                outcome.stopped = True
-                return
-    finally:
-        stopping.patient = False
+    for step in steps:
+        tracks = step.tracks.visible
+        outcome.frames += 1
+        outcome.last = step.frame.index
+        outcome.detections += len(step.detections)
+        outcome.boxes += len(tracks)
+        outcome.ids.update(tracks.track_id.tolist())
+        if options.keep:
+            outcome.found.append((step.frame.index, step.detections))
+        advance()
+        yield step
+        if stopping.signal or outcome.frames == options.frames:
+            outcome.stopped = True
+            break
+    stopping.settled()
 
 
 def _sinks(outputs: Sequence[Output], outcome: Outcome, known: Mapping[str, Any]) -> Iterator[Sink]:

@@ -21,14 +21,15 @@ class Stopping:
 
     Attributes:
         signal: The signal that came, or 0.
-        patient: Whether somebody looks at ``signal`` between frames. Until then a signal is enforced at once.
+        patient: Whether somebody looks at ``signal``, or finishes outputs. Else a signal is enforced at once.
+        waiting: Whether frames are waited for, which may never come; only then time runs out.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
         self.signal = 0
-        self.patient = False
+        self.patient = self.waiting = False
         self._before: dict[int, Any] = {}
         self._timer: threading.Timer | None = None
 
@@ -41,11 +42,13 @@ class Stopping:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.settled()
+        self.patient = False
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def settled(self) -> None:
-        """Say that the request was heard: nothing is enforced any more."""
+        """Say that no frame is waited for any more: outputs may take the time they need to finish."""
+        self.waiting = False
         if self._timer is not None:
             self._timer.cancel()
 
@@ -59,6 +62,8 @@ class Stopping:
             self.signal = number
             raise SystemExit(self.exit_code)
         self.signal = number
+        if not self.waiting:
+            return
         self._timer = threading.Timer(GRACE, _send, (number,))
         self._timer.daemon = True
         self._timer.start()
