@@ -1,7 +1,8 @@
 """Accuracy of trackers on stored detections: one table from one file of settings.
 
 ``python -m benchmarks.accuracy benchmarks/mot17.toml`` tracks every sequence with every row's tracker, scores it and
-writes ``results/accuracy-<file name>.json``. Settings are the same for all sequences of a row; the format has no other way to say it.
+writes ``results/accuracy-<file name>.json``. Settings are the same for all sequences of a row; the format has no other
+way to say it.
 """
 
 from __future__ import annotations

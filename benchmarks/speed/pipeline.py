@@ -1,8 +1,8 @@
 """What the pipeline costs beside the network: PETS video to a MOT file, YOLOX-nano on ONNX Runtime.
 
 One run holds both sides, in turns: the network alone, fed with inputs that were prepared before; and everything, from
-video to result file (decoding, preprocessing, network, NMS, association, writing), by `trackforge.track`. Both get one thread a
-network, as a service with several streams would run it, and then two. The overlay video is measured apart.
+video to result file (decoding, preprocessing, network, NMS, association, writing), by `trackforge.track`. Both get
+one thread a network, as a service with several streams would run it, and then two. The overlay video is measured apart.
 
 ``python -m benchmarks.speed.pipeline`` writes ``results/speed-pipeline.json``.
 """

@@ -1,0 +1,109 @@
+"""Write results into README and docs, between markers, so that no number there is typed by hand.
+
+A block reads ``<!-- results: accuracy-mot17 -->`` ... ``<!-- end -->``. ``python -m benchmarks.tables`` rewrites all of them;
+``--check`` only says whether they agree with ``results/*.json`` (a test does this).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from benchmarks.context import RESULTS, ROOT
+from trackforge.io.atomic import atomic_path
+
+BLOCK = re.compile(r"(<!-- results: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+DOCUMENTS = (ROOT.parent / "README.md", *sorted((ROOT.parent / "docs").glob("*.md")))
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """Format a Markdown table; all columns but the first are numbers."""
+    head = list(head)
+    lines = [head, ["---", *["--:"] * (len(head) - 1)], *(list(map(str, row)) for row in rows)]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def accuracy(result: dict[str, Any]) -> str:
+    """One row a tracker."""
+    names = ("HOTA", "MOTA", "IDF1", "IDSW", "FP", "FN")
+    rows = [(row["label"], *(_number(row["scores"][n], n) for n in names)) for row in result["rows"]]
+    return table(("tracker", *names), rows) + _origin(result)
+
+
+def _number(value: float, name: str) -> str:
+    return str(value) if name in ("IDSW", "FP", "FN") else f"{value:.2f}"
+
+
+def association(result: dict[str, Any]) -> str:
+    """Microseconds of every library, and how many times slower than ours the peers are."""
+    counts = [str(n) for n in result["objects"]]
+    slower = result["times_slower_than_ours"]
+    rows = [
+        (name, *(f"{times[n]:.0f}" + (f" ({slower[name][n]:.1f}×)" if name in slower else "") for n in counts))
+        for name, times in result["microseconds"].items()
+    ]
+    return table(("µs a frame (times slower than ours)", *(f"{n} objects" for n in counts)), rows) + _origin(result)
+
+
+def evaluation(result: dict[str, Any]) -> str:
+    """Seconds to read and score, against TrackEval."""
+    rows = [
+        (row["input"], f"{row['trackforge_s']:.2f}", f"{row['trackeval_s']:.2f}", f"{row['ratio']:.1f}×")
+        for row in result["rows"]
+    ]
+    return table(("input", "trackforge, s", "TrackEval, s", "ratio"), rows) + _origin(result)
+
+
+def pipeline(result: dict[str, Any]) -> str:
+    """What is added to the network's own time."""
+    rows = [
+        (threads, row["network_ms"], row["pipeline_ms"], f"{row['added_percent']:+.1f} %")
+        for threads, row in result["network_threads"].items()
+    ]
+    return table(("threads of the network", "network alone, ms", "video to MOT file, ms", "added"), rows) + _origin(result)
+
+
+def _origin(result: dict[str, Any]) -> str:
+    c = result["context"]
+    return f"\n{c['machine']}; Python {c['python']}, NumPy {c['numpy']}; revision {c['revision']}.\n"
+
+
+WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "accuracy-mot17": accuracy,
+    "speed-association": association,
+    "speed-evaluation": evaluation,
+    "speed-pipeline": pipeline,
+}
+
+
+def rewritten(text: str) -> str:
+    """Return a document with every block written afresh."""
+
+    def block(match: re.Match[str]) -> str:
+        name = match["name"]
+        result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        return f"{match[1]}{WRITERS[name](result)}{match[3]}"
+
+    return BLOCK.sub(block, text)
+
+
+def main() -> None:
+    """Run as a script."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only compare; exit status 1 where a document is behind")
+    check = parser.parse_args().check
+    behind = [path for path in DOCUMENTS if rewritten(path.read_text(encoding="utf-8")) != path.read_text(encoding="utf-8")]
+    for path in behind:
+        print(path.name, "is behind its results" if check else "written")
+        if not check:
+            with atomic_path(path) as partial:
+                partial.write_text(rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")
+    if check and behind:
+        raise SystemExit("Run: python -m benchmarks.tables")
+
+
+if __name__ == "__main__":
+    main()
