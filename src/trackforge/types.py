@@ -59,8 +59,8 @@ def _column(name: str, value: object, dtype: npt.DTypeLike, length: int | None, 
         array = np.array(value, dtype=dtype)  # a copy: later changes by the caller must not reach us
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"{name} must be convertible to {np.dtype(dtype)}; {error}.") from error
-    if width is not None and array.size == 0:
-        array = array.reshape(0, width)
+    if width is not None and array.size == 0:  # an empty list has no width; an empty embedding keeps its own
+        array = array.reshape(0, array.shape[1] if width < 0 and array.ndim == 2 else max(width, 0))
     dimensions = 1 if width is None else 2
     wanted = "(N,)" if width is None else f"(N, {width})"
     if array.ndim != dimensions or (width is not None and width >= 0 and array.shape[1] != width):
