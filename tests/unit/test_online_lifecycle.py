@@ -265,6 +265,12 @@ class TestEmbeddings:
         tracks = tracker.update(seen(box(), box(500), embedding=[[0.0, 4.0], [0.0, 0.0]]), Frame(index=1))
         np.testing.assert_allclose(tracks.embedding, [[0, 1], [0, 0]])
 
+    def test_frames_without_detections_have_no_width(self):
+        tracker = overlap_tracker()
+        look = seen(box(), embedding=[[0.0, 3.0]])
+        out = play(tracker, [Detections.empty(embedding_dim=9), look, Detections.empty(embedding_dim=9), NOTHING, look])
+        np.testing.assert_allclose(out[-1].embedding, [[0, 1]])
+
     def test_their_width_must_not_change(self):
         tracker = overlap_tracker()
         play(tracker, [seen(box(), embedding=[[1.0, 0.0]])])

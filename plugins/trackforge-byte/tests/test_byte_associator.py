@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from trackforge.errors import ConfigError
+from trackforge.motion import KalmanXYAH, KalmanXYWH
 from trackforge.types import Detections, Frame, Tracks, TrackState
 from trackforge_byte.byte import ByteAssociator, ByteTrackerConfig, byte_tracker
 
@@ -137,3 +138,8 @@ def test_the_tracker_passes_every_setting_on():
     assert (tracker.lifecycle.max_lost, tracker.lifecycle.birth_score, tracker.lifecycle.classes) == (9, 0.55, "vote")
     assert not tracker.associator.inclusive_pixels
     assert not tracker.associator.strict_scores
+
+
+@pytest.mark.parametrize(("name", "model"), [("xywh", KalmanXYWH), ("xyah", KalmanXYAH)])
+def test_the_motion_model_is_a_setting(name, model):
+    assert type(byte_tracker(ByteTrackerConfig(motion=name)).motion) is model

@@ -43,7 +43,9 @@ def online_tracker(config: OnlineConfig) -> OnlineTracker:
     """Make an `OnlineTracker` from names and settings.
 
     >>> from trackforge import tracker
-    >>> tracker("online", associator="iou", motion="xysr", motion_settings={"area_variance": 2.0}, min_hits=3)
+    >>> made = tracker("online", associator="iou", motion="xysr", motion_settings={"area_variance": 2.0}, min_hits=3)
+    >>> made.lifecycle.min_hits
+    3
 
     Raises:
         UnknownComponentError: No plugin offers the associator or motion model.

@@ -41,7 +41,7 @@ class Looks:
         Raises:
             InvalidInputError: They are wider or narrower than before.
         """
-        if embedding is None:
+        if embedding is None or not len(embedding):
             return
         width = embedding.shape[1]
         if self.value is None:
@@ -54,7 +54,7 @@ class Looks:
 
     def add(self, rows: Ints, embedding: Vectors | None, found: Ints) -> None:
         """Take the embeddings of the ``found`` detections into those of some tracks."""
-        if self.value is None or embedding is None:
+        if self.value is None or embedding is None or not len(rows):
             return
         value = self.value.copy()
         value[rows] = _normalised(self.alpha * value[rows] + (1 - self.alpha) * _normalised(embedding[found]))
