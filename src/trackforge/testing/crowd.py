@@ -161,7 +161,8 @@ class _Walk:
         rows = self._c.size[1]
         depth: Floats = np.maximum(self._foot[:, 1] - HORIZON * rows, 0.05 * rows)
         crowded = min(1.0, (40 / max(self._c.objects, 1)) ** 0.5)  # many have room only where they look small
-        return 0.35 * crowded * depth * self._stature
+        height: Floats = 0.35 * crowded * depth * self._stature
+        return height
 
     def step(self) -> None:
         """Move everybody by one frame; who has left, or whose time is over, gives way to somebody new."""

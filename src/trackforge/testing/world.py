@@ -142,7 +142,7 @@ class _Scene:
         )  # fmt: skip
 
     def _figure(self, walk: Walk) -> Any:
-        from trackforge.testing.street import Sprite
+        from trackforge.testing.painting import Sprite
 
         if walk.number not in self._looks:
             self._looks[walk.number] = self._walker.Look.random(self._dress)
