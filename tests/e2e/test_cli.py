@@ -164,7 +164,7 @@ def test_eval_prints_writes_and_plots(table: TrackTable, tmp_path: Path) -> None
     assert lines[0].startswith("sequence,")
     assert lines[-1].startswith("COMBINED,")
     assert (tmp_path / "s.png").read_bytes().startswith(b"\x89PNG")
-    shown = run(*words, "--metrics", "MOTA", "FN").stdout.splitlines()
+    shown = run(*words, "--metrics", "MOTA,FN").stdout.splitlines()
     assert shown[0].split() == ["sequence", "MOTA", "FN"]
     assert shown[-1].split() == ["COMBINED", "90.00", "2"]
     assert "Did you mean 'MOTA'?" in run(*words, "--metrics", "MOTAA", code=2).stderr

@@ -72,6 +72,22 @@ def test_how_far_stages_run_ahead_changes_no_result(tmp_path: Path, words: tuple
     assert (tmp_path / "a.jsonl").read_text() == (tmp_path / "b.jsonl").read_text()
 
 
+def test_flags_leave_the_words_after_them_alone(sequences: Path, tmp_path: Path) -> None:
+    folder = sequences / "walk-2"
+    words = (
+        "--detector",
+        "file",
+        "--set",
+        f"detector.path={folder}/det/det.txt",
+        "--truth",
+        folder,
+        "--classes",
+        "object",
+    )
+    answer = run_json("track", *words, folder, "-o", tmp_path / "a.txt", "--frames", 5)
+    assert [one["name"] for one in answer["sequences"]] == ["walk-2"]
+
+
 def test_video_to_scores_in_one_command(tmp_path: Path) -> None:
     settings = SyntheticSourceConfig(frames=60, size=(480, 270), seed=3)
     truth = tmp_path / "gt.txt"

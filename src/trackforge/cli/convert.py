@@ -21,7 +21,7 @@ def convert(
     from_: Annotated[str | None, Parameter(name=["--from"])] = None,
     to: str | None = None,
     kind: Literal["tracks", "truth", "detections"] = "tracks",
-    classes: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    classes: list[str] | None = None,
     images: Literal["copy", "link", "reference", "none"] | None = None,
     as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False,
 ) -> int:
@@ -43,7 +43,7 @@ def convert(
     kind
         What MOTChallenge files of tracks hold.
     classes
-        Data sets: keep these classes only.
+        Data sets: keep these classes only: person,car.
     images
         Data sets: what becomes of the pictures.
     as_json
@@ -52,8 +52,9 @@ def convert(
     forms = (_form(source, from_), _form(target, to))
     if _is_data_set(source, target, from_, to):
         from trackforge import data
+        from trackforge.cli.words import split
 
-        report = data.convert(source, target, to=to, format=from_, classes=classes or (), images=images)
+        report = data.convert(source, target, to=to, format=from_, classes=split(classes), images=images)
         facts, text = dataclasses.asdict(report), str(report)
     else:
         facts = _tracks(source, target, forms, kind)

@@ -20,10 +20,10 @@ def evaluate(
     *,
     preprocessing: str = "none",
     iou_threshold: Annotated[float, Parameter(validator=Number(gt=0, lte=1))] = 0.5,
-    sequences: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    sequences: list[str] | None = None,
     truth_file: str = "gt/gt.txt",
     detections: Annotated[bool, Parameter(show_default=False)] = False,
-    metrics: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    metrics: list[str] | None = None,
     as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False,
     csv: Path | None = None,
     plot: Path | None = None,
@@ -41,13 +41,13 @@ def evaluate(
     iou_threshold
         Least overlap of a match, for CLEAR and Identity.
     sequences
-        Only these sequences.
+        Only these sequences: MOT17-02,MOT17-04.
     truth_file
         Where the truth lies in the folder of a sequence.
     detections
         Score detections instead, by average precision: files without ids, or SEQUENCE/det/det.txt.
     metrics
-        Columns to show, by the names of the official evaluator: HOTA, MOTA, IDF1, HOTA_TP and so on.
+        Columns to show, by the names of the official evaluator: HOTA,MOTA,IDF1,HOTA_TP.
     as_json
         Print everything as JSON; ratios are fractions of 1.
     csv
@@ -55,6 +55,7 @@ def evaluate(
     plot
         File for a figure of HOTA over its thresholds: .png, .svg or .pdf.
     """
+    from trackforge.cli.words import split
     from trackforge.errors import ConfigError
     from trackforge.metrics import average_precision
     from trackforge.metrics import evaluate as score
@@ -64,16 +65,16 @@ def evaluate(
         if csv is not None or plot is not None or metrics is not None:
             raise ConfigError("--csv, --plot and --metrics are for tracks. Leave them out, or leave out --detections.")
         precision = average_precision(
-            truth, tracks, preprocessing=preprocessing, sequences=sequences, truth_file=truth_file,  # type: ignore[arg-type]
+            truth, tracks, preprocessing=preprocessing, sequences=split(sequences) or None, truth_file=truth_file,  # type: ignore[arg-type]
         )  # fmt: skip
         sys.stdout.write((json.dumps(precision.to_dict(), indent=2) if as_json else precision.table()) + "\n")
         return 0
     report = score(
-        truth, tracks, preprocessing=preprocessing, iou_threshold=iou_threshold, sequences=sequences,  # type: ignore[arg-type]
+        truth, tracks, preprocessing=preprocessing, iou_threshold=iou_threshold, sequences=split(sequences) or None,  # type: ignore[arg-type]
         truth_file=truth_file,
     )  # fmt: skip
     try:
-        text = json.dumps(report.to_dict(), indent=2) if as_json else report.table(metrics or DEFAULT_COLUMNS)
+        text = json.dumps(report.to_dict(), indent=2) if as_json else report.table(split(metrics) or DEFAULT_COLUMNS)
     except KeyError as error:
         raise ConfigError(f"--metrics: {error.args[0]}") from None
     if csv is not None:

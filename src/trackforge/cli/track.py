@@ -28,9 +28,9 @@ def track(
     out: Annotated[list[str] | None, Parameter(name=["--out", "-o"])] = None,
     set_: Annotated[list[str] | None, Parameter(name=["--set"])] = None,
     config: Annotated[Path | None, Parameter(name=["--config", "-c"])] = None,
-    classes: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    classes: list[str] | None = None,
     box: Literal["filtered", "detected"] | None = None,
-    truth: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    truth: list[Path] | None = None,
     preprocessing: str | None = None,
     frames: Positive | None = None,
     batch_size: Positive | None = None,
@@ -62,11 +62,11 @@ def track(
     config
         TOML file with [source], [detector], [tracker], [[sink]].
     classes
-        Only objects of these classes.
+        Only objects of these classes: person,bicycle.
     box
         Write the motion model's box (filtered), or that of the detection.
     truth
-        Ground truth to score the result against: MOT files, or folders of sequences.
+        Ground truth to score the result against: a MOT or COCO file, or a folder of sequences. May be repeated.
     preprocessing
         What the scores leave out, by benchmark: none, mot15, mot17, mot20.
     frames
@@ -104,12 +104,13 @@ def _track(layers: list[Any], said: dict[str, Any], *, as_json: bool, quiet: boo
     from trackforge.cli.scoring import Truth
     from trackforge.cli.stopping import Stopping
     from trackforge.cli.summary import Summary
+    from trackforge.cli.words import split
     from trackforge.errors import ConfigError
 
     made = plan([str(source) for source in said.get("sources", [])], [str(o) for o in said.get("out", [])], layers)
     if "box" in said:
         made = made.writing(said["box"])
-    classes = [str(name) for name in said.get("classes", [])]
+    classes = split(said.get("classes"))
     if classes and (keeping := made.keeping(classes)) is not None:
         made, classes = keeping, []  # the detector does it sooner than we could
     if help_settings:
