@@ -11,6 +11,7 @@ Each one says *what must hold; what came; what to do*, and inherits the builtin 
     ├── SinkError (OSError)                    a result cannot be written
     ├── StateError (ValueError)                a saved tracker state does not fit this tracker
     ├── WeightsError (ValueError)              weights are missing, damaged or of another model
+    ├── TrainingError (RuntimeError)           training cannot go on: the loss is no number, say
     ├── DeviceError (RuntimeError)             an accelerator was asked for that is not there
     ├── MissingDependencyError (ImportError)   an optional package is absent; names what to install
     └── PluginError (RuntimeError)             a plugin misbehaves
@@ -36,6 +37,7 @@ __all__ = [
     "SourceError",
     "StateError",
     "TrackforgeError",
+    "TrainingError",
     "UnknownComponentError",
     "WeightsError",
     "did_you_mean",
@@ -89,6 +91,10 @@ class StateError(TrackforgeError, ValueError):
 
 class WeightsError(TrackforgeError, ValueError):
     """Weights are missing, damaged or belong to another model."""
+
+
+class TrainingError(TrackforgeError, RuntimeError):
+    """Training cannot go on, since the loss or a weight is no longer a number."""
 
 
 class DeviceError(TrackforgeError, RuntimeError):

@@ -1,0 +1,60 @@
+"""Training of detectors: one loop for every model.
+
+A plugin offers a `Recipe` and a `TrainingModule` with its losses; `fit` does the rest: several devices and machines,
+mixed precision, averaged weights, checkpoints that resume exactly, validation, logs.
+
+>>> from trackforge import training, data
+>>> people = data.read("people.json")                                                   # doctest: +SKIP
+>>> recipe = training.trainer("yolox", variant="nano")                                  # doctest: +SKIP
+>>> training.fit(recipe, people, None, training.FitSettings(epochs=10), "runs/people")  # doctest: +SKIP
+
+Importing this loads neither torch nor Lightning; using `fit` or `TrainingModule` does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trackforge.training.fitting import FitResult, fit, trainer
+    from trackforge.training.losses import Losses
+    from trackforge.training.module import TrainingModule
+    from trackforge.training.plan import Plan, Recipe, SampleSource
+    from trackforge.training.sampling import ResumableBatchSampler, SampleKey
+    from trackforge.training.schedules import Schedule, Steps, WarmupCosine
+    from trackforge.training.settings import FitSettings
+
+_HOMES = {
+    "FitResult": "fitting", "FitSettings": "settings", "Losses": "losses", "Plan": "plan", "Recipe": "plan",
+    "ResumableBatchSampler": "sampling", "SampleKey": "sampling", "SampleSource": "plan", "Schedule": "schedules",
+    "Steps": "schedules", "TrainingModule": "module", "WarmupCosine": "schedules", "fit": "fitting",
+    "trainer": "fitting",
+}  # fmt: skip
+
+__all__ = [
+    "FitResult",
+    "FitSettings",
+    "Losses",
+    "Plan",
+    "Recipe",
+    "ResumableBatchSampler",
+    "SampleKey",
+    "SampleSource",
+    "Schedule",
+    "Steps",
+    "TrainingModule",
+    "WarmupCosine",
+    "fit",
+    "trainer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
