@@ -38,7 +38,7 @@ def test_time_stays_flat(name):
     assert ids > 10_000, "the stream must really churn"
     # The fastest tenth of each thousand: what the work costs, without what else the machine was doing
     first, *_, last = (np.quantile(part, 0.1) for part in np.split(np.array(tracker_time), 4))
-    assert last < 1.25 * first
+    assert last < 1.5 * first  # a tracker that keeps its dead doubles here; benchmarks/speed/growth.py measures closely
 
 
 @pytest.mark.parametrize("name", ["byte", "bytetrack", "iou", "sort"])
