@@ -1,7 +1,7 @@
 """Write results into README and docs, between markers, so that no number there is typed by hand.
 
-A block reads ``<!-- results: accuracy-mot17 -->`` ... ``<!-- end -->``. ``python -m benchmarks.tables`` rewrites all of them;
-``--check`` only says whether they agree with ``results/*.json`` (a test does this).
+A block reads ``<!-- results: accuracy-mot17 -->`` ... ``<!-- end -->``. ``python -m benchmarks.tables`` rewrites all
+of them; ``--check`` only says whether they agree with ``results/*.json`` (a test does this).
 """
 
 from __future__ import annotations
@@ -50,11 +50,13 @@ def association(result: dict[str, Any]) -> str:
 
 def evaluation(result: dict[str, Any]) -> str:
     """Seconds to read and score, against TrackEval."""
-    rows = [
-        (row["input"], f"{row['trackforge_s']:.2f}", f"{row['trackeval_s']:.2f}", f"{row['ratio']:.1f}×")
-        for row in result["rows"]
-    ]
-    return table(("input", "trackforge, s", "TrackEval, s", "ratio"), rows) + _origin(result)
+    rows = []
+    for name, row in result["inputs"].items():
+        times, faster = row["seconds"], row["times_faster_than_trackeval"]
+        ours = (f"{times[who]:.2f} ({faster[who]:.1f}× faster)" for who in faster)
+        rows.append((f"{name}, {row['track_rows']} rows", *ours, f"{times['TrackEval']:.2f}"))
+    heads = ("seconds to read and score", "trackforge", "trackforge without SciPy", "TrackEval")
+    return table(heads, rows) + _origin(result)
 
 
 def pipeline(result: dict[str, Any]) -> str:
@@ -63,7 +65,9 @@ def pipeline(result: dict[str, Any]) -> str:
         (threads, row["network_ms"], row["pipeline_ms"], f"{row['added_percent']:+.1f} %")
         for threads, row in result["network_threads"].items()
     ]
-    return table(("threads of the network", "network alone, ms", "video to MOT file, ms", "added"), rows) + _origin(result)
+    return table(("threads of the network", "network alone, ms", "video to MOT file, ms", "added"), rows) + _origin(
+        result
+    )
 
 
 def _origin(result: dict[str, Any]) -> str:
@@ -95,7 +99,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only compare; exit status 1 where a document is behind")
     check = parser.parse_args().check
-    behind = [path for path in DOCUMENTS if rewritten(path.read_text(encoding="utf-8")) != path.read_text(encoding="utf-8")]
+    behind = [
+        path for path in DOCUMENTS if rewritten(path.read_text(encoding="utf-8")) != path.read_text(encoding="utf-8")
+    ]
     for path in behind:
         print(path.name, "is behind its results" if check else "written")
         if not check:

@@ -29,8 +29,9 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_attr_annotations = False
 add_module_names = False
 
 # No network while building, so names of other projects (numpy, torch, typing) cannot be resolved; our own must be.
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"(?!trackforge).*")]
+nitpick_ignore_regex = [("py:.*", r"(?!trackforge).*|trackforge\.config\.T")]

@@ -1,12 +1,15 @@
-"""A directive that writes the settings of installed components from their own declarations.
+"""Directives that write reference pages from the code itself, so that they cannot differ from it.
 
-``{components} tracker`` lists every tracker with its summary, source and a table of settings, so the page cannot differ
-from the code.
+``{components} tracker`` lists every tracker with its summary, source and a table of settings; ``{command-help} track``
+is what ``trackforge track --help`` prints.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 from typing import Any
 
 from docutils import nodes
@@ -57,9 +60,28 @@ class Components(Directive):
     @staticmethod
     def _cells(s: Setting) -> tuple[str, ...]:
         unit = f" [{s.unit}]" if s.unit else ""
-        return f"``{s.name}``", s.type_name.replace("|", "or"), _default(s), _range(s), s.help + unit
+        return (
+            f"``{s.name}``",
+            s.type_name.replace("|", "or"),
+            _default(s),
+            _range(s),
+            (s.help + unit).replace("*", "\\*"),
+        )
+
+
+class CommandHelp(Directive):
+    """Show the help page of a command."""
+
+    optional_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        command = [sys.executable, "-m", "trackforge", *self.arguments, "--help"]
+        environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+        text = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout  # noqa: S603
+        return [nodes.literal_block(text, text, language="text")]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("components", Components)
+    app.add_directive("command-help", CommandHelp)
     return {"parallel_read_safe": True}
