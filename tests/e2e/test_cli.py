@@ -16,6 +16,7 @@ from cli_runs import ENVIRONMENT, command, run, run_json
 from trackforge import TrackTable, __version__
 from trackforge.cli import main
 from trackforge.io.mot import read_mot, write_mot
+from trackforge.registry import registry
 
 COMMANDS = ("track", "eval", "demo", "export", "convert", "data", "plugins", "info")
 
@@ -141,10 +142,11 @@ def test_info_shows_settings_with_unit_and_default() -> None:
     [facts] = run_json("info", "tracker", "byte")
     settings = {one["name"]: one for one in facts["settings"]}
     assert settings["max_lost"]["unit"] == "frames"
-    assert settings["high_score"]["default"] == 0.6
+    [default] = [s.default for s in registry().find("tracker", "byte").settings() if s.name == "high_score"]
+    assert settings["high_score"]["default"] == default
     shown = run("info", "tracker", "byte").stdout
     assert "high_score" in shown
-    assert "0.6" in shown
+    assert f"{default:g}" in shown
     assert "byte" in run("info", "tracker").stdout
     assert "Did you mean 'tracker'?" in run("info", "trackr", code=2).stderr
     assert "Did you mean 'byte'?" in run("info", "tracker", "bite", code=2).stderr

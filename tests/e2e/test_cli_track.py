@@ -17,6 +17,7 @@ from cli_runs import ENVIRONMENT, command, run, run_json
 from trackforge.cli import main
 from trackforge.io.mot import read_mot, write_mot
 from trackforge.metrics import evaluate
+from trackforge.registry import registry
 from trackforge.testing.world import SyntheticSource, SyntheticSourceConfig
 
 SMALL = ("--set", "source.frames=40", "--set", "source.size=320x240")
@@ -281,7 +282,8 @@ def test_help_shows_every_setting_with_unit_and_default() -> None:
         assert words in shown
     facts = run_json("track", "synthetic", "-o", "a.mp4", "--help-settings")
     settings = {(one["kind"], s["name"]): s for one in facts for s in one["settings"]}
-    assert settings["tracker", "high_score"]["default"] == 0.6
+    [default] = [s.default for s in registry().find("tracker", "byte").settings() if s.name == "high_score"]
+    assert settings["tracker", "high_score"]["default"] == default
     assert settings["source", "frames"]["unit"] == "frames"
     assert settings["sink", "path"]["required"] is True
     assert all(s["help"] for s in settings.values())
