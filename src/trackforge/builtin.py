@@ -76,6 +76,7 @@ def _sources() -> Iterator[ComponentSpec]:
         kind="source", name="synthetic", target="trackforge.testing.world:SyntheticSource",
         config="trackforge.testing.world:SyntheticSourceConfig",
         summary="A street drawn by the computer, with ground truth; for demonstrations and tests.",
+        **IMAGES,  # type: ignore[arg-type]
     )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ def _walkers(count=60, size=(320, 240), step=4, sequence="walk"):
         yield Frame(index=index, image=image, sequence=sequence)
 
 
+@pytest.mark.slow
 def test_pets_ap50_is_at_least_060_and_in_fact_above_080(data_dir):
     folder = data_dir / "pets09-s2l1"
     truth = read_mot(folder / "gt" / "gt.txt", kind="truth")
