@@ -208,7 +208,7 @@ def test_frame_numbers_of_coco_videos(tmp_path, frames, expected):
         ({"annotations": [{"image_id": 8, "category_id": 1, "bbox": [1] * 4}]}, r"annotations\[0\].*no.* with id 8"),
         ({"annotations": [{"image_id": 7, "category_id": 2, "bbox": [1, 2, 3, 4]}]}, "none with id 2"),
         ({"annotations": [{"image_id": 7, "category_id": 1, "bbox": [1, 2, 3]}]}, "must have bbox"),
-        ({"annotations": [{"image_id": 7, "category_id": 1, "bbox": [1, 2, 3, float("nan")]}]}, "must have a finite bbox"),
+        ({"annotations": [{"image_id": 7, "category_id": 1, "bbox": [1, 2, 3, float("inf")]}]}, "a finite bbox"),
         ({"annotations": [{"image_id": 7, "category_id": 1}]}, r"annotations\[0\] must have bbox"),
         ({"annotations": [{"image_id": 7, "category_id": 1, "bbox": [1] * 4, "track_id": "x"}]}, "numbers for ids"),
         ({"images": {}}, "must be an object with lists"),

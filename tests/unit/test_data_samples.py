@@ -6,6 +6,7 @@ import zlib
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -75,14 +76,13 @@ def test_paths_into_containers():
 
 
 def test_any_frame_of_a_film_is_the_right_one(data_dir):
-    path = data_dir / "pets09-s2l1/vtest.avi"
-    capture = cv2.VideoCapture(str(path))
-    frames = {}
-    for k in range(300):
-        good, bgr = capture.read()
-        assert good
-        if k in (0, 1, 2, 120, 250, 251, 299):
-            frames[k] = bgr[:, :, ::-1]
+    path, wanted = data_dir / "pets09-s2l1/vtest.avi", (0, 1, 2, 120, 250, 251, 299)
+    with av.open(str(path)) as film:
+        frames = {
+            k: f.to_ndarray(format="rgb24")
+            for k, f in zip(range(300), film.decode(video=0), strict=False)
+            if k in wanted
+        }
     reader = PictureReader()
     for k in (250, 251, 2, 299, 0, 1, 120, 120):
         np.testing.assert_array_equal(reader.read(f"{path}#{k}"), frames[k])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -19,41 +22,40 @@ class VideoFrames:
     The file's packets are listed once without decoding, which gives every frame's time and the key frames. A frame is
     then decoded from the key frame before it, or from where the last read stopped if that is nearer.
 
+    Before the process forks, the decoder is shut; parent and child open it again when they read. FFmpeg's threads do
+    not exist in the child, and freeing there what waits for them would hang.
+
     Raises:
         DataError: The file is no video, or holds no frame.
         MissingDependencyError: PyAV is not installed.
     """
 
     def __init__(self, path: str | Path) -> None:
-        try:
-            import av
-        except ImportError as error:
-            raise MissingDependencyError(
-                "Frames of a video need PyAV, which is not installed. Install trackforge-mot[video]."
-            ) from error
         self.path = Path(path)
-        try:
-            self._file: Any = av.open(str(path))
-            self._stream = self._file.streams.video[0]
-            packets = [(p.pts, p.is_keyframe) for p in self._file.demux(self._stream) if p.pts is not None]
-        except (av.error.FFmpegError, IndexError) as error:
-            raise DataError(f"The file must be a video; it cannot be opened as one ({error}).", path=path) from error
+        self._file: Any = None
+        self._stream: Any = None
+        self._decoder: Any = None
+        self._next = -1  # number of the frame that the decoder yields next; -1: the decoder stands nowhere
+        file, stream = self._open()
+        _alive.add(self)
+        packets = [(p.pts, p.is_keyframe) for p in file.demux(stream) if p.pts is not None]
         if not packets:
             raise DataError("The video holds no frame.", path=path)
         packets.sort()
         self._pts = np.array([pts for pts, _ in packets], np.int64)
         self._key = np.array([key for _, key in packets], bool)
-        self._error = av.error.FFmpegError
-        self._decoder: Any = None
-        self._next = -1  # number of the frame that the decoder yields next; -1: the decoder stands nowhere
 
     def __len__(self) -> int:
         return len(self._pts)
 
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # the interpreter may be going down
+            self.close()
+
     def size(self, key: int) -> tuple[int, int]:
         """Return ``(width, height)`` of the frames in pixels."""
         self._check(key)
-        return int(self._stream.width), int(self._stream.height)
+        return self._size
 
     def encoded(self, key: int) -> None:
         """Return None: frames are not stored one by one."""
@@ -68,31 +70,70 @@ class VideoFrames:
         self._check(key)
         before = np.flatnonzero(self._key[: key + 1])
         start = int(before[-1]) if len(before) else 0
-        if self._next < 0 or not start <= self._next <= key:
+        if self._decoder is None or not start <= self._next <= key:
             self._seek(start)
         try:
             for frame in self._decoder:
                 number = int(np.searchsorted(self._pts, frame.pts)) if frame.pts is not None else self._next
                 self._next = number + 1
-                if number >= key:
-                    if number > key:
-                        break
+                if number == key:
                     rgb: npt.NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
                     return rgb
+                if number > key:
+                    break
         except self._error as error:
-            self._next = -1
+            self.close()
             raise DataError(f"Frame {key} cannot be decoded ({error}).", path=self.path) from error
-        self._next = -1
+        self.close()
         raise DataError(f"Frame {key} cannot be decoded: the decoder skipped it.", path=self.path)
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; the next read opens it again."""
+        if self._decoder is not None:
+            self._decoder.close()  # frees the frame that it holds, and the threads that converted that
+        if self._file is not None:
+            self._file.close()
+        self._decoder = self._file = self._stream = None
 
     def _check(self, key: int) -> None:
         if not 0 <= key < len(self):
             raise DataError(f"The video has frames 0..{len(self) - 1}; frame {key} was asked for.", path=self.path)
 
+    def _open(self) -> tuple[Any, Any]:
+        try:
+            import av
+        except ImportError as error:
+            raise MissingDependencyError(
+                "Frames of a video need PyAV, which is not installed. Install trackforge-mot[video]."
+            ) from error
+        self._error = av.error.FFmpegError
+        try:
+            self._file = av.open(str(self.path))
+            self._stream = self._file.streams.video[0]
+        except (self._error, IndexError) as error:
+            raise DataError(
+                f"The file must be a video; it cannot be opened as one ({error}).", path=self.path
+            ) from error
+        self._stream.codec_context.thread_count = 1  # loader workers are parallel already
+        self._size = int(self._stream.width), int(self._stream.height)
+        return self._file, self._stream
+
     def _seek(self, number: int) -> None:
+        if self._file is None:
+            self._open()
+        elif self._decoder is not None:
+            self._decoder.close()
         self._file.seek(int(self._pts[number]), stream=self._stream)
         self._decoder, self._next = self._file.decode(self._stream), number
+
+
+_alive: weakref.WeakSet[VideoFrames] = weakref.WeakSet()
+
+
+def _before_fork() -> None:
+    for video in list(_alive):
+        video.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)
