@@ -278,4 +278,5 @@ class IouCrop:
 
 def _centred(xyxy: Floats, window: tuple[int, int, int, int]) -> Bools:
     centre = (xyxy[:, :2] + xyxy[:, 2:]) / 2
-    return np.logical_and(centre > window[:2], centre < window[2:]).all(axis=1)
+    out: Bools = np.all((centre > window[:2]) & (centre < window[2:]), axis=1)
+    return out
