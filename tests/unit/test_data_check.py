@@ -121,8 +121,8 @@ def test_a_grid_shows_the_labelled_pictures(tmp_path):
     grid = data.show(made, tmp_path / "grid.png", count=5, columns=3, cell=(128, 96))
     assert grid.shape == (2 * (96 + 6) + 6, 3 * (128 + 6) + 6, 3)
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / "grid.png"))[:, :, ::-1], grid)
-    again = data.show(made, count=5, columns=3, cell=(128, 96), pick="random", seed=1)
-    assert (again != grid).any()
+    drawn = {data.show(made, count=2, cell=(128, 96), pick="random", seed=k).tobytes() for k in (0, 0, 1, 2, 3)}
+    assert 2 <= len(drawn) <= 4  # a seed gives its pictures every time, another seed others
     first = data.show(made, count=1, cell=(128, 96), pick="first")
     assert first.shape == (96 + 12, 128 + 12, 3)
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from trackforge import data
 from trackforge.data.problems import Findings
 from trackforge.data.yolo_yaml import read_yaml
 from trackforge.errors import ConfigError, DataError, UnknownComponentError
+from trackforge.registry import ComponentSpec, hookimpl, registry
 
 
 @pytest.fixture
@@ -349,3 +352,38 @@ def test_frames_of_a_film_are_written_out(data_dir, tmp_path):
     notes = data.write(made, tmp_path / "x.json")
     assert "2 pictures are frames inside a video" in " ".join(notes)
     assert data.Samples(data.read(tmp_path / "x.json"))[1].image.shape == (576, 768, 3)
+
+
+class Extension:
+    """A plugin with a format of its own, and one whose package is not there."""
+
+    @hookimpl
+    def trackforge_components(self):
+        yield ComponentSpec(kind="dataset", name="lines", target=f"{__name__}:lines_format")
+        yield ComponentSpec(kind="dataset", name="lost", target="no_such_package:Format", requires=("no_such_package",))
+
+
+def lines_format() -> data.Format:
+    def read(path, *, findings):
+        boxes = [list(map(float, line.split())) for line in path.read_text().splitlines()]
+        images = data.Images(path=["a.png"], width=[64], height=[48])
+        return data.Dataset(
+            images=images, boxes=data.Boxes(image=[0] * len(boxes), xyxy=boxes), classes=("it",), root=path.parent
+        )
+
+    return data.Format(name="lines", summary="", sniff=lambda path: path.suffix == ".lines", read=read)
+
+
+def test_a_plugin_adds_a_format(tmp_path, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or SimpleNamespace(lines_format=lines_format))
+    registry().register(Extension(), "extension")
+    try:
+        (tmp_path / "x.lines").write_text("1 2 3 4\n5 6 7 8\n")
+        assert len(data.read(tmp_path / "x.lines").boxes) == 2
+        assert "the data set format 'lost'" in caplog.text
+        report = data.convert(tmp_path / "x.lines", tmp_path / "y.json", images="none")
+        assert (report.source_format, report.boxes) == ("lines", 2)
+        with pytest.raises(ConfigError, match="'lines' can be read but not written"):
+            data.write(data.read(tmp_path / "x.lines"), tmp_path / "z", "lines")
+    finally:
+        registry().unregister("extension")

@@ -6,6 +6,7 @@ A plugin adds a format as a component of kind ``"dataset"`` whose target, called
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,19 @@ import numpy as np
 from trackforge.data import coco, coco_writing, labels, mot, voc
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
-from trackforge.errors import ConfigError, DataError, UnknownComponentError, did_you_mean
+from trackforge.errors import (
+    ConfigError,
+    DataError,
+    MissingDependencyError,
+    PluginError,
+    UnknownComponentError,
+    did_you_mean,
+)
 from trackforge.registry import registry
 
 __all__ = ["Format", "format_named", "formats", "losses", "read", "sniff", "write"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +88,13 @@ _BUILTIN = (
 
 
 def formats() -> dict[str, Format]:
-    """Return every format by name, those of plugins included."""
+    """Return every format by name, those of plugins included; one that cannot be loaded is logged and left out."""
     found = {f.name: f for f in _BUILTIN}
-    for spec, _ in registry().specs("dataset"):
-        found[spec.name] = spec.create({})
+    for spec, plugin in registry().specs("dataset"):
+        try:
+            found.setdefault(spec.name, spec.create({}))
+        except (MissingDependencyError, PluginError) as error:
+            log.warning("the data set format %r of %s cannot be used: %s", spec.name, plugin, error)
     return found
 
 

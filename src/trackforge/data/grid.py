@@ -113,7 +113,7 @@ def show(
     if not len(rows):
         raise DataError("There must be a picture to show; the set holds labels only.", path=dataset.root)
     if pick == "random":
-        rows = np.random.default_rng(seed).permutation(rows)[:count]
+        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:count])
     elif pick == "spread":
         rows = rows[np.unique(np.linspace(0, len(rows) - 1, count).round().astype(int))]
     rows, reader = rows[:count], PictureReader()
