@@ -7,7 +7,7 @@
 
 It is a generator, so that progress bars, early stop and filters wrap it from outside; `trackforge.timing.Stopwatch`
 times its stages the same way. Decoding, detection and association overlap: each of the first two runs in a thread of
-its own, a few frames ahead.
+its own, a few frames ahead, and a `StagedDetector` shares its work out among all three.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Generic, TypeVar
 
 from trackforge import doors
 from trackforge.errors import InvalidInputError, PluginError
-from trackforge.protocols import Detector, Sink, Source, Tracker
+from trackforge.protocols import Detector, Sink, Source, StagedDetector, Tracker
 from trackforge.types import Detections, Frame, Step
 
 __all__ = ["track"]
@@ -107,9 +107,7 @@ def _steps(
         for sink in sinks:
             stack.enter_context(sink)
         line = stack.enter_context(_Line())
-        frames = line.stage("decode", _increasing(source), max(ahead, batch_size) if ahead else 0)
-        found = line.stage("detect", _detected(frames, detector, batch_size), ahead)
-        for frame, detections in found:
+        for frame, detections in _found(line, source, detector, batch_size, ahead):
             step = Step(frame=frame, detections=detections, tracks=tracker.update(detections, frame))
             for sink in sinks:
                 sink.write(step)
@@ -134,10 +132,30 @@ def _increasing(source: Iterable[Frame]) -> Iterator[Frame]:
         yield frame
 
 
-def _detected(frames: Iterable[Frame], detector: Detector, batch_size: int) -> Iterator[tuple[Frame, Detections]]:
-    """Detect in batches; the last one may be smaller."""
-    for batch in _batches(frames, batch_size):
-        found = detector.detect(batch)
+def _found(
+    line: _Line, source: Iterable[Frame], detector: Detector, batch_size: int, ahead: int
+) -> Iterator[tuple[Frame, Detections]]:
+    """Detect in batches; the last one may be smaller.
+
+    A staged detector prepares its input in the thread that decodes and selects in the caller's, so that the network
+    never waits for either.
+    """
+    if isinstance(detector, StagedDetector):
+        prepare, infer, select = detector.prepare, detector.infer, detector.select
+        batches = _batches(_increasing(source), batch_size)
+        ready = line.stage("decode", ((batch, prepare(batch)) for batch in batches), -(-ahead // batch_size))
+        given = line.stage("detect", ((batch, infer(prepared)) for batch, prepared in ready), -(-ahead // batch_size))
+        return _checked(((batch, select(raw)) for batch, raw in given), detector)
+    frames = line.stage("decode", _increasing(source), max(ahead, batch_size) if ahead else 0)
+    batches = _batches(frames, batch_size)
+    return line.stage("detect", _checked(((batch, detector.detect(batch)) for batch in batches), detector), ahead)
+
+
+def _checked(
+    batches: Iterable[tuple[list[Frame], list[Detections]]], detector: Detector
+) -> Iterator[tuple[Frame, Detections]]:
+    """Take batches apart, each frame with its detections."""
+    for batch, found in batches:
         if len(found) != len(batch) or not all(isinstance(one, Detections) for one in found):
             kinds = ", ".join(sorted({type(one).__name__ for one in found})) or "nothing"
             raise PluginError(

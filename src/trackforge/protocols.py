@@ -24,6 +24,7 @@ __all__ = [
     "MotionView",
     "Sink",
     "Source",
+    "StagedDetector",
     "Tracker",
 ]
 
@@ -49,6 +50,24 @@ class Detector(Protocol):
 
     def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
         """Return one Detections a frame, in order; empty ones, never None, for frames with nothing in them."""
+
+
+@runtime_checkable
+class StagedDetector(Detector, Protocol):
+    """A Detector in three steps that the pipeline may run in three threads, one frame in each.
+
+    ``detect(frames)`` must equal ``select(infer(prepare(frames)))``. What the steps hand on is theirs alone to know; it
+    must stay valid while later frames are prepared.
+    """
+
+    def prepare(self, frames: Sequence[Frame], /) -> Any:
+        """Make the network's input: resize, normalise, copy to the device."""
+
+    def infer(self, prepared: Any, /) -> Any:
+        """Run the network."""
+
+    def select(self, predictions: Any, /) -> list[Detections]:
+        """Turn what the network gave into one Detections a frame: thresholds, non-maximum suppression."""
 
 
 @runtime_checkable

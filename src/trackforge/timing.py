@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from trackforge.protocols import Detector, Sink, Tracker
+from trackforge.protocols import Detector, Sink, StagedDetector, Tracker
 from trackforge.types import Detections, Frame, Step, Tracks
 
 __all__ = ["Stopwatch"]
@@ -26,7 +26,8 @@ class Stopwatch:
     Stages overlap, so that together they may take longer than the run.
 
     Attributes:
-        seconds: Seconds of wall clock by stage: ``decode``, ``detect``, ``track`` and ``write``, as far as watched.
+        seconds: Seconds of wall clock by stage: ``decode``, ``prepare``, ``detect``, ``select``, ``track``
+            and ``write``, as far as there and watched.
     """
 
     def __init__(self) -> None:
@@ -37,8 +38,9 @@ class Stopwatch:
         return _Source(source, self)
 
     def detector(self, detector: Detector, /) -> Detector:
-        """Return the detector, watched as ``detect``."""
-        return _Detector(detector, self)
+        """Return the detector, watched as ``detect``; a `StagedDetector` as ``prepare``, ``detect`` and ``select``."""
+        staged = isinstance(detector, StagedDetector)
+        return _StagedDetector(detector, self) if staged else _Detector(detector, self)
 
     def tracker(self, tracker: Tracker, /) -> Tracker:
         """Return the tracker, watched as ``track``."""
@@ -91,6 +93,21 @@ class _Detector(_Watched):
     def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
         with self._watch.stage("detect"):
             found: list[Detections] = self._inner.detect(frames)
+        return found
+
+
+class _StagedDetector(_Detector):
+    def prepare(self, frames: Sequence[Frame], /) -> Any:
+        with self._watch.stage("prepare"):
+            return self._inner.prepare(frames)
+
+    def infer(self, prepared: Any, /) -> Any:
+        with self._watch.stage("detect"):
+            return self._inner.infer(prepared)
+
+    def select(self, predictions: Any, /) -> list[Detections]:
+        with self._watch.stage("select"):
+            found: list[Detections] = self._inner.select(predictions)
         return found
 
 

@@ -340,3 +340,49 @@ def test_a_watched_source_still_ends_and_fails_where_it_would() -> None:
     with pytest.raises(SourceError, match="frame 2"):
         list(track(watch.source(inner), OneBox(), Echo()))
     assert inner.ended
+
+
+class ThreeSteps:
+    """A staged detector that notes in which thread each step ran."""
+
+    classes = ("thing",)
+    embedding_dim = None
+
+    def __init__(self):
+        self.threads = {"prepare": set(), "infer": set(), "select": set()}
+
+    def _note(self, step):
+        self.threads[step].add(threading.current_thread().name)
+
+    def prepare(self, frames):
+        self._note("prepare")
+        return [frame.index for frame in frames]
+
+    def infer(self, prepared):
+        self._note("infer")
+        return [10.0 * index for index in prepared]
+
+    def select(self, predictions):
+        self._note("select")
+        return [Detections(xyxy=[[x, 0, x + 20, 40]], score=[0.9]) for x in predictions]
+
+    def detect(self, frames):
+        return self.select(self.infer(self.prepare(frames)))
+
+
+@pytest.mark.parametrize(("ahead", "batch_size"), [(0, 1), (1, 1), (4, 1), (4, 3), (2, 8)])
+def test_a_staged_detector_finds_the_same_in_three_threads(ahead, batch_size):
+    frames = [Frame(index=i, size=(640, 480)) for i in range(7)]
+    detector = ThreeSteps()
+    steps = list(trackforge.track(frames, detector, trackforge.tracker("byte"), ahead=ahead, batch_size=batch_size))
+    assert [step.detections.xyxy[0, 0] for step in steps] == [10.0 * i for i in range(7)]
+    here = threading.current_thread().name
+    names = [here] * 3 if ahead == 0 else ["trackforge-decode", "trackforge-detect", here]
+    assert [detector.threads[step] for step in ("prepare", "infer", "select")] == [{name} for name in names]
+
+
+def test_a_watched_staged_detector_stays_staged():
+    watch = Stopwatch()
+    frames = [Frame(index=i, size=(640, 480)) for i in range(3)]
+    list(trackforge.track(frames, watch.detector(ThreeSteps()), trackforge.tracker("byte")))
+    assert set(watch.seconds) == {"prepare", "detect", "select"}

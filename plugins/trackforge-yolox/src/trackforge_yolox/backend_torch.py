@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from trackforge.errors import DeviceError
-from trackforge_yolox.backends import Batch, Given, PlaneBuffer, override
+from trackforge_yolox.backends import Batch, Given, HostPlanes, override
 from trackforge_yolox.card import ModelCard, assume
 from trackforge_yolox.model import YOLOX, Predictor, fuse
 from trackforge_yolox.preprocess import Preprocessing
@@ -144,11 +144,11 @@ class TorchBackend:
         self._predict: Any = torch.compile(predictor) if options.compile else predictor
         on_host = self.device.type == "cpu"
         make = self.card.preprocessing
-        self._buffer = PlaneBuffer(make) if on_host else DevicePlanes(make, self.device)
+        self._planes = HostPlanes(make) if on_host else DevicePlanes(make, self.device)
 
     def prepare(self, images: Sequence[Image], /) -> Batch:
-        """Turn RGB pictures into one input on the device; it is valid until the next call."""
-        data, ratios = self._buffer.fill(images)
+        """Turn RGB pictures into one input on the device."""
+        data, ratios = self._planes.fill(images)
         tensor = torch.from_numpy(data) if isinstance(data, np.ndarray) else data
         return Batch(tensor.to(self._dtype, memory_format=self._format), ratios)
 

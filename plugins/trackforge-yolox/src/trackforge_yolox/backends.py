@@ -21,7 +21,7 @@ from trackforge_yolox.preprocess import Preprocessing
 from trackforge_yolox.selection import Found, Selection, cells, select
 from trackforge_yolox.variants import VARIANTS
 
-__all__ = ["Backend", "Batch", "Given", "OnnxBackend", "PlaneBuffer", "override"]
+__all__ = ["Backend", "Batch", "Given", "HostPlanes", "OnnxBackend", "override"]
 
 log = logging.getLogger(__name__)
 Image = npt.NDArray[np.uint8]
@@ -61,18 +61,16 @@ class Backend(Protocol):
         """Choose the detections of one picture; boxes in input pixels."""
 
 
-class PlaneBuffer:
-    """Makes float32 inputs ``(B, 3, H, W)`` on the host, in memory that is used again for the next batch."""
+class HostPlanes:
+    """Makes float32 inputs ``(B, 3, H, W)`` on the host."""
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         self._preprocessing = preprocessing
-        self._memory = np.empty((0, 3, *preprocessing.size), np.float32)
 
     def fill(self, images: Sequence[Image]) -> tuple[Floats, tuple[float, ...]]:
-        """Return the input and the scale of each picture; valid until the next call."""
-        if len(self._memory) < len(images):
-            self._memory = np.empty((len(images), *self._memory.shape[1:]), np.float32)
-        batch = self._memory[: len(images)]
+        """Return the input and the scale of each picture."""
+        # Fresh memory each time: the next inputs are made while the network still reads these.
+        batch = np.empty((len(images), 3, *self._preprocessing.size), np.float32)
         return batch, tuple(self._preprocessing.planes(image, out) for image, out in zip(images, batch, strict=True))
 
 
@@ -110,7 +108,7 @@ class OnnxBackend:
             self.card = override(ModelCard.from_json(text), given, fixed)
         else:
             self.card = self._examine(path, given, fixed)
-        self._buffer = PlaneBuffer(self.card.preprocessing)
+        self._planes = HostPlanes(self.card.preprocessing)
 
     def _fixed_size(self, path: Path, given: Given) -> tuple[int, int] | None:
         height, width = self._shape[2:]
@@ -153,8 +151,8 @@ class OnnxBackend:
         )
 
     def prepare(self, images: Sequence[Image], /) -> Batch:
-        """Turn RGB pictures into one input; it is valid until the next call."""
-        return Batch(*self._buffer.fill(images))
+        """Turn RGB pictures into one input."""
+        return Batch(*self._planes.fill(images))
 
     def infer(self, batch: Batch, /) -> list[Floats]:
         """Run the network; ``(A, 5 + C)`` float32 a picture."""

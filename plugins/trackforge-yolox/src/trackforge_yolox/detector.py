@@ -9,14 +9,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, InvalidInputError, MissingDependencyError, did_you_mean
 from trackforge.types import Detections, Frame
-from trackforge_yolox.backends import Backend, Given, OnnxBackend
+from trackforge_yolox.backends import Backend, Batch, Given, OnnxBackend
 from trackforge_yolox.card import ModelCard
 from trackforge_yolox.selection import Found, Selection
 from trackforge_yolox.variants import VARIANTS, variant
@@ -127,6 +127,10 @@ class YoloxDetector:
         Raises:
             InvalidInputError: A frame has no image.
         """
+        return self.select(self.infer(self.prepare(frames)))
+
+    def prepare(self, frames: Sequence[Frame], /) -> Batch:
+        """Make the network's input; raises as `detect` does. See `trackforge.protocols.StagedDetector`."""
         images = []
         for frame in frames:
             if frame.image is None:
@@ -134,14 +138,15 @@ class YoloxDetector:
                     f"YOLOX needs images; frame {frame.index} has none. Take a source that has them."
                 )
             images.append(frame.image)
-        if not images:
-            return []
-        batch = self.backend.prepare(images)
-        predictions = self.backend.infer(batch)
-        return [
-            _detections(self.backend.select(p, self.selection), ratio)
-            for p, ratio in zip(predictions, batch.ratios, strict=True)
-        ]
+        return self.backend.prepare(images)
+
+    def infer(self, batch: Batch, /) -> list[tuple[Any, float]]:
+        """Run the network; return predictions and scale of each picture."""
+        return list(zip(self.backend.infer(batch), batch.ratios, strict=True)) if batch.ratios else []
+
+    def select(self, predictions: list[tuple[Any, float]], /) -> list[Detections]:
+        """Choose the detections of each picture, best first."""
+        return [_detections(self.backend.select(p, self.selection), ratio) for p, ratio in predictions]
 
 
 def _detections(found: Found, ratio: float) -> Detections:

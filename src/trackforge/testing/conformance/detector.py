@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from trackforge.protocols import Detector
+from trackforge.protocols import Detector, StagedDetector
 from trackforge.testing.conformance.rules import difference, require, rule, run, snapshot
 from trackforge.types import Detections, Frame
 
@@ -100,6 +100,20 @@ def batches_change_nothing(make: Make, *, frames: Sequence[Frame] | None = None)
     for frame, one, other in zip(scene, single, whole, strict=True):
         found = difference(one, other, "detections", tolerance=TOLERANCE)
         require(not found, f"in frame {frame.index}, given alone, {found}.")
+
+
+@rule("detector")
+def stages_add_up(make: Make, *, frames: Sequence[Frame] | None = None) -> None:
+    """Where it has prepare(), infer() and select(), they give what detect() gives, also one frame ahead."""
+    scene = _scene(frames)
+    staged = make()
+    if not isinstance(staged, StagedDetector):
+        return
+    detector = make()
+    ahead = [staged.prepare([frame]) for frame in scene]
+    for frame, prepared in zip(scene, ahead, strict=True):
+        found = difference(staged.select(staged.infer(prepared)), detector.detect([frame]), "detections")
+        require(not found, f"in frame {frame.index}, step by step, {found}.")
 
 
 @rule("detector")
