@@ -22,10 +22,6 @@ __all__ = ["plugins"]
 OFFICIAL = {
     "trackforge-byte": "association methods and trackers: BYTE, SORT, OC-SORT",
     "trackforge-yolox": "YOLOX detectors, nano to x",
-    "trackforge-fairmot": "FairMOT: detector with embeddings, and its association",
-    "trackforge-ssd": "SSD detectors, VGG16 and ResNet50",
-    "trackforge-mxnet": "MXNet detection models",
-    "trackforge-sagemaker": "training, serving and labelling on Amazon SageMaker",
 }
 
 
