@@ -7,7 +7,7 @@ fields, combination and edge cases as in TrackEval 1.3.0 (MIT), against which ev
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -97,7 +97,7 @@ def _partners(o: Overlaps, threshold: float, previous: Ints) -> tuple[Ints, npt.
     return partner, overlap
 
 
-def combine_clear(sequences: Sequence[dict[str, float]]) -> dict[str, float]:
+def combine_clear(sequences: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the metrics of several sequences together, from the sums of their counts."""
     return _with_ratios({name: sum(scores[name] for scores in sequences) for name in SUMMED})
 

@@ -6,7 +6,7 @@ edge cases as in TrackEval 1.3.0 (MIT), against which every number is tested.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def identity(overlaps: Overlaps, threshold: float = 0.5) -> dict[str, float]:
     return _with_ratios({"IDTP": tp, "IDFN": boxes - tp, "IDFP": results - tp})
 
 
-def combine_identity(sequences: Sequence[dict[str, float]]) -> dict[str, float]:
+def combine_identity(sequences: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the metrics of several sequences together, from the sums of their counts."""
     return _with_ratios({name: sum(scores[name] for scores in sequences) for name in SUMMED})
 

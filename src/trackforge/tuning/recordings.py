@@ -1,0 +1,192 @@
+"""What trackers are tried on: the detections of whole sequences, found once and replayed ever after.
+
+A detector runs once for every sequence and every set of settings that its network can notice. A threshold below which
+boxes are left out is no such setting: the detector runs at the lowest one, and trials leave out the rest (`Library`
+checks that this gives the same boxes). Detections are kept in memory, and on disk where a folder is given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trackforge.errors import InvalidInputError
+from trackforge.table import TrackTable
+from trackforge.tuning.fingerprint import fingerprint, versions
+from trackforge.tuning.setup import Component
+from trackforge.tuning.space import Dimension, Range, written
+from trackforge.tuning.storage import load, store
+from trackforge.types import Detections, Frame
+
+__all__ = ["FLOORS", "Footage", "Found", "Library"]
+
+log = logging.getLogger(__name__)
+FLOORS = ("score", "min_score")
+"""Settings of detectors that only leave out boxes of lower scores."""
+TRIED = 10
+"""Frames on which it is checked that they do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """Detections of a sequence, frame by frame; the frames have no pictures."""
+
+    frames: Sequence[Frame]
+    detections: Sequence[Detections]
+
+    def from_score(self, least: float) -> Found:
+        """Leave out detections with a lower score."""
+        limit = np.float32(least)
+        return Found(self.frames, [found[found.score >= limit] for found in self.detections])
+
+
+@dataclasses.dataclass(frozen=True)
+class Footage:
+    """A sequence to track.
+
+    Attributes:
+        name: Of the sequence.
+        source: Where frames come from.
+        truth: Ground truth.
+        length: Frames, or None where only the source knows.
+    """
+
+    name: str
+    source: Component
+    truth: TrackTable
+    length: int | None = None
+
+
+class Library:
+    """Detections of sequences, by the settings of a detector.
+
+    Args:
+        detector: The detector as it is without tuning; ``{name}`` in its settings is the name of the sequence.
+        space: What is tuned; dimensions of other sections are ignored.
+        folder: Where to keep detections, or None for memory only.
+    """
+
+    def __init__(self, detector: Component, space: Iterable[Dimension] = (), folder: Path | None = None) -> None:
+        self.detector = detector
+        self.folder = folder
+        self.runs = 0
+        self._kept: dict[tuple[str, str], Found] = {}
+        self.floor: Range | None = None
+        for one in space:
+            section, _, key = one.name.partition(".")
+            if section == "detector" and key in FLOORS and isinstance(one, Range):
+                self.floor = one
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"runs": 0}
+
+    def check_floor(self, footage: Sequence[Footage], values: Mapping[str, Any]) -> None:
+        """Find out whether a tuned least score only leaves out boxes; if not, every value of it is detected anew.
+
+        Looks at the first frames of the first sequence, with the middle of the range.
+        """
+        if self.floor is None or self.detector.name == "file":
+            return
+        key = self.floor.name.partition(".")[2]
+        middle = (self.floor.low + self.floor.high) / 2
+        others = {name: value for name, value in values.items() if name != key}
+        low, high = (
+            list(self._detect(self.detector.but({**others, key: value}), footage[0], TRIED))
+            for value in (self.floor.low, middle)
+        )
+        same = all(
+            _same(loose[loose.score >= np.float32(middle)], tight)
+            for (_, loose), (_, tight) in zip(low, high, strict=True)
+        )
+        if not same:
+            log.warning(
+                "%s does more than to leave out boxes, so the detector runs again for every value of it",
+                self.floor.name,
+            )
+            self.floor = None
+
+    def find(self, footage: Footage, values: Mapping[str, Any]) -> Found:
+        """Return the detections of a sequence.
+
+        Args:
+            footage: The sequence.
+            values: Settings of the detector that differ from the untuned ones.
+
+        Raises:
+            ConfigError: A setting is wrong.
+            SourceError: The sequence cannot be read.
+        """
+        values, least = dict(values), None
+        if self.floor is not None:
+            key = self.floor.name.partition(".")[2]
+            given = values.get(key, self.detector.value(key))
+            if isinstance(given, (int, float)) and given >= self.floor.low:
+                least, values[key] = float(given), self.floor.low
+        found = self._found(footage, values)
+        return found if least is None else found.from_score(least)
+
+    def _found(self, footage: Footage, values: Mapping[str, Any]) -> Found:
+        key = footage.name, repr(sorted((name, written(value)) for name, value in values.items()))
+        if key not in self._kept:
+            self._kept[key] = self._fetch(footage, self.detector.but(values))
+        return self._kept[key]
+
+    def _fetch(self, footage: Footage, detector: Component) -> Found:
+        """Read detections from disk, or run the detector."""
+        if self.folder is None or detector.name == "file":
+            return self._run(footage, detector)
+        facts = {
+            "detector": detector.name, "settings": detector.settings, "version": versions(detector.spec.target),
+            "source": footage.source.name, "source settings": footage.source.settings,
+        }  # fmt: skip
+        path = self.folder / f"{footage.name}-{fingerprint(facts)}.npz"
+        kept = load(path)
+        if kept is not None:
+            return Found(*kept)
+        found = self._run(footage, detector)
+        store(path, found.frames, found.detections, facts)
+        return found
+
+    def _run(self, footage: Footage, detector: Component) -> Found:
+        self.runs += 1
+        if detector.name != "file":
+            log.info("%s: running detector %s", footage.name, detector.name)
+        pairs = list(self._detect(detector, footage, None))
+        if not pairs:
+            raise InvalidInputError(f"A sequence must have frames; {footage.name!r} has none.")
+        return Found([frame for frame, _ in pairs], [found for _, found in pairs])
+
+    def _detect(self, detector: Component, footage: Footage, most: int | None) -> Iterator[tuple[Frame, Detections]]:
+        made = for_sequence(detector, footage.name).create()
+        source = footage.source.create()
+        try:
+            for frame in itertools.islice(source, most):
+                found = made.detect([frame])[0]
+                if found.mask is not None:
+                    found = dataclasses.replace(found, mask=None)
+                yield dataclasses.replace(frame, image=None), found
+        finally:
+            if hasattr(source, "close"):
+                source.close()
+
+
+def for_sequence(component: Component, name: str) -> Component:
+    """Put the name of a sequence in place of ``{name}`` in settings that are text or paths."""
+    filled = {
+        key: type(value)(str(value).replace("{name}", name)) if isinstance(value, (str, Path)) else value
+        for key, value in component.settings.items()
+    }
+    return dataclasses.replace(component, settings=filled)
+
+
+def _same(a: Detections, b: Detections) -> bool:
+    return len(a) == len(b) and all(
+        np.allclose(np.sort(x, axis=0), np.sort(y, axis=0), rtol=1e-4, atol=1e-3)
+        for x, y in ((a.xyxy, b.xyxy), (a.score, b.score))
+    )
