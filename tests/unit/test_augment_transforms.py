@@ -97,6 +97,14 @@ def test_scaling_by_an_affine_map_is_scaling_to_half_a_pixel() -> None:
     assert after.xyxy.tolist() == [[4, 4, 20, 24]]
 
 
+def test_turning_keeps_lengths_and_right_angles() -> None:
+    turn = ta.RandomAffine(degrees=60, translate=0, scale=(1.5, 1.5), shear=0, clip=False)
+    for seed in range(8):
+        linear = turn(picture(), draw(seed=seed)).matrix[:2, :2]
+        np.testing.assert_allclose(linear @ linear.T, 2.25 * np.eye(2), atol=1e-12)
+        assert abs(linear[0, 1]) <= 1.5 * np.sin(np.radians(60))
+
+
 def test_the_pivot_is_what_stays() -> None:
     before, half = picture(), {"degrees": 0, "translate": 0, "scale": (0.5, 0.5), "shear": 0}
     corner = ta.RandomAffine(pivot="corner", **half)(before, draw())
@@ -244,6 +252,10 @@ def test_mixup_is_half_and_half() -> None:
     assert out.xyxy[1].tolist() == [1, 1, 20, 10]
     flipped = ta.MixUp(scale=(0.5, 0.5), flip=1)(grey, draw(another=lambda _labelled: white))
     assert flipped.xyxy[1].tolist() == [12, 1, 31, 10]
+    narrow = ta.LabelledImage(image=np.full((48, 16, 3), 200, np.uint8), xyxy=[[0, 0, 16, 48]], identity=[2])
+    flipped = ta.MixUp(scale=(1, 1), flip=1)(grey, draw(another=lambda _labelled: narrow))
+    assert flipped.xyxy[1].tolist() == [48, 0, 64, 48]  # the letterbox is mirrored with it
+    assert (flipped.image[:, 48:] == 150).all()
 
 
 # ---- pipelines
