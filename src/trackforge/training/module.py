@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import lightning.pytorch as pl
 import numpy as np
@@ -12,6 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from trackforge.errors import TrainingError
+from trackforge.training.batch_norm import synchronise
 from trackforge.training.losses import Losses
 from trackforge.training.normalising import Reduced, Window
 from trackforge.training.plan import Plan
@@ -94,12 +96,20 @@ class TrainingModule(pl.LightningModule):
         """Whether this epoch is one of the last, without strong augmentation; right after a resume too."""
         return self.plan.is_plain(self.global_step // self.plan.steps_per_epoch)
 
+    # ---- what core calls
+
+    def prepare(self, world_size: int, *, sync: bool, native: bool) -> None:
+        """Group the parameters, then make batch norm look at all processes; the parameters stay the same objects."""
+        self._groups = self.parameter_groups()
+        if sync and world_size > 1:
+            self.model = synchronise(self.model, native=native)
+
     # ---- Lightning's hooks
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Make optimiser and schedule."""
         self.schedule = self.make_schedule()
-        optimizer = self.make_optimizer(self.parameter_groups())
+        optimizer = self.make_optimizer(self._groups)
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
         self._set_rate(optimizer, 0)
@@ -136,9 +146,7 @@ class TrainingModule(pl.LightningModule):
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
 
-    def _refuse(self, batch: Any, reduced: Reduced) -> None:
-        from trackforge.errors import TrainingError
-
+    def _refuse(self, batch: Any, reduced: Reduced) -> NoReturn:
         values = ", ".join(f"{name} {value:g}" for name, value in reduced.terms.items())
         rows = list(getattr(batch, "index", ()))
         paths = [str(self.plan.dataset.image_path(int(row)) or f"image {row}") for row in rows]

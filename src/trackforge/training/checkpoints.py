@@ -1,0 +1,98 @@
+"""Checkpoints that are whole or not there, and that say which run they are of."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from trackforge.errors import StateError, WeightsError
+from trackforge.io.atomic import atomic_path
+
+__all__ = ["HEADER", "AtomicCheckpointIO", "check_header", "read_checkpoint", "save_atomically"]
+
+HEADER = "trackforge"
+VERSION = 1
+
+
+def save_atomically(content: Mapping[str, Any], path: str | Path) -> None:
+    """Write tensors and plain values; the file that stood there stays until the new one is complete on disk.
+
+    Raises:
+        SinkError: The place cannot be written to, or is full.
+    """
+    buffer = io.BytesIO()  # torch's own file writer turns a full disk into an error without a reason
+    torch.save(dict(content), buffer)
+    with atomic_path(path) as partial, partial.open("wb") as file:
+        file.write(buffer.getbuffer())
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint of a training run onto the CPU; nothing but tensors and plain values is unpickled.
+
+    Raises:
+        WeightsError: The file is missing, damaged or no checkpoint of a training run.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"To resume, there must be a checkpoint; there is no {path}. Give the folder of the run.")
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, OSError) as error:
+        first = str(error).split("\n", 1)[0]
+        raise WeightsError(
+            f"{path} must be a checkpoint of a training run; it cannot be read: {first} Use another one."
+        ) from error
+    if not isinstance(content, dict) or HEADER not in content or "loops" not in content:
+        raise WeightsError(
+            f"{path} must be a checkpoint of a training run, with its optimiser; it holds something else. To start "
+            "from weights alone, give them as weights."
+        )
+    return content
+
+
+def check_header(found: Mapping[str, Any], wanted: Mapping[str, Any], path: Path) -> None:
+    """Refuse to go on with another run than the one that was begun.
+
+    Raises:
+        StateError: Data, classes or settings that decide the course differ.
+    """
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            raise StateError(
+                f"To resume, the run must be the same; {path} was made with {name} {_short(found.get(name))}, now it "
+                f"is {_short(value)}. Give what it was, or start anew in another folder."
+            )
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """How Lightning writes and reads checkpoints here.
+
+    Args:
+        header: What a checkpoint that is read must say of its run.
+    """
+
+    def __init__(self, header: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._header = dict(header)
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ARG002
+        """Write; see `save_atomically`."""
+        save_atomically(checkpoint, path)
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:  # noqa: ARG002
+        """Read, and check which run it is of; see `read_checkpoint` and `check_header`."""
+        content = read_checkpoint(path)
+        check_header(content[HEADER], self._header, Path(path))
+        return content

@@ -1,0 +1,66 @@
+"""Trains the tiny detector, here or in a process of its own that is killed: ``python train_run.py '{...}'``."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+SIGNALS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM, "INT": signal.SIGINT}
+
+
+def train(folder: Path, **options: Any) -> Any:
+    """Train in ``folder`` and return the FitResult."""
+    import torch
+    from tiny_training import TinyConfig, TinyRecipe, squares
+
+    from trackforge.training import FitSettings, fit
+
+    pieces: list[int] = []
+
+    def on_step(step: int) -> None:
+        pieces.append(step)
+        if step == options.get("signal_at") and pieces.count(step) == 1:
+            os.kill(os.getpid(), SIGNALS[options["signal"]])
+        if step == options.get("full_at"):  # from here on, no file may become larger than this
+            resource.setrlimit(resource.RLIMIT_FSIZE, (options["room"], resource.RLIM_INFINITY))
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the number of threads decides the last bits of sums
+    try:
+        data = squares(Path(options["data"]), count=options.get("count", 10))
+        settings = {"epochs": 3, "batch_size": 4, "workers": 0, "ema_ramp": 5, "log_every": 1, "tensorboard": False}
+        return fit(
+            TinyRecipe(TinyConfig(**{"dropout": 0.2, **options.get("config", {})}), on_step), data,
+            data if options.get("validate", True) else None,
+            FitSettings(**{**settings, **options.get("settings", {})}), folder, resume=options.get("resume", False),
+        )  # fmt: skip
+    finally:
+        torch.set_num_threads(threads)
+
+
+def train_apart(folder: Path, *, timeout: float = 120, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Train in another process, whatever becomes of it."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-W", "error", __file__, json.dumps({"folder": str(folder), **options})],
+        check=False, timeout=timeout, capture_output=True, text=True, env=environment,
+    )  # fmt: skip
+
+
+def main(options: dict[str, Any]) -> None:
+    from trackforge.errors import TrackforgeError
+
+    try:
+        train(Path(options.pop("folder")), **options)
+    except TrackforgeError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
