@@ -11,7 +11,7 @@ SOURCE = "Ge et al., YOLOX, arXiv 2107.08430, 2021; Megvii-BaseDetection/YOLOX, 
 
 @hookimpl
 def trackforge_components() -> Iterator[ComponentSpec]:
-    """Offer the detector and its export to ONNX."""
+    """Offer the detector, its export to ONNX and its training."""
     yield ComponentSpec(
         kind="detector", name="yolox", target="trackforge_yolox.detector:YoloxDetector",
         config="trackforge_yolox.detector:YoloxDetectorConfig",
@@ -23,4 +23,10 @@ def trackforge_components() -> Iterator[ComponentSpec]:
         config="trackforge_yolox.export:ExportConfig",
         summary="YOLOX weights to ONNX with free batch, height and width.",
         requires=("torch", "onnx"), install="trackforge-yolox[torch]", source=SOURCE,
+    )  # fmt: skip
+    yield ComponentSpec(
+        kind="trainer", name="yolox", target="trackforge_yolox.training.recipe:YoloxTrainer",
+        config="trackforge_yolox.training.config:YoloxTrainConfig",
+        summary="YOLOX on your own pictures: fine-tuning, and the published recipes of YOLOX and ByteTrack.",
+        requires=("cv2", "torch", "lightning"), install="trackforge-yolox[train]", source=SOURCE,
     )  # fmt: skip
