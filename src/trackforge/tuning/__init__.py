@@ -18,7 +18,7 @@ from trackforge.tuning.optimising import Search, Trial
 from trackforge.tuning.problem import Problem, split
 from trackforge.tuning.recordings import Footage, Library
 from trackforge.tuning.report import facts, text, toml, write
-from trackforge.tuning.setup import Component, Setup
+from trackforge.tuning.setups import Component, Setup
 from trackforge.tuning.space import Choice, Dimension, Range, parse
 from trackforge.tuning.spaces import default_space, search_space
 from trackforge.tuning.tuning import Outcome, tune

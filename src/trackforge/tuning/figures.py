@@ -118,6 +118,9 @@ def _slice(axes: Any, one: Dimension, outcome: Outcome, complete: list[Trial]) -
         axes.set_xlim(-0.5, len(one.choices) - 0.5)
     elif one.log:
         axes.set_xscale("log")
+        axes.minorticks_off()
+        ticks = [one.low, (one.low * one.high) ** 0.5, one.high]
+        axes.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
     values = [trial.value for trial in having]
     axes.scatter(where, values, c=[trial.number for trial in having], cmap="Blues", vmin=-len(complete) / 2, s=16)
     if best is not None and outcome.best is not None:

@@ -1,4 +1,4 @@
-"""Short names for what a result depends on, so that a stored one is used again only where it would come out the same."""
+"""Short names for what a result depends on: a stored one is used again only where it would come out the same."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from trackforge.errors import SourceError
 from trackforge.io.images import natural_key
 from trackforge.io.mot import SequenceInfo, read_mot, read_seqinfo
 from trackforge.tuning.recordings import Footage
-from trackforge.tuning.setup import Component
+from trackforge.tuning.setups import Component
 
 __all__ = ["blank_source", "footage_of_folder"]
 

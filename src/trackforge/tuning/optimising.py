@@ -96,14 +96,14 @@ def open_study(path: Path, problem: Problem, search: Search, *, fresh: bool = Fa
         ConfigError: The study is about something else.
         DataError: The file is no study.
     """
-    optuna = load_optuna()
+    module = load_optuna()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        backend = optuna.storages.journal.JournalFileBackend(str(path))
-        storage = optuna.storages.JournalStorage(backend)
-        study: optuna.Study = optuna.create_study(
+        backend = module.storages.journal.JournalFileBackend(str(path))
+        storage = module.storages.JournalStorage(backend)
+        study: optuna.Study = module.create_study(
             study_name=NAME, storage=storage, direction="maximize", load_if_exists=True,
-            sampler=_sampler(optuna, search), pruner=_pruner(optuna, problem, search),
+            sampler=_sampler(module, search), pruner=_pruner(module, problem, search),
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise DataError(
@@ -148,7 +148,7 @@ def _sampler(optuna: Any, search: Search) -> Any:
     gets the same random numbers.
     """
 
-    class Repeatable(optuna.samplers.BaseSampler):  # type: ignore[misc,name-defined]
+    class Repeatable(optuna.samplers.BaseSampler):  # type: ignore[misc]
         def __init__(self) -> None:
             self._inner: Any = None
 

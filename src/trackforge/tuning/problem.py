@@ -15,7 +15,7 @@ from trackforge.table import TrackTable
 from trackforge.tuning.fingerprint import fingerprint, of_table, versions
 from trackforge.tuning.objective import Objective
 from trackforge.tuning.recordings import Footage, Library
-from trackforge.tuning.setup import Setup
+from trackforge.tuning.setups import Setup
 from trackforge.tuning.space import Dimension
 from trackforge.types import Step
 
@@ -38,7 +38,7 @@ def split(lengths: Mapping[str, int], val: Sequence[str] | float, seed: int = 0)
         if not 0 <= val < 1:
             raise InvalidInputError(f"The share of frames held out must be >= 0 and < 1; got {val}.")
         names, total, wanted = list(lengths), 0, val * sum(lengths.values())
-        held = set()
+        held: set[str] = set()
         for i in np.random.default_rng(seed).permutation(len(names)):
             size = lengths[names[i]]
             if wanted and len(held) < len(names) - 1 and abs(total + size - wanted) < abs(total - wanted):

@@ -19,7 +19,7 @@ import numpy as np
 from trackforge.errors import InvalidInputError
 from trackforge.table import TrackTable
 from trackforge.tuning.fingerprint import fingerprint, versions
-from trackforge.tuning.setup import Component
+from trackforge.tuning.setups import Component
 from trackforge.tuning.space import Dimension, Range, written
 from trackforge.tuning.storage import load, store
 from trackforge.types import Detections, Frame

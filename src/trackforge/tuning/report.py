@@ -14,7 +14,7 @@ from trackforge.errors import MissingDependencyError
 from trackforge.io.atomic import atomic_path
 from trackforge.metrics import Report
 from trackforge.tuning.optimising import KEPT
-from trackforge.tuning.setup import plain
+from trackforge.tuning.setups import plain
 from trackforge.tuning.space import Range, written
 from trackforge.tuning.tuning import Outcome
 

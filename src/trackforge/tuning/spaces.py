@@ -6,13 +6,15 @@ the declaration of the setting (choices, switches, bounds, unit), then nothing: 
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from trackforge.config import Setting
 from trackforge.errors import ConfigError, did_you_mean
-from trackforge.tuning.setup import Component, Setup
+from trackforge.tuning.setups import Component, Setup
 from trackforge.tuning.space import Choice, Dimension, Range, parse, split_name, written
 
 __all__ = ["default_dimension", "default_space", "search_space"]
@@ -26,7 +28,7 @@ RANGES = {
     "det_thresh": "0.3:0.8", "iou_threshold": "0.05:0.5", "max_age": "1:90:int-log",
     "score": "0.05:0.7", "nms": "0.4:0.8",
 }  # fmt: skip
-"""Usual ranges by name of setting: scores as those of a detector that gives 0..1, times in frames at 25 to 30 a second."""
+"""Usual ranges by name of setting: scores as those of a detector that gives 0..1, times in frames at 25 to 30 Hz."""
 FIXED = (
     "frame_rate", "max_lost_seconds", "classes", "warm_up", "embedding_alpha", "mot20", "report", "quirks",
 )  # fmt: skip
@@ -55,8 +57,17 @@ def default_dimension(component: Component, key: str) -> Dimension | None:
     if not {int, float} & set(kinds):
         return None
     if key in RANGES:
-        return parse(name, RANGES[key])
+        return _widened(parse(name, RANGES[key]), component.value(key))
     return _from_declaration(name, setting, component.value(key), whole=float not in kinds)
+
+
+def _widened(one: Dimension, value: Any) -> Dimension:
+    """Return a range that holds the present value too, so that a search can begin there."""
+    if not isinstance(one, Range) or isinstance(value, bool) or not isinstance(value, (int, float)):
+        return one
+    if not math.isfinite(value) or (one.log and value <= 0) or (one.whole and not float(value).is_integer()):
+        return one
+    return dataclasses.replace(one, low=min(one.low, value), high=max(one.high, value))
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:
@@ -74,7 +85,7 @@ def _from_declaration(name: str, setting: Setting, value: Any, *, whole: bool) -
         return Range(name, max(0.0, value - 0.3), min(1.0, value + 0.3)) if value <= 1 else None
     if low is None:
         return None
-    ends = max(low, value / 3), value * 3 if high is None else min(high, value * 3)
+    ends = max(low, float(f"{value / 3:.2g}")), min(float(f"{value * 3:.2g}"), high or float("inf"))
     if whole:
         ends = max(round(ends[0]), 1), round(ends[1])
     return Range(name, *ends, whole=whole, log=True) if 0 < ends[0] < ends[1] else None

@@ -50,7 +50,7 @@ def load(path: Path) -> tuple[list[Frame], list[Detections]] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             data = {name: file[name] for name in file.files}
         header = json.loads(str(data.pop("header")))
         if header["format"] != FORMAT:
@@ -74,6 +74,6 @@ def load(path: Path) -> tuple[list[Frame], list[Detections]] | None:
             )
             for here in rows
         ]  # fmt: skip
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         log.warning("%s is damaged (%s) and is made again", path, error)
         return None

@@ -14,7 +14,7 @@ from trackforge.tuning.importance import importances
 from trackforge.tuning.lock import owned
 from trackforge.tuning.optimising import Search, Trial, open_study, recorded, work
 from trackforge.tuning.problem import Problem
-from trackforge.tuning.setup import Setup
+from trackforge.tuning.setups import Setup
 from trackforge.tuning.workers import run_workers
 
 if TYPE_CHECKING:
@@ -68,12 +68,11 @@ class Outcome:
         Args:
             held_out: On the sequences held out rather than on those tuned on.
         """
-        default, best = (
-            (self.default_val, self.best_val) if held_out else (self.default_train, self.best_train)
-        )  # fmt: skip
-        return (
-            None if default is None or best is None else self.problem.objective(best) - self.problem.objective(default)
-        )
+        before = self.default_val if held_out else self.default_train
+        after = self.best_val if held_out else self.best_train
+        if before is None or after is None:
+            return None
+        return self.problem.objective(after) - self.problem.objective(before)
 
 
 def tune(
@@ -134,8 +133,14 @@ def _all(study: optuna.Study) -> list[Trial]:
 
 
 def _trials(
-    study: optuna.Study, path: Path, problem: Problem, search: Search, count: int, workers: int, stop: Callable[[], bool]
-) -> Iterator[Trial]:  # fmt: skip
+    study: optuna.Study,
+    path: Path,
+    problem: Problem,
+    search: Search,
+    count: int,
+    workers: int,
+    stop: Callable[[], bool],
+) -> Iterator[Trial]:
     if count <= 0 or stop():
         return
     if min(workers, count) > 1:

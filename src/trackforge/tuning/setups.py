@@ -105,7 +105,8 @@ class Setup:
         found: Component | None = getattr(self, section)
         if found is None:
             name = self.tracker.value(section)
-            if not isinstance(name, str):
+            known = {s.name for s in self.tracker.spec.settings()}
+            if f"{section}_settings" not in known or not isinstance(name, str):
                 raise ConfigError(
                     f"There is no {section} by itself in tracker {self.tracker.name!r}; take the tracker 'online', or "
                     f"leave out what begins with {section!r}."
