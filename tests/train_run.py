@@ -25,7 +25,8 @@ def train(folder: Path, **options: Any) -> Any:
 
     def on_step(step: int) -> None:
         pieces.append(step)
-        if step == options.get("signal_at") and pieces.count(step) == 1:
+        mine = int(os.environ.get("LOCAL_RANK", "0")) == options.get("signal_rank", 0)
+        if step == options.get("signal_at") and pieces.count(step) == 1 and mine:
             os.kill(os.getpid(), SIGNALS[options["signal"]])
         if step == options.get("full_at"):  # from here on, no file may become larger than this
             resource.setrlimit(resource.RLIMIT_FSIZE, (options["room"], resource.RLIM_INFINITY))

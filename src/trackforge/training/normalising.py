@@ -65,16 +65,16 @@ class Window:
         """
         names = list(losses.sums)
         shared = not isinstance(losses.normaliser, Mapping)
-        sums, counts, stopping, here = _reduce(losses, names, stop)
+        seen = _reduce(losses, names, stop)
         if piece == 0:
-            self._first, self._sums, self._counts = dict(counts), dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
+            self._first, self._sums, self._counts = dict(seen.counts), dict.fromkeys(names, 0.0), {}
         for name in names:
-            self._sums[name] = self._sums.get(name, 0.0) + sums[name]
-            self._counts[name] = self._counts.get(name, 0.0) + counts[name]
-        total, world = _zero(losses), _world_size()
+            self._sums[name] = self._sums.get(name, 0.0) + seen.sums[name]
+            self._counts[name] = self._counts.get(name, 0.0) + seen.counts[name]
+        total, world = losses.sums[names[0]].new_zeros(()), _world_size()
         for name, value in losses.sums.items():
             # by name: each piece by its own normaliser, averaged; shared: all by that of the first, corrected later
-            divisor = max(self._first[name], losses.least) / pieces if shared else max(counts[name], losses.least)
+            divisor = max(self._first[name], losses.least) / pieces if shared else max(seen.counts[name], losses.least)
             total = total + value * losses.weights.get(name, 1.0) * (world / divisor)
         self._factor = 1.0
         if shared and pieces > 1 and piece == pieces - 1:
@@ -85,41 +85,49 @@ class Window:
                 total = total + losses.constant
             elif piece == pieces - 1:
                 total = total + losses.constant * (pieces / self._factor)
-        return total, self._so_far(losses, here), stopping
+        terms = {name: self._sums[name] / max(self._counts[name], losses.least) for name in self._sums}
+        value = sum(seen.weights.get(name, 1.0) * term for name, term in terms.items()) + seen.constant
+        return total, Reduced(value, terms, dict(self._counts), not math.isfinite(value), seen.broken_here), seen.stop
 
     def correction(self) -> float:
         """Return the factor that the gradients of all pieces together still need."""
         return self._factor
 
-    def _so_far(self, losses: Losses, here: bool) -> Reduced:
-        terms = {name: self._sums[name] / max(self._counts[name], losses.least) for name in self._sums}
-        weights = {name: float(losses.weights.get(name, 1.0)) for name in losses.sums}
-        total = sum(weights.get(name, 1.0) * value for name, value in terms.items())
-        total += 0.0 if losses.constant is None else float(losses.constant)
-        return Reduced(total, terms, dict(self._counts), not math.isfinite(total), here)
+
+@dataclass(frozen=True)
+class _Seen:
+    """One piece over all processes, as plain numbers."""
+
+    sums: dict[str, float]
+    counts: dict[str, float]
+    weights: dict[str, float]
+    constant: float
+    stop: bool
+    broken_here: bool
 
 
-def _reduce(losses: Losses, names: list[str], stop: bool) -> tuple[dict[str, float], dict[str, float], bool, bool]:
+def _reduce(losses: Losses, names: list[str], stop: bool) -> _Seen:
     """Add up sums and normalisers over all processes: one message, and one wait for the device."""
     normaliser: Any = losses.normaliser
     of = normaliser if isinstance(normaliser, Mapping) else dict.fromkeys(names, normaliser)
     some = losses.sums[names[0]]
     kind = torch.float32 if some.device.type == "mps" else torch.float64
-    values = [*(losses.sums[n] for n in names), *(of[n] for n in names), float(stop)]
-    packed = torch.stack([torch.as_tensor(v, device=some.device).detach().to(kind).reshape(()) for v in values])
-    mine = packed
-    if _world_size() > 1:
-        mine = packed.clone()
-        dist.all_reduce(packed)
-    plain = packed.tolist()
-    here = not all(map(math.isfinite, plain)) and not bool(torch.isfinite(mine).all())
+    same = [*(losses.weights.get(n, 1.0) for n in names), 0.0 if losses.constant is None else losses.constant]
+    values = [*(losses.sums[n] for n in names), *(of[n] for n in names), float(stop), *same]
+    mine = torch.stack([torch.as_tensor(v, device=some.device).detach().to(kind).reshape(()) for v in values])
+    everybody = mine
+    world = _world_size()
+    if world > 1:
+        everybody = mine.clone()
+        dist.all_reduce(everybody)
+    plain = everybody.tolist()
     k = len(names)
-    sums, counts = dict(zip(names, plain[:k], strict=True)), dict(zip(names, plain[k:-1], strict=True))
-    return sums, counts, plain[-1] > 0, here
-
-
-def _zero(losses: Losses) -> Tensor:
-    return next(iter(losses.sums.values())).new_zeros(())
+    shared = [value / world for value in plain[2 * k + 1 :]]  # these are the same everywhere
+    return _Seen(
+        sums=dict(zip(names, plain[:k], strict=True)), counts=dict(zip(names, plain[k : 2 * k], strict=True)),
+        weights=dict(zip(names, shared[:k], strict=True)), constant=shared[k], stop=plain[2 * k] > 0,
+        broken_here=not all(map(math.isfinite, plain)) and not bool(torch.isfinite(mine).all()),
+    )  # fmt: skip
 
 
 def _world_size() -> int:

@@ -1,0 +1,65 @@
+"""Two processes train as one does with the same global batch."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lightning")
+
+from train_run import train, train_apart  # noqa: E402
+
+EXACT = {"dropout": 0.0}
+"""Dropout would differ: each process has its own random numbers."""
+
+
+def table(path: Path) -> dict[str, np.ndarray]:
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+
+
+def assert_same_course(one: Path, other: Path, *, rtol: float = 2e-4) -> None:
+    for name in ("losses.csv", "epochs.csv"):
+        mine, its = table(one / name), table(other / name)
+        assert mine.keys() == its.keys()
+        for column in mine:
+            np.testing.assert_allclose(mine[column], its[column], rtol=rtol, atol=1e-6, err_msg=f"{name}: {column}")
+
+
+def test_two_processes_give_the_loss_curve_of_one(tmp_path: Path) -> None:
+    """Batch norm included, whose statistics are then of both processes; 3 epochs of 3 steps."""
+    options = {"data": str(tmp_path / "data"), "config": EXACT}
+    train(tmp_path / "one", **options)
+    done = train_apart(tmp_path / "two", **options, settings={"devices": 2, "accelerator": "cpu"})
+    assert done.returncode == 0, done.stderr
+    assert_same_course(tmp_path / "two", tmp_path / "one")
+    mine, its = (torch.load(tmp_path / name / "model.pth", weights_only=True)["model"] for name in ("two", "one"))
+    for name, value in its.items():
+        torch.testing.assert_close(mine[name], value, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_a_signal_to_one_process_stops_both_and_one_goes_on_alone(tmp_path: Path) -> None:
+    options = {"data": str(tmp_path / "data"), "config": EXACT}
+    train(tmp_path / "one", **options)
+    settings = {"devices": 2, "accelerator": "cpu"}
+    stopped = train_apart(
+        tmp_path / "two", **options, settings=settings, signal_at=4, signal="TERM", signal_rank=1
+    )  # fmt: skip
+    assert stopped.returncode == 0, stopped.stderr
+    assert torch.load(tmp_path / "two/checkpoints/last.ckpt", weights_only=True)["global_step"] == 5
+    result = train(tmp_path / "two", **options, resume=True)
+    assert (result.steps, result.stopped) == (9, "")
+    assert_same_course(tmp_path / "two", tmp_path / "one")
+
+
+def test_accumulated_pieces_give_the_loss_curve_of_one(tmp_path: Path) -> None:
+    """Without batch norm, which sees one piece at a time."""
+    options = {"data": str(tmp_path / "data"), "config": {**EXACT, "norm": False}}
+    train(tmp_path / "one", **options)
+    train(tmp_path / "pieces", **options, settings={"accumulate": 4})
+    assert_same_course(tmp_path / "pieces", tmp_path / "one")
