@@ -86,8 +86,8 @@ class Window:
             elif piece == pieces - 1:
                 total = total + losses.constant * (pieces / self._factor)
         terms = {name: self._sums[name] / max(self._counts[name], losses.least) for name in self._sums}
-        value = sum(seen.weights.get(name, 1.0) * term for name, term in terms.items()) + seen.constant
-        return total, Reduced(value, terms, dict(self._counts), not math.isfinite(value), seen.broken_here), seen.stop
+        loss = sum(seen.weights.get(name, 1.0) * term for name, term in terms.items()) + seen.constant
+        return total, Reduced(loss, terms, dict(self._counts), not math.isfinite(loss), seen.broken_here), seen.stop
 
     def correction(self) -> float:
         """Return the factor that the gradients of all pieces together still need."""
