@@ -33,6 +33,7 @@ app.register_install_completion_command()
 for _name, _target, _help in (
     ("track", "track:track", "Track the objects of videos, streams, image folders or MOT sequences."),
     ("eval", "evaluate:evaluate", "Score tracks against ground truth: HOTA, CLEAR, Identity."),
+    ("train", "train:train", "Train a detector on labelled pictures, on one or many devices; resumes exactly."),
     ("tune", "tune:tune", "Search for the settings that score best, on stored detections or a detector's."),
     ("demo", "demo:demo", "Render a synthetic street, track it and score the result; downloads nothing."),
     ("export", "export:export", "Export a model, say to ONNX."),
