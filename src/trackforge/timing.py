@@ -87,8 +87,16 @@ class _Source(_Watched):
 
 
 class _Detector(_Watched):
-    classes: Sequence[str]
-    embedding_dim: int | None
+    # Written out: since Python 3.12 an isinstance check of a protocol does not see what __getattr__ gives.
+    @property
+    def classes(self) -> Sequence[str]:
+        classes: Sequence[str] = self._inner.classes
+        return classes
+
+    @property
+    def embedding_dim(self) -> int | None:
+        width: int | None = self._inner.embedding_dim
+        return width
 
     def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
         with self._watch.stage("detect"):

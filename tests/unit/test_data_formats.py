@@ -227,7 +227,7 @@ def test_malformed_coco_is_named(tmp_path, changes, message):
 
 
 def test_broken_json_is_named_by_line(tmp_path):
-    (tmp_path / "a.json").write_text('{"images": [\n{"id": 1,\n}]}')
+    (tmp_path / "a.json").write_text('{"images": [\n{"id": 1\n"size": 2}]}')
     with pytest.raises(DataError, match=r"a\.json:3: The file must be json"):
         data.read(tmp_path / "a.json")
 

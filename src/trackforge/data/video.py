@@ -35,6 +35,7 @@ class VideoFrames:
         self._file: Any = None
         self._stream: Any = None
         self._decoder: Any = None
+        self._scaler: Any = None
         self._next = -1  # number of the frame that the decoder yields next; -1: the decoder stands nowhere
         file, stream = self._open()
         _alive.add(self)
@@ -77,7 +78,7 @@ class VideoFrames:
                 number = int(np.searchsorted(self._pts, frame.pts)) if frame.pts is not None else self._next
                 self._next = number + 1
                 if number == key:
-                    rgb: npt.NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
+                    rgb: npt.NDArray[np.uint8] = self._scaler.reformat(frame, format="rgb24").to_ndarray()
                     return rgb
                 if number > key:
                     break
@@ -93,7 +94,7 @@ class VideoFrames:
             self._decoder.close()  # frees the frame that it holds, and the threads that converted that
         if self._file is not None:
             self._file.close()
-        self._decoder = self._file = self._stream = None
+        self._decoder = self._file = self._stream = self._scaler = None
 
     def _check(self, key: int) -> None:
         if not 0 <= key < len(self):
@@ -102,6 +103,7 @@ class VideoFrames:
     def _open(self) -> tuple[Any, Any]:
         try:
             import av
+            from av.video.reformatter import VideoReformatter
         except ImportError as error:
             raise MissingDependencyError(
                 "Frames of a video need PyAV, which is not installed. Install trackforge-mot[video]."
@@ -115,6 +117,7 @@ class VideoFrames:
                 f"The file must be a video; it cannot be opened as one ({error}).", path=self.path
             ) from error
         self._stream.codec_context.thread_count = 1  # loader workers are parallel already
+        self._scaler = VideoReformatter()  # of our own: the one PyAV keeps has threads that a fork would lose
         self._size = int(self._stream.width), int(self._stream.height)
         return self._file, self._stream
 
