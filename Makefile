@@ -6,7 +6,7 @@ export TRACKFORGE_DATA ?= $(abspath ../shared/data)
 export TRACKFORGE_GOLDEN ?= $(abspath ../shared/golden)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench golden clean
+.PHONY: help demo test lint docs bench golden matrix clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,11 @@ bench: $(VENV)/.dev ## Write benchmarks/results/*.json afresh (needs the data an
 golden: $(VENV)/.dev ## Only the tests against outputs of the official code
 	$(BIN)/python -m pytest -q tests/golden tests/parity plugins -m golden
 
+matrix: ## Core and BYTE on every Python from 3.10 to 3.13 found here, the oldest with NumPy 1.26
+	tests/matrix.sh
+
 clean: ## Remove everything that make made
-	rm -rf $(VENV) demo out docs/_build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* demo out docs/_build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The stamps hold what was installed, so a changed requirement installs again.
 $(VENV)/.demo: pyproject.toml requirements/demo.txt requirements/constraints.txt plugins/trackforge-byte/pyproject.toml

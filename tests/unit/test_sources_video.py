@@ -79,13 +79,16 @@ def test_close_ends_an_iteration(tmp_path: Path) -> None:
     assert len(list(video)) == 20
 
 
-def test_frames_are_the_bytes_that_opencv_decodes(data_dir: Path) -> None:
+def test_frames_are_what_opencv_decodes(data_dir: Path) -> None:
     path = data_dir / "pets09-s2l1" / "vtest.avi"
     reader = cv2.VideoCapture(str(path))
     for frame in source(path, stop=40):
         ok, bgr = reader.read()
         assert ok
-        np.testing.assert_array_equal(frame.image, bgr[:, :, ::-1])
+        # The two bring FFmpegs of their own, whose rounding differs in a pixel here and there.
+        apart = np.abs(frame.image.astype(int) - bgr[:, :, ::-1])
+        assert apart.max() <= 2
+        assert apart.mean() < 0.001
 
 
 def test_the_real_video_is_whole(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
