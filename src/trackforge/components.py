@@ -124,7 +124,8 @@ class ComponentSpec:
     def _missing(self, names: tuple[str, ...]) -> MissingDependencyError:
         cure = f"pip install '{self.install}'" if self.install else f"pip install {' '.join(names)}"
         return MissingDependencyError(
-            f"{self.kind} {self.name!r} needs {', '.join(names)}, which is not installed; run: {cure}",
+            f"{self.kind} {self.name!r} needs {' and '.join(names)}, which {'is' if len(names) == 1 else 'are'} not "
+            f"installed; run: {cure}",
             name=names[0],
         )
 

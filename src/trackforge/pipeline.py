@@ -69,6 +69,8 @@ def track(
         raise InvalidInputError(f"batch_size must be >= 1; got {batch_size}.")
     if ahead < 0:
         raise InvalidInputError(f"ahead must be >= 0; got {ahead}.")
+    if isinstance(sinks, (str, Path)):
+        raise InvalidInputError(f"sinks must be a list; got {str(sinks)!r}. Write sinks=[{str(sinks)!r}].")
     opened = isinstance(source, (str, Path))
     return _steps(
         _fit(doors.source(source) if isinstance(source, (str, Path)) else source, "source", "__iter__"),

@@ -18,6 +18,8 @@ every column along, ``extra`` included.
 from __future__ import annotations
 
 import enum
+import math
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias, TypeVar, cast
@@ -56,7 +58,10 @@ def _freeze(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _column(name: str, value: object, dtype: npt.DTypeLike, length: int | None, width: int | None = None) -> Any:
     """Convert to a read-only array of the given dtype and check its shape."""
     try:
-        array = np.array(value, dtype=dtype)  # a copy: later changes by the caller must not reach us
+        given = np.asarray(value)
+        if dtype is np.int64 and given.dtype.kind == "f":
+            given = _whole(given)
+        array = np.array(given, dtype=dtype)  # a copy: later changes by the caller must not reach us
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"{name} must be convertible to {np.dtype(dtype)}; {error}.") from error
     if width is not None and array.size == 0:  # an empty list has no width; an empty embedding keeps its own
@@ -70,6 +75,14 @@ def _column(name: str, value: object, dtype: npt.DTypeLike, length: int | None, 
             f"All columns must have the same length; {name} has {len(array)} rows where xyxy has {length}."
         )
     array.flags.writeable = False
+    return array
+
+
+def _whole(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return floats, as class ids of other libraries are, where each is a whole number."""
+    if not (np.isfinite(array) & (array == np.rint(array))).all():
+        message = f"{array.tolist()} are no whole numbers"
+        raise ValueError(message)
     return array
 
 
@@ -161,6 +174,10 @@ class Frame:
         image: RGB uint8 ``(H, W, 3)``, or None where only detections are known.
         timestamp: Seconds since the start of the sequence, or None where the source has no clock.
         sequence: Name of the sequence, for results that hold several.
+
+    Raises:
+        InvalidInputError: The index is no whole number >= 0, the timestamp is not finite, or the image is no RGB uint8
+            image of the stated size.
     """
 
     index: int
@@ -170,8 +187,17 @@ class Frame:
     sequence: str = ""
 
     def __post_init__(self) -> None:
-        if self.index < 0:
-            raise InvalidInputError(f"frame.index is 0-based and must be >= 0; got {self.index}.")
+        try:
+            index = operator.index(self.index)  # takes NumPy's integers, too
+        except TypeError:
+            index = -1
+        if index < 0:
+            raise InvalidInputError(f"frame.index is 0-based and must be a whole number >= 0; got {self.index!r}.")
+        object.__setattr__(self, "index", index)
+        if self.timestamp is not None and not math.isfinite(self.timestamp):
+            raise InvalidInputError(
+                f"frame.timestamp must be a finite number of seconds, or None; got {self.timestamp}."
+            )
         if self.image is None:
             return
         image = np.asarray(self.image)

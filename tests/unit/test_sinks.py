@@ -152,7 +152,7 @@ def test_an_error_leaves_the_part_but_no_result(tmp_path: Path, ending: str, cap
 def test_places_that_cannot_be_written(tmp_path: Path, ending: str) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / f"folder.{ending}").mkdir()
-    with pytest.raises(SinkError, match=r"file/out.* cannot be written: .*Choose another place"):
+    with pytest.raises(SinkError, match=r"file/out.* cannot be written: .*file is no folder\. Choose another place"):
         trackforge.sink(tmp_path / "file" / f"out.{ending}").__enter__()
     with pytest.raises(SinkError, match="is a folder"):
         trackforge.sink(tmp_path / f"folder.{ending}").__enter__()

@@ -5,8 +5,8 @@ With ``upright`` the detector expects standing people on a common ground: it lea
 height of the image, joins fragments to figures and splits groups (`trackforge.detectors.figures`).
 
 On PETS09-S2L1 (795 frames of a real street, default settings) it reaches an AP50 of .82 for persons. Of what it misses
-there, a third stands behind a lamp post and its sign, a quarter overlaps somebody else, and a fifth falls into the first
-60 frames, while the background is still being learned; walkers in plain view are found at 96 %.
+there, a third stands behind a lamp post and its sign, a quarter overlaps somebody else, and a fifth falls into the
+first 60 frames, while the background is still being learned; walkers in plain view are found at 96 %.
 
 What it cannot do: a moving camera; people who stand still for longer than about ``history / 10`` frames (they become
 background); telling classes apart.

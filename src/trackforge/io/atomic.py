@@ -37,10 +37,10 @@ class PartialFile:
 
     def failure(self, error: BaseException) -> SinkError:
         """Return the SinkError to raise for what went wrong in writing this file."""
-        made = SinkError(
-            f"{self.final} cannot be written: {getattr(error, 'strerror', None) or error}. "
-            "Choose another place, or make room there."
-        )
+        why = getattr(error, "strerror", None) or error
+        if isinstance(error, (FileExistsError, NotADirectoryError)):
+            why = f"{next(folder for folder in self.final.parents if folder.exists())} is no folder"
+        made = SinkError(f"{self.final} cannot be written: {why}. Choose another place, or make room there.")
         made.path = self.final
         return made
 

@@ -177,6 +177,8 @@ def _backend(config: YoloxDetectorConfig) -> Backend:
         path = resolve(str(config.weights), suffix=".onnx")
         device = "cpu" if config.device == "auto" else config.device
         return OnnxBackend(path, given, device=device, threads=config.threads)
+    if config.weights not in VARIANTS:
+        resolve(str(config.weights), suffix=".pth")  # a wrong name is told before a missing package
     if importlib.util.find_spec("torch") is None:
         raise MissingDependencyError(
             f"{config.weights} needs torch, which is not installed; run: pip install 'trackforge-yolox[torch]', or "
