@@ -48,6 +48,7 @@ class TinyConfig:
     width: int = setting(8, help="Channels.", minimum=1)
     dropout: float = setting(0.0, help="Share of channels dropped.", minimum=0)
     norm: bool = setting(True, help="Batch norm.")
+    adam: bool = setting(False, help="Adam in the place of SGD.")
     poison: int = setting(-1, help="Step whose loss is NaN; -1: none.")
 
     def __post_init__(self) -> None:
@@ -129,6 +130,9 @@ class TinyModule(TrainingModule):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [{"params": list(self.parameters()), "lr": self.config.rate}]
+
+    def make_optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        return torch.optim.Adam(groups) if self.config.adam else super().make_optimizer(groups)
 
     def make_schedule(self) -> WarmupCosine:
         return WarmupCosine(warmup=0.5, flat=self.plan.plain_epochs)

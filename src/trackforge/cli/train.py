@@ -51,8 +51,8 @@ def train(
 
     The folder --out gets model.pth (one file, for --set detector.weights=... and for trackforge export), checkpoints,
     tables and figures of losses and scores. SIGTERM and Ctrl-C save a checkpoint and stop; the same command with
-    --resume goes on from there, or begins where there is none yet. Settings come from, weak to strong: defaults of the recipe, --config,
-    --set, the other flags; --help-settings shows every one.
+    --resume goes on from there, or begins where there is none yet. Settings come from, weak to strong: defaults of the
+    recipe, --config, --set, the other flags; --help-settings shows every one.
 
     Parameters
     ----------
@@ -129,15 +129,14 @@ def _run(
     quiet: bool,
 ) -> FitResult:
     from trackforge.cli.layers import checked
-    from trackforge.config import build
-    from trackforge.training import FitSettings, fit
+    from trackforge.training import fit, settings_for
 
     of: dict[str, dict[str, Any]] = {"train": {}, "trainer": {}}
     for where, sections in tables:
         of["train"] |= checked(_loop(), sections.get("train", {}), f"{where}: train")
         of["trainer"] |= checked(spec, sections.get("trainer", {}), f"{where}: trainer {name!r}")
     recipe = spec.create(of["trainer"])
-    settings = build(FitSettings, {**recipe.defaults, **of["train"]})
+    settings = settings_for(recipe, **of["train"])
     train_set, val_set = _sets(options, rename, from_)
     return fit(
         recipe, train_set, val_set, settings, Path(options.get("out", f"runs/{name}")),

@@ -6,7 +6,8 @@ mixed precision, averaged weights, checkpoints that resume exactly, validation, 
 >>> from trackforge import training, data
 >>> people = data.read("people.json")                                                   # doctest: +SKIP
 >>> recipe = training.trainer("yolox", variant="nano")                                  # doctest: +SKIP
->>> training.fit(recipe, people, None, training.FitSettings(epochs=10), "runs/people")  # doctest: +SKIP
+>>> settings = training.settings_for(recipe, epochs=10)                                 # doctest: +SKIP
+>>> training.fit(recipe, people, None, settings, "runs/people").model                   # doctest: +SKIP
 
 Importing this loads neither torch nor Lightning; using `fit` or `TrainingModule` does.
 """
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
     from trackforge.training.plan import Plan, Recipe, SampleSource
     from trackforge.training.sampling import ResumableBatchSampler, SampleKey
     from trackforge.training.schedules import Schedule, Steps, WarmupCosine
-    from trackforge.training.settings import FitSettings
+    from trackforge.training.settings import FitSettings, settings_for
 
 _HOMES = {
     "FitResult": "fitting", "FitSettings": "settings", "Losses": "losses", "Plan": "plan", "Recipe": "plan",
     "ResumableBatchSampler": "sampling", "SampleKey": "sampling", "SampleSource": "plan", "Schedule": "schedules",
     "Steps": "schedules", "TrainingModule": "module", "WarmupCosine": "schedules", "fit": "fitting",
-    "trainer": "fitting",
+    "settings_for": "settings", "trainer": "fitting",
 }  # fmt: skip
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "TrainingModule",
     "WarmupCosine",
     "fit",
+    "settings_for",
     "trainer",
 ]
 

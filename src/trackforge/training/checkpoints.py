@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,10 +42,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise WeightsError(f"To resume, there must be a checkpoint; there is no {path}. Give the folder of the run.")
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, OSError) as error:
-        first = str(error).split("\n", 1)[0]
+    except Exception as error:  # a damaged file makes torch raise almost anything
+        first = str(error).split("\n", 1)[0].rstrip(".") or type(error).__name__
         raise WeightsError(
-            f"{path} must be a checkpoint of a training run; it cannot be read: {first} Use another one."
+            f"{path} must be a checkpoint of a training run; it cannot be read: {first}. Use another one."
         ) from error
     if not isinstance(content, dict) or HEADER not in content or "loops" not in content:
         raise WeightsError(

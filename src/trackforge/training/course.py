@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import signal
@@ -16,7 +17,7 @@ import lightning.pytorch as pl
 
 from trackforge.data.grid import show
 from trackforge.data.samples import Samples
-from trackforge.errors import DataError, TrainingError
+from trackforge.errors import DataError, SinkError, TrainingError
 from trackforge.training.averaging import WeightAverage, all_finite
 from trackforge.training.checkpoints import HEADER, VERSION, save_atomically
 from trackforge.training.history import History
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Course", "Watcher"]
 
 log = logging.getLogger(__name__)
+PLOT_EVERY = 20
+"""Seconds between two drawings of the same figure, which takes a part of one."""
 Watcher = Callable[[Mapping[str, Any]], None]
 """Is told of every epoch, on the first process: ``epoch``, ``epochs``, ``step``, ``loss``, ``seconds`` and scores."""
 
@@ -66,7 +69,7 @@ class Course(pl.Callback):
         self._unsaved = False
         self._history: History | None = None
         self._handlers: dict[int, Any] = {}
-        self._began = time.monotonic()
+        self._began = self._plotted = time.monotonic()
 
     @property
     def model_path(self) -> Path:
@@ -127,6 +130,9 @@ class Course(pl.Callback):
         every = self.settings.checkpoint_steps
         if module.stop_agreed:
             self._stop(trainer, module)
+        elif step == trainer.max_steps and not last:  # here, where Lightning can go on in mid-epoch
+            self._end_epoch(trainer, module)
+            self._save(trainer, module, "last")
         elif every and step % every == 0 and not last:
             self._save(trainer, module, "last")
 
@@ -142,8 +148,9 @@ class Course(pl.Callback):
         self._close()
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:  # noqa: ARG002
-        """Close what is open."""
-        self._close()
+        """Close what is open; what went wrong matters more than what that makes of the figure."""
+        with contextlib.suppress(SinkError):
+            self._close()
 
     # ---- the parts
 
@@ -169,6 +176,7 @@ class Course(pl.Callback):
 
     def _close(self) -> None:
         if self._history is not None:
+            self._history.plot()
             self._history.close()
             self._history = None
         for number, handler in self._handlers.items():
@@ -213,7 +221,9 @@ class Course(pl.Callback):
             self._save(trainer, module, "best")
         if self._history is not None:
             self._history.epoch(row)
-            self._history.plot()
+            if time.monotonic() - self._plotted > PLOT_EVERY:
+                self._history.plot()
+                self._plotted = time.monotonic()
         seconds = time.monotonic() - self._began
         log.info("epoch %d of %d: %s", done, plan.epochs, ", ".join(f"{k} {v:.4g}" for k, v in row.items()))
         if self.watch is not None and trainer.is_global_zero:

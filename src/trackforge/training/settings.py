@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from trackforge.config import check, setting
+from trackforge.config import build, check, setting
 
-__all__ = ["FitSettings"]
+if TYPE_CHECKING:
+    from trackforge.training.plan import Recipe
+
+__all__ = ["FitSettings", "settings_for"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,3 +55,20 @@ class FitSettings:
 
     def __post_init__(self) -> None:
         check(self)
+
+
+def settings_for(recipe: Recipe, **given: Any) -> FitSettings:
+    """Return the settings that a recipe was published with, with some of them changed.
+
+    Where a recipe ends with epochs without strong augmentation and only the number of epochs is given, these keep their
+    share of the run.
+
+    Raises:
+        ConfigError: A setting is unknown, of the wrong type or out of range.
+    """
+    published = build(FitSettings, recipe.defaults)
+    settings = build(FitSettings, {**recipe.defaults, **given})
+    if "plain_epochs" in given or settings.epochs == published.epochs:
+        return settings
+    share = round(published.plain_epochs * settings.epochs / published.epochs)
+    return dataclasses.replace(settings, plain_epochs=min(share, settings.epochs))

@@ -1,0 +1,287 @@
+"""The loop: what a run leaves behind, how it ends, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lightning")
+
+from tiny_training import TinyConfig, TinyRecipe, squares  # noqa: E402
+
+from trackforge.data import Dataset  # noqa: E402
+from trackforge.errors import (  # noqa: E402
+    ConfigError,
+    DataError,
+    DeviceError,
+    StateError,
+    TrainingError,
+    UnknownComponentError,
+    WeightsError,
+)
+from trackforge.training import FitResult, FitSettings, fit, settings_for  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return squares(tmp_path_factory.mktemp("data"), count=8, sequence=True)
+
+
+def settings(**changes: Any) -> FitSettings:
+    plain = {"epochs": 2, "batch_size": 4, "workers": 0, "ema_ramp": 5, "log_every": 1, "tensorboard": False}
+    return FitSettings(**{**plain, **changes})
+
+
+def train(
+    data: Dataset, out: Path, *, val: Dataset | None = None, config: dict[str, Any] | None = None, **changes: Any
+) -> tuple[FitResult, TinyRecipe]:
+    resume = changes.pop("resume", False)
+    recipe = TinyRecipe(TinyConfig(**(config or {})))
+    return fit(recipe, data, val, settings(**changes), out, resume=resume), recipe
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_it_learns_and_leaves_everything_behind(data: Dataset, tmp_path: Path) -> None:
+    epochs = 80
+    result, _ = train(
+        data, tmp_path, val=data, config={"rate": 0.02, "width": 16, "adam": True}, epochs=epochs, tracker="byte",
+        validate_every=40, tensorboard=True, ema_decay=0.9,
+    )  # fmt: skip
+    assert result.best["ap50"] > 0.9
+    assert result.best["mota"] > 0.5
+    assert (result.epochs, result.steps, result.stopped, result.rank) == (epochs, epochs * 2, "", 0)
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "checkpoints", "model.pth", "losses.csv", "epochs.csv", "training.png", "predictions.jpg", "tensorboard",
+    }  # fmt: skip
+    assert {p.name for p in (tmp_path / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
+    losses = rows(tmp_path / "losses.csv")
+    assert list(losses[0]) == ["step", "epoch", "lr", "loss", "box", "objectness"]
+    assert [int(row["step"]) for row in losses] == [*range(1, epochs * 2 + 1)]
+    assert float(losses[-1]["loss"]) < 0.2 * float(losses[0]["loss"])
+    first = losses[0]
+    assert float(first["loss"]) == pytest.approx(2 * float(first["box"]) + float(first["objectness"]), rel=1e-5)
+    assert [row["epoch"] for row in rows(tmp_path / "epochs.csv") if row["ap"]] == ["40", "80"]
+    for name in ("training.png", "predictions.jpg"):
+        assert cv2.imread(str(tmp_path / name)).std() > 5
+    assert any((tmp_path / "tensorboard").iterdir())
+
+
+def test_the_bundle_is_the_averaged_model_and_says_where_it_comes_from(data: Dataset, tmp_path: Path) -> None:
+    train(data, tmp_path, config={"width": 4})
+    bundle = torch.load(tmp_path / "model.pth", weights_only=True)
+    checkpoint = torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)
+    average = checkpoint["callbacks"]["trackforge"]["average"]["state"]
+    assert average.keys() == bundle["model"].keys()
+    assert all(torch.equal(bundle["model"][name], value) for name, value in average.items())
+    raw = {name.removeprefix("model."): value for name, value in checkpoint["state_dict"].items()}
+    assert not torch.equal(raw["0.weight"], average["0.weight"])
+    origin = bundle["training"]
+    assert origin["recipe_settings"]["width"] == 4
+    assert origin["data"] == {"name": "squares", "pictures": 8, "boxes": 8}
+    assert origin["scores"]["step"] == 4
+    assert {"trackforge", "torch", "python"} <= origin["versions"].keys()
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_the_run(data: Dataset, tmp_path: Path) -> None:
+    """Nothing is learned at rate 0, so the first validation stays the best."""
+    result, _ = train(data, tmp_path, val=data, config={"rate": 0.0}, epochs=20, patience=3, ema_decay=0.0)
+    assert (result.stopped, result.epochs, result.best["epoch"]) == ("early", 4, 1)
+    again, _ = train(
+        data, tmp_path, val=data, config={"rate": 0.0}, epochs=20, patience=3, ema_decay=0.0, resume=True
+    )  # fmt: skip
+    assert (again.stopped, again.steps) == ("early", result.steps)
+
+
+def test_steps_end_the_run_in_mid_epoch(data: Dataset, tmp_path: Path) -> None:
+    result, _ = train(data, tmp_path, val=data, epochs=5, max_steps=3)
+    assert (result.steps, result.stopped) == (3, "steps")
+    assert rows(tmp_path / "epochs.csv")[-1]["step"] == "3"
+
+
+def test_plain_epochs_are_known_to_the_module(data: Dataset, tmp_path: Path) -> None:
+    _, recipe = train(data, tmp_path, epochs=3, plain_epochs=1, max_steps=3)
+    assert recipe.module is not None
+    assert recipe.module.plain_seen == [(0, False), (1, False), (2, False)]
+    _, recipe = train(data, tmp_path, epochs=3, plain_epochs=1, resume=True)
+    assert recipe.module.plain_seen == [(3, False), (4, True), (5, True)]
+
+
+@pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"clip": 0.1}, {"workers": 1, "accumulate": 2}])
+def test_variants_of_the_loop_train(data: Dataset, tmp_path: Path, changes: dict[str, Any]) -> None:
+    result, _ = train(data, tmp_path, val=data, **changes)
+    assert result.steps == 4
+    assert all(math.isfinite(float(row["loss"])) for row in rows(tmp_path / "losses.csv"))
+
+
+def test_clipping_limits_the_step(data: Dataset, tmp_path: Path) -> None:
+    """SGD with Nesterov's momentum moves by at most rate x (1 + momentum) x norm in its first moving step."""
+
+    def moved(out: Path, **changes: Any) -> float:
+        _, recipe = train(data, out, epochs=1, config={"norm": False}, **changes)
+        trained = torch.cat([p.detach().flatten() for p in recipe.module.parameters()])
+        torch.manual_seed(0)
+        plan = recipe.module.plan
+        first = torch.cat([p.detach().flatten() for p in TinyRecipe(recipe.config).build(plan).parameters()])
+        return float((trained - first).norm())
+
+    # 2 steps, the first at rate 0: velocity .9 g0 + g1, then Nesterov adds g1 + .9 v
+    rate, norm = 0.05, 1e-3
+    assert 0 < moved(tmp_path / "a", clip=norm) <= rate * (norm + 0.9 * (norm + 0.9 * norm)) * 1.01
+    assert moved(tmp_path / "b") > 10 * rate * norm
+
+
+def test_one_seed_one_result(data: Dataset, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train(data, tmp_path / name, seed=seed, config={"dropout": 0.3})
+    one, same, other = ((tmp_path / name / "losses.csv").read_text() for name in "abc")
+    assert one == same != other
+
+
+def test_settings_of_a_recipe() -> None:
+    class Published(TinyRecipe):
+        @property
+        def defaults(self) -> dict[str, Any]:
+            return {"epochs": 300, "plain_epochs": 15, "batch_size": 64}
+
+    recipe = Published(TinyConfig())
+    assert settings_for(recipe) == FitSettings(epochs=300, plain_epochs=15, batch_size=64)
+    assert settings_for(recipe, epochs=20).plain_epochs == 1
+    assert settings_for(recipe, epochs="2", plain_epochs=2).plain_epochs == 2
+
+
+# ---- what is wrong
+
+
+def test_a_loss_that_is_no_number_names_step_and_pictures(data: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"finite; in step 5 .* nan .*objectness nan.*pictures .*\.png") as caught:
+        train(data, tmp_path, epochs=5, config={"poison": 5}, checkpoint_steps=1)
+    assert str(caught.value).count(".png") == 4
+    last = torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)
+    assert last["global_step"] == 5
+    assert all(torch.isfinite(v).all() for v in last["state_dict"].values() if v.is_floating_point())
+    result, _ = train(data, tmp_path, epochs=5, resume=True)  # the cause is gone
+    assert result.steps == 10
+
+
+def test_broken_weights_are_not_saved(data: Dataset, tmp_path: Path) -> None:
+    """At a rate beyond all bounds the weights overflow while the loss of that step was still a number."""
+    with pytest.raises(TrainingError, match="finite"):
+        train(data, tmp_path, epochs=5, config={"rate": 1e38, "norm": False}, checkpoint_steps=1)
+    last = torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)
+    assert all(torch.isfinite(v).all() for v in last["state_dict"].values() if v.is_floating_point())
+
+
+def test_an_empty_set(data: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="must hold a picture"):
+        train(data[[]], tmp_path)
+    with pytest.raises(DataError, match="must hold a picture"):
+        train(data, tmp_path, val=data[[]])
+    with pytest.raises(DataError, match="labelled box"):
+        train(data.keep_boxes(np.zeros(8, bool)), tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"xyxy": [[3.0, 4, 3, 9]] * 8}, "no area"), ({"class_id": [1] * 8}, r"class not in 0\.\.0")],
+)
+def test_faulty_labels(data: Dataset, tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        train(data.replace(boxes=data.boxes.replace(**change)), tmp_path)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_picture_that_vanishes_or_breaks(tmp_path: Path, workers: int) -> None:
+    own = squares(tmp_path / "own", count=8)
+    victim = tmp_path / "own/img/005.png"
+    victim.write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"005\.png") as caught:
+        train(own, tmp_path / "run", workers=workers)
+    assert "Traceback" not in str(caught.value)
+    with pytest.raises(DataError, match=r"005\.png"):
+        train(own[:4], tmp_path / "other", val=own[4:], workers=workers)
+    victim.unlink()
+    with pytest.raises(DataError, match=r"missing; the first is .*005\.png"):
+        train(own, tmp_path / "run")
+
+
+def test_a_folder_that_is_in_use(data: Dataset, tmp_path: Path) -> None:
+    train(data, tmp_path, epochs=1)
+    with pytest.raises(ConfigError, match="must be new"):
+        train(data, tmp_path, epochs=1)
+
+
+def test_checkpoints_of_something_else(data: Dataset, tmp_path: Path) -> None:
+    train(data, tmp_path, epochs=1)
+    last = tmp_path / "checkpoints/last.ckpt"
+    good = last.read_bytes()
+    for wrong, message in ((good[:-300], "cannot be read"), (b"", "cannot be read"), (b"text\n", "cannot be read")):
+        last.write_bytes(wrong)
+        with pytest.raises(WeightsError, match=message):
+            train(data, tmp_path, resume=True)
+    last.write_bytes((tmp_path / "model.pth").read_bytes())
+    with pytest.raises(WeightsError, match="weights alone"):
+        train(data, tmp_path, resume=True)
+    last.write_bytes(good)
+    with pytest.raises(StateError, match="pictures 8, now it is 6"):
+        train(data[:6], tmp_path, resume=True)
+    with pytest.raises(StateError, match="batch_size 4, now it is 8"):
+        train(data, tmp_path, batch_size=8, resume=True)
+    with pytest.raises(StateError, match="model must be the same"):
+        train(data, tmp_path, config={"width": 5}, resume=True)
+    with pytest.raises(StateError, match="classes"):
+        train(data.rename_classes({"square": "box"}), tmp_path, resume=True)
+    assert last.read_bytes() == good
+
+
+def test_settings_that_contradict(data: Dataset, tmp_path: Path) -> None:
+    for changes, message in (
+        ({"plain_epochs": 3}, "plain_epochs must be at most"),
+        ({"batch_size": 4, "accumulate": 3}, "multiple of .* 3; got 4"),
+        ({"monitor": "hota"}, r"monitor must be one of .* set train\.tracker"),
+        ({"precision": "fp16", "accelerator": "cpu"}, "fp16 needs a GPU"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            train(data, tmp_path, val=data, **changes)
+    with pytest.raises(UnknownComponentError, match="byte"):
+        train(data, tmp_path, val=data, tracker="bite")
+    with pytest.raises(DataError, match="sequence with identities"):
+        train(data, tmp_path, val=squares(tmp_path / "stills", count=4), tracker="byte")
+    with pytest.raises(DataError, match="classes of the training set"):
+        train(data, tmp_path, val=data.rename_classes({"square": "box"}))
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError, match="gpu needs a GPU"):
+            train(data, tmp_path, accelerator="gpu")
+
+
+def test_lightning_stays_silent(data: Dataset, tmp_path: Path, capfd: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        train(data, tmp_path, val=data)
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+
+
+def test_watchers_see_every_epoch(data: Dataset, tmp_path: Path) -> None:
+    seen: list[Any] = []
+    fit(TinyRecipe(TinyConfig()), data, data, settings(), tmp_path, watch=seen.append)
+    assert [(row["epoch"], row["epochs"], row["step"]) for row in seen] == [(1, 2, 2), (2, 2, 4)]
+    assert all({"loss", "ap", "ap50", "seconds"} <= row.keys() for row in seen)
+
+
+def test_settings_are_plain_dataclasses() -> None:
+    assert dataclasses.replace(FitSettings(), epochs=3).epochs == 3
+    with pytest.raises(ConfigError, match="epochs"):
+        FitSettings(epochs=0)
