@@ -180,6 +180,13 @@ def test_frames_must_come_in_order_and_an_error_changes_nothing():
         assert_same(a, b)
 
 
+def test_what_is_no_detections_or_frame_is_refused():
+    tracker = overlap_tracker()
+    for wrong in ((np.zeros((1, 4)), Frame(index=0)), (None, Frame(index=0)), (ONE, 0)):
+        with pytest.raises(InvalidInputError, match=r"takes trackforge\.Detections and a trackforge\.Frame; got"):
+            tracker.update(*wrong)
+
+
 def test_what_was_handed_out_stays_true():
     tracker = overlap_tracker()
     out = play(tracker, walkers(5, 30))

@@ -247,6 +247,12 @@ def test_arguments_are_checked_at_the_call(name: str, value: int) -> None:
         track([], OneBox(), Echo(), **{name: value})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("sinks", ["out.txt", Path("out.txt")])
+def test_one_output_is_a_list_of_one(sinks: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"sinks must be a list; got 'out\.txt'\. Write sinks=\['out\.txt'\]"):
+        track([], OneBox(), Echo(), sinks=sinks)
+
+
 @pytest.mark.parametrize(
     ("role", "wrong"),
     [

@@ -154,6 +154,8 @@ def test_targets_that_cannot_be_had_say_why(fresh: Registry, tmp_path: Path, mon
     assert e.value.name == "surely_absent"
     with pytest.raises(MissingDependencyError, match="run: pip install 'my-plugin"):
         make("json:loads", requires=("surely_absent",), install="my-plugin[gpu]")
+    with pytest.raises(MissingDependencyError, match="needs absent_a and absent_b, which are not installed"):
+        make("json:loads", requires=("absent_a", "absent_b"))
     with pytest.raises(PluginError, match="ValueError: half written"):
         make("half_written:X")
     with pytest.raises(PluginError, match="cannot import name 'surely_absent' from 'json'"):

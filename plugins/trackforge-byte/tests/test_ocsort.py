@@ -243,6 +243,8 @@ def test_frames_must_come_in_order(name):
     tracker.update(seen(), Frame(index=3))
     with pytest.raises(InvalidInputError, match="increase"):
         tracker.update(seen(), Frame(index=3))
+    with pytest.raises(InvalidInputError, match="got ndarray and Frame"):
+        tracker.update(np.zeros((1, 4)), Frame(index=4))
 
 
 # -- the rules of every tracker ----------------------------------------------------------------------------------------
@@ -326,6 +328,11 @@ def test_refuses_foreign_and_damaged_states():
     short = state | {"table": state["table"] | {"seen": state["table"]["seen"][:-1]}}
     with pytest.raises(StateError, match="rows"):
         clean().load_state_dict(short)
+    with pytest.raises(StateError, match="next_id"):  # what comes last is missing: nothing before it may be taken
+        tracker.load_state_dict(
+            {k: v for k, v in state.items() if k != "next_id"} | {"clock": clean()._clock.state_dict()}
+        )
+    assert tracker.state_dict()["clock"] == state["clock"]
 
 
 @pytest.mark.parametrize("name", NAMES)

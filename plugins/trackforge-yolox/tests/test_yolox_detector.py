@@ -249,6 +249,23 @@ def test_the_detector_keeps_the_contract(weights: Path, pets: list[Frame], file:
     check_detector(lambda: make(**settings), frames=pets[:2])
 
 
+def test_a_wrong_name_is_told_before_a_missing_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys, importlib.util, trackforge\n"
+        "find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *more: None if name == 'torch' else find(name, *more)\n"
+        "trackforge.detector('yolox', weights=sys.argv[1])\n"
+    )
+    there = tmp_path / "there.pth"
+    there.touch()
+    for weights, what in (
+        ("yolox-q", "Did you mean 'yolox-"),
+        (str(there), "run: pip install 'trackforge-yolox[torch]'"),
+    ):
+        done = subprocess.run([sys.executable, "-c", code, weights], capture_output=True, text=True, check=False)
+        assert what in done.stderr.splitlines()[-1]
+
+
 def test_onnx_runtime_alone_is_enough(weights: Path) -> None:
     """Neither torch nor onnx is imported where an .onnx file runs on the CPU."""
     code = (

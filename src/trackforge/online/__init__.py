@@ -3,19 +3,20 @@
     tracker = OnlineTracker(associator, motion, Lifecycle(min_hits=3))
     tracks = tracker.update(detections, frame)
 
-`Clock`, `take`, `join`, `class_blocks` and `trackforge.online.state` serve trackers that implement
+`Clock`, `expect`, `judge`, `take`, `join`, `class_blocks` and `trackforge.online.state` serve trackers that implement
 `trackforge.protocols.Tracker` directly.
 """
 
 from __future__ import annotations
 
 from trackforge.online.classes import ClassVotes, associate_by_class, class_blocks
-from trackforge.online.clock import Clock
+from trackforge.online.clock import Clock, expect
 from trackforge.online.columns import Columns, join, take
 from trackforge.online.config import OnlineConfig, online_tracker
 from trackforge.online.lifecycle import Lifecycle, Quirks
 from trackforge.online.looks import Looks
 from trackforge.online.tracker import OnlineTracker
+from trackforge.online.trust import judge
 
 __all__ = [
     "ClassVotes",
@@ -28,7 +29,9 @@ __all__ = [
     "Quirks",
     "associate_by_class",
     "class_blocks",
+    "expect",
     "join",
+    "judge",
     "online_tracker",
     "take",
 ]

@@ -5,12 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from trackforge.errors import InvalidInputError
-from trackforge.types import Frame
+from trackforge.types import Detections, Frame
 
-__all__ = ["Clock"]
+__all__ = ["Clock", "expect"]
 
 JITTER = 0.05
 """Frame intervals within which an elapsed time counts as whole: containers round timestamps to milliseconds."""
+
+
+def expect(detections: object, frame: object) -> None:
+    """See to it that a tracker is given what it can work with.
+
+    Raises:
+        InvalidInputError: These are other objects: arrays, say, or the number of a frame.
+    """
+    if not (isinstance(detections, Detections) and isinstance(frame, Frame)):
+        raise InvalidInputError(
+            "update() takes trackforge.Detections and a trackforge.Frame; got "
+            f"{type(detections).__name__} and {type(frame).__name__}. "
+            "Wrap them: Detections(xyxy=boxes, score=scores), Frame(index=number)."
+        )
 
 
 class Clock:

@@ -10,21 +10,21 @@ import numpy.typing as npt
 from trackforge.boxes import iou
 from trackforge.errors import StateError
 from trackforge.online.classes import ClassVotes, associate_by_class
-from trackforge.online.clock import Clock
+from trackforge.online.clock import Clock, expect
 from trackforge.online.columns import Columns, join, join_state, put_state, take, take_state
 from trackforge.online.lifecycle import Lifecycle, Quirks
 from trackforge.online.looks import Looks
 from trackforge.online.state import check_header, header, restore
+from trackforge.online.trust import CONFIRMED, LOST, TENTATIVE, judge
 from trackforge.online.views import Predicted
 from trackforge.protocols import Associator, MotionModel, MotionState
-from trackforge.types import Detections, Frame, Matches, Tracks, TrackState
+from trackforge.types import Detections, Frame, Matches, Tracks
 
 __all__ = ["OnlineTracker"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-TENTATIVE, CONFIRMED, LOST = (np.int64(s) for s in TrackState)
 DTYPES = {
     "track_id": np.int64, "class_id": np.int64, "state": np.int64, "hits": np.int64, "detection": np.int64,
     "born": np.float64, "seen": np.float64, "score": np.float32, "doomed": np.bool_,
@@ -77,9 +77,10 @@ class OnlineTracker:
         """Advance by one frame; to be called for every frame, empty or not, in increasing ``frame.index``.
 
         Raises:
-            InvalidInputError: The frame's index (or timestamp, see `Clock`) does not increase, or embeddings changed
-                their width. The tracker is as it was before.
+            InvalidInputError: These are no Detections and Frame, the frame's index (or timestamp, see `Clock`) does not
+                increase, or embeddings changed their width. The tracker is as it was before.
         """
+        expect(detections, frame)
         if self.quirks.skip_empty and not len(detections):
             self._clock.skip(frame)
             return self._unmatched()
@@ -199,14 +200,9 @@ class OnlineTracker:
 
     def _judge(self, state: Ints, hits: Ints, matched: npt.NDArray[np.bool_]) -> Ints:
         """Return the new states, given the old ones."""
-        trusted = hits >= self.lifecycle.min_hits
-        if not self.quirks.streak:
-            trusted |= state != TENTATIVE
-        if self._clock.updates <= self.lifecycle.warm_up:
-            trusted |= matched
-        present, absent = np.where(trusted, CONFIRMED, TENTATIVE), np.where(state == TENTATIVE, TENTATIVE, LOST)
-        judged: Ints = np.where(matched, present, absent)
-        return judged
+        return judge(
+            self.lifecycle, state, hits, matched, updates=self._clock.updates, streak=self.quirks.streak
+        )  # fmt: skip
 
     def _keep(self, rows: npt.NDArray[np.bool_]) -> None:
         if rows.all():

@@ -7,26 +7,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.boxes import iou
 from trackforge.errors import StateError
 from trackforge.motion import KalmanXYSR, KalmanXYSRConfig
-from trackforge.online import ClassVotes, Clock, Columns, join, take
+from trackforge.online import ClassVotes, Clock, Columns, expect, join, judge, take
 from trackforge.online.columns import join_state, put_state, take_state
 from trackforge.online.state import check_header, header, restore
 from trackforge.protocols import MotionModel, MotionState
 from trackforge.types import Detections, Frame, Tracks, TrackState
 from trackforge_byte.ocsort_config import ObservationCentricQuirks, ObservationCentricTrackerConfig
-from trackforge_byte.ocsort_matching import SIMILARITIES, Bonus, match
 from trackforge_byte.ocsort_memory import (
     DTYPES,
     NEVER,
-    agreement,
     empty_table,
     heading,
     previous_boxes,
     remember,
     replay,
 )
+from trackforge_byte.ocsort_steps import Steps
 
 __all__ = [
     "ObservationCentricQuirks",
@@ -38,7 +36,7 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-TENTATIVE, CONFIRMED, LOST = (int(s) for s in (TrackState.TENTATIVE, TrackState.CONFIRMED, TrackState.LOST))
+TENTATIVE = np.int64(TrackState.TENTATIVE)
 
 
 class ObservationCentricTracker:
@@ -79,12 +77,10 @@ class ObservationCentricTracker:
         self.quirks = quirks or ObservationCentricQuirks()
         self.motion = motion or KalmanXYSR(KalmanXYSRConfig.ocsort())
         self.replay_motion = replay_motion or self.motion
-        self._similarity = SIMILARITIES[self.config.recovery]
-        self._patience = self.config.lifecycle().patience
+        self._associate = Steps(self.config, self.quirks)
+        self._lifecycle = self.config.lifecycle()
         self._clock = Clock(self.config.frame_rate, count_updates=self.quirks.count_updates)
-        # scores are float32: a threshold of 0.7 must not exceed a score of 0.7
-        self._high, self._birth = np.float32(self.config.high_score), np.float32(self.config.birth_score)
-        self._low = None if self.config.low_score is None else np.float32(self.config.low_score)
+        self._birth = np.float32(self.config.birth_score)  # scores are float32: 0.7 must not exceed itself
         self.reset()
 
     def reset(self) -> None:
@@ -103,13 +99,15 @@ class ObservationCentricTracker:
         """Advance by one frame; to be called for every frame, empty or not, in increasing ``frame.index``.
 
         Raises:
-            InvalidInputError: The frame's index (or timestamp, see `trackforge.online.Clock`) does not increase.
+            InvalidInputError: These are no Detections and Frame, or the frame's index (or timestamp, see
+                `trackforge.online.Clock`) does not increase.
         """
+        expect(detections, frame)
         dt = self._clock.advance(frame)
         xyxy = detections.xyxy.astype(np.float64)
         predicted = self._predict(dt)
         earlier = previous_boxes(self._table["past"], self._table["times"], self._clock.now, self.config.delta_t)
-        partner, founders = self._associate(predicted, earlier, xyxy, detections)
+        partner, founders = self._associate(self._table, predicted, earlier, xyxy, detections)
         self._correct(partner, earlier, xyxy, detections)
         self._retire()
         self._give_birth(founders, xyxy, detections)
@@ -122,7 +120,7 @@ class ObservationCentricTracker:
         if not len(self):
             return np.empty((0, 4))
         if dt > 1:  # tracks whose time ran out in frames that were never seen
-            self._keep(self._clock.now - self._table["seen"] <= self._patience + 1)
+            self._keep(self._clock.now - self._table["seen"] <= self._lifecycle.patience + 1)
         missed = self._table["detection"] < 0
         self._filters = self.motion.predict(self._filters, dt=dt, coasting=missed if missed.any() else None)
         boxes = self.motion.boxes(self._filters)
@@ -131,48 +129,6 @@ class ObservationCentricTracker:
             self._keep(solid)
             boxes = boxes[solid]
         return boxes
-
-    def _associate(self, predicted: Floats, earlier: Floats, xyxy: Floats, detections: Detections) -> tuple[Ints, Ints]:
-        """Return the detection of each track, -1 for none, and the detections that may found tracks."""
-        table, score, config = self._table, detections.score, self.config
-        partner = np.full(len(self), -1)
-        strict = self.quirks.strict_scores
-        confident = np.flatnonzero(score > self._high if strict else score >= self._high)
-        everybody = np.arange(len(self))
-
-        def momentum(tracks: Ints, columns: Ints) -> Floats:
-            rows = confident[columns]
-            return config.inertia * score[rows] * agreement(earlier[tracks], xyxy[rows], table["heading"][tracks])
-
-        overlap = iou(predicted, xyxy[confident])
-        alone = self._match(partner, everybody, confident, overlap, detections, momentum)
-        if self._low is not None:
-            low = np.flatnonzero(
-                (score > self._low) & (score < self._high) if strict else (score >= self._low) & (score < self._high)
-            )
-            free = partner < 0 if self.quirks.doubtful_for_all else (partner < 0) & (table["state"] == CONFIRMED)
-            left = np.flatnonzero(free)
-            self._match(partner, left, low, self._similarity(predicted[left], xyxy[low]), detections)
-        left = np.flatnonzero(partner < 0)
-        last = table["past"][left, -1]
-        return partner, self._match(partner, left, alone, self._similarity(last, xyxy[alone]), detections)
-
-    def _match(
-        self,
-        partner: Ints,
-        tracks: Ints,
-        rows: Ints,
-        overlap: npt.NDArray[np.floating[Any]],
-        detections: Detections,
-        bonus: Bonus | None = None,
-    ) -> Ints:
-        """Pair some tracks with some detections; see `match`."""
-        if self.config.classes == "separate":
-            same = self._table["class_id"][tracks][:, None] == detections.class_id[rows]
-            overlap = np.where(same, overlap, -1.0)
-        return match(
-            partner, tracks, rows, overlap, self.config.min_iou, bonus, published=self.quirks.gate_afterwards
-        )  # fmt: skip
 
     def _correct(self, partner: Ints, earlier: Floats, xyxy: Floats, detections: Detections) -> None:
         """Give matched tracks what their detections say, and every track its new state."""
@@ -231,7 +187,7 @@ class ObservationCentricTracker:
         table = self._table
         if not (table["detection"] < 0).any():
             return
-        allowed = np.where(table["state"] == TENTATIVE, self.config.tentative_patience, self._patience)
+        allowed = np.where(table["state"] == TENTATIVE, self.config.tentative_patience, self._lifecycle.patience)
         self._keep(self._clock.now - table["seen"] <= allowed)
 
     def _give_birth(self, rows: Ints, xyxy: Floats, detections: Detections) -> None:
@@ -263,12 +219,9 @@ class ObservationCentricTracker:
 
     def _judge(self, state: Ints, hits: Ints, matched: Mask) -> Ints:
         """Return the new states, given the old ones."""
-        trusted = hits >= self.config.min_hits
-        if not self.quirks.streak:
-            trusted |= state != TENTATIVE
-        if self._clock.updates <= self.config.warm_up:
-            trusted |= matched
-        return np.where(matched, np.where(trusted, CONFIRMED, TENTATIVE), np.where(state == TENTATIVE, TENTATIVE, LOST))
+        return judge(
+            self._lifecycle, state, hits, matched, updates=self._clock.updates, streak=self.quirks.streak
+        )  # fmt: skip
 
     def _keep(self, rows: Mask) -> None:
         if rows.all():
@@ -304,33 +257,34 @@ class ObservationCentricTracker:
             "table": {name: column.copy() for name, column in self._table.items()},
             "filters": {str(i): column.copy() for i, column in enumerate(self._filters)},
             "anchor": {str(i): column.copy() for i, column in enumerate(self._anchor)},
-            "votes": {"known": self._votes.known.copy(), "score": self._votes.score.copy()},
+            "votes": self._votes.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
         """Continue exactly where `state_dict` was taken: every later result is the same to the last bit.
 
         Raises:
-            StateError: The state is of another tracker, of other settings, or damaged.
+            StateError: The state is of another tracker, of other settings, or damaged. Nothing has changed then.
         """
         check_header(state, self._header())
+        fresh = ObservationCentricTracker(
+            self.config, quirks=self.quirks, motion=self.motion, replay_motion=self.replay_motion
+        )
         try:
             n = len(state["table"]["track_id"])
-            table = {name: restore(name, state["table"][name], n, dtype) for name, dtype in DTYPES.items()}
-            filters, anchor = (
+            fresh._table = {name: restore(name, state["table"][name], n, dtype) for name, dtype in DTYPES.items()}
+            fresh._filters, fresh._anchor = (
                 tuple(restore(name, state[name][str(i)], n) for i in range(len(state[name])))
                 for name in ("filters", "anchor")
             )
-            known = restore("votes", state["votes"]["known"], None, np.int64)
-            score = restore("votes", state["votes"]["score"], n if len(known) else None, np.float64)
-            self._clock.load_state_dict(state["clock"])
-            self._next_id = int(state["next_id"])
+            fresh._votes.load_state_dict(state["votes"], n)
+            fresh._clock.load_state_dict(state["clock"])
+            fresh._next_id = int(state["next_id"])
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, StateError):
                 raise
             raise StateError(f"The state must be complete; {error!r} is wrong with it. Save it again.") from error
-        self._table, self._filters, self._anchor = table, filters, anchor
-        self._votes.known, self._votes.score = known, score
+        self.__dict__.update(fresh.__dict__)
 
 
 def observation_centric_tracker(config: ObservationCentricTrackerConfig) -> ObservationCentricTracker:
