@@ -9,13 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tuning_scenes import files, make_problem, write_scenes
 
 from trackforge import tuning
 from trackforge.cli.layers import choose, from_toml
 from trackforge.errors import ConfigError, DataError, InvalidInputError
-from trackforge.tuning import Component, Objective, Search
+from trackforge.tuning import Component, Objective, Search, Trial
+from trackforge.tuning.picking import best, steady
 
 pytest.importorskip("optuna")
 ASKED = ("tracker.high_score=0.2:0.9", "tracker.max_lost=1:60:int", "tracker.min_hits=1:4")
@@ -41,11 +43,38 @@ def outcome(scenes: Path, tmp_path_factory) -> tuning.Outcome:
 def test_a_search_begins_with_the_defaults_and_is_never_worse(outcome) -> None:
     assert outcome.trials[0].values == {"tracker.high_score": 0.65, "tracker.max_lost": 45, "tracker.min_hits": 2}
     assert outcome.trials[0].value == outcome.default_train.combined["HOTA"]
-    assert outcome.best.value == max(t.value for t in outcome.trials if t.value is not None)
+    assert outcome.luckiest.value == max(t.value for t in outcome.trials if t.value is not None)
     assert outcome.best_train.combined["HOTA"] == outcome.best.value
     assert outcome.gain(held_out=False) > 0.01, "the defaults are for street cameras, so there is something to find"
     assert len(outcome.trials) == 16
     assert not outcome.interrupted
+
+
+def test_a_steady_trial_is_better_by_more_than_one_sequence_decides(outcome) -> None:
+    default, others = outcome.trials[0], outcome.trials[1:]
+
+    def margin(trial) -> float:
+        gains = np.array([trial.left_out[name] - default.left_out[name] for name in "ab"])
+        return trial.value - default.value - np.sqrt(((gains - gains.mean()) ** 2).sum() / 2)
+
+    complete = [trial for trial in others if trial.value is not None]
+    assert outcome.best == max(complete, key=margin)
+    assert margin(outcome.best) > 0
+    # without a sequence, the other one is left
+    report = outcome.default_train
+    assert default.left_out == {"a": report.sequences["b"]["HOTA"], "b": report.sequences["a"]["HOTA"]}
+
+
+def test_a_lucky_trial_leaves_the_settings_as_they_are() -> None:
+    untuned = Trial(0, "complete", 0.60, {}, {}, 1.0, {"a": 0.60, "b": 0.60, "c": 0.60})
+    lucky = Trial(1, "complete", 0.62, {}, {}, 1.0, {"a": 0.66, "b": 0.60, "c": 0.60})  # all of the gain comes from a
+    even = Trial(2, "complete", 0.61, {}, {}, 1.0, {"a": 0.61, "b": 0.61, "c": 0.61})
+    refused = Trial(3, "refused", None, {}, {}, 1.0)
+    assert best([untuned, lucky, refused]) is lucky
+    assert steady([untuned, lucky, refused], untuned.value, untuned.left_out) is untuned
+    assert steady([untuned, lucky, even, refused], untuned.value, untuned.left_out) is even
+    assert steady([untuned, lucky, even], untuned.value, {}) is lucky, "a single sequence tells nothing about luck"
+    assert steady([refused], untuned.value, untuned.left_out) is None
 
 
 def test_only_the_best_is_scored_on_what_is_held_out(outcome, scenes: Path) -> None:

@@ -15,7 +15,7 @@ __all__ = ["tune"]
 OPTIONS: dict[str, type] = {
     "sources": list, "detections": str, "truth": list, "preprocessing": str, "box": str, "search": dict,
     "objective": str, "average": str, "val": list, "val_share": float, "seed": int, "trials": int, "workers": int,
-    "pruning": bool, "out": str, "study": str,
+    "pruning": bool, "pick": str, "out": str, "study": str,
 }  # fmt: skip
 """What a configuration file may say beside its tables."""
 Positive = Annotated[int, Parameter(validator=Number(gte=1))]
@@ -41,6 +41,7 @@ def tune(
     seed: Annotated[int | None, Parameter(validator=Number(gte=0))] = None,
     trials: Positive | None = None,
     workers: Positive | None = None,
+    pick: Literal["best", "steady"] | None = None,
     no_pruning: Annotated[bool, Parameter(show_default=False)] = False,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     study: Path | None = None,
@@ -95,6 +96,9 @@ def tune(
         Trials in all; 100 if not given. A study that has as many only reports.
     workers
         Processes; 1 if not given. With several the trials are not the same every time.
+    pick
+        The trial that counts in the end: the one with the greatest gain less its standard error over sequences (steady,
+        the default), which may be no trial at all but the settings as they were; or that of the greatest score (best).
     no_pruning
         Let poor trials go on to their end.
     out
@@ -120,7 +124,8 @@ def tune(
     flags = {
         "sources": list(sources) or None, "detections": detections, "truth": truth, "preprocessing": preprocessing,
         "box": box, "objective": objective, "average": average, "val": val, "val_share": val_share, "seed": seed,
-        "trials": trials, "workers": workers, "pruning": False if no_pruning else None, "out": out, "study": study,
+        "trials": trials, "workers": workers, "pick": pick, "pruning": False if no_pruning else None, "out": out,
+        "study": study,
     }  # fmt: skip
     said.update({name: value for name, value in flags.items() if value is not None})
     request = Request(layers, said, tune_ or [])

@@ -134,7 +134,7 @@ def run(request: Request, *, as_json: bool, quiet: bool) -> int:
     study = Path(said.get("study", out / "study.journal"))
     trials, seed = said.get("trials", 100), said.get("seed", 0)
     problem = _problem(request, seed, out)
-    search = tuning.Search(seed=seed, pruning=said.get("pruning", True))
+    search = tuning.Search(seed=seed, pruning=said.get("pruning", True), pick=said.get("pick", "steady"))
     if not quiet and not as_json:
         _announce(problem)
     with Stopping() as stopping:

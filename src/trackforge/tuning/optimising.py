@@ -8,7 +8,7 @@ import importlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class Trial:
         values: By ``section.setting``.
         scores: Some scores over all sequences to tune on; of pruned trials, over those that were reached.
         seconds: Computing time.
+        left_out: The objective without each of the sequences; for complete trials.
         reason: Why it was refused.
     """
 
@@ -49,6 +50,7 @@ class Trial:
     values: Mapping[str, Any]
     scores: Mapping[str, float]
     seconds: float
+    left_out: Mapping[str, float] = dataclasses.field(default_factory=dict)
     reason: str = ""
 
 
@@ -60,11 +62,18 @@ class Search:
         seed: Of the choice of values; with one worker, the same seed gives the same trials.
         startup: Trials at random before a model of the scores chooses.
         pruning: Whether to stop trials that are worse than half of the others after the same sequences.
+        pick: Which trial counts in the end: ``"best"``, that of the greatest value; or ``"steady"``, that of the
+            greatest gain over the untuned settings less its standard error (see `trackforge.tuning.picking`).
     """
 
     seed: int = 0
     startup: int = 10
     pruning: bool = True
+    pick: Literal["best", "steady"] = "steady"
+
+    def __post_init__(self) -> None:
+        if self.pick not in ("best", "steady"):
+            raise ConfigError(f"pick must be best or steady; got {self.pick!r}.")
 
 
 def load_optuna() -> Any:
@@ -225,6 +234,7 @@ def _try(trial: Any, problem: Problem, stop: Callable[[], bool]) -> tuple[Any, f
         trial.set_user_attr("refused", str(error))
         return states.PRUNED, None
     _note(trial, report)
+    trial.set_user_attr("left_out", problem.left_out(report))
     return states.COMPLETE, problem.objective(report)
 
 
@@ -243,5 +253,5 @@ def recorded(trial: optuna.trial.FrozenTrial) -> Trial:
     return Trial(
         number=trial.number, state=state, value=trial.value if state == "complete" else None, values=dict(trial.params),
         scores=trial.user_attrs.get("scores", {}), seconds=trial.duration.total_seconds() if trial.duration else 0.0,
-        reason=reason,
+        left_out=trial.user_attrs.get("left_out", {}), reason=reason,
     )  # fmt: skip

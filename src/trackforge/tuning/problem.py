@@ -142,6 +142,17 @@ class Problem:
                 after(number, combine(parts))
         return combine(parts)
 
+    def left_out(self, report: Report) -> dict[str, float]:
+        """Return the objective of a report without each of its sequences; empty for a single one."""
+        if len(report.sequences) < 2:
+            return {}
+        parts = {
+            name: dataclasses.replace(report, sequences={name: report.sequences[name]}) for name in report.sequences
+        }
+        return {
+            name: self.objective(combine([part for other, part in parts.items() if other != name])) for name in parts
+        }
+
     def identity(self) -> dict[str, Any]:
         """Return what trials must have in common to be compared, in words that tell what differs."""
         named = [self.setup.tracker, self.setup.detector, *self.setup.parts()]

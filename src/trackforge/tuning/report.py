@@ -13,7 +13,7 @@ from typing import Any
 from trackforge.errors import MissingDependencyError
 from trackforge.io.atomic import atomic_path
 from trackforge.metrics import Report
-from trackforge.tuning.optimising import KEPT
+from trackforge.tuning.optimising import KEPT, Trial
 from trackforge.tuning.setups import plain
 from trackforge.tuning.space import Range, written
 from trackforge.tuning.tuning import Outcome
@@ -64,7 +64,9 @@ def facts(outcome: Outcome) -> dict[str, Any]:
         "trials": dict(Counter(trial.state for trial in outcome.trials)),
         "seconds_per_trial": outcome.seconds_per_trial,
         "defaults": {one.name: plain(problem.setup.value(one.name)) for one in problem.space},
-        "best": None if best is None else {"trial": best.number, "value": best.value, "values": dict(best.values)},
+        "pick": outcome.search.pick,
+        "best": _trial(best),
+        "luckiest": _trial(outcome.luckiest),
         "scores": {
             "train": {"default": _scores(outcome.default_train), "best": _scores(outcome.best_train)},
             "val": {"default": _scores(outcome.default_val), "best": _scores(outcome.best_val)},
@@ -72,6 +74,12 @@ def facts(outcome: Outcome) -> dict[str, Any]:
         "gain": {"train": outcome.gain(held_out=False), "val": outcome.gain(held_out=True)},
         "importances": dict(outcome.importances),
     }
+
+
+def _trial(trial: Trial | None) -> dict[str, Any] | None:
+    if trial is None:
+        return None
+    return {"trial": trial.number, "value": trial.value, "values": dict(trial.values)}
 
 
 def _scores(report: Report | None) -> dict[str, Any] | None:
@@ -89,7 +97,7 @@ def toml(outcome: Outcome) -> str:
     lines = []
     if best is not None:
         tuned = ", ".join(one.name for one in problem.train)
-        lines.append(f"# Best of {len(outcome.trials)} trials: {problem.objective} {best.value:.6g} on {tuned}.")
+        lines.append(f"# Found in {len(outcome.trials)} trials: {problem.objective} {best.value:.6g} on {tuned}.")
     if outcome.best_val is not None and outcome.default_val is not None:
         held, before = (problem.objective(report) for report in (outcome.best_val, outcome.default_val))
         lines.append(f"# Held out {', '.join(one.name for one in problem.val)}: {held:.6g}, untuned {before:.6g}.")
@@ -153,10 +161,12 @@ def text(outcome: Outcome) -> str:
             if report is not None:
                 rows.append([f"{part}, {label}", str(len(footage)), *(_percent(report, name) for name in KEPT)])
     lines += _columns(rows)
+    if best.values == problem.defaults():
+        lines.append("No trial was better by more than a single sequence decides (--pick best takes the best one).")
     if not problem.val:
         lines.append("Nothing was held out, so the gain is that on the sequences tuned on: expect less elsewhere.")
-    elif outcome.best_val is not None and (outcome.gain(held_out=True) or 0.0) <= 0:
-        lines.append("Held out, the best settings are no better than the default: keep the default, or tune on more.")
+    elif best.values != problem.defaults() and (outcome.gain(held_out=True) or 0.0) <= 0:
+        lines.append("Held out, these settings are no better than the default: keep the default, or tune on more.")
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from trackforge.metrics import Report
 from trackforge.tuning.importance import importances
 from trackforge.tuning.lock import owned
 from trackforge.tuning.optimising import Search, Trial, open_study, recorded, work
+from trackforge.tuning.picking import best, steady
 from trackforge.tuning.problem import Problem
 from trackforge.tuning.setups import Setup
 from trackforge.tuning.workers import run_workers
@@ -31,7 +32,8 @@ class Outcome:
         problem: The question.
         search: How it was looked for.
         trials: Every trial, failed ones too, in the order of their beginning.
-        best: The best complete trial; None where there is none.
+        best: The trial that counts, by `Search.pick`; None where none is complete.
+        luckiest: The trial of the greatest value; None where none is complete.
         default_train: Scores without tuning on the sequences that were tuned on.
         best_train: Scores of the best trial on them.
         default_val: Scores without tuning on the sequences held out; None where none are.
@@ -44,6 +46,7 @@ class Outcome:
     search: Search
     trials: Sequence[Trial]
     best: Trial | None
+    luckiest: Trial | None
     default_train: Report
     best_train: Report | None
     default_val: Report | None
@@ -156,15 +159,16 @@ def _outcome(
     study: optuna.Study, problem: Problem, search: Search, default_train: Report, *, interrupted: bool
 ) -> Outcome:
     trials = _all(study)
-    complete = [trial for trial in trials if trial.value is not None]
-    best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
+    luckiest = chosen = best(trials)
+    if search.pick == "steady":
+        chosen = steady(trials, problem.objective(default_train), problem.left_out(default_train)) or luckiest
     scored: dict[str, Any] = {"best_train": None, "default_val": None, "best_val": None}
-    if best is not None and not interrupted:
-        scored["best_train"] = problem.score(best.values)
+    if chosen is not None and not interrupted:
+        scored["best_train"] = problem.score(chosen.values)
         if problem.val:
             scored["default_val"] = problem.score({}, problem.val)
-            scored["best_val"] = problem.score(best.values, problem.val)
+            scored["best_val"] = problem.score(chosen.values, problem.val)
     return Outcome(
-        problem=problem, search=search, trials=trials, best=best, default_train=default_train, interrupted=interrupted,
-        importances=importances(study), **scored,
+        problem=problem, search=search, trials=trials, best=chosen, luckiest=luckiest, default_train=default_train,
+        interrupted=interrupted,        importances=importances(study), **scored,
     )  # fmt: skip
