@@ -135,9 +135,9 @@ def _run(
     for where, sections in tables:
         of["train"] |= checked(_loop(), sections.get("train", {}), f"{where}: train")
         of["trainer"] |= checked(spec, sections.get("trainer", {}), f"{where}: trainer {name!r}")
+    train_set, val_set = _sets(options, rename, from_)  # before the recipe, which imports torch: that takes seconds
     recipe = spec.create(of["trainer"])
     settings = settings_for(recipe, **of["train"])
-    train_set, val_set = _sets(options, rename, from_)
     return fit(
         recipe, train_set, val_set, settings, Path(options.get("out", f"runs/{name}")),
         weights=str(options.get("weights", "")), resume=resume, watch=None if quiet else _watch(),

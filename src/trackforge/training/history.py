@@ -17,6 +17,7 @@ __all__ = ["History", "Rows"]
 
 INK, FAINT, GRID = "#1f2430", "#6b7280", "#e5e7eb"
 COLOURS = ("#2563eb", "#ea580c", "#059669", "#9333ea", "#db2777", "#0891b2", "#ca8a04", "#4b5563")
+TITLES = {"ap": "AP", "ap50": "AP50", "hota": "HOTA", "mota": "MOTA", "idf1": "IDF1"}
 STYLE = {
     "font.family": "DejaVu Sans", "font.size": 10, "text.color": INK, "axes.labelcolor": FAINT, "xtick.color": FAINT,
     "ytick.color": FAINT, "axes.edgecolor": GRID, "axes.spines.top": False, "axes.spines.right": False,
@@ -113,15 +114,16 @@ class History:
         matplotlib: Any = importlib.import_module("matplotlib")
         figures: Any = importlib.import_module("matplotlib.figure")
         path = self.out / "training.png"
-        scores = [n for n in ("ap", "ap50", "hota", "mota", "idf1") if any(n in row for row in self.epochs.rows)]
+        scores = [name for name in TITLES if any(name in row for row in self.epochs.rows)]
         with matplotlib.rc_context(STYLE):
             figure = figures.Figure(figsize=(11, 4.2) if scores else (6.5, 4.2), layout="constrained")
             panels = figure.subplots(1, 2 if scores else 1, squeeze=False)[0]
             single = [n for row in self.losses.rows for n in row if n not in ("step", "epoch", "lr", "loss")]
             _lines(panels[0], self.losses.rows, ["loss", *dict.fromkeys(single)], "Loss over steps")
             if scores:
-                _lines(panels[1], self.epochs.rows, scores, "Validation, %", scale=100)
+                _lines(panels[1], self.epochs.rows, scores, "Validation over steps, %", scale=100)
                 panels[1].set_ylim(min(0, panels[1].get_ylim()[0]), 100)
+                panels[1].legend(frameon=False, fontsize=9, loc="lower right")
             with atomic_path(path) as partial:
                 figure.savefig(partial, dpi=120)
         return path
@@ -139,7 +141,8 @@ def _lines(axes: Any, rows: list[dict[str, float]], names: list[str], title: str
         if points:
             axes.plot(
                 *zip(*points, strict=True), color=COLOURS[place % len(COLOURS)], lw=2.2 if place == 0 else 1.4,
-                label=f"{name}  {points[-1][1]:.3g}", marker="o" if len(points) < 3 else None, markersize=4,
+                label=f"{TITLES.get(name, name)}  {points[-1][1]:.3g}", clip_on=False, markersize=4,
+                marker="o" if len(points) < 3 else None,
             )  # fmt: skip
     axes.set(title=title, xlabel="step")
     axes.grid(axis="y", color=GRID)
