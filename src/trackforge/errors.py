@@ -8,6 +8,7 @@ Each one says *what must hold; what came; what to do*, and inherits the builtin 
     ├── InvalidInputError (ValueError)         an array or argument breaks a convention (shape, NaN, inverted box)
     ├── DataError (ValueError)                 a file's content is malformed; carries path and line
     ├── SourceError (OSError)                  a video, camera or folder cannot be read
+    │   └── MissingFileError (FileNotFoundError)   what was named does not exist
     ├── SinkError (OSError)                    a result cannot be written
     ├── StateError (ValueError)                a saved tracker state does not fit this tracker
     ├── WeightsError (ValueError)              weights are missing, damaged or of another model
@@ -32,6 +33,7 @@ __all__ = [
     "DuplicateComponentError",
     "InvalidInputError",
     "MissingDependencyError",
+    "MissingFileError",
     "PluginError",
     "SinkError",
     "SourceError",
@@ -73,6 +75,10 @@ class DataError(TrackforgeError, ValueError):
 
 class SourceError(TrackforgeError, OSError):
     """A video, camera, image folder or detection file cannot be read."""
+
+
+class MissingFileError(SourceError, FileNotFoundError):
+    """A file or folder that somebody named does not exist."""
 
 
 class SinkError(TrackforgeError, OSError):

@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import pytest
 from cli_runs import ENVIRONMENT, command, run, run_json
+from io_files import write_picture
 
 from trackforge.cli import main
 from trackforge.io.mot import read_mot, write_mot
@@ -175,6 +176,8 @@ def test_settings_flags_beat_set_beats_file_beats_defaults(sequences: Path, tmp_
         ("[trakcer]\n", "unknown key 'trakcer'. Did you mean 'tracker'?"),
         ("frames = 'x'\n", "frames must be int; got 'x'"),
         ("frames = true\n", "frames must be int; got True"),
+        ("frames = 0\n", "frames must be >= 1; got 0"),
+        ("ahead = -1\n", "ahead must be >= 0; got -1"),
         ("detector = 'yolox'\n", "detector must be a table; got 'yolox'. Write [detector] and name = 'yolox'."),
         ("[sink]\npath = 'x.txt'\n", "write [[sink]], not [sink]"),
         ("[[sink]]\nbox = 'detected'\n", "[[sink]] needs a path"),
@@ -214,6 +217,8 @@ def test_what_is_wrong_in_a_file_is_told_with_its_name(
         (("-o", "a.txt", "-o", "a.txt"), "a.txt is there twice"),
         (("--frames", "0"), "--frames"),
         (("--batch-size", "many"), "--batch-size"),
+        (("--batch-size", "2.5"), "--batch-size: it must be a whole number; got '2.5'"),
+        (("--ahead", "-1"), "--ahead"),
         (("--box", "both"), "--box"),
         (("--classes", "zebra", "--frames", "2"), "'zebra' is none. It has: person"),
         (("--config", "nowhere.toml"), "--config must name a TOML file; nowhere.toml cannot be read"),
@@ -252,6 +257,19 @@ def test_failures_are_exit_code_1_and_leave_nothing(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["gt.txt", "text.avi"]
     done = run("track", tmp_path / "text.avi", "--debug", code=1)
     assert "Traceback" in done.stderr
+
+
+def test_damaged_frames_are_counted(tmp_path: Path) -> None:
+    for index in range(5):
+        write_picture(tmp_path / "shots" / f"{index}.png", index)
+    for index in (1, 3):
+        (tmp_path / "shots" / f"{index}.png").write_bytes(b"damaged")
+    sequence = run_json("track", tmp_path / "shots", "-o", tmp_path / "a.txt")["sequences"][0]
+    assert (sequence["frames"], sequence["skipped"]) == (3, 2)
+    assert "3 frames (2 damaged ones skipped)" in run("track", tmp_path / "shots").stdout
+    done = run("track", tmp_path / "shots", "--set", "source.on_corrupt=stop", "-o", tmp_path / "b.txt", code=1)
+    assert "1.png cannot be decoded. Repair or remove it" in done.stderr
+    assert not (tmp_path / "b.txt").exists()
 
 
 def test_an_output_never_replaces_its_source(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import trackforge
-from trackforge.errors import ConfigError, DataError, InvalidInputError, SinkError
+from trackforge.errors import ConfigError, DataError, InvalidInputError, MissingFileError, SinkError
 from trackforge.io.coco import write_coco
 from trackforge.io.mot import write_mot
 from trackforge.metrics.preprocessing import PREPROCESSING
@@ -145,7 +145,7 @@ def test_names_that_do_not_fit_are_refused(folders: tuple[Path, Path], tmp_path:
         trackforge.evaluate(truth, results)
     with pytest.raises(InvalidInputError, match=r"no truth for sequence 'walk_1'\. Did you mean 'walk-1'\?"):
         trackforge.evaluate(truth, results, sequences=["walk_1"])
-    with pytest.raises(FileNotFoundError, match=r"there is none\. Did you mean 'results'\?"):
+    with pytest.raises(MissingFileError, match=r"there is none\. Did you mean 'results'\?"):
         trackforge.evaluate(truth, tmp_path / "result")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InvalidInputError, match=r"has neither"):

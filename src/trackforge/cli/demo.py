@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
+
+from trackforge.cli.numbers import Positive, Whole
 
 __all__ = ["demo"]
 
@@ -16,8 +17,8 @@ __all__ = ["demo"]
 def demo(
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("demo"),
-    frames: Annotated[int, Parameter(validator=Number(gte=1))] = 300,
-    seed: int = 0,
+    frames: Positive = 300,
+    seed: Whole = 0,
     as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], show_default=False)] = False,
 ) -> int:

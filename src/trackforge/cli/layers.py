@@ -70,12 +70,12 @@ class Choice:
         return any(s.name == name for s in self.spec.settings())
 
 
-def from_toml(path: Path, options: Mapping[str, type]) -> Layer:
+def from_toml(path: Path, options: Mapping[str, type | int]) -> Layer:
     """Read a configuration file.
 
     Args:
         path: The file.
-        options: Name and type of what may stand before the first table.
+        options: What may stand before the first table: its name, and its type or the least whole number allowed.
 
     Raises:
         ConfigError: It cannot be read, is no TOML, or has unknown tables or options.
@@ -98,12 +98,19 @@ def from_toml(path: Path, options: Mapping[str, type]) -> Layer:
         if key not in options:
             hint = did_you_mean(key, [*SECTIONS, "sink", *options])
             raise ConfigError(f"{path}: unknown key {key!r}.{hint} It may have: {_listing(options)}.")
-        if not isinstance(value, options[key]) or (isinstance(value, bool) and options[key] is not bool):
-            raise ConfigError(f"{path}: {key} must be {options[key].__name__}; got {value!r}.")
+        _check_option(f"{path}: {key}", value, options[key])
     return Layer(str(path), tables, sinks, content)
 
 
-def _listing(options: Mapping[str, type]) -> str:
+def _check_option(where: str, value: Any, wanted: type | int) -> None:
+    kind = wanted if isinstance(wanted, type) else int
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ConfigError(f"{where} must be {kind.__name__}; got {value!r}.")
+    if isinstance(value, int) and isinstance(wanted, int) and value < wanted:
+        raise ConfigError(f"{where} must be >= {wanted}; got {value}.")
+
+
+def _listing(options: Mapping[str, type | int]) -> str:
     return ", ".join([*(f"[{section}]" for section in SECTIONS), "[[sink]]", *options])
 
 

@@ -56,6 +56,8 @@ class Outcome:
     """Index of the last frame."""
     stopped: bool = False
     """Whether the end was not reached, for a signal or a limit."""
+    skipped: int = 0
+    """Damaged frames that were left out."""
     table: TrackTable | None = None
     found: list[tuple[int, Detections]] = field(default_factory=list)
     """Detections by frame index, kept with the table."""
@@ -88,6 +90,7 @@ class Outcome:
             "name": self.name,
             "source": self.source,
             "frames": self.frames,
+            "skipped": self.skipped,
             "detections": self.detections,
             "boxes": self.boxes,
             "ids": len(self.ids),
@@ -133,7 +136,10 @@ def run(plan: Plan, inputs: Sequence[Input], options: Options, stopping: Stoppin
     detector, tracker = _Reused(plan.detector), _Reused(plan.tracker)
     for one in inputs:
         outcome = Outcome(one.name, one.given)
-        yield _run(outcome, one.source, detector(one.name), tracker(one.name), plan.outputs, options, stopping)
+        with contextlib.ExitStack() as stack:
+            if hasattr(one.source, "close"):
+                stack.callback(one.source.close)
+            yield _run(outcome, one.source, detector(one.name), tracker(one.name), plan.outputs, options, stopping)
         if stopping.signal:
             return
 
@@ -189,8 +195,7 @@ def _run(
                 pass
     stopping.patient = False
     outcome.seconds, outcome.stages = time.perf_counter() - begin, watch.seconds
-    if hasattr(source, "close"):
-        source.close()
+    outcome.skipped = int(getattr(source, "skipped", 0))
     return outcome
 
 

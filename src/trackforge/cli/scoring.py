@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from trackforge.cli.running import Outcome
-from trackforge.errors import ConfigError, InvalidInputError, MissingDependencyError, did_you_mean
+from trackforge.errors import ConfigError, InvalidInputError, MissingDependencyError, MissingFileError, did_you_mean
 from trackforge.io.coco import read_coco
 from trackforge.io.mot import read_mot
 from trackforge.metrics import PREPROCESSING, DetectionReport, Report, average_precision, evaluate
@@ -66,7 +66,7 @@ class Truth:
 
         Raises:
             ConfigError: There is no such preprocessing.
-            FileNotFoundError: A path does not exist.
+            MissingFileError: A path does not exist.
             InvalidInputError: A sequence has no truth.
             DataError: A file is malformed.
         """
@@ -78,7 +78,7 @@ class Truth:
             )
         for path in paths:
             if not path.exists():
-                raise FileNotFoundError(f"--truth must name a file or folder; there is no {path}.")
+                raise MissingFileError(f"--truth must name a file or folder; there is no {path}.")
         return cls({name: _truth(name, paths, only=len(names) == 1) for name in names}, preprocessing)
 
     def score(self, outcomes: Sequence[Outcome]) -> Scores | None:

@@ -64,10 +64,13 @@ class Summary:
 
 
 def _show(console: Console, outcome: Outcome) -> None:
+    frames = f"{outcome.frames} frames"
+    if outcome.skipped:
+        frames += f" ({outcome.skipped} damaged ones skipped)"
     console.print(
         Text.assemble(
             (outcome.name, "bold"),
-            f": {outcome.frames} frames, {len(outcome.ids)} ids, {outcome.boxes} boxes, {outcome.rate:.1f} fps",
+            f": {frames}, {len(outcome.ids)} ids, {outcome.boxes} boxes, {outcome.rate:.1f} fps",
         )
     )
     table = Table(box=None, pad_edge=False, show_header=False)

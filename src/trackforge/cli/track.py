@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
+
+from trackforge.cli.numbers import Count, Positive
 
 __all__ = ["track"]
 
-OPTIONS: dict[str, type] = {
-    "sources": list, "out": list, "truth": list, "preprocessing": str, "classes": list, "batch_size": int, "ahead": int,
-    "frames": int, "box": str,
+OPTIONS: dict[str, type | int] = {
+    "sources": list, "out": list, "truth": list, "preprocessing": str, "classes": list, "batch_size": 1, "ahead": 0,
+    "frames": 1, "box": str,
 }  # fmt: skip
-"""What a configuration file may say beside its tables."""
-Positive = Annotated[int, Parameter(validator=Number(gte=1))]
+"""What a configuration file may say beside its tables: types, and the least of whole numbers."""
 
 
 def track(
@@ -34,7 +34,7 @@ def track(
     preprocessing: str | None = None,
     frames: Positive | None = None,
     batch_size: Positive | None = None,
-    ahead: Annotated[int | None, Parameter(validator=Number(gte=0))] = None,
+    ahead: Count | None = None,
     as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], show_default=False)] = False,
     help_settings: Annotated[bool, Parameter(show_default=False)] = False,

@@ -172,10 +172,12 @@ class CameraSource:
         options = {"rtsp_transport": "tcp"} if address.startswith(("rtsp://", "rtsps://")) else {}
         options |= dict(option.split("=", 1) for option in self.config.options)
         try:
-            return open_video(address, form=form, options=options, timeout=self.config.timeout, threads="SLICE")
+            return open_video(
+                address, form=form, options=options, timeout=self.config.timeout, threads="SLICE",
+                advice="Check the address, and that nobody else uses the camera.",
+            )  # fmt: skip
         except SourceError as error:
-            message = str(error).replace(address, self.name)  # no password in logs
-            raise SourceError(f"{message} Check the address, and that nobody else uses the camera.") from None
+            raise SourceError(str(error).replace(address, self.name)) from None  # no password in logs
 
 
 class _Slot:

@@ -28,6 +28,7 @@ def open_video(
     options: Mapping[str, str] | None = None,
     timeout: float | None = None,
     threads: Literal["AUTO", "SLICE"] = "AUTO",
+    advice: str = "Name a video that plays.",
 ) -> tuple[InputContainer, VideoStream]:
     """Open a file, device or URL and return the container with its first video stream.
 
@@ -37,6 +38,7 @@ def open_video(
         options: FFmpeg options.
         timeout: Seconds to wait for an answer, and later for data.
         threads: ``"AUTO"`` decodes whole frames in parallel, ``"SLICE"`` adds no delay.
+        advice: What to do where it cannot be opened.
 
     Raises:
         SourceError: It cannot be opened, or holds no video.
@@ -44,10 +46,10 @@ def open_video(
     try:
         container = av.open(address, "r", format=form, options=dict(options or {}), timeout=timeout)
     except (FFmpegError, OSError) as error:
-        raise SourceError(f"{address} cannot be opened as video: {reason(error)}.") from error
+        raise SourceError(f"{address} cannot be opened as video: {reason(error)}. {advice}") from error
     if not container.streams.video:
         container.close()
-        raise SourceError(f"{address} must hold video; it holds none. Name another file.")
+        raise SourceError(f"{address} must hold video; it holds none. {advice}")
     stream = container.streams.video[0]
     stream.thread_type = threads
     return container, stream

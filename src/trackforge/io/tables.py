@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trackforge.errors import DataError, InvalidInputError, MissingDependencyError
+from trackforge.errors import DataError, InvalidInputError, MissingDependencyError, MissingFileError
 from trackforge.io._mot_reader import Kind
 from trackforge.io.coco import read_coco, write_coco
 from trackforge.io.jsonl import JsonLinesSink, JsonLinesSinkConfig
@@ -34,11 +34,11 @@ def read_tables(path: str | Path, form: str, *, kind: Kind = "tracks") -> dict[s
 
     Raises:
         DataError: The content is malformed; the message says where.
-        FileNotFoundError: There is no such file.
+        MissingFileError: There is no such file.
     """
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"{path} must be a file or folder; there is none.")
+        raise MissingFileError(f"{path} must be a file or folder; there is none.")
     if form == "mot":
         files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
         if not files:

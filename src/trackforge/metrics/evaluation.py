@@ -56,7 +56,7 @@ def evaluate(
         DataError: A file is malformed, or has frames after the end of its sequence.
         InvalidInputError: Names do not fit, an id is missing, or classes are not those of the benchmark.
         ConfigError: There is no such preprocessing.
-        FileNotFoundError: A path does not exist.
+        MissingFileError: A path does not exist.
 
     Source: TrackEval 1.3.0 (MIT); every number is tested to equal it within 1e-9.
     """

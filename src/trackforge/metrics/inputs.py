@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from trackforge.errors import DataError, InvalidInputError, did_you_mean
+from trackforge.errors import DataError, InvalidInputError, MissingFileError, did_you_mean
 from trackforge.io.coco import read_coco
 from trackforge.io.mot import read_mot, read_seqinfo
 from trackforge.table import TrackTable
@@ -43,7 +43,7 @@ def pair_up(
 
     Raises:
         InvalidInputError: A sequence has no tracks, or there is none at all.
-        FileNotFoundError: A path does not exist.
+        MissingFileError: A path does not exist.
     """
     wanted = _places(truth, truth_file)
     offered = _results(tracks, truth, kind)
@@ -63,7 +63,7 @@ def pair_up(
         raise InvalidInputError(
             f"Every sequence of the truth must have {kind}; there are none for {_listed(missing)}."
             f"{did_you_mean(missing[0], offered)} There are {kind} for: {_listed(offered) or 'nothing'}. Rename the "
-            "files, or choose with sequences=[...]; a sequence without any result needs an empty file."
+            "files, or choose some (sequences=[...], --sequences); a sequence without any result needs an empty file."
         )
     surplus = [name for name in offered if name not in wanted]
     if surplus:
@@ -135,7 +135,7 @@ def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.exists():
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise FileNotFoundError(f"{path} must be a file or folder; there is none.{did_you_mean(path.name, siblings)}")
+        raise MissingFileError(f"{path} must be a file or folder; there is none.{did_you_mean(path.name, siblings)}")
     return path
 
 

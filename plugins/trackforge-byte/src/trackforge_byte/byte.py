@@ -52,7 +52,7 @@ class ByteAssociator:
         check(self)
         if self.low_score > self.high_score:
             raise ConfigError(
-                f"low_score must be at most high_score; got {self.low_score} > {self.high_score}. Lower it."
+                f"low_score must be at most high_score; got {self.low_score} > {self.high_score}. Change one of them."
             )
 
     def associate(self, tracks: Tracks, detections: Detections, /, *, frame: Frame, motion: MotionView) -> Matches:

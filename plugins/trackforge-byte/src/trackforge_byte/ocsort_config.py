@@ -66,7 +66,7 @@ class ObservationCentricTrackerConfig:
         check(self)
         if self.low_score is not None and self.low_score > self.high_score:
             raise ConfigError(
-                f"low_score must be at most high_score; got {self.low_score} > {self.high_score}. Lower it."
+                f"low_score must be at most high_score; got {self.low_score} > {self.high_score}. Change one of them."
             )
         self.lifecycle()
 
