@@ -270,6 +270,13 @@ def test_every_parameter_is_in_one_group_and_only_weights_decay(people: Dataset)
     assert all(names[id(p)].endswith(".bias") for p in biases["params"])
 
 
+def test_fine_tuning_keeps_norms_that_have_statistics(people: Dataset, checkpoint: Callable[..., Path]) -> None:
+    known = built(people, YoloxTrainConfig(size=SIZE), str(checkpoint("yolox-nano")))
+    assert known.config.freeze_norms
+    assert not built(people, random_start()).config.freeze_norms
+    assert not built(people, random_start(recipe="coco")).config.freeze_norms
+
+
 def test_frozen_parts_neither_learn_nor_count(people: Dataset) -> None:
     module = built(people, random_start(freeze="backbone"))
     chosen = {id(p) for group in module.parameter_groups() for p in group["params"]}
@@ -380,6 +387,6 @@ def test_filled_settings_are_what_the_module_trains_with(people: Dataset) -> Non
     module = built(people, random_start(recipe="bytetrack", learning_rate=None))
     assert module.config == replace(random_start(recipe="bytetrack"), **{
         k: getattr(module.config, k) for k in ("assignment", "learning_rate", "warmup", "size_steps", "mosaic", "mixup",
-                                               "zoom", "l1")
+                                               "zoom", "l1", "freeze_norms")
     })  # fmt: skip
     assert module.config.learning_rate == pytest.approx(0.001 / 64)

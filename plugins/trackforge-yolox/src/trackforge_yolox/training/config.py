@@ -28,15 +28,15 @@ __all__ = ["FIT_DEFAULTS", "RECIPES", "YoloxTrainConfig"]
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "finetune": {
         "assignment": "yolox", "learning_rate": 5e-5, "warmup": 1.0, "size_steps": (-2, 2), "mosaic": 0.0, "mixup": 0.0,
-        "zoom": (0.6, 1.4), "l1": "always",
+        "zoom": (0.75, 1.33), "l1": "always", "freeze_norms": True,
     },
     "coco": {
         "assignment": "yolox", "learning_rate": 0.01 / 64, "warmup": 5.0, "size_steps": (-5, 5), "mosaic": 1.0,
-        "mixup": 1.0, "zoom": (0.1, 2.0), "l1": "plain",
+        "mixup": 1.0, "zoom": (0.1, 2.0), "l1": "plain", "freeze_norms": False,
     },
     "bytetrack": {
         "assignment": "bytetrack", "learning_rate": 0.001 / 64, "warmup": 1.0, "size_steps": (-7, 7), "mosaic": 1.0,
-        "mixup": 1.0, "zoom": (0.1, 2.0), "l1": "plain",
+        "mixup": 1.0, "zoom": (0.1, 2.0), "l1": "plain", "freeze_norms": False,
     },
 }  # fmt: skip
 """What a recipe sets where the user does not."""
@@ -98,6 +98,7 @@ class YoloxTrainConfig:
     mosaic: float | None = setting(None, help="How often four pictures become one.", minimum=0, maximum=1)
     mixup: float | None = setting(None, help="How often another picture is laid over a mosaic.", minimum=0, maximum=1)
     zoom: tuple[float, float] | None = setting(None, help="Least and greatest scale of pictures.", minimum=0.01)
+    shift: float = setting(0.1, help="How far pictures are moved at most.", unit="input sizes", minimum=0, maximum=1)
     flip: float = setting(0.5, help="How often pictures are mirrored.", minimum=0, maximum=1)
     hsv: float = setting(1.0, help="How often colours are changed (not with recipe bytetrack).", minimum=0, maximum=1)
     clip_boxes: bool = setting(False, help="Recipe bytetrack: cut boxes at the border, as for MOT20.")
@@ -105,7 +106,9 @@ class YoloxTrainConfig:
         True, help="Take over what the weights know of classes that have the same name in the data."
     )
     freeze: Literal["nothing", "backbone"] = setting("nothing", help="What stays as the weights have it.")
-    freeze_norms: bool = setting(False, help="Keep the statistics of batch norms, for very small batches.")
+    freeze_norms: bool | None = setting(
+        None, help="Keep the statistics of batch norms: a small batch of other pictures makes them worse."
+    )
     channels_last: bool = setting(False, help="Memory layout that convolutions on GPUs prefer.")
     validate_score: float = setting(0.01, help="Least score of detections in validation.", minimum=0, maximum=1)
     validate_nms: float | None = setting(
@@ -141,9 +144,15 @@ class YoloxTrainConfig:
             return "" if chosen.lower() == "random" else chosen
         return "" if self.recipe == "coco" else self.network.replace("bytetrack-", "yolox-")
 
-    def filled(self, network: Variant) -> YoloxTrainConfig:
-        """Return the settings with the recipe's numbers for a network in the place of None."""
+    def filled(self, network: Variant, *, fresh: bool = False) -> YoloxTrainConfig:
+        """Return the settings with the recipe's numbers in the place of None.
+
+        Args:
+            network: What is trained.
+            fresh: Whether it starts at random, without statistics that could be kept.
+        """
         numbers = dict(RECIPES[self.recipe])
+        numbers["freeze_norms"] = numbers["freeze_norms"] and not fresh
         if self.recipe == "coco":
             numbers |= SMALL.get(network.name, {})
         return dataclasses.replace(self, **{k: v for k, v in numbers.items() if getattr(self, k) is None})

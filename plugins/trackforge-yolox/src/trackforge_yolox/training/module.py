@@ -28,6 +28,8 @@ from trackforge_yolox.training.start import Start
 
 __all__ = ["YoloxModule", "normalised"]
 
+ABSURD = 1e6
+"""Pixels; a network that has just begun may predict sizes whose area is beyond float32."""
 RULES = {"yolox": YOLOX_RULE, "bytetrack": BYTETRACK_RULE}
 
 
@@ -79,7 +81,8 @@ class YoloxModule(TrainingModule):
         ratios = [make.planes(image, out) for image, out in zip(images, planes, strict=True)]
         predictions = decode(self.model(torch.from_numpy(planes).to(self.device)))
         out = []
-        for one, ratio in zip(predictions.float(), ratios, strict=True):
+        for rows, ratio in zip(predictions.float(), ratios, strict=True):
+            one = rows[(rows[:, :4].abs() < ABSURD).all(dim=1)]
             found = select_tensor(one, self.selection) if one.is_cuda else select(one.numpy(), self.selection)
             xyxy = found.xyxy / np.float32(ratio)
             out.append(Detections(xyxy=xyxy, score=found.score, class_id=found.class_id))

@@ -66,18 +66,20 @@ class YoloxTrainer:
     def _begin(self, plan: Plan) -> tuple[Plan, Start, YoloxTrainConfig]:
         """Read the weights once, though the size, the augmentation and the network each depend on them."""
         if self._made is None or self._made[0] is not plan:
-            start = begin(self.config, plan.dataset, self.config.start(plan.weights), seed=plan.seed)
-            self._made = plan, start, self.config.filled(start.network.variant)
+            weights = self.config.start(plan.weights)
+            start = begin(self.config, plan.dataset, weights, seed=plan.seed)
+            self._made = plan, start, self.config.filled(start.network.variant, fresh=not weights)
         return self._made
 
 
 def augmentation(config: YoloxTrainConfig) -> Pipeline:
     """Return the augmentation of a recipe with filled-in settings."""
-    values = {"mosaic": config.mosaic, "mixup": config.mixup, "scale": config.zoom, "flip": config.flip}
+    values = {"mosaic": config.mosaic, "mixup": config.mixup, "scale": config.zoom}
     chosen: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+    chosen |= {"flip": config.flip, "translate": config.shift}
     if config.recipe == "bytetrack":
         return bytetrack_pipeline(**chosen, clip=config.clip_boxes)
     if config.recipe == "finetune" and not config.mosaic:
-        return finetune_pipeline(scale=chosen["scale"], flip=config.flip, hsv=config.hsv)
+        return finetune_pipeline(scale=chosen["scale"], translate=config.shift, flip=config.flip, hsv=config.hsv)
     turned: dict[str, Any] = {"degrees": 0.0, "shear": 0.0} if config.recipe == "finetune" else {}
     return yolox_pipeline(**chosen, **turned, hsv=config.hsv)
