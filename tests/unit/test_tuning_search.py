@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -290,6 +292,17 @@ def test_split() -> None:
         tuning.split(lengths, list(lengths))
     with pytest.raises(InvalidInputError, match=">= 0 and < 1"):
         tuning.split(lengths, 1.5)
+
+
+def test_the_example_of_the_page(scenes: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- executed by .*?-->\n```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(scenes / "gt", "MOT17/train")
+    shutil.copytree(scenes / "det", "detections")
+    exec(compile(found[1].replace("trials=50", "trials=3"), "tuning.md", "exec"), {})
+    assert "held out, best" in capsys.readouterr().out
+    assert (tmp_path / "tuned" / "best.toml").exists()
 
 
 def test_tuning_is_not_loaded_before_it_is_needed() -> None:

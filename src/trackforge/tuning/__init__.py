@@ -1,15 +1,9 @@
 """Search for the settings that score best, over any settings of detector, association, motion and lifecycle.
 
-Needs Optuna (``trackforge-mot[tune]``), but not before a search begins. The command is ``trackforge tune``; in Python::
+Needs Optuna (``trackforge-mot[tune]``), but not before a search begins. The command is ``trackforge tune``.
 
-    from trackforge import tuning
-
-    footage = [tuning.Footage(name, source, truth), ...]
-    setup = tuning.Setup(tuning.Component("tracker", "byte"), tuning.Component("detector", "file", {"path": "det.txt"}))
-    space = tuning.search_space(setup, {"tracker.high_score": "0.4:0.8", "tracker.max_lost": None})
-    problem = tuning.Problem(setup=setup, space=space, train=footage, library=tuning.Library(setup.detector, space))
-    outcome = tuning.tune(problem, "out/study.journal", trials=100)
-    tuning.write(outcome, "out")
+In Python, a `Setup` of components, a space from `search_space`, sequences as `Footage`, and a `Library` of their
+detections make a `Problem`; `tune` searches, and `write` writes what it found.
 """
 
 from trackforge.tuning.folders import footage_of_folder
