@@ -175,6 +175,20 @@ def test_a_mot_sequence_gives_its_numbers(tmp_path: Path) -> None:
     assert (len(source), source.rate, source.name) == (3, 5, "Street")
 
 
+def test_damaged_pictures_of_a_mot_sequence(tmp_path: Path) -> None:
+    folder = sequence(tmp_path / "seq", pictures=4)
+    (folder / "img1" / "000002.jpg").write_bytes(b"damaged")
+    source = trackforge.source(folder)
+    assert [frame.index for frame in source] == [0, 2, 3]
+    assert source.skipped == 1
+    with pytest.raises(SourceError, match=r"000002\.jpg cannot be decoded\. Repair or remove it"):
+        list(trackforge.source(folder, on_corrupt="stop"))
+    for number in (1, 3, 4):
+        (folder / "img1" / f"{number:06d}.jpg").write_bytes(b"damaged")
+    with pytest.raises(SourceError, match="none of 4 files can be decoded"):
+        list(source)
+
+
 def test_a_mot_sequence_without_pictures_still_counts(tmp_path: Path) -> None:
     folder = sequence(tmp_path / "seq")
     frames = list(trackforge.source(folder))

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trackforge import __version__
+from trackforge.cli.plain import plain
 from trackforge.components import KINDS, ComponentSpec
 from trackforge.config import Setting
 from trackforge.errors import ConfigError, did_you_mean
@@ -40,7 +41,7 @@ def info(
     Parameters
     ----------
     kind
-        A kind of component: detector, associator, motion, tracker, source, sink, exporter, trainer.
+        A kind of component: detector, associator, motion, tracker, source, sink, exporter, trainer, dataset.
     name
         The component; without it, all of the kind.
     as_json
@@ -91,22 +92,12 @@ def show_settings(specs: Sequence[ComponentSpec], *, as_json: bool) -> None:
 def _spec(spec: ComponentSpec) -> dict[str, Any]:
     settings = [
         {
-            "name": s.name, "type": s.type_name, "default": None if s.required else _plain(s.default),
+            "name": s.name, "type": s.type_name, "default": None if s.required else plain(s.default),
             "required": s.required, "minimum": s.minimum, "maximum": s.maximum, "unit": s.unit, "help": s.help,
         }
         for s in spec.settings()
     ]  # fmt: skip
     return {"kind": spec.kind, "name": spec.name, "summary": spec.summary, "source": spec.source, "settings": settings}
-
-
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, (tuple, list)):
-        return [_plain(one) for one in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    return str(value)
 
 
 def _default(s: Setting) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from trackforge.cli.layers import Choice, Layer, checked, choose
 from trackforge.components import ComponentSpec
 from trackforge.errors import ConfigError, did_you_mean
 from trackforge.io.guess import source_for
+from trackforge.io.images import natural_key
 from trackforge.registry import registry
 
 __all__ = ["Output", "Plan", "expand", "for_sequence", "plan"]
@@ -109,11 +109,7 @@ def expand(source: str) -> list[str]:
     if not folder.is_dir() or (folder / "seqinfo.ini").exists():
         return [source]
     found = [path.parent for path in folder.glob("*/seqinfo.ini")]
-    return [str(path) for path in sorted(found, key=lambda path: _natural(path.name))] or [source]
-
-
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name)]
+    return [str(path) for path in sorted(found, key=lambda path: natural_key(path.name))] or [source]
 
 
 def _sources(layers: Sequence[Layer]) -> list[str]:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from trackforge import __version__
 from trackforge.cli.layers import Choice
+from trackforge.cli.plain import plain
 from trackforge.cli.plan import Plan
 from trackforge.cli.running import Outcome
 from trackforge.cli.scoring import Scores
@@ -82,12 +83,4 @@ def _show(console: Console, outcome: Outcome) -> None:
 
 
 def _chosen(choice: Choice) -> Mapping[str, Any]:
-    return {"name": choice.spec.name, "settings": {key: _plain(value) for key, value in choice.settings.items()}}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [_plain(one) for one in value]
-    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
+    return {"name": choice.spec.name, "settings": plain(choice.settings)}

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from trackforge.errors import DataError
 from trackforge.table import TrackTable
 
-__all__ = ["Kind", "read_mot"]
+__all__ = ["Kind", "read_mot", "sequence_of"]
 
 Kind: TypeAlias = Literal["tracks", "truth", "detections"]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -41,7 +41,7 @@ def read_mot(path: str | Path, *, kind: Kind = "tracks", sequence: str | None = 
     path = Path(path)
     values = _values(path)
     if not values.size:
-        return TrackTable.empty(_sequence_of(path) if sequence is None else sequence)
+        return TrackTable.empty(sequence_of(path) if sequence is None else sequence)
     if values.shape[1] < LEAST_COLUMNS[kind]:
         raise DataError(
             f"A line of a {kind} file must have {LEAST_COLUMNS[kind]} values or more (frame, id, left, top, width, "
@@ -52,7 +52,7 @@ def read_mot(path: str | Path, *, kind: Kind = "tracks", sequence: str | None = 
     _check_values(values, kind, path)
     order = np.argsort(values[:, 0], kind="stable") if (np.diff(values[:, 0]) < 0).any() else None
     table = _table(
-        values if order is None else values[order], kind, _sequence_of(path) if sequence is None else sequence
+        values if order is None else values[order], kind, sequence_of(path) if sequence is None else sequence
     )
     twice = table.duplicates()
     if len(twice):
@@ -66,7 +66,8 @@ def read_mot(path: str | Path, *, kind: Kind = "tracks", sequence: str | None = 
     return table
 
 
-def _sequence_of(path: Path) -> str:
+def sequence_of(path: Path) -> str:
+    """Return the name of the sequence that a file belongs to: ``<sequence>/gt/gt.txt``, or ``<sequence>.txt``."""
     return path.parent.parent.name if path.stem in ("gt", "det") and path.parent.parent.name else path.stem
 
 

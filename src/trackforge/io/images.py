@@ -85,17 +85,22 @@ class ImageSource:
             if image is not None:
                 yield Frame(index=index, image=image, timestamp=_time(index, self.rate), sequence=self.name)
                 continue
-            if self.config.on_corrupt == "stop":
-                raise SourceError(f"{file} cannot be decoded. Repair or remove it, or set on_corrupt='skip'.")
-            if not self.skipped:
-                log.warning("%s cannot be decoded and is skipped; further ones are only counted", file)
-            self.skipped += 1
+            _lose(self, file)
         if self.skipped == len(self.files):
             raise SourceError(f"{self.config.path} must hold pictures; none of {self.skipped} files can be decoded.")
 
     def close(self) -> None:
         """End iterations under way, at their next frame."""
         self._round += 1
+
+
+def _lose(source: ImageSource | MotSequenceSource, file: Path) -> None:
+    """Count a picture that cannot be decoded, or stop there."""
+    if source.config.on_corrupt == "stop":
+        raise SourceError(f"{file} cannot be decoded. Repair or remove it, or set on_corrupt='skip'.")
+    if not source.skipped:
+        log.warning("%s cannot be decoded and is skipped; further ones are only counted", file)
+    source.skipped += 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +111,9 @@ class MotSequenceSourceConfig:
     images: Literal["auto", "require", "none"] = setting(
         "auto",
         help="Read pictures where they are there, insist on them, or give frames without (for known detections).",
+    )
+    on_corrupt: Literal["skip", "stop"] = setting(
+        "skip", help="Damaged pictures are skipped, counted and logged once, or stop the run with an error."
     )
 
     def __post_init__(self) -> None:
@@ -122,6 +130,7 @@ class MotSequenceSource:
         name: Of the sequence, as stated.
         rate: Frames per second, as stated.
         info: All of ``seqinfo.ini``.
+        skipped: Damaged pictures left out by the latest iteration.
 
     Raises:
         DataError: ``seqinfo.ini`` is malformed.
@@ -140,6 +149,7 @@ class MotSequenceSource:
         self.info = read_seqinfo(path / "seqinfo.ini")
         self.name = self.info.name
         self.rate: float | None = self.info.rate
+        self.skipped = 0
         self._round = 0
         folder = path / self.info.image_dir
         self._files = _numbered(folder, self.info.image_ext) if config.images != "none" else {}
@@ -159,8 +169,9 @@ class MotSequenceSource:
         """Give the first frame, the second, ...
 
         Raises:
-            SourceError: A picture cannot be decoded.
+            SourceError: No picture can be decoded; or, with ``on_corrupt="stop"``, one is damaged.
         """
+        self.skipped = 0
         this = self._round
         size = (self.info.width, self.info.height)
         for index in sorted(self._files) or range(self.info.length):
@@ -173,8 +184,11 @@ class MotSequenceSource:
                 continue
             image = read_image(file)
             if image is None:
-                raise SourceError(f"{file} cannot be decoded. Copy the sequence again.")
-            yield Frame(index=index, image=image, timestamp=time, sequence=self.name)
+                _lose(self, file)
+            else:
+                yield Frame(index=index, image=image, timestamp=time, sequence=self.name)
+        if self._files and self.skipped == len(self._files):
+            raise SourceError(f"{self.config.path} must hold pictures; none of {self.skipped} files can be decoded.")
 
     def close(self) -> None:
         """End iterations under way, at their next frame."""

@@ -24,12 +24,12 @@ import numpy.typing as npt
 
 from trackforge.config import check, setting
 from trackforge.errors import DataError, InvalidInputError, SinkError
-from trackforge.io._mot_reader import Kind, read_mot
+from trackforge.io._mot_reader import Kind, read_mot, sequence_of
 from trackforge.io.atomic import PartialFile, atomic_path
 from trackforge.table import TrackTable
 from trackforge.types import Step
 
-__all__ = ["MotSink", "MotSinkConfig", "SequenceInfo", "read_mot", "read_seqinfo", "write_mot"]
+__all__ = ["MotSink", "MotSinkConfig", "SequenceInfo", "read_mot", "read_seqinfo", "sequence_of", "write_mot"]
 
 
 def write_mot(path: str | Path, table: TrackTable, *, kind: Kind = "tracks", decimals: int = 9) -> None:

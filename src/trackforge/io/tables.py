@@ -13,7 +13,7 @@ from trackforge.errors import DataError, InvalidInputError, MissingDependencyErr
 from trackforge.io._mot_reader import Kind
 from trackforge.io.coco import read_coco, write_coco
 from trackforge.io.jsonl import JsonLinesSink, JsonLinesSinkConfig
-from trackforge.io.mot import read_mot, write_mot
+from trackforge.io.mot import read_mot, sequence_of, write_mot
 from trackforge.io.parquet import ParquetSink, ParquetSinkConfig
 from trackforge.protocols import Sink
 from trackforge.table import TrackTable
@@ -43,7 +43,7 @@ def read_tables(path: str | Path, form: str, *, kind: Kind = "tracks") -> dict[s
         files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
         if not files:
             raise DataError("A folder of MOTChallenge files must hold <sequence>.txt; there is none.", path=path)
-        return {_sequence(file): read_mot(file, kind=kind) for file in files}
+        return {sequence_of(file): read_mot(file, kind=kind) for file in files}
     if path.is_dir():
         raise DataError(f"{form} is kept in a file; this is a folder.", path=path)
     if form == "coco":
@@ -87,10 +87,6 @@ def write_tables(path: str | Path, tables: Mapping[str, TrackTable], form: str, 
             for step in table.steps():
                 sink.write(step)
     return [path]
-
-
-def _sequence(file: Path) -> str:
-    return file.parent.parent.name if file.parent.name in ("gt", "det") else file.stem
 
 
 Row = tuple[str, int, int, float, float, float, float, float, int]

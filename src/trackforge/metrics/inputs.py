@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from trackforge.errors import DataError, InvalidInputError, MissingFileError, did_you_mean
 from trackforge.io.coco import read_coco
-from trackforge.io.mot import read_mot, read_seqinfo
+from trackforge.io.mot import read_mot, read_seqinfo, sequence_of
 from trackforge.table import TrackTable
 
 __all__ = ["Input", "Job", "pair_up"]
@@ -119,7 +119,7 @@ def _places(given: Input, truth_file: str) -> Places:
     if path.is_file():
         if path.suffix.lower() == ".json":
             return dict(read_coco(path))
-        return {_name_of(path): path}
+        return {sequence_of(path): path}
     return _in_folder(path, truth_file)
 
 
@@ -137,10 +137,6 @@ def _existing(path: str | Path) -> Path:
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise MissingFileError(f"{path} must be a file or folder; there is none.{did_you_mean(path.name, siblings)}")
     return path
-
-
-def _name_of(path: Path) -> str:
-    return path.parent.parent.name if path.stem in ("gt", "det") and path.parent.parent.name else path.stem
 
 
 def _in_folder(folder: Path, truth_file: str) -> Places:
