@@ -16,7 +16,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from tiny_training import TinyConfig, TinyRecipe, squares  # noqa: E402
+from tiny_training import TinyConfig, TinyModule, TinyRecipe, squares  # noqa: E402
 
 from trackforge.data import Dataset  # noqa: E402
 from trackforge.errors import (  # noqa: E402
@@ -28,7 +28,7 @@ from trackforge.errors import (  # noqa: E402
     UnknownComponentError,
     WeightsError,
 )
-from trackforge.training import FitResult, FitSettings, fit, settings_for  # noqa: E402
+from trackforge.training import FitResult, FitSettings, Losses, Plan, Steps, fit, settings_for  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +150,23 @@ def test_one_seed_one_result(data: Dataset, tmp_path: Path) -> None:
     assert one == same != other
 
 
+class Loaded(TinyRecipe):
+    """A recipe whose network comes as a detector loads it: in eval mode."""
+
+    def build(self, plan: Plan, /) -> TinyModule:
+        module = super().build(plan)
+        module.model.eval()
+        return module
+
+
+def test_validation_does_not_change_training(data: Dataset, tmp_path: Path) -> None:
+    for name, val in (("with", data), ("without", None)):
+        fit(Loaded(TinyConfig(dropout=0.2)), data, val, settings(epochs=3), tmp_path / name)
+    assert (tmp_path / "with/losses.csv").read_text() == (tmp_path / "without/losses.csv").read_text()
+    bundle = torch.load(tmp_path / "without/model.pth", weights_only=True)["model"]
+    assert int(bundle["1.num_batches_tracked"]) == 6  # batch norm was learning from the first step
+
+
 def test_settings_of_a_recipe() -> None:
     class Published(TinyRecipe):
         @property
@@ -160,6 +177,57 @@ def test_settings_of_a_recipe() -> None:
     assert settings_for(recipe) == FitSettings(epochs=300, plain_epochs=15, batch_size=64)
     assert settings_for(recipe, epochs=20).plain_epochs == 1
     assert settings_for(recipe, epochs="2", plain_epochs=2).plain_epochs == 2
+
+
+class FairLike(TinyModule):
+    """What FairMOT needs: a classifier that only training has, learned loss weights, a normaliser for each loss."""
+
+    def __init__(self, plan: Plan, config: TinyConfig) -> None:
+        super().__init__(plan, config)
+        self.classifier = torch.nn.Linear(5, plan.dataset.identities()[1] + 1)
+        self.s_det = torch.nn.Parameter(torch.tensor(-1.85))
+        self.s_id = torch.nn.Parameter(torch.tensor(-1.05))
+
+    def compute_losses(self, batch: Any) -> Losses:
+        found = super().compute_losses(batch)
+        known = batch.targets[batch.targets.identity >= 0]
+        maps = self.model(batch.images.float() / 128 - 1).mean((2, 3))
+        logits = self.classifier(maps[known.image])
+        identity = torch.nn.functional.cross_entropy(logits, known.identity, reduction="sum")
+        det, own = 0.5 * torch.exp(-self.s_det), 0.5 * torch.exp(-self.s_id)
+        return Losses(
+            {**found.sums, "identity": identity},
+            {"box": len(batch.targets), "objectness": len(batch.targets), "identity": len(known)},
+            weights={"box": 0.1 * det, "objectness": det, "identity": own}, constant=(self.s_det + self.s_id) / 2,
+        )  # fmt: skip
+
+    def make_schedule(self) -> Any:
+        return Steps(drops=(1,))
+
+
+class FairLikeRecipe(TinyRecipe):
+    def build(self, plan: Plan, /) -> TinyModule:
+        self.module = FairLike(plan, self.config)
+        return self.module
+
+
+def test_four_losses_learned_weights_and_a_classifier(data: Dataset, tmp_path: Path) -> None:
+    recipe = FairLikeRecipe(TinyConfig(adam=True, rate=1e-2))
+    fit(recipe, data, data, settings(epochs=1, max_steps=1), tmp_path)
+    fit(recipe, data, data, settings(), tmp_path, resume=True)
+    losses = rows(tmp_path / "losses.csv")
+    assert [float(row["lr"]) for row in losses] == pytest.approx([1e-2, 1e-2, 1e-3, 1e-3])
+    first = {name: float(value) for name, value in losses[0].items()}
+    det = 0.5 * math.exp(1.85) * (0.1 * first["box"] + first["objectness"])
+    assert first["loss"] == pytest.approx(det + 0.5 * math.exp(1.05) * first["identity"] + (-1.85 - 1.05) / 2, rel=1e-5)
+    saved = torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)["state_dict"]
+    assert float(saved["s_det"]) != pytest.approx(-1.85)
+    assert "classifier.weight" in saved
+    assert not any("classifier" in name for name in torch.load(tmp_path / "model.pth", weights_only=True)["model"])
+
+
+def test_a_progress_bar_does_no_harm(data: Dataset, tmp_path: Path) -> None:
+    assert train(data, tmp_path, val=data, progress=True)[0].steps == 4
 
 
 # ---- what is wrong

@@ -120,7 +120,7 @@ def fit(
         _seed(settings.seed)
         engine = Engine(settings, out)
         plan = _plan(train, settings, engine.world_size, weights)
-        module = recipe.build(plan)
+        module = recipe.build(plan).train()  # Lightning leaves a network that was loaded for inference as it is
         source = recipe.pipeline(plan)
         header = identity(recipe, plan)
         origin = provenance(recipe, plan, settings, checked.dataset if checked else None)

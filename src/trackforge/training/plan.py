@@ -70,7 +70,7 @@ class Recipe(Protocol):
         """`FitSettings` that the recipe was published with, where they differ from the general ones."""
 
     def build(self, plan: Plan, /) -> TrainingModule:
-        """Make the model, with the weights to start from, and its losses."""
+        """Make the model, with the weights to start from, and its losses; `fit` puts it into train mode."""
 
     def pipeline(self, plan: Plan, /) -> SampleSource:
         """Make what prepares training pictures."""
