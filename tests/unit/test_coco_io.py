@@ -101,7 +101,7 @@ BOX = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1]}
         ),
         (json.dumps({"images": [{"id": 2}], "annotations": [BOX]}), "annotation 0 is malformed: there is no image 1"),
         (json.dumps([BOX | {"bbox": [0, 0, -1, 1]}]), "result 0 is malformed: width and height"),
-        (json.dumps([BOX | {"bbox": [0, 0, 1]}]), "result 0 is malformed"),
+        (json.dumps([BOX | {"bbox": [0, 0, 1]}]), "result 0 is malformed: bbox must be left, top, width and height"),
         (json.dumps([BOX | {"bbox": [0, 0, "wide", 1]}]), "result 0 is malformed: could not convert"),
         (json.dumps({"images": [{"id": 1, "video_id": 8}], "annotations": []}), "image 1 is of 8"),
         (json.dumps([BOX | {"track_id": 1}, BOX | {"track_id": 1}]), "once in a frame"),

@@ -104,7 +104,10 @@ def _read(
     classes = {number: place for place, number in enumerate(ids)}
 
     def parse(item: Any) -> tuple[Any, ...]:
-        image, (x, y, w, h) = item["image_id"], (float(value) for value in item["bbox"])
+        image, bbox = item["image_id"], [float(value) for value in item["bbox"]]
+        if len(bbox) != 4:
+            raise ValueError("bbox must be left, top, width and height")
+        x, y, w, h = bbox
         if places and image not in places:
             raise ValueError(f"there is no image {image!r}")
         category = int(item.get("category_id", 0))

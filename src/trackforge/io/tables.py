@@ -121,15 +121,21 @@ def _json_rows(path: Path) -> Iterator[Row]:
                 line = json.loads(text)
                 sequence, frame = str(line.get("sequence") or ""), int(line["frame"])
                 for track in line["tracks"]:
-                    x1, y1, x2, y2 = map(float, track["xyxy"])
+                    corners = [float(value) for value in track["xyxy"]]
+                    if len(corners) != 4:
+                        raise ValueError(f"xyxy must have four numbers, not {len(corners)}")
+                    if int(track["track_id"]) < 0:
+                        raise ValueError(f"track_id must be >= 0, not {track['track_id']}")
+                    x1, y1, x2, y2 = corners
                     yield (
                         sequence, frame, int(track["track_id"]), x1, y1, x2, y2,
                         float(track.get("score", 1.0)), int(track.get("class_id", 0)),
                     )  # fmt: skip
             except (ValueError, KeyError, TypeError, AttributeError) as error:
+                reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
                 raise DataError(
                     "A line must be an object with frame and tracks, each with track_id and xyxy; "
-                    f"{type(error).__name__}: {error}.",
+                    f"{reason}. Repair the line or leave it out.",
                     path=path,
                     line=number,
                 ) from error
@@ -151,6 +157,13 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
     absent = [name for name in names if name not in table.column_names]
     if absent:
         raise DataError(f"A table of tracks must have the column {absent[0]!r}; it does not.", path=path)
+    nameless = np.flatnonzero(table["track_id"].to_numpy() < 0)
+    if len(nameless):
+        raise DataError(
+            f"A table of tracks holds only boxes that have an id; row {nameless[0]} has none. Leave such rows out "
+            f"({len(nameless)} in all).",
+            path=path,
+        )
     columns = [table[name].to_pylist() for name in names[:1]]
     for name in names[1:]:
         values = table[name].to_numpy()

@@ -1,0 +1,58 @@
+"""Files of tracks in JSON lines and Parquet: what is refused, and where it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trackforge.errors import DataError, MissingFileError
+from trackforge.io.tables import read_tables
+
+GOOD = '{"frame": 0, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3, 4]}]}\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ('{"frame": 1, "tracks": [{"track_id": -1, "xyxy": [1, 2, 3, 4]}]}', "track_id must be >= 0, not -1"),
+        ('{"frame": 1, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3]}]}', "xyxy must have four numbers, not 3"),
+        ('{"frame": 1, "tracks": [{"xyxy": [1, 2, 3, 4]}]}', "'track_id' is missing"),
+        ('{"frame": "x", "tracks": []}', "invalid literal"),
+        ("[]", "has no attribute"),
+        ('{"frame": 1, ', "Expecting"),
+    ],
+)
+def test_a_bad_line_is_refused_with_its_number(tmp_path: Path, line: str, what: str) -> None:
+    (tmp_path / "a.jsonl").write_text(GOOD + line + "\n")
+    with pytest.raises(DataError, match=rf"a\.jsonl:2: A line must be an object with frame and tracks.*{what}"):
+        read_tables(tmp_path / "a.jsonl", "jsonl")
+
+
+def test_an_id_stands_once_in_a_frame(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(GOOD + GOOD)
+    with pytest.raises(DataError, match=r"a\.jsonl: An id may stand once in a frame; row 1 of 'a' \(frame 0, id 1,"):
+        read_tables(tmp_path / "a.jsonl", "jsonl")
+
+
+@pytest.mark.parametrize(("box", "what"), [(9.0, "x1 <= x2"), (float("nan"), "must be finite")])
+def test_impossible_boxes(tmp_path: Path, box: float, what: str) -> None:
+    (tmp_path / "a.jsonl").write_text(GOOD.replace("[1,", f"[{'NaN' if box != box else box},"))
+    with pytest.raises(DataError, match=what):
+        read_tables(tmp_path / "a.jsonl", "jsonl")
+
+
+def test_parquet_rows_without_id(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
+    import pyarrow.parquet as parquet
+
+    columns = {name: [1.0, 1.0] for name in ("x1", "y1", "x2", "y2", "score")}
+    columns |= {"sequence": ["a", "a"], "frame": [0, 1], "track_id": [1, -1], "class_id": [0, 0]}
+    parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="only boxes that have an id; row 1 has none"):
+        read_tables(tmp_path / "a.parquet", "parquet")
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match="there is none"):
+        read_tables(tmp_path / "a.jsonl", "jsonl")
