@@ -167,6 +167,24 @@ def test_validation_does_not_change_training(data: Dataset, tmp_path: Path) -> N
     assert int(bundle["1.num_batches_tracked"]) == 6  # batch norm was learning from the first step
 
 
+class Frozen(TinyModule):
+    def train(self, mode: bool = True) -> Frozen:
+        super().train(mode)
+        self.model[1].eval()
+        return self
+
+
+class FrozenRecipe(TinyRecipe):
+    def build(self, plan: Plan, /) -> TinyModule:
+        return Frozen(plan, self.config)
+
+
+def test_a_frozen_norm_stays_frozen(data: Dataset, tmp_path: Path) -> None:
+    fit(FrozenRecipe(TinyConfig()), data, data, settings(), tmp_path)
+    bundle = torch.load(tmp_path / "model.pth", weights_only=True)["model"]
+    assert int(bundle["1.num_batches_tracked"]) == 0 < int(bundle["4.num_batches_tracked"])
+
+
 def test_settings_of_a_recipe() -> None:
     class Published(TinyRecipe):
         @property

@@ -19,6 +19,7 @@ __all__ = ["Engine", "quietly"]
 
 NEEDLESS = (
     r".*treespec.*LeafSpec.*",  # Lightning 2.6 uses what torch 2.13 calls old
+    r"Found \d+ module\(s\) in eval mode.*",  # fit calls train() on the whole; what stays is frozen by the recipe
 )
 """Beginnings of warnings that nobody who trains could act upon, each with its reason."""
 PRECISION = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
