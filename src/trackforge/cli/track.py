@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from trackforge.cli.numbers import Count, Positive
 
 __all__ = ["track"]
 
+log = logging.getLogger(__name__)
 OPTIONS: dict[str, type | int] = {
     "sources": list, "out": list, "truth": list, "preprocessing": str, "classes": list, "batch_size": 1, "ahead": 0,
     "frames": 1, "box": str,
@@ -136,6 +138,8 @@ def _track(layers: list[Any], said: dict[str, Any], *, as_json: bool, quiet: boo
     )
     with Stopping() as stopping:
         outcomes = list(run(made, inputs, options, stopping))
+    if stopping.signal:
+        log.warning("interrupted; the outputs are whole and hold what came before")
     summary = Summary(made, outcomes, stopping.signal)
     if truth is not None:
         summary.scores = truth.score(outcomes)
