@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -105,3 +107,12 @@ def test_a_state_fits_any_number_of_processes() -> None:
     alone = sampler(20, batch_size=2, world_size=2, rank=1)
     alone.load_state_dict(begun.state_dict())
     assert (alone.epoch, alone.step) == (1, 2)
+
+
+def test_settings_and_samplers_need_no_torch() -> None:
+    code = (
+        "import sys\nfrom trackforge.training import FitSettings, Losses, Plan, ResumableBatchSampler, settings_for\n"
+        "print(sorted({'torch', 'lightning', 'matplotlib'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
