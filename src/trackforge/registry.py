@@ -21,6 +21,7 @@ import dataclasses
 import functools
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -77,6 +78,7 @@ class Registry:
         self._specs: dict[tuple[str, str], list[_Offer]] = {}
         self._broken: list[Broken] = []
         self._walked = False
+        self._lock = threading.RLock()
 
     def register(self, plugin: object, name: str, *, distribution: str = "") -> None:
         """Add a plugin: a module or object with a ``trackforge_components`` hook.
@@ -179,9 +181,13 @@ class Registry:
 
     def _walk(self) -> None:
         """Register every entry point, once."""
-        if self._walked:
-            return
-        self._walked = True
+        with self._lock:  # whoever asks meanwhile waits, rather than finding half of the plugins
+            if self._walked:
+                return
+            self._walked = True  # before the end: plugins may ask while they are loaded
+            self._load_entry_points()
+
+    def _load_entry_points(self) -> None:
         import importlib.metadata as metadata  # 20 ms, paid by the first user of a component
 
         disabled = {n.strip() for n in os.environ.get("TRACKFORGE_DISABLE_PLUGINS", "").split(",") if n.strip()}
@@ -200,7 +206,7 @@ class Registry:
             except Exception as error:  # noqa: BLE001 - a broken plugin harms nobody, whatever it raises
                 reason = f"{type(error).__name__}: {error}"
                 self._broken.append(Broken(entry.name, owner, reason))
-                warnings.warn(f"trackforge plugin {entry.name!r} ({owner}) is broken: {reason}", stacklevel=3)
+                warnings.warn(f"trackforge plugin {entry.name!r} ({owner}) is broken: {reason}", stacklevel=4)
                 continue
             log.log(logging.WARNING if trace else logging.DEBUG, "plugin %s (%s): loaded", entry.name, owner)
 

@@ -31,8 +31,6 @@ from trackforge.errors import InvalidInputError
 
 __all__ = ["Detections", "Frame", "Matches", "Step", "TrackState", "Tracks"]
 
-FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
-IntArray: TypeAlias = npt.NDArray[np.int64]
 Selector: TypeAlias = "npt.NDArray[Any] | slice | int | Sequence[int] | Sequence[bool]"
 _Rows = TypeVar("_Rows", bound="_Columns")
 

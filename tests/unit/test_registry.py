@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,18 @@ def test_components_are_made_from_settings(fresh: Registry) -> None:
         fresh.create("associator", "greedy", {"limt": 1})
     assert [s.name for s in fresh.find("associator", "greedy").settings()] == ["limit"]
     assert fresh.find("associator", "plain").settings() == ()
+
+
+def test_threads_may_ask_at_once() -> None:
+    """Whoever comes while plugins are being loaded waits for all of them."""
+    fresh, start = Registry(), threading.Barrier(8)
+
+    def ask(_: int) -> str:
+        start.wait()
+        return fresh.find("tracker", "online").name
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == ["online"] * 8
 
 
 def test_an_unknown_name_suggests_the_nearest(fresh: Registry) -> None:

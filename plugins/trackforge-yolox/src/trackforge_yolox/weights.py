@@ -5,7 +5,6 @@ Source: names and addresses of Megvii-BaseDetection/YOLOX, release 0.1.1rc0 (Apa
 
 from __future__ import annotations
 
-import difflib
 import pickle
 import warnings
 import zipfile
@@ -13,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from trackforge.errors import InvalidInputError, SourceError, WeightsError
+from trackforge.errors import InvalidInputError, SourceError, WeightsError, did_you_mean
 from trackforge.io.fetch import Progress, cache_folder, fetch, verify
 from trackforge_yolox.card import KEY, ModelCard
 from trackforge_yolox.variants import VARIANTS
@@ -42,11 +41,9 @@ def resolve(weights: str, *, suffix: Literal[".pth", ".onnx"], progress: Progres
         path = Path(weights).expanduser()
         if path.is_file():
             return path
-        close = difflib.get_close_matches(weights, VARIANTS, n=1, cutoff=0.6)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         raise WeightsError(
-            f"weights must be a file or a published name; there is no file {weights!r}.{hint} "
-            f"Names: {', '.join(VARIANTS)}."
+            f"weights must be a file or a published name; there is no file {weights!r}."
+            f"{did_you_mean(weights, VARIANTS)} Names: {', '.join(VARIANTS)}."
         )
     folder = cache_folder() / "yolox"
     try:
