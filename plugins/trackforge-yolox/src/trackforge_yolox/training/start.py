@@ -58,7 +58,8 @@ def begin(config: YoloxTrainConfig, dataset: Dataset, weights: str, *, seed: int
         seed: Of what is random.
 
     Raises:
-        WeightsError: The weights cannot be found or read, are of another model, or do not tell their preprocessing.
+        WeightsError: The weights cannot be found or read, are broken or of another model, or do not tell their
+            preprocessing.
     """
     classes = dataset.classes
     provenance = {"trained_on": dataset.name or dataset.root.name, "recipe": config.recipe}
@@ -73,6 +74,7 @@ def begin(config: YoloxTrainConfig, dataset: Dataset, weights: str, *, seed: int
             return Start(network=network, card=card)
         path = resolve(weights, suffix=".pth")
         old, known = load_network(path, Given(preprocessing=config.preprocessing, size=config.size))
+        _refuse_broken(old, path)
         variant = _same_network(old.variant, config.variant, path)
         network = YOLOX(variant, len(classes))
     notes = _take_over(network, old, known.classes, classes, transfer=config.transfer_classes)
@@ -86,6 +88,15 @@ def begin(config: YoloxTrainConfig, dataset: Dataset, weights: str, *, seed: int
     provenance |= {"started_from": path.name, "started_from_sha256": digest(path)}
     card = dataclasses.replace(known, classes=classes, variant=variant.name, provenance=provenance)
     return Start(network=network, card=card, notes=tuple(notes))
+
+
+def _refuse_broken(network: YOLOX, path: Path) -> None:
+    broken = [key for key, value in network.state_dict().items() if not bool(value.isfinite().all())]
+    if broken:
+        raise WeightsError(
+            f"Weights must be finite; {path.name} has NaN or infinity in {_listed(broken)}. The run that wrote it "
+            "diverged, or the file is damaged. Take another."
+        )
 
 
 def _same_network(found: Variant, asked: str | None, path: Path) -> Variant:
