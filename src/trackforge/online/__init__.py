@@ -13,12 +13,13 @@ from trackforge.online.classes import ClassVotes, associate_by_class, class_bloc
 from trackforge.online.clock import Clock, expect
 from trackforge.online.columns import Columns, join, take
 from trackforge.online.config import OnlineConfig, online_tracker
-from trackforge.online.lifecycle import Lifecycle, Quirks
+from trackforge.online.lifecycle import Ageing, Lifecycle, Quirks
 from trackforge.online.looks import Looks
 from trackforge.online.tracker import OnlineTracker
 from trackforge.online.trust import judge
 
 __all__ = [
+    "Ageing",
     "ClassVotes",
     "Clock",
     "Columns",

@@ -8,14 +8,14 @@ from typing import Any, Literal, TypeVar
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError
 
-__all__ = ["Lifecycle", "Quirks"]
+__all__ = ["Ageing", "Lifecycle", "Quirks"]
 
 _L = TypeVar("_L", bound="Lifecycle")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lifecycle:
-    """How tracks are born, trusted, lost and forgotten, and what they remember.
+class Ageing:
+    """How tracks are born, trusted, lost and forgotten; what all trackers have in common.
 
     "Frames" are frame intervals of the `Clock`: where frames are skipped or timestamps are uneven, ageing follows.
 
@@ -43,17 +43,10 @@ class Lifecycle:
         None, help="Nominal frame rate; with it, time passes by timestamps instead of frame indices.", unit="frames/s",
         minimum=1e-6,
     )  # fmt: skip
-    duplicate_iou: float | None = setting(
-        None, help="Overlap above which a found and a lost track are one; the longer lived stays.", unit="IoU",
-        minimum=0, maximum=1,
-    )  # fmt: skip
     classes: Literal["ignore", "separate", "vote"] = setting(
         "ignore", help="Ignore: any class may match, a track has its last one; separate: only the same class may; "
         "vote: any may match, a track has the class with the greatest sum of scores.",
     )  # fmt: skip
-    embedding_alpha: float = setting(
-        0.9, help="Share of the past in a track's smoothed embedding.", minimum=0, maximum=1
-    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -69,6 +62,19 @@ class Lifecycle:
         if self.max_lost_seconds is None or self.frame_rate is None:
             return self.max_lost
         return self.max_lost_seconds * self.frame_rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lifecycle(Ageing):
+    """What `OnlineTracker` knows about the life of tracks: `Ageing`, and what they remember."""
+
+    duplicate_iou: float | None = setting(
+        None, help="Overlap above which a found and a lost track are one; the longer lived stays.", unit="IoU",
+        minimum=0, maximum=1,
+    )  # fmt: skip
+    embedding_alpha: float = setting(
+        0.9, help="Share of the past in a track's smoothed embedding.", minimum=0, maximum=1
+    )
 
     @classmethod
     def of(cls: type[_L], config: Lifecycle, **changes: Any) -> _L:

@@ -78,7 +78,6 @@ class ObservationCentricTracker:
         self.motion = motion or KalmanXYSR(KalmanXYSRConfig.ocsort())
         self.replay_motion = replay_motion or self.motion
         self._associate = Steps(self.config, self.quirks)
-        self._lifecycle = self.config.lifecycle()
         self._clock = Clock(self.config.frame_rate, count_updates=self.quirks.count_updates)
         self._birth = np.float32(self.config.birth_score)  # scores are float32: 0.7 must not exceed itself
         self.reset()
@@ -120,7 +119,7 @@ class ObservationCentricTracker:
         if not len(self):
             return np.empty((0, 4))
         if dt > 1:  # tracks whose time ran out in frames that were never seen
-            self._keep(self._clock.now - self._table["seen"] <= self._lifecycle.patience + 1)
+            self._keep(self._clock.now - self._table["seen"] <= self.config.patience + 1)
         missed = self._table["detection"] < 0
         self._filters = self.motion.predict(self._filters, dt=dt, coasting=missed if missed.any() else None)
         boxes = self.motion.boxes(self._filters)
@@ -187,7 +186,7 @@ class ObservationCentricTracker:
         table = self._table
         if not (table["detection"] < 0).any():
             return
-        allowed = np.where(table["state"] == TENTATIVE, self.config.tentative_patience, self._lifecycle.patience)
+        allowed = np.where(table["state"] == TENTATIVE, self.config.tentative_patience, self.config.patience)
         self._keep(self._clock.now - table["seen"] <= allowed)
 
     def _give_birth(self, rows: Ints, xyxy: Floats, detections: Detections) -> None:
@@ -220,7 +219,7 @@ class ObservationCentricTracker:
     def _judge(self, state: Ints, hits: Ints, matched: Mask) -> Ints:
         """Return the new states, given the old ones."""
         return judge(
-            self._lifecycle, state, hits, matched, updates=self._clock.updates, streak=self.quirks.streak
+            self.config, state, hits, matched, updates=self._clock.updates, streak=self.quirks.streak
         )  # fmt: skip
 
     def _keep(self, rows: Mask) -> None:

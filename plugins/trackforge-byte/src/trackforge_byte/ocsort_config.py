@@ -7,14 +7,14 @@ from typing import Literal
 
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError
-from trackforge.online import Lifecycle
+from trackforge.online import Ageing
 
 __all__ = ["ObservationCentricQuirks", "ObservationCentricTrackerConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ObservationCentricTrackerConfig:
-    """Settings of the clean OC-SORT tracker.
+class ObservationCentricTrackerConfig(Ageing):
+    """Settings of the clean OC-SORT tracker; see `trackforge.online.Ageing`.
 
     Raises:
         ConfigError: A value is out of range, ``low_score`` is above ``high_score``, or ``max_lost_seconds`` is given
@@ -41,40 +41,13 @@ class ObservationCentricTrackerConfig:
     min_hits: int = setting(
         3, help="Detections after which a track is trusted, the founding one included.", unit="detections", minimum=1
     )
-    warm_up: int = setting(
-        1, help="Frames at the start of a sequence in which every track is trusted at once.", unit="frames", minimum=0
-    )
-    max_lost: float = setting(
-        30.0, help="How long a trusted track may go without a detection.", unit="frames", minimum=0
-    )
-    max_lost_seconds: float | None = setting(
-        None, help="The same in seconds; overrides max_lost and needs frame_rate.", unit="s", minimum=0
-    )
-    tentative_patience: float = setting(
-        0.0, help="How long a track that is not yet trusted may go without a detection.", unit="frames", minimum=0
-    )
-    frame_rate: float | None = setting(
-        None, help="Nominal frame rate; with it, time passes by timestamps instead of frame indices.", unit="frames/s",
-        minimum=1e-6,
-    )  # fmt: skip
-    classes: Literal["ignore", "separate", "vote"] = setting(
-        "ignore", help="Ignore: any class may match, a track has its last one; separate: only the same class may; "
-        "vote: any may match, a track has the class with the greatest sum of scores.",
-    )  # fmt: skip
 
     def __post_init__(self) -> None:
-        check(self)
+        super().__post_init__()
         if self.low_score is not None and self.low_score > self.high_score:
             raise ConfigError(
                 f"low_score must be at most high_score; got {self.low_score} > {self.high_score}. Change one of them."
             )
-        self.lifecycle()
-
-    def lifecycle(self) -> Lifecycle:
-        """Return the part of the settings that all trackers share."""
-        names = ("min_hits", "warm_up", "birth_score", "max_lost", "max_lost_seconds", "tentative_patience",
-                 "frame_rate", "classes")  # fmt: skip
-        return Lifecycle(**{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True, kw_only=True)
