@@ -10,6 +10,10 @@ can be repeated. "tuned" is the steady trial of a study, "luckiest" the one of t
 Read the rows with care: the defaults of the clean trackers were chosen on all seven sequences of MOT17 half-val, those
 held out here included, and ByteTrack's authors chose theirs there, too. SORT's and OC-SORT's were made for other
 detections; so were all defaults for the Faster-RCNN detections of the MOT15 set.
+
+What was tried before, in the order in which it was seen: 100 trials with the best one picked, in the same folds, made
+the clean BYTE 67.53 (68.09 untuned), the same with its motion model 67.26 (68.09) and ByteTrack 67.40 (67.79). The
+steady pick and the rows of SORT, OC-SORT and MOT15 were added after that.
 """
 
 from __future__ import annotations
