@@ -67,5 +67,7 @@ def test_convert_mixes_and_renames(tmp_path, yolo):
             "--classes", "person", "--rule", "official")
     )  # fmt: skip
     assert (facts["images"], facts["boxes"]) == (10, 4 + 12)
+    words = ("--rename", "pedestrian=person", "--classes", "person", yolo, tmp_path / "mot", tmp_path / "again.json")
+    assert json.loads(run("convert", "--json", *words, "--rule", "official"))["boxes"] == 16  # flags leave words alone
     assert "--rename takes OLD=NEW" in run("convert", yolo, tmp_path / "x.json", "--rename", "person", code=2)
     assert "Writing to a folder needs a format" in run("convert", yolo, tmp_path / "x", code=2)

@@ -23,7 +23,8 @@ Formats: MOTChallenge folders, COCO json, Pascal VOC, YOLO and JDE text labels.
 app = App(name="data", help=HELP, help_format="plaintext", default_parameter=Parameter(negative=""))
 Json = Annotated[bool, Parameter(name=["--json"])]
 From = Annotated[str | None, Parameter(name=["--from"])]
-Names = Annotated[list[str] | None, Parameter(consume_multiple=True)]
+Names = list[str] | None
+"""Given with commas or repeated, see `trackforge.cli.words.split`."""
 Rule = Literal["pedestrian", "official", "all"]
 
 
@@ -79,7 +80,7 @@ def show(
     path: Path,
     /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("grid.png"),
+    output: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("grid.png"),
     from_: From = None,
     split: str | None = None,
     rule: Rule | None = None,
@@ -105,7 +106,7 @@ def show(
     rule
         MOTChallenge: which rows are objects (default pedestrian).
     classes
-        These classes only.
+        These classes only: person,car.
     count
         Number of pictures.
     columns
@@ -118,10 +119,11 @@ def show(
         One colour a class, or one an identity.
     """
     from trackforge import data
+    from trackforge.cli.words import split as words
 
     dataset = data.read(path, from_, **_options(split=split, rule=rule))
     if classes:
-        dataset = dataset.select_classes(classes)
+        dataset = dataset.select_classes(words(classes))
     data.show(dataset, output, count=count, columns=columns, pick=pick, seed=seed, colour=colour)
     sys.stdout.write(f"{output}\n")
     return 0
@@ -167,9 +169,9 @@ def convert(
     rule
         MOTChallenge: which rows are objects (default pedestrian).
     rename
-        Other names for classes, as OLD=NEW; what gets one name becomes one class.
+        Other names for classes, as OLD=NEW,OLD=NEW; what gets one name becomes one class.
     classes
-        Keep these classes only, by their new names.
+        Keep these classes only, by their new names: person,car.
     min_visibility
         Boxes less visible than this, 0 to 1, become ignore regions.
     ignore
@@ -179,7 +181,7 @@ def convert(
     val
         Divide off this share of the pictures, 0 to 1, for validation; whole sequences.
     val_sequences
-        Divide off these sequences for validation.
+        Divide off these sequences for validation: MOT17-02,MOT17-04.
     seed
         Of the division.
     images
@@ -188,16 +190,18 @@ def convert(
         Print JSON.
     """
     from trackforge import data
+    from trackforge.cli.words import split as words
     from trackforge.errors import ConfigError
 
     if val is not None and val_sequences:
         raise ConfigError("Give --val or --val-sequences, not both.")
-    if any("=" not in pair for pair in rename or ()):
-        raise ConfigError(f"--rename takes OLD=NEW; got {' '.join(rename or ())}.")
-    paths, renamed = (source, target, *more), dict(pair.split("=", 1) for pair in rename or ())
+    pairs = words(rename)
+    if any("=" not in pair for pair in pairs):
+        raise ConfigError(f"--rename takes OLD=NEW; got {','.join(pairs)}.")
+    paths, renamed = (source, target, *more), dict(pair.split("=", 1) for pair in pairs)
     report = data.convert(
-        paths[:-1], paths[-1], to=to, format=from_, rename=renamed, classes=classes or (),
-        min_visibility=min_visibility, ignore=ignore, halves=halves, val=val_sequences or val, seed=seed,
+        paths[:-1], paths[-1], to=to, format=from_, rename=renamed, classes=words(classes),
+        min_visibility=min_visibility, ignore=ignore, halves=halves, val=words(val_sequences) or val, seed=seed,
         images=images, **_options(split=split, rule=rule),
     )  # fmt: skip
     _print(dataclasses.asdict(report), str(report), as_json=as_json)
