@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 
 HEAVY = (
     "torch", "cv2", "scipy", "mxnet", "boto3", "matplotlib", "lightning", "av", "lap", "onnxruntime", "pyarrow", "rich",
@@ -47,13 +47,15 @@ def test_import_takes_less_than_a_quarter_of_a_second() -> None:
 
 
 def test_help_takes_less_than_half_a_second() -> None:
+    """Of processor time, which a busy machine does not stretch as it does the clock on the wall."""
     best = 9.0
-    for _ in range(12):
-        begin = time.perf_counter()
+    for _ in range(6):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
             [sys.executable, "-m", "trackforge", "--help"], capture_output=True, timeout=60, check=True, env=os.environ
         )
-        best = min(best, time.perf_counter() - begin)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        best = min(best, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         if best < 0.5:
             return
     raise AssertionError(f"trackforge --help took {best:.3f} s at best")

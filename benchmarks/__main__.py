@@ -1,0 +1,20 @@
+"""Run every benchmark whose data are here, then write the tables: ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+QUICK = ("accuracy", "speed.evaluation", "speed.association", "speed.pipeline", "speed.growth")
+ALL = (*QUICK, "finetune", "tuning", "tables")
+
+
+def main() -> None:
+    """Run one after the other, each in a process of its own."""
+    for name in ALL:
+        print(f"== {name}", flush=True)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
+
+
+if __name__ == "__main__":
+    main()
