@@ -174,6 +174,8 @@ def _convert(s: Setting, value: Any, owner: str) -> Any:
         raise ConfigError(f"{owner}.{s.name} must be {s.type_name}; got {value!r} ({type(value).__name__}).") from None
     for number in out if isinstance(out, tuple) else (out,):
         if isinstance(number, (int, float)) and not isinstance(number, bool):
+            if number != number:
+                raise ConfigError(f"{owner}.{s.name} must be a number; got {value!r}.")
             low = s.minimum is not None and not number >= s.minimum
             high = s.maximum is not None and not number <= s.maximum
             if low or high:

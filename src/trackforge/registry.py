@@ -31,6 +31,7 @@ import pluggy
 from trackforge.components import KINDS, ComponentSpec
 from trackforge.errors import (
     DuplicateComponentError,
+    InvalidInputError,
     PluginError,
     UnknownComponentError,
     did_you_mean,
@@ -136,7 +137,10 @@ class Registry:
         Raises:
             UnknownComponentError: There is none.
             DuplicateComponentError: There are several.
+            InvalidInputError: The name is no string.
         """
+        if not isinstance(name, str):
+            raise InvalidInputError(f"A {kind} is found by its name, a string; got {name!r}.")
         self._walk()
         offers = self._specs.get((kind, name), [])
         if not offers:

@@ -71,7 +71,7 @@ class TrackTable(_Columns):
             (self.track_id < -1, "track_id must be >= 0, or -1 for boxes without one"),
             (~np.isfinite(self.xyxy).all(axis=1), "Boxes must be finite"),
             ((self.xyxy[:, 2:] < self.xyxy[:, :2]).any(axis=1), "Boxes must have x1 <= x2 and y1 <= y2"),
-            (np.isnan(self.score), "score must be a number"),
+            (~np.isfinite(self.score), "score must be finite"),
         ):
             if bad.any():
                 row = int(np.flatnonzero(bad)[0])

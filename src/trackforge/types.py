@@ -199,9 +199,10 @@ class Frame:
         if self.image is None:
             return
         image = np.asarray(self.image)
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise InvalidInputError(
-                f"frame.image must be RGB uint8 (H, W, 3); got {image.dtype} {image.shape}. Convert it first."
+                f"frame.image must be RGB uint8 (H, W, 3) with a pixel or more; got {image.dtype} {image.shape}. "
+                "Convert it first."
             )
         height, width = image.shape[:2]
         if self.size == (0, 0):
@@ -226,7 +227,7 @@ class Detections(_Columns):
         extra: Further columns by name, each with N rows.
 
     Raises:
-        InvalidInputError: Columns differ in length, a box is NaN, infinite or inverted, or a score is NaN.
+        InvalidInputError: Columns differ in length, a box is inverted, or a box, score or embedding is not finite.
     """
 
     xyxy: npt.NDArray[np.float32]
@@ -244,13 +245,12 @@ class Detections(_Columns):
         put(self, "xyxy", xyxy)
         score = np.ones(n, np.float32) if self.score is None else self.score
         put(self, "score", _column("score", score, np.float32, n))
-        if np.isnan(self.score).any():
-            row = int(np.flatnonzero(np.isnan(self.score))[0])
-            raise InvalidInputError(f"score must be a number; row {row} is NaN. Drop the row or repair the detector.")
+        _check_finite("score", self.score)
         class_id = np.zeros(n, np.int64) if self.class_id is None else self.class_id
         put(self, "class_id", _column("class_id", class_id, np.int64, n))
         if self.embedding is not None:
             put(self, "embedding", _column("embedding", self.embedding, np.float32, n, -1))
+            _check_finite("embedding", self.embedding)
         if self.mask is not None:
             put(self, "mask", _column("mask", self.mask, np.object_, n))
         put(self, "extra", _extra(self.extra, n))
@@ -273,6 +273,15 @@ def _check_boxes(xyxy: npt.NDArray[np.float32]) -> None:
         f"Boxes must be finite with x1 <= x2 and y1 <= y2; row {row} is {what}: {xyxy[row].tolist()}. "
         "Drop the row, or convert it (boxes here are xyxy, see trackforge.boxes.xywh_to_xyxy)."
     )
+
+
+def _check_finite(name: str, column: npt.NDArray[np.float32]) -> None:
+    good = np.isfinite(column)
+    if not good.all():
+        row = int(np.argwhere(~good)[0, 0])
+        raise InvalidInputError(
+            f"{name} must be finite; row {row} is {column[row].tolist()}. Drop the row or repair the detector."
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

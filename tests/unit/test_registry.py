@@ -21,6 +21,7 @@ from trackforge.config import check, setting
 from trackforge.errors import (
     ConfigError,
     DuplicateComponentError,
+    InvalidInputError,
     MissingDependencyError,
     PluginError,
     UnknownComponentError,
@@ -111,6 +112,8 @@ def test_an_unknown_name_suggests_the_nearest(fresh: Registry) -> None:
         fresh.find("associator", "greddy")
     with pytest.raises(UnknownComponentError, match=r"no tracker 'x'. Installed: none"):
         fresh.find("tracker", "x")
+    with pytest.raises(InvalidInputError, match="A tracker is found by its name, a string; got 3"):
+        trackforge.tracker(3)  # type: ignore[arg-type]
 
 
 def test_two_plugins_of_one_name_are_an_error_for_that_name_only(fresh: Registry) -> None:

@@ -42,7 +42,7 @@ def test_missing_columns_have_defaults() -> None:
         ({"track_id": [-2]}, "track_id must be >= 0, or -1"),
         ({"xyxy": [[0, 0, np.nan, 1]]}, "must be finite"),
         ({"xyxy": [[5, 0, 1, 1]]}, "x1 <= x2"),
-        ({"score": [np.nan]}, "score must be a number"),
+        ({"score": [np.nan]}, "score must be finite"),
         ({"score": [1, 2]}, "same length"),
         ({"frame": [0, 0], "xyxy": boxes(2), "track_id": [4, 4]}, r"once in a frame; row 1 of 's' \(frame 0, id 4"),
     ],
