@@ -139,7 +139,8 @@ def test_mot_folders_come_back(drawn: Dataset) -> None:
             holds -= {"ids"}
         compare(content(dataset, holds), content(again, holds))
         assert again.classes == dataset.classes
-        assert len(data.check(again).problems) == len(data.check(dataset).problems)
+        if "ids" in holds:  # else boxes were given ids, and equal ones are no duplicates any more
+            assert len(data.check(again).problems) == len(data.check(dataset).problems)
 
 
 @QUICK
