@@ -37,7 +37,7 @@ RECIPE = {
 }  # fmt: skip
 LOOP = {"batch_size": 8, "workers": 0, "tensorboard": False}
 FULL = {"every": 4, "epochs": 16, "plain_epochs": 4}
-QUICK = {"every": 4, "epochs": 8, "plain_epochs": 2}
+QUICK = {"every": 4, "epochs": 6, "plain_epochs": 1}
 
 
 def street(root: Path) -> Dataset:

@@ -14,7 +14,7 @@ import pytest
 from trackforge import data, training
 
 ROOT = Path(__file__).resolve().parents[3]
-THREADS = "2"
+THREADS = "1"  # tests run side by side; more threads than cores wait for each other
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ __all__ = ["FIT_DEFAULTS", "RECIPES", "YoloxTrainConfig"]
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "finetune": {
-        "assignment": "yolox", "learning_rate": 5e-5, "warmup": 1.0, "size_steps": (-2, 2), "mosaic": 0.0, "mixup": 0.0,
+        "assignment": "yolox", "learning_rate": 1e-5, "warmup": 1.0, "size_steps": (-2, 2), "mosaic": 0.0, "mixup": 0.0,
         "zoom": (0.75, 1.33), "l1": "always", "freeze_norms": True,
     },
     "coco": {
@@ -48,7 +48,8 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 """What the recipe ``coco`` sets otherwise for small networks, which strong augmentation overtaxes."""
 
 FIT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "finetune": {"epochs": 20, "plain_epochs": 5, "batch_size": 8, "ema_decay": 0.99, "ema_ramp": 50.0},
+    "finetune": {"epochs": 20, "plain_epochs": 5, "batch_size": 8, "ema_decay": 0.99, "ema_ramp": 50.0,
+                 "clip": 50.0},
     "coco": {"epochs": 300, "plain_epochs": 15, "batch_size": 64, "ema_decay": 0.9998, "ema_ramp": 2000.0},
     "bytetrack": {
         "epochs": 80, "plain_epochs": 10, "batch_size": 48, "ema_decay": 0.9998, "ema_ramp": 2000.0,
