@@ -19,7 +19,7 @@ THREADS = "1"  # tests run side by side; more threads than cores wait for each o
 
 @pytest.mark.slow
 def test_fine_tuning_on_people_improves_detection_and_tracking(data_dir: Path) -> None:
-    """On 100 frames of a street and 61 pictures of COCO; scored on later frames of the same street."""
+    """On 200 frames of a street and 61 pictures of COCO; scored on later frames of the same street."""
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks.finetune", "--quick"], cwd=ROOT, capture_output=True, text=True, check=False,
         timeout=570, env={**os.environ, "TRACKFORGE_DATA": str(data_dir.resolve()), "OMP_NUM_THREADS": THREADS},
@@ -28,8 +28,8 @@ def test_fine_tuning_on_people_improves_detection_and_tracking(data_dir: Path) -
     result = json.loads(run.stdout)
     before, after = result["before"], result["after"]
     assert before["ap50"] == pytest.approx(0.902, abs=0.005)  # the weights untouched, as known
-    assert after["ap50"] > before["ap50"]
-    assert after["ap"] > before["ap"]
+    assert after["ap50"] > before["ap50"] + 0.005
+    assert after["ap"] > before["ap"] + 0.02
     assert after["MOTA"] > before["MOTA"]
 
 

@@ -27,7 +27,7 @@ __all__ = ["FIT_DEFAULTS", "RECIPES", "YoloxTrainConfig"]
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "finetune": {
-        "assignment": "yolox", "learning_rate": 1e-5, "warmup": 1.0, "size_steps": (-2, 2), "mosaic": 0.0, "mixup": 0.0,
+        "assignment": "yolox", "learning_rate": 2e-5, "warmup": 1.0, "size_steps": (-2, 2), "mosaic": 0.0, "mixup": 0.0,
         "zoom": (0.75, 1.33), "l1": "always", "freeze_norms": True,
     },
     "coco": {
