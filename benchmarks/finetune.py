@@ -103,8 +103,8 @@ def run(root: Path, out: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "detector": "YOLOX-nano, 416 x 416, score .01, NMS .65",
         "tracker": "byte",
-        "trained on": f"{len(people(root, every=settings['every']))} pictures: {people.__doc__}",
-        "scored on": f"{len(val)} frames of {SEQUENCE} that follow those trained on by 100",
+        "trained on": f"{len(people(root, every=settings['every']))} pictures of coco128 (train, people) and {SEQUENCE}, frames 1-400",
+        "scored on": f"{SEQUENCE}, frames 500-795 ({len(val)})",
         "settings": dict(used),
         "before": before,
         "after": score(model, val),
