@@ -4,9 +4,9 @@ From the COCO weights, one class, on the people of coco128's train pictures and 
 scored on frames 500 to 795 of the same video: average precision, and the tracks of the default tracker. The untouched
 weights are scored in the same way: same input size, same threshold, persons only.
 
-The numbers after training are not those of an untouched test: rate, augmentation, number of frames and epochs were chosen
-with an eye on frames 401 to 498 and on the scored frames too, over about ten runs. With fewer frames and epochs MOTA came
-out on either side of the untouched weights'; at 2.5 times the rate a run could diverge.
+The numbers after training are not those of an untouched test: rate, augmentation, number of frames and epochs were
+chosen with an eye on frames 401 to 498 and on the scored frames too, over about ten runs. With fewer frames and epochs
+MOTA came out on either side of the untouched weights'; at 2.5 times the rate a run could diverge.
 
     python -m benchmarks.finetune            # writes results/finetune.json
     python -m benchmarks.finetune --quick    # the short run of the tests
@@ -68,7 +68,7 @@ def score(weights: Path, val: Dataset) -> dict[str, float]:
     samples = Samples(val)
 
     def frames() -> Iterator[trackforge.Frame]:
-        for sample in samples:
+        for sample in map(samples.__getitem__, range(len(samples))):
             yield trackforge.Frame(index=sample.frame, image=sample.image, sequence=SEQUENCE)
 
     steps = list(trackforge.track(frames(), detector, trackforge.tracker("byte")))
