@@ -16,7 +16,11 @@ from benchmarks.context import RESULTS, ROOT
 from trackforge.io.atomic import atomic_path
 
 BLOCK = re.compile(r"(<!-- results: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-DOCUMENTS = (ROOT.parent / "README.md", *sorted((ROOT.parent / "docs").glob("*.md")))
+DOCUMENTS = (
+    ROOT.parent / "README.md",
+    *sorted((ROOT.parent / "docs").glob("*.md")),
+    *sorted((ROOT.parent / "plugins").glob("*/README.md")),
+)
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -133,7 +137,7 @@ def main() -> None:
         path for path in DOCUMENTS if rewritten(path.read_text(encoding="utf-8")) != path.read_text(encoding="utf-8")
     ]
     for path in behind:
-        print(path.name, "is behind its results" if check else "written")
+        print(path, "is behind its results" if check else "written")
         if not check:
             with atomic_path(path) as partial:
                 partial.write_text(rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")
