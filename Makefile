@@ -19,6 +19,7 @@ test: $(VENV)/.dev lint ## Lint, then run every test
 
 lint: $(VENV)/.dev ## Style, types and import contracts
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check -q .
 	$(BIN)/mypy src plugins/*/src
 	$(BIN)/lint-imports
 

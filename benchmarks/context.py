@@ -30,7 +30,7 @@ def context() -> dict[str, Any]:
     """Describe revision, machine and versions."""
     git = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    )  # fmt: skip
+    )
     return {
         "trackforge": trackforge.__version__,
         "revision": git.stdout.strip() or "unknown",

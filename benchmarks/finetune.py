@@ -36,8 +36,13 @@ SEQUENCE = "PETS09-S2L1"
 SIZE = (416, 416)
 TRAIN_FRAMES, VAL_FRAMES = slice(0, 400), slice(499, 795)
 RECIPE = {
-    "size": SIZE, "size_steps": (0, 0), "zoom": (0.9, 1.1), "shift": 0.05, "channels_last": True, "cache_mb": 1000.0,
-}  # fmt: skip
+    "size": SIZE,
+    "size_steps": (0, 0),
+    "zoom": (0.9, 1.1),
+    "shift": 0.05,
+    "channels_last": True,
+    "cache_mb": 1000.0,
+}
 LOOP = {"batch_size": 8, "workers": 0, "tensorboard": False}
 FULL = {"every": 1, "epochs": 8, "plain_epochs": 2}
 QUICK = {"every": 2, "epochs": 6, "plain_epochs": 1}
@@ -49,9 +54,12 @@ def street(root: Path) -> Dataset:
     truth, info = read_mot(folder / "gt" / "gt.txt", kind="truth"), read_seqinfo(folder / "seqinfo.ini")
     count = int(truth.frame.max()) + 1
     images = Images(
-        path=np.array([f"vtest.avi#{i}" for i in range(count)]), width=np.full(count, info.width),
-        height=np.full(count, info.height), sequence=np.full(count, SEQUENCE), frame=np.arange(count),
-    )  # fmt: skip
+        path=np.array([f"vtest.avi#{i}" for i in range(count)]),
+        width=np.full(count, info.width),
+        height=np.full(count, info.height),
+        sequence=np.full(count, SEQUENCE),
+        frame=np.arange(count),
+    )
     boxes = Boxes(image=truth.frame, xyxy=truth.xyxy, track_id=truth.track_id, ignore=truth.extra["flag"] == 0)
     return Dataset(images=images, boxes=boxes, classes=("person",), root=folder, name="pets")
 
@@ -76,10 +84,12 @@ def score(weights: Path, val: Dataset) -> dict[str, float]:
     found = [step.detections for step in steps]
     counts = [len(one) for one in found]
     detections = TrackTable(
-        frame=np.repeat([step.frame.index for step in steps], counts), track_id=np.full(sum(counts), -1),
-        xyxy=np.concatenate([one.xyxy for one in found]), score=np.concatenate([one.score for one in found]),
+        frame=np.repeat([step.frame.index for step in steps], counts),
+        track_id=np.full(sum(counts), -1),
+        xyxy=np.concatenate([one.xyxy for one in found]),
+        score=np.concatenate([one.score for one in found]),
         sequence=SEQUENCE,
-    )  # fmt: skip
+    )
     precision = average_precision(truth, {SEQUENCE: detections}).mean
     tracks = evaluate(truth, {SEQUENCE: TrackTable.from_steps(steps, sequence=SEQUENCE)}).combined
     return {"ap50": precision.ap50, "ap": precision.ap, **{name: tracks[name] for name in ("MOTA", "IDF1", "HOTA")}}

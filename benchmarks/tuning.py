@@ -83,9 +83,13 @@ def problem(row: Row, train: Sequence[tuning.Footage], val: Sequence[tuning.Foot
     setup = tuning.Setup(Component("tracker", row.tracker), files)
     space = tuning.search_space(setup, dict.fromkeys(row.asked))
     return tuning.Problem(
-        setup=setup, space=space, train=train, val=val, preprocessing=preprocessing,
+        setup=setup,
+        space=space,
+        train=train,
+        val=val,
+        preprocessing=preprocessing,
         library=tuning.Library(files, space),
-    )  # fmt: skip
+    )
 
 
 def fold(row: Row, number: int, trials: int) -> tuple[dict[str, Any], dict[str, Report]]:
@@ -154,9 +158,11 @@ def cost(trials: int) -> dict[str, Any]:
     asked.score({})
     whole = time.process_time() - begin
     return {
-        "trials": trials, "frames_a_trial": sum(len(one.frames) for one in found), "cpu_seconds": seconds,
+        "trials": trials,
+        "frames_a_trial": sum(len(one.frames) for one in found),
+        "cpu_seconds": seconds,
         "of_one_trial": {"tracking": round(tracking, 3), "all": round(whole, 3)},
-    }  # fmt: skip
+    }
 
 
 def main() -> None:
@@ -176,16 +182,25 @@ def main() -> None:
                 name: scores(combine([held[name] for _, held in parts])) for name in ("default", "tuned", "luckiest")
             }
             rows.append(
-                {"label": row.label, "tracker": row.tracker, "data": row.data, **made,
-                 "folds": [facts for facts, _ in parts]}
-            )  # fmt: skip
+                {
+                    "label": row.label,
+                    "tracker": row.tracker,
+                    "data": row.data,
+                    **made,
+                    "folds": [facts for facts, _ in parts],
+                }
+            )
             hota = ", ".join(f"{name} {part['HOTA']:.2f}" for name, part in made.items())
             print(f"{row.label:26} {row.data:20} held-out HOTA: {hota}", flush=True)
     result = {
-        "name": "Tuned on some sequences, scored on others", "objective": "HOTA",
-        "trials": options.trials, "seed": 0, "split": "three folds, sequence i by name held out in fold i mod 3",
-        "rows": rows, "cost": cost(options.trials),
-    }  # fmt: skip
+        "name": "Tuned on some sequences, scored on others",
+        "objective": "HOTA",
+        "trials": options.trials,
+        "seed": 0,
+        "split": "three folds, sequence i by name held out in fold i mod 3",
+        "rows": rows,
+        "cost": cost(options.trials),
+    }
     print("wrote", save("tuning", result))
 
 

@@ -22,9 +22,14 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end and check its exit code."""
     done = subprocess.run(
-        command(*words), capture_output=True, text=True, timeout=timeout, check=False, cwd=cwd,
+        command(*words),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        cwd=cwd,
         env={**ENVIRONMENT, **environment},
-    )  # fmt: skip
+    )
     assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
 

@@ -28,12 +28,16 @@ def stills(root: Path, *, count: int = 4, classes: tuple[str, ...] = ("person", 
     xyxy[1::2] += [10, 5, 10, 5]
     return Dataset(
         images=Images(
-            path=[f"pictures/p{k}.png" for k in range(count)], width=[64] * count, height=[48] * count,
+            path=[f"pictures/p{k}.png" for k in range(count)],
+            width=[64] * count,
+            height=[48] * count,
             split=["train"] * (count - count // 2) + ["val"] * (count // 2),
         ),
         boxes=Boxes(image=owner, xyxy=xyxy, class_id=np.arange(2 * count) % len(classes)),
-        classes=classes, root=root, name="stills",
-    )  # fmt: skip
+        classes=classes,
+        root=root,
+        name="stills",
+    )
 
 
 def film(root: Path, *, frames: int = 6, name: str = "street") -> Dataset:
@@ -47,8 +51,14 @@ def film(root: Path, *, frames: int = 6, name: str = "street") -> Dataset:
     region = Boxes(image=[0], xyxy=[[40, 30, 60, 40]], track_id=[9], ignore=[True])
     return Dataset(
         images=Images(
-            path=[f"{name}/img1/{k + 1:06d}.png" for k in range(frames)], width=[64] * frames, height=[48] * frames,
-            sequence=[name] * frames, frame=np.arange(frames),
+            path=[f"{name}/img1/{k + 1:06d}.png" for k in range(frames)],
+            width=[64] * frames,
+            height=[48] * frames,
+            sequence=[name] * frames,
+            frame=np.arange(frames),
         ),
-        boxes=Boxes.concatenate([boxes, region]), classes=("pedestrian",), root=root, name="film",
-    )  # fmt: skip
+        boxes=Boxes.concatenate([boxes, region]),
+        classes=("pedestrian",),
+        root=root,
+        name="film",
+    )

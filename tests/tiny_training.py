@@ -38,8 +38,10 @@ def squares(root: Path, *, count: int = 12, sequence: bool = False, seed: int = 
             path=[f"img/{k:03d}.png" for k in range(count)], width=[SIDE] * count, height=[SIDE] * count, **extra
         ),
         boxes=Boxes(image=np.arange(count), xyxy=boxes, track_id=[1 if sequence else -1] * count),
-        classes=("square",), root=root, name="squares",
-    )  # fmt: skip
+        classes=("square",),
+        root=root,
+        name="squares",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,10 +58,20 @@ def score_tables(
     dataset = object.__new__(trackeval.datasets.MotChallenge2DBox)
     dataset.benchmark, dataset.do_preproc = benchmark, preprocess
     dataset.class_name_to_class_id = {
-        "pedestrian": 1, "person_on_vehicle": 2, "car": 3, "bicycle": 4, "motorbike": 5, "non_mot_vehicle": 6,
-        "static_person": 7, "distractor": 8, "occluder": 9, "occluder_on_ground": 10, "occluder_full": 11,
-        "reflection": 12, "crowd": 13,
-    }  # fmt: skip
+        "pedestrian": 1,
+        "person_on_vehicle": 2,
+        "car": 3,
+        "bicycle": 4,
+        "motorbike": 5,
+        "non_mot_vehicle": 6,
+        "static_person": 7,
+        "distractor": 8,
+        "occluder": 9,
+        "occluder_on_ground": 10,
+        "occluder_full": 11,
+        "reflection": 12,
+        "crowd": 13,
+    }
     dataset.valid_class_numbers = list(range(1, 14))
     return _score(dataset, {name: _raw(dataset, name, *given) for name, given in sequences.items()})
 

@@ -37,10 +37,13 @@ def train(folder: Path, **options: Any) -> Any:
         data = squares(Path(options["data"]), count=options.get("count", 10))
         settings = {"epochs": 3, "batch_size": 4, "workers": 0, "ema_ramp": 5, "log_every": 1, "tensorboard": False}
         return fit(
-            TinyRecipe(TinyConfig(**{"dropout": 0.2, **options.get("config", {})}), on_step), data,
+            TinyRecipe(TinyConfig(**{"dropout": 0.2, **options.get("config", {})}), on_step),
+            data,
             data if options.get("validate", True) else None,
-            FitSettings(**{**settings, **options.get("settings", {})}), folder, resume=options.get("resume", False),
-        )  # fmt: skip
+            FitSettings(**{**settings, **options.get("settings", {})}),
+            folder,
+            resume=options.get("resume", False),
+        )
     finally:
         torch.set_num_threads(threads)
 
@@ -50,8 +53,12 @@ def train_apart(folder: Path, *, timeout: float = 120, **options: Any) -> subpro
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, "-W", "error", __file__, json.dumps({"folder": str(folder), **options})],
-        check=False, timeout=timeout, capture_output=True, text=True, env=environment,
-    )  # fmt: skip
+        check=False,
+        timeout=timeout,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
 
 
 def main(options: dict[str, Any]) -> None:

@@ -43,6 +43,10 @@ def make_problem(folder: Path, *asked: str, tracker: str = "byte", val: int = 1,
     footage = tuning.footage_of_folder(folder / "gt")
     cut = len(footage) - val
     return tuning.Problem(
-        setup=setup, space=space, train=footage[:cut], val=footage[cut:], library=tuning.Library(setup.detector, space),
+        setup=setup,
+        space=space,
+        train=footage[:cut],
+        val=footage[cut:],
+        library=tuning.Library(setup.detector, space),
         **more,
-    )  # fmt: skip
+    )

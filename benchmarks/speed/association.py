@@ -71,8 +71,11 @@ def measure(name: str, python: Path, folder: Path) -> dict[str, float]:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     done = subprocess.run(
         [python, "-W", "ignore", worker, name, folder, *map(str, OBJECTS)],
-        capture_output=True, text=True, env={**os.environ, **threads}, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env={**os.environ, **threads},
+        check=False,
+    )
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stderr}")
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -97,8 +100,10 @@ def run() -> dict[str, Any]:
     }
     versions = subprocess.run(
         [python, "-c", "from importlib.metadata import version as v; print(v('trackers'), v('supervision'))"],
-        capture_output=True, text=True, check=True,
-    ).stdout.split()  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
     return {
         "name": "Association per frame",
         "unit": "microseconds a frame, best of rounds of the median; one thread",

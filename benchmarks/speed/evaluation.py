@@ -76,8 +76,11 @@ def measure(tool: str, folder: Path) -> dict[str, float]:
     worker = Path(__file__).with_name("evaluation_worker.py")
     done = subprocess.run(
         [sys.executable, "-W", "ignore", worker, tool, folder],
-        capture_output=True, text=True, env={**os.environ, **threads}, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env={**os.environ, **threads},
+        check=False,
+    )
     if done.returncode:
         raise SystemExit(f"{tool} failed:\n{done.stderr}")
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])

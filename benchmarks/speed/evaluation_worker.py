@@ -32,9 +32,15 @@ def trackeval(folder: Path) -> tuple[float, dict[str, float]]:
     quiet = {"PRINT_CONFIG": False}
     families = [trackeval.metrics.HOTA(), trackeval.metrics.CLEAR(quiet), trackeval.metrics.Identity(quiet)]
     settings: dict[str, Any] = {
-        "PRINT_RESULTS": False, "PRINT_CONFIG": False, "TIME_PROGRESS": False, "OUTPUT_SUMMARY": False,
-        "OUTPUT_DETAILED": False, "PLOT_CURVES": False, "OUTPUT_EMPTY_CLASSES": False, "LOG_ON_ERROR": None,
-    }  # fmt: skip
+        "PRINT_RESULTS": False,
+        "PRINT_CONFIG": False,
+        "TIME_PROGRESS": False,
+        "OUTPUT_SUMMARY": False,
+        "OUTPUT_DETAILED": False,
+        "PLOT_CURVES": False,
+        "OUTPUT_EMPTY_CLASSES": False,
+        "LOG_ON_ERROR": None,
+    }
     start = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()):
         dataset = trackeval.datasets.MotChallenge2DBox(

@@ -27,17 +27,21 @@ def trackforge_components() -> Iterator[ComponentSpec]:
 
 def _detectors() -> Iterator[ComponentSpec]:
     yield ComponentSpec(
-        kind="detector", name="motion", target="trackforge.detectors.motion:MotionDetector",
+        kind="detector",
+        name="motion",
+        target="trackforge.detectors.motion:MotionDetector",
         config="trackforge.detectors.motion:MotionDetectorConfig",
         summary="Moving things before a static camera, by background subtraction; no weights.",
         source="Zivkovic and van der Heijden, Pattern Recognition Letters 27, 2006; OpenCV, Apache-2.0",
         **IMAGES,  # type: ignore[arg-type]
-    )  # fmt: skip
+    )
     yield ComponentSpec(
-        kind="detector", name="file", target="trackforge.detectors.file:FileDetector",
+        kind="detector",
+        name="file",
+        target="trackforge.detectors.file:FileDetector",
         config="trackforge.detectors.file:FileDetectorConfig",
         summary="Replays detections from a MOT or COCO file.",
-    )  # fmt: skip
+    )
 
 
 def _motion() -> Iterator[ComponentSpec]:
@@ -47,37 +51,59 @@ def _motion() -> Iterator[ComponentSpec]:
         ("xysr", "Kalman filter on centre, area and constant aspect ratio (SORT, OC-SORT)."),
     ):
         yield ComponentSpec(
-            kind="motion", name=name, target=f"trackforge.motion:Kalman{name.upper()}",
-            config=f"trackforge.motion:Kalman{name.upper()}Config", summary=summary,
+            kind="motion",
+            name=name,
+            target=f"trackforge.motion:Kalman{name.upper()}",
+            config=f"trackforge.motion:Kalman{name.upper()}Config",
+            summary=summary,
             source="Kalman, J. Basic Engineering 82, 1960; Wojke et al., ICIP 2017; Bewley et al., ICIP 2016",
-        )  # fmt: skip
+        )
     yield ComponentSpec(
-        kind="tracker", name="online", target="trackforge.online:online_tracker",
+        kind="tracker",
+        name="online",
+        target="trackforge.online:online_tracker",
         config="trackforge.online:OnlineConfig",
         summary="Any associator and any motion model, put together by name.",
-    )  # fmt: skip
+    )
 
 
 def _sources() -> Iterator[ComponentSpec]:
     for name, cls, summary, suffixes, needs in (
         ("video", "video:VideoSource", "Frames of a video file.", VIDEO_SUFFIXES, VIDEO),
         ("camera", "camera:CameraSource", "Frames of a camera, or of a network stream (RTSP, HTTP).", SCHEMES, VIDEO),
-        ("images", "images:ImageSource", "Images of a folder, or matching a glob, in natural order.",
-         IMAGE_SUFFIXES, IMAGES),
-        ("mot-sequence", "images:MotSequenceSource", "A MOTChallenge sequence folder (seqinfo.ini, img1/).",
-         ("seqinfo.ini",), IMAGES),
+        (
+            "images",
+            "images:ImageSource",
+            "Images of a folder, or matching a glob, in natural order.",
+            IMAGE_SUFFIXES,
+            IMAGES,
+        ),
+        (
+            "mot-sequence",
+            "images:MotSequenceSource",
+            "A MOTChallenge sequence folder (seqinfo.ini, img1/).",
+            ("seqinfo.ini",),
+            IMAGES,
+        ),
         ("frames", "images:BlankSource", "Frames without images, for detections from a file.", (), {}),
-    ):  # fmt: skip
+    ):
         yield ComponentSpec(
-            kind="source", name=name, target=f"trackforge.io.{cls}", config=f"trackforge.io.{cls}Config",
-            summary=summary, suffixes=suffixes, **needs,  # type: ignore[arg-type]
-        )  # fmt: skip
+            kind="source",
+            name=name,
+            target=f"trackforge.io.{cls}",
+            config=f"trackforge.io.{cls}Config",
+            summary=summary,
+            suffixes=suffixes,
+            **needs,  # type: ignore[arg-type]
+        )
     yield ComponentSpec(
-        kind="source", name="synthetic", target="trackforge.testing.world:SyntheticSource",
+        kind="source",
+        name="synthetic",
+        target="trackforge.testing.world:SyntheticSource",
         config="trackforge.testing.world:SyntheticSourceConfig",
         summary="A street drawn by the computer, with ground truth; for demonstrations and tests.",
         **IMAGES,  # type: ignore[arg-type]
-    )  # fmt: skip
+    )
 
 
 def _sinks() -> Iterator[ComponentSpec]:
@@ -85,11 +111,21 @@ def _sinks() -> Iterator[ComponentSpec]:
         ("mot", "mot:MotSink", "MOTChallenge text file.", (".txt",), {}),
         ("coco", "coco:CocoSink", "COCO json with track ids.", (".json",), {}),
         ("jsonl", "jsonl:JsonLinesSink", "One JSON object a frame.", (".jsonl",), {}),
-        ("parquet", "parquet:ParquetSink", "Parquet table, one row a track and frame.", (".parquet",),
-         {"requires": ("pyarrow",), "install": "trackforge-mot[parquet]"}),
+        (
+            "parquet",
+            "parquet:ParquetSink",
+            "Parquet table, one row a track and frame.",
+            (".parquet",),
+            {"requires": ("pyarrow",), "install": "trackforge-mot[parquet]"},
+        ),
         ("overlay", "overlay:OverlaySink", "Video with boxes, ids and trails.", (".mp4", ".mkv", ".mov"), VIDEO),
-    ):  # fmt: skip
+    ):
         yield ComponentSpec(
-            kind="sink", name=name, target=f"trackforge.io.{cls}", config=f"trackforge.io.{cls}Config",
-            summary=summary, suffixes=suffixes, **needs,  # type: ignore[arg-type]
-        )  # fmt: skip
+            kind="sink",
+            name=name,
+            target=f"trackforge.io.{cls}",
+            config=f"trackforge.io.{cls}Config",
+            summary=summary,
+            suffixes=suffixes,
+            **needs,  # type: ignore[arg-type]
+        )

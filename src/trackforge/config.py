@@ -94,9 +94,14 @@ def _settings(config: type) -> Iterator[Setting]:
         if default is dataclasses.MISSING and f.default_factory is not dataclasses.MISSING:
             default = f.default_factory()
         yield Setting(
-            f.name, hints[f.name], default, meta.get("help", ""), meta.get("unit", ""),
-            meta.get("minimum"), meta.get("maximum"),
-        )  # fmt: skip
+            f.name,
+            hints[f.name],
+            default,
+            meta.get("help", ""),
+            meta.get("unit", ""),
+            meta.get("minimum"),
+            meta.get("maximum"),
+        )
 
 
 def check(config: Any) -> None:

@@ -351,9 +351,15 @@ class Tracks(_Columns):
         """Return zero tracks."""
         none = np.empty(0, np.int64)
         return cls(
-            track_id=none, xyxy=np.empty((0, 4), np.float32), score=np.empty(0, np.float32), class_id=none, state=none,
-            age=none, time_since_update=none, detection=none,
-        )  # fmt: skip
+            track_id=none,
+            xyxy=np.empty((0, 4), np.float32),
+            score=np.empty(0, np.float32),
+            class_id=none,
+            state=none,
+            age=none,
+            time_since_update=none,
+            detection=none,
+        )
 
     @property
     def visible(self) -> Tracks:

@@ -138,9 +138,15 @@ class Good:
 
     def tracks(self, detections, row):
         return Tracks(
-            track_id=[self.id], xyxy=detections.xyxy[[row]], score=detections.score[[row]], class_id=[0],
-            state=[TrackState.CONFIRMED], age=[self.age], time_since_update=[0], detection=[row],
-        )  # fmt: skip
+            track_id=[self.id],
+            xyxy=detections.xyxy[[row]],
+            score=detections.score[[row]],
+            class_id=[0],
+            state=[TrackState.CONFIRMED],
+            age=[self.age],
+            time_since_update=[0],
+            detection=[row],
+        )
 
     def state_dict(self):
         return {"format": "good", **vars(self)}

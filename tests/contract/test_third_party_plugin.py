@@ -19,9 +19,19 @@ def environment(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plugin")
     shutil.copytree(EXAMPLE, folder / "source", ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
     command = [
-        sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
-        "--disable-pip-version-check", "--target", folder / "site", folder / "source",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "--disable-pip-version-check",
+        "--target",
+        folder / "site",
+        folder / "source",
+    ]
     subprocess.run(command, check=True, capture_output=True, text=True)
     return {**os.environ, "PYTHONPATH": str(folder / "site"), "COLUMNS": "200"}, folder
 
@@ -60,9 +70,20 @@ def test_the_command_line_tracks_with_it(environment):
         cv2.imwrite(str(pictures / f"{frame.index:03}.png"), picture)
     out = folder / "tracks.txt"
     done = _run(
-        environment, "-m", "trackforge", "track", pictures, "--detector", "bright", "--tracker", "online",
-        "--set", "tracker.associator=nearest", "-o", out,
-    )  # fmt: skip
+        environment,
+        "-m",
+        "trackforge",
+        "track",
+        pictures,
+        "--detector",
+        "bright",
+        "--tracker",
+        "online",
+        "--set",
+        "tracker.associator=nearest",
+        "-o",
+        out,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line.split(",") for line in out.read_text().splitlines()]
     assert len(rows) >= 6

@@ -13,10 +13,22 @@ def test_pets_with_yolox_nano_and_byte(data_dir: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="the network runs on ONNX Runtime")
     pets = data_dir / "pets09-s2l1"
     answer = run_json(
-        "track", pets / "vtest.avi", "--detector", "yolox", "--classes", "person",
-        "--set", f"detector.weights={data_dir}/weights/yolox_nano_416x416.onnx", "--set", "detector.score=0.01",
-        "--truth", pets / "gt" / "gt.txt", "-o", tmp_path / "pets.txt", timeout=500,
-    )  # fmt: skip
+        "track",
+        pets / "vtest.avi",
+        "--detector",
+        "yolox",
+        "--classes",
+        "person",
+        "--set",
+        f"detector.weights={data_dir}/weights/yolox_nano_416x416.onnx",
+        "--set",
+        "detector.score=0.01",
+        "--truth",
+        pets / "gt" / "gt.txt",
+        "-o",
+        tmp_path / "pets.txt",
+        timeout=500,
+    )
     combined = answer["scores"]["combined"]
     assert answer["sequences"][0]["frames"] == 795
     assert combined["MOTA"] >= 0.78

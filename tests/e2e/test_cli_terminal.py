@@ -99,8 +99,11 @@ sys.exit(stop.exit_code)
 def test_a_stop_is_enforced_when_no_frame_comes(tmp_path: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", STUCK, tmp_path / "a.jsonl"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "stuck\n"
     process.send_signal(number)

@@ -311,9 +311,14 @@ def test_a_full_disk_leaves_nothing_under_the_final_name(tmp_path: Path) -> None
     resource = pytest.importorskip("resource", reason="file size limits are a matter of Unix")
     for name in ("a.txt", "a.jsonl", "a.mp4"):
         done = subprocess.run(
-            command("track", "synthetic", *SMALL, "-o", tmp_path / name), capture_output=True, text=True, timeout=120,
-            env=ENVIRONMENT, check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500)),
-        )  # fmt: skip
+            command("track", "synthetic", *SMALL, "-o", tmp_path / name),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=ENVIRONMENT,
+            check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500)),
+        )
         assert done.returncode == 1, done.stderr
         assert f"{name} cannot be written" in done.stderr
         assert "Traceback" not in done.stderr
@@ -326,8 +331,11 @@ def endless(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     words = ("track", "synthetic", "--set", "source.frames=100000", "--set", "source.size=160x120")
     process = subprocess.Popen(
         command(*words, "-o", tmp_path / "out", "-o", tmp_path / "a.jsonl", "--json"),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    )
     partial = tmp_path / "a.partial.jsonl"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:

@@ -52,9 +52,17 @@ def test_train_and_detect_with_the_result(labels: Path, tmp_path: Path) -> None:
     assert bundle["training"]["settings"]["seed"] == 3
     assert (bundle["training"]["data"]["pictures"], bundle["training"]["validation"]["pictures"]) == (5, 3)
     tracked = run_json(
-        "track", labels.parent / "img", "--detector", "yolox", "--set", f"detector.weights={model}",
-        "--set", "detector.backend=torch", "-o", tmp_path / "tracks",
-    )  # fmt: skip
+        "track",
+        labels.parent / "img",
+        "--detector",
+        "yolox",
+        "--set",
+        f"detector.weights={model}",
+        "--set",
+        "detector.backend=torch",
+        "-o",
+        tmp_path / "tracks",
+    )
     assert tracked["sequences"][0]["frames"] == 8
 
 

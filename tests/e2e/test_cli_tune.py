@@ -38,10 +38,23 @@ def test_from_detections_to_a_file_that_track_takes(scenes: Path, tmp_path: Path
     assert facts["gain"]["val"] is not None
     assert all(Path(file).stat().st_size for file in facts["files"])
     tracked = run_json(
-        "track", "frames", "--set", "source.length=30", "--set", "source.size=640x480", "--detector", "file",
-        "--set", f"detector.path={scenes / 'det' / 'c.txt'}", "--config", out / "best.toml",
-        "--truth", scenes / "gt" / "c" / "gt" / "gt.txt", "--preprocessing", "mot15",
-    )  # fmt: skip
+        "track",
+        "frames",
+        "--set",
+        "source.length=30",
+        "--set",
+        "source.size=640x480",
+        "--detector",
+        "file",
+        "--set",
+        f"detector.path={scenes / 'det' / 'c.txt'}",
+        "--config",
+        out / "best.toml",
+        "--truth",
+        scenes / "gt" / "c" / "gt" / "gt.txt",
+        "--preprocessing",
+        "mot15",
+    )
     assert tracked["tracker"]["settings"]["max_lost"] == facts["best"]["values"]["tracker.max_lost"]
     expected = facts["scores"]["val"]["best"]["combined"]
     assert tracked["scores"]["combined"]["HOTA"] == expected["HOTA"]

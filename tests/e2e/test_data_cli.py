@@ -63,9 +63,20 @@ def test_convert_there_and_back(tmp_path):
 def test_convert_mixes_and_renames(tmp_path, yolo):
     data.write(film(tmp_path / "source"), tmp_path / "mot", "mot")
     facts = json.loads(
-        run("convert", yolo, tmp_path / "mot", tmp_path / "mix.json", "--rename", "pedestrian=person", "--json",
-            "--classes", "person", "--rule", "official")
-    )  # fmt: skip
+        run(
+            "convert",
+            yolo,
+            tmp_path / "mot",
+            tmp_path / "mix.json",
+            "--rename",
+            "pedestrian=person",
+            "--json",
+            "--classes",
+            "person",
+            "--rule",
+            "official",
+        )
+    )
     assert (facts["images"], facts["boxes"]) == (10, 4 + 12)
     words = ("--rename", "pedestrian=person", "--classes", "person", yolo, tmp_path / "mot", tmp_path / "again.json")
     assert json.loads(run("convert", "--json", *words, "--rule", "official"))["boxes"] == 16  # flags leave words alone

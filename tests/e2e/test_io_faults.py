@@ -159,8 +159,11 @@ def run(script: str, *arguments: object, frames: int) -> subprocess.Popen[str]:
     code = textwrap.dedent(WRITER).format(frames=frames) + textwrap.dedent(script)
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=TESTS,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=TESTS,
+    )
 
 
 FULL = """

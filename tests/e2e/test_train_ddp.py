@@ -47,9 +47,7 @@ def test_a_signal_to_one_process_stops_both_and_one_goes_on_alone(tmp_path: Path
     options = {"data": str(tmp_path / "data"), "config": EXACT}
     train(tmp_path / "one", **options)
     settings = {"devices": 2, "accelerator": "cpu"}
-    stopped = train_apart(
-        tmp_path / "two", **options, settings=settings, signal_at=4, signal="TERM", signal_rank=1
-    )  # fmt: skip
+    stopped = train_apart(tmp_path / "two", **options, settings=settings, signal_at=4, signal="TERM", signal_rank=1)
     assert stopped.returncode == 0, stopped.stderr
     assert torch.load(tmp_path / "two/checkpoints/last.ckpt", weights_only=True)["global_step"] == 5
     result = train(tmp_path / "two", **options, resume=True)

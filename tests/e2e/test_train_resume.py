@@ -71,9 +71,10 @@ def test_killed_and_resumed_is_bit_equal(whole: Path, tmp_path: Path, kill_at: i
 
 
 @pytest.mark.parametrize(
-    ("at", "name"), [(4, "TERM"), (5, "TERM"), (11, "TERM"), (6, "INT")],
+    ("at", "name"),
+    [(4, "TERM"), (5, "TERM"), (11, "TERM"), (6, "INT")],
     ids=["mid-epoch", "before validation", "before the last validation", "Ctrl-C"],
-)  # fmt: skip
+)
 def test_a_signal_saves_and_stops(whole: Path, tmp_path: Path, at: int, name: str) -> None:
     before = signal.getsignal(SIGNALS[name])
     options = {"data": str(tmp_path / "data"), "settings": COURSE}

@@ -85,10 +85,12 @@ def test_synthetic_street(tmp_path: Path) -> None:
     size = np.round(np.stack((30 + who, 70 + 2 * who), axis=1).astype(float), 1)
     seen = random.random(len(frame)) < 0.9
     truth = TrackTable(
-        frame=frame, track_id=who + 1, xyxy=np.concatenate((corner, corner + size), axis=1),
+        frame=frame,
+        track_id=who + 1,
+        xyxy=np.concatenate((corner, corner + size), axis=1),
         class_id=random.choice([1, 1, 1, 2, 7, 8, 12, 6, 13], people)[who],
         extra={"flag": (random.random(len(frame)) < 0.95).astype(int)},
-    )[seen]  # fmt: skip
+    )[seen]
     noise = random.normal(0, 4, truth.xyxy.shape).round(1)
     shaken = np.concatenate((truth.xyxy[:, :2] + noise[:, :2], truth.xyxy[:, 2:] + noise[:, :2]), axis=1)
     kept = random.random(len(truth)) < 0.85
@@ -104,9 +106,11 @@ def test_synthetic_street(tmp_path: Path) -> None:
         files = {"street": (tmp_path / "truth.txt", tmp_path / "tracks.txt", frames)}
         official = score_files(tmp_path / rule, files, benchmark)
         report = trackforge.evaluate(
-            {"street": tmp_path / "truth.txt"}, {"street": tmp_path / "tracks.txt"},
-            preprocessing=rule, lengths=frames,  # type: ignore[arg-type]
-        )  # fmt: skip
+            {"street": tmp_path / "truth.txt"},
+            {"street": tmp_path / "tracks.txt"},
+            preprocessing=rule,
+            lengths=frames,  # type: ignore[arg-type]
+        )
         assert_equal(report, official)
 
 

@@ -13,11 +13,19 @@ from trackforge.training import augment as ta
 
 COLOURS = np.array(
     [
-        (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255), (0, 255, 255), (0, 0, 0), (255, 255, 255),
-        (255, 128, 0), (0, 128, 255),
+        (255, 0, 0),
+        (0, 255, 0),
+        (0, 0, 255),
+        (255, 255, 0),
+        (255, 0, 255),
+        (0, 255, 255),
+        (0, 0, 0),
+        (255, 255, 255),
+        (255, 128, 0),
+        (0, 128, 255),
     ],
     np.float64,
-)  # fmt: skip
+)
 PAPER = 114
 TOLERANCE = (
     2.0  # px: half a pixel of quantisation a side, rounding of the letterbox, corners that are less than half full

@@ -16,9 +16,11 @@ from trackforge.data import Boxes, Dataset, Images
 from trackforge.data.formats import format_named
 
 NAMES = st.lists(
-    st.sampled_from(["person", "traffic light", "näher & <b>", "it's: \"x\", y", "# 7", "0", "car [big]", "true"]),
-    min_size=1, max_size=4, unique=True,
-)  # fmt: skip
+    st.sampled_from(["person", "traffic light", "näher & <b>", 'it\'s: "x", y', "# 7", "0", "car [big]", "true"]),
+    min_size=1,
+    max_size=4,
+    unique=True,
+)
 QUICK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -39,10 +41,16 @@ def datasets(draw: st.DrawFn, *, video: bool) -> Dataset:
             for track in ids:
                 x, y = draw(st.floats(-3, 30)), draw(st.floats(-3, 30))
                 w, h = draw(st.floats(0.5, 30)), draw(st.floats(0.5, 30))
-                boxes.append((
-                    len(rows) - 1, (x, y, x + w, y + h), draw(st.integers(0, len(classes) - 1)), track,
-                    draw(st.sampled_from([1.0, 0.25, 0.0])), draw(st.booleans()),
-                ))  # fmt: skip
+                boxes.append(
+                    (
+                        len(rows) - 1,
+                        (x, y, x + w, y + h),
+                        draw(st.integers(0, len(classes) - 1)),
+                        track,
+                        draw(st.sampled_from([1.0, 0.25, 0.0])),
+                        draw(st.booleans()),
+                    )
+                )
     keys = ("path", "width", "height", "sequence", "frame", "split")
     images = Images(**dict(zip(keys, map(list, zip(*rows, strict=True)), strict=True)))
     keys = ("image", "xyxy", "class_id", "track_id", "visibility", "ignore")
@@ -75,13 +83,16 @@ def content(dataset: Dataset, holds: frozenset[str], *, fields: tuple[str, ...] 
         for k in range(len(boxes)):
             if boxes.ignore[k] and "ignore" not in holds:
                 continue
-            rows.append((
-                tuple(np.round(boxes.xyxy[k], 6).tolist()), dataset.classes[int(boxes.class_id[k])],
-                int(boxes.track_id[k]) if "ids" in holds else None,
-                float(boxes.visibility[k]) if "visibility" in holds else None,
-                bool(boxes.ignore[k]) if "ignore" in holds else None,
-                *(str(boxes.extra[f][k]) if f in boxes.extra else None for f in fields),
-            ))  # fmt: skip
+            rows.append(
+                (
+                    tuple(np.round(boxes.xyxy[k], 6).tolist()),
+                    dataset.classes[int(boxes.class_id[k])],
+                    int(boxes.track_id[k]) if "ids" in holds else None,
+                    float(boxes.visibility[k]) if "visibility" in holds else None,
+                    bool(boxes.ignore[k]) if "ignore" in holds else None,
+                    *(str(boxes.extra[f][k]) if f in boxes.extra else None for f in fields),
+                )
+            )
         out[key] = (int(images.width[row]), int(images.height[row]), str(images.split[row]), sorted(rows, key=str))
     return out
 

@@ -18,12 +18,17 @@ from trackforge.table import TrackTable
 def tables() -> dict[str, TrackTable]:
     return {
         "a": TrackTable(
-            frame=[0, 0, 3], track_id=[1, 2, 1], xyxy=[[1, 2, 3.5, 8], [0, 0, 30, 10], [5, 5, 6, 6]],
-            score=[0.5, 0.25, 1], class_id=[0, 2, 0], extra={"flag": [1, 0, 1]}, sequence="a",
+            frame=[0, 0, 3],
+            track_id=[1, 2, 1],
+            xyxy=[[1, 2, 3.5, 8], [0, 0, 30, 10], [5, 5, 6, 6]],
+            score=[0.5, 0.25, 1],
+            class_id=[0, 2, 0],
+            extra={"flag": [1, 0, 1]},
+            sequence="a",
         ),
         "b": TrackTable.empty("b"),
         "c": TrackTable(frame=[2], track_id=[-1], xyxy=[[0, 0, 1, 1]], sequence="c"),
-    }  # type: ignore[arg-type]  # fmt: skip
+    }  # type: ignore[arg-type]
 
 
 def test_round_trip(tables: dict[str, TrackTable], tmp_path: Path) -> None:

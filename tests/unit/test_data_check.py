@@ -188,9 +188,12 @@ def test_sets_are_mixed_on_the_way(tmp_path):
     data.write(film(tmp_path / "a"), tmp_path / "mot", "mot")
     data.write(stills(tmp_path / "b"), tmp_path / "yolo", "yolo")
     report = data.convert(
-        [tmp_path / "mot", tmp_path / "yolo"], tmp_path / "mix.json", rename={"pedestrian": "person"},
-        classes=["person"], rule="official",
-    )  # fmt: skip
+        [tmp_path / "mot", tmp_path / "yolo"],
+        tmp_path / "mix.json",
+        rename={"pedestrian": "person"},
+        classes=["person"],
+        rule="official",
+    )
     assert report.source_format == "mot + yolo"
     mixed = data.read(tmp_path / "mix.json")
     assert (len(mixed), len(mixed.boxes), mixed.classes) == (10, 16, ("person",))

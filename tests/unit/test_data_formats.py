@@ -168,10 +168,19 @@ def test_a_size_that_the_format_needs_must_be_known(tmp_path):
 def coco_file(path: Path, **changes) -> Path:
     document = {
         "images": [{"id": 7, "file_name": "a.jpg", "width": 20, "height": 10, "license": 3}],
-        "annotations": [{"id": 1, "image_id": 7, "category_id": 90, "bbox": [1, 2, 3, 4], "area": 7.5, "iscrowd": 1,
-                         "segmentation": [[1, 2, 3, 4, 5, 6]]}],
+        "annotations": [
+            {
+                "id": 1,
+                "image_id": 7,
+                "category_id": 90,
+                "bbox": [1, 2, 3, 4],
+                "area": 7.5,
+                "iscrowd": 1,
+                "segmentation": [[1, 2, 3, 4, 5, 6]],
+            }
+        ],
         "categories": [{"id": 1, "name": "person"}, {"id": 90, "name": "brush"}],
-    }  # fmt: skip
+    }
     path.write_text(json.dumps(document | changes))
     return path
 
@@ -220,7 +229,7 @@ def test_frame_numbers_of_coco_videos(tmp_path, frames, expected):
         ({"categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}, "Category ids and names must differ"),
         ({"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}]}, "Image ids must differ"),
     ],
-)  # fmt: skip
+)
 def test_malformed_coco_is_named(tmp_path, changes, message):
     with pytest.raises(DataError, match=message):
         data.read(coco_file(tmp_path / "a.json", **changes))

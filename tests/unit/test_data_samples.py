@@ -49,9 +49,10 @@ def test_a_broken_picture_is_named(tmp_path):
     path = write_picture(tmp_path / "a.jpg", (64, 48))
     whole = path.read_bytes()
     for content, message in (
-        (whole[: len(whole) // 2 + 200], "cut short|cannot be decoded"), (b"", "empty"),
+        (whole[: len(whole) // 2 + 200], "cut short|cannot be decoded"),
+        (b"", "empty"),
         (b"no picture", "cannot be decoded"),
-    ):  # fmt: skip
+    ):
         path.write_bytes(content)
         with pytest.raises(DataError, match=rf"a\.jpg: The .*({message})"):
             PictureReader().read(path)

@@ -24,14 +24,15 @@ def _coco(path, videos=("a", "b"), categories=("cat", "dog")):
         "videos": [{"id": i, "name": name} for i, name in enumerate(videos)],
         "images": [
             {"id": 10 * v + f, "video_id": v, "frame_index": f, "file_name": "x.jpg", "width": 64, "height": 48}
-            for v in range(len(videos)) for f in range(2)
+            for v in range(len(videos))
+            for f in range(2)
         ],
         "annotations": [
             {"id": 1, "image_id": 1, "category_id": 7, "bbox": [1, 2, 3, 4], "score": 0.5, "track_id": 1},
             {"id": 2, "image_id": 10, "category_id": 3, "bbox": [5, 6, 7, 8], "score": 0.75, "track_id": 1},
         ],
         "categories": [{"id": 3 + 4 * i, "name": name} for i, name in enumerate(categories)],
-    }  # fmt: skip
+    }
     path.write_text(json.dumps(document))
     return path
 

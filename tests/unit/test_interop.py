@@ -20,10 +20,16 @@ BOXES = np.array([[10, 20, 50, 90], [0.5, 0.25, 30.75, 40.125]], np.float32)
 
 def tracks() -> Tracks:
     return Tracks(
-        track_id=[7, 3], xyxy=BOXES, score=[0.5, 0.75], class_id=[1, 0],
-        state=[TrackState.CONFIRMED, TrackState.LOST], age=[4, 5], time_since_update=[0, 2], detection=[1, -1],
+        track_id=[7, 3],
+        xyxy=BOXES,
+        score=[0.5, 0.75],
+        class_id=[1, 0],
+        state=[TrackState.CONFIRMED, TrackState.LOST],
+        age=[4, 5],
+        time_since_update=[0, 2],
+        detection=[1, -1],
         extra={"speed": [1.5, 2.5]},
-    )  # fmt: skip
+    )
 
 
 def assert_same(a: Detections, b: Detections) -> None:
@@ -46,9 +52,13 @@ def test_detections_go_to_supervision_and_back() -> None:
     pixels[0, 2:5, 1:4] = True
     pixels[1, 0, 0] = True
     before = Detections(
-        xyxy=BOXES, score=[0.5, 0.25], class_id=[3, 0], embedding=[[1, 2, 3], [4, 5, 6]],
-        mask=[encode_mask(one) for one in pixels], extra={"word": ["a", "b"], "keypoint": np.ones((2, 5, 2))},
-    )  # fmt: skip
+        xyxy=BOXES,
+        score=[0.5, 0.25],
+        class_id=[3, 0],
+        embedding=[[1, 2, 3], [4, 5, 6]],
+        mask=[encode_mask(one) for one in pixels],
+        extra={"word": ["a", "b"], "keypoint": np.ones((2, 5, 2))},
+    )
     there = to_supervision(before)
     assert isinstance(there, sv.Detections)
     np.testing.assert_array_equal(there.mask, pixels)
@@ -60,9 +70,12 @@ def test_detections_go_to_supervision_and_back() -> None:
 
 def test_supervision_comes_here_and_goes_back() -> None:
     before = sv.Detections(
-        xyxy=BOXES.copy(), confidence=np.array([0.5, 0.25], np.float32), class_id=np.array([3, 0]),
-        tracker_id=np.array([5, 9]), data={"class_name": np.array(["cat", "dog"])},
-    )  # fmt: skip
+        xyxy=BOXES.copy(),
+        confidence=np.array([0.5, 0.25], np.float32),
+        class_id=np.array([3, 0]),
+        tracker_id=np.array([5, 9]),
+        data={"class_name": np.array(["cat", "dog"])},
+    )
     after = to_supervision(from_supervision(before))
     assert after == before
 
@@ -121,9 +134,7 @@ def test_rows_of_wrong_shape() -> None:
 
 
 def test_tracks_become_rows() -> None:
-    assert to_rows(tracks()).tolist() == [
-        [10, 20, 50, 90, 7, 0.5, 1, 1], [0.5, 0.25, 30.75, 40.125, 3, 0.75, 0, -1]
-    ]  # fmt: skip
+    assert to_rows(tracks()).tolist() == [[10, 20, 50, 90, 7, 0.5, 1, 1], [0.5, 0.25, 30.75, 40.125, 3, 0.75, 0, -1]]
     assert to_rows(Tracks.empty()).shape == (0, 8)
 
 

@@ -39,8 +39,15 @@ def test_an_identity_switch_by_hand() -> None:
     tracks = table((0, 1, 0), (1, 1, 1), (3, 2, 2), (2, 3, 50))
     scores = trackforge.evaluate(truth, tracks).combined
     assert {name: scores[name] for name in ("TP", "FN", "FP", "IDSW", "Frag", "MT", "PT", "ML")} == {
-        "TP": 3, "FN": 1, "FP": 1, "IDSW": 1, "Frag": 1, "MT": 0, "PT": 1, "ML": 0
-    }  # fmt: skip
+        "TP": 3,
+        "FN": 1,
+        "FP": 1,
+        "IDSW": 1,
+        "Frag": 1,
+        "MT": 0,
+        "PT": 1,
+        "ML": 0,
+    }
     assert scores["MOTA"] == pytest.approx((3 - 1 - 1) / 4)
     assert scores["MOTP"] == pytest.approx((1 + 9 / 11 + 8 / 12) / 3)
     assert scores["MOTAL"] == pytest.approx((3 - 1 - math.log10(1)) / 4)

@@ -137,10 +137,12 @@ def test_writing_and_reading_loses_nothing(file: Path) -> None:
     random = np.random.default_rng(0)
     corner = random.uniform(-50, 1900, (500, 2)).round(2)
     table = TrackTable(
-        frame=np.arange(500) // 7, track_id=np.arange(500) % 7, class_id=np.arange(500) % 3,
+        frame=np.arange(500) // 7,
+        track_id=np.arange(500) % 7,
+        class_id=np.arange(500) % 3,
         score=random.random(500).round(6),
         xyxy=np.concatenate((corner, corner + random.uniform(0, 300, (500, 2)).round(3)), axis=1),
-    )  # fmt: skip
+    )
     write_mot(file, table)
     again = read_mot(file)
     assert np.allclose(again.xyxy, table.xyxy, rtol=0, atol=1e-9)

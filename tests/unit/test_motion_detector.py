@@ -18,9 +18,11 @@ from trackforge.types import Frame
 def _table(detections, sequence):
     rows = [(k, box, score) for k, d in enumerate(detections) for box, score in zip(d.xyxy, d.score, strict=True)]
     return TrackTable(
-        frame=np.array([r[0] for r in rows]), xyxy=np.array([r[1] for r in rows]), score=np.array([r[2] for r in rows]),
+        frame=np.array([r[0] for r in rows]),
+        xyxy=np.array([r[1] for r in rows]),
+        score=np.array([r[2] for r in rows]),
         sequence=sequence,
-    )  # fmt: skip
+    )
 
 
 def _walkers(count=60, size=(320, 240), step=4, sequence="walk"):

@@ -13,9 +13,15 @@ from trackforge.online import Lifecycle, OnlineConfig, OnlineTracker, Quirks, on
 
 def test_by_names_with_nested_settings():
     tracker = trackforge.tracker(
-        "online", associator="iou", associator_settings={"min_iou": "0.4"}, motion="xysr",
-        motion_settings={"area_variance": 2}, quirks={"streak": True}, min_hits="3", max_lost=7,
-    )  # fmt: skip
+        "online",
+        associator="iou",
+        associator_settings={"min_iou": "0.4"},
+        motion="xysr",
+        motion_settings={"area_variance": 2},
+        quirks={"streak": True},
+        min_hits="3",
+        max_lost=7,
+    )
     assert isinstance(tracker, OnlineTracker)
     assert tracker.associator.min_iou == 0.4
     assert isinstance(tracker.motion, KalmanXYSR)

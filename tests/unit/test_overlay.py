@@ -27,9 +27,15 @@ def steps(frames: int, size: tuple[int, int] = SIZE, *, rate: float | None = 10.
         x = 60.0 + 2 * index
         boxes = np.array([[x, 100, x + 40, 180], [200, 20, 240, 60]], np.float32)
         tracks = Tracks(
-            track_id=[1, 2], xyxy=[[x + 1, 101, x + 41, 181], [10, 190, 50, 230]], score=[0.9, 0.8], class_id=[0, 0],
-            state=[TrackState.CONFIRMED, TrackState.LOST], age=[3, 3], time_since_update=[0, 1], detection=[0, -1],
-        )  # fmt: skip
+            track_id=[1, 2],
+            xyxy=[[x + 1, 101, x + 41, 181], [10, 190, 50, 230]],
+            score=[0.9, 0.8],
+            class_id=[0, 0],
+            state=[TrackState.CONFIRMED, TrackState.LOST],
+            age=[3, 3],
+            time_since_update=[0, 1],
+            detection=[0, -1],
+        )
         time = None if rate is None else index / rate
         yield Step(
             frame=Frame(index=index, image=picture(index % 50, size), timestamp=time),

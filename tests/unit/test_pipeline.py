@@ -70,10 +70,15 @@ class Echo:
         self.seen.append(frame.index)
         n = len(detections)
         return Tracks(
-            track_id=np.arange(n) + 1, xyxy=detections.xyxy, score=detections.score, class_id=detections.class_id,
-            state=np.full(n, TrackState.CONFIRMED), age=np.ones(n), time_since_update=np.zeros(n),
+            track_id=np.arange(n) + 1,
+            xyxy=detections.xyxy,
+            score=detections.score,
+            class_id=detections.class_id,
+            state=np.full(n, TrackState.CONFIRMED),
+            age=np.ones(n),
+            time_since_update=np.zeros(n),
             detection=np.arange(n),
-        )  # fmt: skip
+        )
 
     def reset(self) -> None:
         self.seen.clear()
@@ -256,10 +261,18 @@ def test_one_output_is_a_list_of_one(sinks: Any) -> None:
 @pytest.mark.parametrize(
     ("role", "wrong"),
     [
-        ("source", None), ("source", 5), ("source", Walk), ("detector", None), ("detector", OneBox),
-        ("detector", Echo()), ("tracker", OneBox()), ("tracker", Echo), ("sink", object()), ("sink", Lines),
+        ("source", None),
+        ("source", 5),
+        ("source", Walk),
+        ("detector", None),
+        ("detector", OneBox),
+        ("detector", Echo()),
+        ("tracker", OneBox()),
+        ("tracker", Echo),
+        ("sink", object()),
+        ("sink", Lines),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_play_its_role_is_refused_at_the_call(role: str, wrong: object) -> None:
     cast: dict[str, Any] = {"source": [], "detector": OneBox(), "tracker": Echo(), "sink": None, role: wrong}
     sinks = [cast["sink"]] if role == "sink" else []

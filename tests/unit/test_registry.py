@@ -240,9 +240,13 @@ LIST = """
 
 def ask(folder: Path, code: str = LIST, **environment: str) -> tuple[dict[str, Any], str]:
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60, check=True,
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
         env={**os.environ, "PYTHONPATH": str(folder), **environment},
-    )  # fmt: skip
+    )
     return json.loads(done.stdout), done.stderr
 
 

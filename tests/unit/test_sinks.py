@@ -30,10 +30,15 @@ def steps(frames: int) -> Iterator[Step]:
             continue
         detections = Detections(xyxy=[[1, 2, 3, 4], [10.1, 20.2, 30.3, 40.4 + index]], score=[0.5, 0.9])
         tracks = Tracks(
-            track_id=[2, 1, 3], xyxy=[[5, 5, 9, 9], [10.7, 20, 30, 40], [1, 1, 2, 2]], score=[0.8, 0.9, 0.5],
-            class_id=[0, 1, 0], state=[TrackState.LOST, TrackState.CONFIRMED, TrackState.TENTATIVE],
-            age=[3, 3, 1], time_since_update=[1, 0, 0], detection=[-1, 1, 0],
-        )  # fmt: skip
+            track_id=[2, 1, 3],
+            xyxy=[[5, 5, 9, 9], [10.7, 20, 30, 40], [1, 1, 2, 2]],
+            score=[0.8, 0.9, 0.5],
+            class_id=[0, 1, 0],
+            state=[TrackState.LOST, TrackState.CONFIRMED, TrackState.TENTATIVE],
+            age=[3, 3, 1],
+            time_since_update=[1, 0, 0],
+            detection=[-1, 1, 0],
+        )
         yield Step(frame=frame, detections=detections, tracks=tracks)
 
 
@@ -50,9 +55,13 @@ def test_json_lines(tmp_path: Path) -> None:
     assert [line["frame"] for line in lines] == [0, 1, 2]
     assert lines[1]["tracks"] == []
     assert lines[2] == {
-        "frame": 2, "timestamp": 0.2, "sequence": "street", "width": 320, "height": 240,
+        "frame": 2,
+        "timestamp": 0.2,
+        "sequence": "street",
+        "width": 320,
+        "height": 240,
         "tracks": [{"track_id": 1, "xyxy": [10.7, 20.0, 30.0, 40.0], "score": 0.9, "class_id": 1, "class": "car"}],
-    }  # fmt: skip
+    }
 
 
 def test_json_numbers_give_back_the_float32(tmp_path: Path) -> None:
@@ -61,9 +70,15 @@ def test_json_numbers_give_back_the_float32(tmp_path: Path) -> None:
     boxes = np.concatenate((corner, corner + random.uniform(0, 500, (50, 2)).astype(np.float32)), axis=1)
     ones = np.ones(50, np.int64)
     tracks = Tracks(
-        track_id=np.arange(1, 51), xyxy=boxes, score=random.uniform(0, 1, 50), class_id=0 * ones,
-        state=2 * ones, age=ones, time_since_update=0 * ones, detection=np.arange(50),
-    )  # fmt: skip
+        track_id=np.arange(1, 51),
+        xyxy=boxes,
+        score=random.uniform(0, 1, 50),
+        class_id=0 * ones,
+        state=2 * ones,
+        age=ones,
+        time_since_update=0 * ones,
+        detection=np.arange(50),
+    )
     with trackforge.sink("jsonl", path=tmp_path / "out.jsonl") as sink:
         sink.write(Step(frame=Frame(index=0), detections=Detections(xyxy=boxes), tracks=tracks))
     (line,) = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
@@ -75,14 +90,31 @@ def test_json_numbers_give_back_the_float32(tmp_path: Path) -> None:
 def test_parquet(tmp_path: Path) -> None:
     table = pq.read_table(written(tmp_path / "out.parquet", 5))
     assert table.column_names == [
-        "sequence", "frame", "timestamp", "track_id", "x1", "y1", "x2", "y2", "score", "class_id"
-    ]  # fmt: skip
+        "sequence",
+        "frame",
+        "timestamp",
+        "track_id",
+        "x1",
+        "y1",
+        "x2",
+        "y2",
+        "score",
+        "class_id",
+    ]
     rows = table.to_pylist()
     assert [row["frame"] for row in rows] == [0, 2, 3, 4]
     assert rows[1] == {
-        "sequence": "street", "frame": 2, "timestamp": 0.2, "track_id": 1, "x1": float(np.float32(10.7)), "y1": 20.0,
-        "x2": 30.0, "y2": 40.0, "score": float(np.float32(0.9)), "class_id": 1,
-    }  # fmt: skip
+        "sequence": "street",
+        "frame": 2,
+        "timestamp": 0.2,
+        "track_id": 1,
+        "x1": float(np.float32(10.7)),
+        "y1": 20.0,
+        "x2": 30.0,
+        "y2": 40.0,
+        "score": float(np.float32(0.9)),
+        "class_id": 1,
+    }
 
 
 def test_parquet_groups_rows(tmp_path: Path) -> None:

@@ -21,9 +21,12 @@ class _Plugin:
     def trackforge_components(self) -> Iterator[ComponentSpec]:
         for name, suffixes in (("bag", (".bag", "bag://")), ("rival", (".avi",)), ("longer", (".ir.mkv",))):
             yield ComponentSpec(
-                kind="source", name=name, target="trackforge.io.video:VideoSource",
-                config="trackforge.io.video:VideoSourceConfig", suffixes=suffixes,
-            )  # fmt: skip
+                kind="source",
+                name=name,
+                target="trackforge.io.video:VideoSource",
+                config="trackforge.io.video:VideoSourceConfig",
+                suffixes=suffixes,
+            )
 
 
 @pytest.fixture

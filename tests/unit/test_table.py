@@ -64,9 +64,15 @@ def step(index: int, ids: list[int]) -> Step:
     if n > 2:
         state[2] = TrackState.LOST
     tracks = Tracks(
-        track_id=ids, xyxy=xyxy + 1, score=np.full(n, 0.5), class_id=np.arange(n), state=state, age=np.ones(n),
-        time_since_update=np.zeros(n), detection=np.arange(n)[::-1],
-    )  # type: ignore[arg-type]  # fmt: skip
+        track_id=ids,
+        xyxy=xyxy + 1,
+        score=np.full(n, 0.5),
+        class_id=np.arange(n),
+        state=state,
+        age=np.ones(n),
+        time_since_update=np.zeros(n),
+        detection=np.arange(n)[::-1],
+    )  # type: ignore[arg-type]
     return Step(frame=Frame(index=index, sequence="street"), detections=Detections(xyxy=xyxy), tracks=tracks)
 
 

@@ -57,15 +57,28 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_it_learns_and_leaves_everything_behind(data: Dataset, tmp_path: Path) -> None:
     epochs = 80
     result, _ = train(
-        data, tmp_path, val=data, config={"rate": 0.02, "width": 16, "adam": True}, epochs=epochs, tracker="byte",
-        validate_every=40, tensorboard=True, ema_decay=0.9,
-    )  # fmt: skip
+        data,
+        tmp_path,
+        val=data,
+        config={"rate": 0.02, "width": 16, "adam": True},
+        epochs=epochs,
+        tracker="byte",
+        validate_every=40,
+        tensorboard=True,
+        ema_decay=0.9,
+    )
     assert result.best["ap50"] > 0.9
     assert result.best["mota"] > 0.5
     assert (result.epochs, result.steps, result.stopped, result.rank) == (epochs, epochs * 2, "", 0)
     assert {p.name for p in tmp_path.iterdir()} == {
-        "checkpoints", "model.pth", "losses.csv", "epochs.csv", "training.png", "predictions.jpg", "tensorboard",
-    }  # fmt: skip
+        "checkpoints",
+        "model.pth",
+        "losses.csv",
+        "epochs.csv",
+        "training.png",
+        "predictions.jpg",
+        "tensorboard",
+    }
     assert {p.name for p in (tmp_path / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
     losses = rows(tmp_path / "losses.csv")
     assert list(losses[0]) == ["step", "epoch", "lr", "loss", "box", "objectness"]
@@ -99,9 +112,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_run(data: Dataset, tmp_pat
     """Nothing is learned at rate 0, so the first validation stays the best."""
     result, _ = train(data, tmp_path, val=data, config={"rate": 0.0}, epochs=20, patience=3, ema_decay=0.0)
     assert (result.stopped, result.epochs, result.best["epoch"]) == ("early", 4, 1)
-    again, _ = train(
-        data, tmp_path, val=data, config={"rate": 0.0}, epochs=20, patience=3, ema_decay=0.0, resume=True
-    )  # fmt: skip
+    again, _ = train(data, tmp_path, val=data, config={"rate": 0.0}, epochs=20, patience=3, ema_decay=0.0, resume=True)
     assert (again.stopped, again.steps) == ("early", result.steps)
 
 
@@ -216,8 +227,9 @@ class FairLike(TinyModule):
         return Losses(
             {**found.sums, "identity": identity},
             {"box": len(batch.targets), "objectness": len(batch.targets), "identity": len(known)},
-            weights={"box": 0.1 * det, "objectness": det, "identity": own}, constant=(self.s_det + self.s_id) / 2,
-        )  # fmt: skip
+            weights={"box": 0.1 * det, "objectness": det, "identity": own},
+            constant=(self.s_det + self.s_id) / 2,
+        )
 
     def make_schedule(self) -> Any:
         return Steps(drops=(1,))

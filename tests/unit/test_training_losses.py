@@ -36,9 +36,11 @@ DATA = torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 4.0], [2.0, 2.0]], dtype=tor
 def shared(weight: torch.Tensor, x: torch.Tensor, count: float) -> Losses:
     """One normaliser, and learned weights with a constant, as FairMOT has."""
     return Losses(
-        {"a": ((x * weight).sum(1) ** 2).sum(), "b": (x - weight).abs().sum()}, count,
-        weights={"a": torch.exp(-weight[0].detach()), "b": 0.1}, constant=weight.sum() * 0.5,
-    )  # fmt: skip
+        {"a": ((x * weight).sum(1) ** 2).sum(), "b": (x - weight).abs().sum()},
+        count,
+        weights={"a": torch.exp(-weight[0].detach()), "b": 0.1},
+        constant=weight.sum() * 0.5,
+    )
 
 
 @pytest.mark.parametrize("cut", [[4], [1, 3], [2, 2], [1, 1, 1, 1]])
@@ -233,8 +235,15 @@ def _norm_share(rank: int, share: np.ndarray, affine: bool, meet: str, queue: An
     out = norm(x)
     (out * x.detach().cos()).sum().backward()
     queue.put(
-        (rank, {"out": out.detach().numpy(), "gradient": x.grad.numpy(), "mean": norm[0].running_mean.numpy(),
-                "variance": norm[0].running_var.numpy()})
-    )  # fmt: skip
+        (
+            rank,
+            {
+                "out": out.detach().numpy(),
+                "gradient": x.grad.numpy(),
+                "mean": norm[0].running_mean.numpy(),
+                "variance": norm[0].running_var.numpy(),
+            },
+        )
+    )
     dist.barrier()
     dist.destroy_process_group()

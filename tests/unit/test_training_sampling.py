@@ -26,9 +26,13 @@ def epoch_of(one: ResumableBatchSampler, global_step: int = 0) -> list[list[Samp
 
 
 @given(
-    length=st.integers(1, 40), micro=st.integers(1, 3), world=st.integers(1, 4), pieces=st.integers(1, 3),
-    epoch=st.integers(0, 3), seed=st.integers(0, 5),
-)  # fmt: skip
+    length=st.integers(1, 40),
+    micro=st.integers(1, 3),
+    world=st.integers(1, 4),
+    pieces=st.integers(1, 3),
+    epoch=st.integers(0, 3),
+    seed=st.integers(0, 5),
+)
 def test_processes_and_pieces_share_the_batches_of_one(
     length: int, micro: int, world: int, pieces: int, epoch: int, seed: int
 ) -> None:

@@ -36,9 +36,12 @@ class Seeing:
         score = np.linspace(0, 1, 11, dtype=np.float32)
         low = np.stack((np.arange(11) * 10 + self.shift, np.full(11, frame.index)), axis=1)
         found = Detections(
-            xyxy=np.concatenate((low, low + 8), axis=1), score=score, embedding=np.ones((11, 2)),
-            mask=np.array([None] * 11, object), extra={"row": np.arange(11)},
-        )  # fmt: skip
+            xyxy=np.concatenate((low, low + 8), axis=1),
+            score=score,
+            embedding=np.ones((11, 2)),
+            mask=np.array([None] * 11, object),
+            extra={"row": np.arange(11)},
+        )
         found = found[score >= np.float32(self.score)]
         if self.rescored and len(found):  # a threshold that changes what is left: as soft suppression would
             found = Detections(xyxy=found.xyxy, score=found.score * (1 - self.score), embedding=found.embedding)
@@ -73,9 +76,11 @@ def seeing():
         def trackforge_components(self):
             for name in ("plain", "odd"):
                 yield ComponentSpec(
-                    kind="detector", name=f"seeing-{name}", target=f"tuning_seeing:{name}",
+                    kind="detector",
+                    name=f"seeing-{name}",
+                    target=f"tuning_seeing:{name}",
                     config="tuning_seeing:SeeingConfig",
-                )  # fmt: skip
+                )
 
     registry().specs()
     registry().register(Plugin(), "tuning-seeing")

@@ -84,9 +84,7 @@ def test_only_the_best_is_scored_on_what_is_held_out(outcome, scenes: Path) -> N
     assert held == "c"
     direct = make_problem(scenes, *ASKED)
     assert direct.score(outcome.best.values, direct.val).combined["HOTA"] == outcome.best_val.combined["HOTA"]
-    assert outcome.gain(held_out=True) == (
-        outcome.best_val.combined["HOTA"] - outcome.default_val.combined["HOTA"]
-    )  # fmt: skip
+    assert outcome.gain(held_out=True) == (outcome.best_val.combined["HOTA"] - outcome.default_val.combined["HOTA"])
 
 
 def test_scores_are_those_of_track_and_eval(outcome, scenes: Path) -> None:
@@ -245,8 +243,13 @@ def test_files_of_a_search(outcome, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     written = tuning.write(outcome, tmp_path)
     assert {path.name for path in written} == {
-        "best.toml", "trials.csv", "tuning.json", "history.png", "slices.png", "importance.png",
-    }  # fmt: skip
+        "best.toml",
+        "trials.csv",
+        "tuning.json",
+        "history.png",
+        "slices.png",
+        "importance.png",
+    }
     assert all(path.stat().st_size for path in written)
     rows = list(csv.DictReader((tmp_path / "trials.csv").read_text(encoding="utf-8").splitlines()))
     assert [float(row["value"]) for row in rows if row["value"]] == [t.value for t in outcome.trials if t.value]

@@ -56,9 +56,12 @@ def test_badly_written_dimensions(name, text, message) -> None:
 
 
 @given(
-    low=st.integers(1, 50), width=st.integers(1, 50), log=st.booleans(), whole=st.booleans(),
+    low=st.integers(1, 50),
+    width=st.integers(1, 50),
+    log=st.booleans(),
+    whole=st.booleans(),
     step=st.sampled_from([None, 1]),
-)  # fmt: skip
+)
 def test_what_is_printed_can_be_read(low, width, log, whole, step) -> None:
     made = Range("tracker.x", low, low + width, whole=whole, log=log and step is None, step=step)
     assert parse("tracker.x", str(made)) == made
@@ -73,8 +76,10 @@ def test_what_is_printed_can_be_read(low, width, log, whole, step) -> None:
 def test_command_line_goes_before_file() -> None:
     table = {"tracker": {"high-score": "0:1", "low_score": [0.1, 0.2]}}
     assert parse_all(["tracker.high_score=0.2:0.3", "tracker.max_lost"], table) == {
-        "tracker.high_score": "0.2:0.3", "tracker.low_score": [0.1, 0.2], "tracker.max_lost": None,
-    }  # fmt: skip
+        "tracker.high_score": "0.2:0.3",
+        "tracker.low_score": [0.1, 0.2],
+        "tracker.max_lost": None,
+    }
     with pytest.raises(ConfigError, match=r"\[search\] must read"):
         parse_all([], {"tracker": 3})
 

@@ -78,9 +78,12 @@ def test_nobody_changes_the_values_afterwards() -> None:
 
 def test_selecting_rows_takes_every_column_along() -> None:
     found = Detections(
-        xyxy=[BOX, [0, 0, 1, 1], [2, 2, 3, 3]], score=[0.1, 0.2, 0.3], class_id=[4, 5, 6], embedding=np.eye(3),
+        xyxy=[BOX, [0, 0, 1, 1], [2, 2, 3, 3]],
+        score=[0.1, 0.2, 0.3],
+        class_id=[4, 5, 6],
+        embedding=np.eye(3),
         extra={"name": np.array(["a", "b", "c"])},
-    )  # fmt: skip
+    )
     for rows in ([True, False, True], [0, 2], np.array([0, 2]), slice(0, None, 2)):
         some = found[rows]
         assert some.class_id.tolist() == [4, 6]

@@ -32,9 +32,13 @@ def associate(associator, tracks, detections):
     boxes = [at(x) for x, _ in tracks]
     columns = dict.fromkeys(("class_id", "age", "time_since_update"), np.zeros(n, np.int64))
     known = Tracks(
-        track_id=np.arange(1, n + 1), xyxy=boxes or np.empty((0, 4)), score=np.ones(n), state=state,
-        detection=np.full(n, -1), **columns,
-    )  # fmt: skip
+        track_id=np.arange(1, n + 1),
+        xyxy=boxes or np.empty((0, 4)),
+        score=np.ones(n),
+        state=state,
+        detection=np.full(n, -1),
+        **columns,
+    )
     found = Detections(xyxy=[at(x) for x, _ in detections], score=[s for _, s in detections])
     m = associator.associate(known, found, frame=Frame(index=0), motion=View(boxes))
     pairs = dict(zip(m.track.tolist(), m.detection.tolist(), strict=True))
@@ -105,9 +109,15 @@ def test_limits_are_inclusive_pixels_too():
         associator = ByteAssociator(first_limit=0.9, fuse_score=False, **settings)
         view = View([at(0, 4)])
         tracks = Tracks(
-            track_id=[1], xyxy=view.boxes, score=[1], class_id=[0], state=[C], age=[1], time_since_update=[1],
+            track_id=[1],
+            xyxy=view.boxes,
+            score=[1],
+            class_id=[0],
+            state=[C],
+            age=[1],
+            time_since_update=[1],
             detection=[-1],
-        )  # fmt: skip
+        )
         found = Detections(xyxy=[at(far[1][0][0], 4)], score=[0.9])
         return associator.associate(tracks, found, frame=Frame(index=0), motion=view).track.tolist()
 
@@ -130,9 +140,13 @@ def test_thresholds_must_be_in_order():
 
 def test_the_tracker_passes_every_setting_on():
     settings = {
-        "high_score": 0.5, "low_score": 0.2, "first_limit": 0.8, "second_limit": 0.4, "tentative_limit": 0.6,
+        "high_score": 0.5,
+        "low_score": 0.2,
+        "first_limit": 0.8,
+        "second_limit": 0.4,
+        "tentative_limit": 0.6,
         "fuse_score": False,
-    }  # fmt: skip
+    }
     tracker = byte_tracker(ByteTrackerConfig(**settings, max_lost=9, birth_score=0.55, classes="vote"))
     assert tracker.associator == ByteAssociator(**settings)
     assert (tracker.lifecycle.max_lost, tracker.lifecycle.birth_score, tracker.lifecycle.classes) == (9, 0.55, "vote")

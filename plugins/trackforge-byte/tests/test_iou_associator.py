@@ -22,9 +22,15 @@ def associate(associator, boxes, detections, score=None):
     view, n = View(boxes), len(boxes)
     zeros = np.zeros(n, np.int64)
     tracks = Tracks(
-        track_id=np.arange(1, n + 1), xyxy=view.boxes, score=np.ones(n), class_id=zeros, state=zeros + 2, age=zeros,
-        time_since_update=zeros, detection=zeros - 1,
-    )  # fmt: skip
+        track_id=np.arange(1, n + 1),
+        xyxy=view.boxes,
+        score=np.ones(n),
+        class_id=zeros,
+        state=zeros + 2,
+        age=zeros,
+        time_since_update=zeros,
+        detection=zeros - 1,
+    )
     found = Detections(xyxy=detections, score=score)
     return associator.associate(tracks, found, frame=Frame(index=0), motion=view)
 

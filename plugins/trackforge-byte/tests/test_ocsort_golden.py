@@ -84,9 +84,13 @@ def score(data_dir: Path, name: str):
         width, height = rows[:, 4] - rows[:, 2], rows[:, 5] - rows[:, 3]
         rows = rows[(width * height > 100) & (width <= 1.6 * height)]
         tables[sequence] = TrackTable(
-            frame=rows[:, 0].astype(np.int64), track_id=rows[:, 1].astype(np.int64), xyxy=rows[:, 2:],
-            score=np.ones(len(rows)), class_id=np.zeros(len(rows), np.int64), sequence=sequence,
-        )  # fmt: skip
+            frame=rows[:, 0].astype(np.int64),
+            track_id=rows[:, 1].astype(np.int64),
+            xyxy=rows[:, 2:],
+            score=np.ones(len(rows)),
+            class_id=np.zeros(len(rows), np.int64),
+            sequence=sequence,
+        )
     return evaluate(data_dir / "mot17-half-val" / "gt", tables, preprocessing="mot17")
 
 

@@ -107,10 +107,11 @@ def test_backends_agree_on_real_pictures(weights: Path, pets: list[Frame], tmp_p
     common = {"score": 0.05, "size": (416, 416)}
     reference = make(weights=weights / "yolox_nano_416x416.onnx", score=0.05).detect(frames)
     for other in (
-        make(weights=own, **common), make(weights=checkpoint, **common),
+        make(weights=own, **common),
+        make(weights=checkpoint, **common),
         make(weights=weights / "yolox_nano_dynamic_hw.onnx", **common),
         make(weights=checkpoint, fuse=False, channels_last=False, **common),
-    ):  # fmt: skip
+    ):
         for a, b in zip(reference, other.detect(frames), strict=True):
             np.testing.assert_allclose(a.xyxy, b.xyxy, atol=0.02)
             np.testing.assert_allclose(a.score, b.score, atol=1e-4)

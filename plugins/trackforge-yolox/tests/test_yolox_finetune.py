@@ -21,9 +21,14 @@ THREADS = "1"  # tests run side by side; more threads than cores wait for each o
 def test_fine_tuning_on_people_improves_detection_and_tracking(data_dir: Path) -> None:
     """On 200 frames of a street and 61 pictures of COCO; scored on later frames of the same street."""
     run = subprocess.run(
-        [sys.executable, "-m", "benchmarks.finetune", "--quick"], cwd=ROOT, capture_output=True, text=True, check=False,
-        timeout=570, env={**os.environ, "TRACKFORGE_DATA": str(data_dir.resolve()), "OMP_NUM_THREADS": THREADS},
-    )  # fmt: skip
+        [sys.executable, "-m", "benchmarks.finetune", "--quick"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=570,
+        env={**os.environ, "TRACKFORGE_DATA": str(data_dir.resolve()), "OMP_NUM_THREADS": THREADS},
+    )
     assert run.returncode == 0, run.stderr
     result = json.loads(run.stdout)
     before, after = result["before"], result["after"]
@@ -43,12 +48,32 @@ def test_sixteen_pictures_are_learnt_from_random_weights(data_dir: Path, tmp_pat
     small[people.boxes.image[people.boxes.size.min(axis=1) < 64]] = True
     sixteen = people[~small][:16]
     recipe = training.trainer(
-        "yolox", recipe="coco", variant="yolox-nano", size=(160, 160), size_steps=(0, 0), mosaic=0.0, hsv=0.0, flip=0.0,
-        l1="always", warmup=1.5, learning_rate=0.0025, channels_last=True, cache_mb=100.0,
-    )  # fmt: skip
+        "yolox",
+        recipe="coco",
+        variant="yolox-nano",
+        size=(160, 160),
+        size_steps=(0, 0),
+        mosaic=0.0,
+        hsv=0.0,
+        flip=0.0,
+        l1="always",
+        warmup=1.5,
+        learning_rate=0.0025,
+        channels_last=True,
+        cache_mb=100.0,
+    )
     settings = training.settings_for(
-        recipe, epochs=40, plain_epochs=0, batch_size=8, ema_decay=0.95, ema_ramp=10.0, clip=30.0, validate_every=10,
-        workers=0, tensorboard=False, accelerator="cpu",
-    )  # fmt: skip
+        recipe,
+        epochs=40,
+        plain_epochs=0,
+        batch_size=8,
+        ema_decay=0.95,
+        ema_ramp=10.0,
+        clip=30.0,
+        validate_every=10,
+        workers=0,
+        tensorboard=False,
+        accelerator="cpu",
+    )
     many = sixteen[np.tile(np.arange(16), 10)]  # an epoch of ten passes: fewer ends of epochs
     assert training.fit(recipe, many, sixteen, settings, tmp_path / "run").best["ap50"] > 0.9

@@ -78,8 +78,14 @@ def test_whole_model_losses_and_gradient_norms_are_official(name: str, variant: 
     truth = truth_of(np.array(golden["labels"]))
     sums = loss_sums(network(torch.from_numpy(images).double()), truth, RULES[name], l1=True)
     n, wanted = sums.foreground, golden["losses"]
-    found = {"total_loss": total(sums), "iou_loss": sums.box / n, "l1_loss": sums.l1 / n,
-             "conf_loss": sums.objectness / n, "cls_loss": sums.classes / n, "num_fg": n / 5}  # fmt: skip
+    found = {
+        "total_loss": total(sums),
+        "iou_loss": sums.box / n,
+        "l1_loss": sums.l1 / n,
+        "conf_loss": sums.objectness / n,
+        "cls_loss": sums.classes / n,
+        "num_fg": n / 5,
+    }
     assert {k: v.item() for k, v in found.items()} == pytest.approx(wanted, rel=1e-6, abs=1e-6)
     total(sums).backward()
     gradients = {k: float(p.grad.norm()) for k, p in network.named_parameters()}

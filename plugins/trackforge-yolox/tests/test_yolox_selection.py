@@ -49,9 +49,12 @@ def test_every_form_of_suppression_keeps_the_same_boxes(made, limit: float) -> N
 
 
 @given(
-    hnp.arrays(np.float32, (40, 9), elements=st.floats(0, 1, width=32)), LIMITS, st.booleans(),
-    st.sampled_from([None, (2,), (3, 0)]), st.sampled_from([5, 1000]),
-)  # fmt: skip
+    hnp.arrays(np.float32, (40, 9), elements=st.floats(0, 1, width=32)),
+    LIMITS,
+    st.booleans(),
+    st.sampled_from([None, (2,), (3, 0)]),
+    st.sampled_from([5, 1000]),
+)
 @settings(max_examples=60, deadline=None)
 def test_numpy_and_torch_choose_alike(predictions, limit, agnostic, keep, candidates) -> None:
     predictions[:, :4] *= 100

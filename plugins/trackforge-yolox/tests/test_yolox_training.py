@@ -48,9 +48,11 @@ def labelled(folder: Path, *, classes: tuple[str, ...] = ("person",), class_id: 
     xyxy = np.stack((left, np.full(count, 20.0), left + 20, np.full(count, 60.0)), axis=1)
     return Dataset(
         images=Images(path=[f"{i}.png" for i in range(count)], width=np.full(count, 120), height=np.full(count, 80)),
-        boxes=Boxes(image=np.arange(count), xyxy=xyxy, class_id=np.full(count, class_id)), classes=classes, root=folder,
+        boxes=Boxes(image=np.arange(count), xyxy=xyxy, class_id=np.full(count, class_id)),
+        classes=classes,
+        root=folder,
         name="yellow",
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture

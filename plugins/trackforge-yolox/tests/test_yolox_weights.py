@@ -131,9 +131,11 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path, checkpoint) -> None:
 def test_a_checkpoint_that_describes_itself_needs_no_help(tmp_path: Path, checkpoint) -> None:
     state = read_checkpoint(checkpoint("yolox-nano", classes=2)).state
     card = ModelCard(
-        classes=("cat", "dog"), preprocessing=preprocessing("legacy", (320, 512)), variant="yolox-nano",
+        classes=("cat", "dog"),
+        preprocessing=preprocessing("legacy", (320, 512)),
+        variant="yolox-nano",
         provenance={"trained": "today"},
-    )  # fmt: skip
+    )
     torch.save({"model": state, KEY: card.to_json()}, tmp_path / "own.pth")
     assert load_network(tmp_path / "own.pth", Given())[1] == card
     assert load_network(tmp_path / "own.pth", Given(size=(64, 96)))[1].preprocessing.size == (64, 96)
@@ -142,9 +144,15 @@ def test_a_checkpoint_that_describes_itself_needs_no_help(tmp_path: Path, checkp
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"format": 1}', '{"format": 9, "classes": []}',
-             '{"format": 1, "variant": "", "classes": [], "provenance": {}, "preprocessing": {"size": [1, 1]}}'],
-)  # fmt: skip
+    "text",
+    [
+        "{",
+        "[]",
+        '{"format": 1}',
+        '{"format": 9, "classes": []}',
+        '{"format": 1, "variant": "", "classes": [], "provenance": {}, "preprocessing": {"size": [1, 1]}}',
+    ],
+)
 def test_an_unreadable_description_is_refused(text: str) -> None:
     with pytest.raises(WeightsError):
         ModelCard.from_json(text)

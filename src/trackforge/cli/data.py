@@ -200,9 +200,19 @@ def convert(
         raise ConfigError(f"--rename takes OLD=NEW; got {','.join(pairs)}.")
     paths, renamed = (source, target, *more), dict(pair.split("=", 1) for pair in pairs)
     report = data.convert(
-        paths[:-1], paths[-1], to=to, format=from_, rename=renamed, classes=words(classes),
-        min_visibility=min_visibility, ignore=ignore, halves=halves, val=words(val_sequences) or val, seed=seed,
-        images=images, **_options(split=split, rule=rule),
-    )  # fmt: skip
+        paths[:-1],
+        paths[-1],
+        to=to,
+        format=from_,
+        rename=renamed,
+        classes=words(classes),
+        min_visibility=min_visibility,
+        ignore=ignore,
+        halves=halves,
+        val=words(val_sequences) or val,
+        seed=seed,
+        images=images,
+        **_options(split=split, rule=rule),
+    )
     _print(dataclasses.asdict(report), str(report), as_json=as_json)
     return 0

@@ -65,14 +65,22 @@ def evaluate(
         if csv is not None or plot is not None or metrics is not None:
             raise ConfigError("--csv, --plot and --metrics are for tracks. Leave them out, or leave out --detections.")
         precision = average_precision(
-            truth, tracks, preprocessing=preprocessing, sequences=split(sequences) or None, truth_file=truth_file,  # type: ignore[arg-type]
-        )  # fmt: skip
+            truth,
+            tracks,
+            preprocessing=preprocessing,
+            sequences=split(sequences) or None,
+            truth_file=truth_file,  # type: ignore[arg-type]
+        )
         sys.stdout.write((json.dumps(precision.to_dict(), indent=2) if as_json else precision.table()) + "\n")
         return 0
     report = score(
-        truth, tracks, preprocessing=preprocessing, iou_threshold=iou_threshold, sequences=split(sequences) or None,  # type: ignore[arg-type]
+        truth,
+        tracks,
+        preprocessing=preprocessing,
+        iou_threshold=iou_threshold,
+        sequences=split(sequences) or None,  # type: ignore[arg-type]
         truth_file=truth_file,
-    )  # fmt: skip
+    )
     try:
         text = json.dumps(report.to_dict(), indent=2) if as_json else report.table(split(metrics) or DEFAULT_COLUMNS)
     except KeyError as error:

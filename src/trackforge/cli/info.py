@@ -92,11 +92,17 @@ def show_settings(specs: Sequence[ComponentSpec], *, as_json: bool) -> None:
 def _spec(spec: ComponentSpec) -> dict[str, Any]:
     settings = [
         {
-            "name": s.name, "type": s.type_name, "default": None if s.required else plain(s.default),
-            "required": s.required, "minimum": s.minimum, "maximum": s.maximum, "unit": s.unit, "help": s.help,
+            "name": s.name,
+            "type": s.type_name,
+            "default": None if s.required else plain(s.default),
+            "required": s.required,
+            "minimum": s.minimum,
+            "maximum": s.maximum,
+            "unit": s.unit,
+            "help": s.help,
         }
         for s in spec.settings()
-    ]  # fmt: skip
+    ]
     return {"kind": spec.kind, "name": spec.name, "summary": spec.summary, "source": spec.source, "settings": settings}
 
 

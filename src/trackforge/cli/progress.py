@@ -31,8 +31,12 @@ def progress(name: str, total: int | None, *, quiet: bool) -> Iterator[Callable[
         yield lambda: None
         return
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(compact=True),
-    )  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(compact=True),
+    )
     with Progress(*columns, console=console, redirect_stdout=False) as bar:
         task = bar.add_task(name, total=total)
         yield lambda: bar.advance(task)

@@ -179,9 +179,13 @@ def _run(
     watch = Stopwatch()
     begin = time.perf_counter()
     steps = pipeline.track(
-        watch.source(source), watch.detector(detector), watch.tracker(tracker),
-        sinks=[watch.sink(sink) for sink in sinks], batch_size=options.batch_size, ahead=options.ahead,
-    )  # fmt: skip
+        watch.source(source),
+        watch.detector(detector),
+        watch.tracker(tracker),
+        sinks=[watch.sink(sink) for sink in sinks],
+        batch_size=options.batch_size,
+        ahead=options.ahead,
+    )
     total = _length(source)
     if options.frames is not None:
         total = options.frames if total is None else min(total, options.frames)

@@ -93,9 +93,16 @@ def track(
         if name is not None:
             layers.append(Layer(f"--{kind}", {kind: {"name": name}}))
     flags = {
-        "sources": list(sources) or None, "out": out, "truth": truth, "preprocessing": preprocessing,
-        "classes": classes, "batch_size": batch_size, "ahead": ahead, "frames": frames, "box": box,
-    }  # fmt: skip
+        "sources": list(sources) or None,
+        "out": out,
+        "truth": truth,
+        "preprocessing": preprocessing,
+        "classes": classes,
+        "batch_size": batch_size,
+        "ahead": ahead,
+        "frames": frames,
+        "box": box,
+    }
     said.update({name: value for name, value in flags.items() if value is not None})
     return _track(layers, said, as_json=as_json, quiet=quiet, help_settings=help_settings)
 

@@ -105,10 +105,17 @@ def train(
         show_settings([spec, _loop()], as_json=as_json)
         return 0
     given = {
-        "data": data, "val": val, "split": split, "val_split": val_split, "halves": halves, "val_share": val_share,
-        "val_sequences": listed(val_sequences) or None, "classes": listed(classes) or None, "weights": weights,
+        "data": data,
+        "val": val,
+        "split": split,
+        "val_split": val_split,
+        "halves": halves,
+        "val_share": val_share,
+        "val_sequences": listed(val_sequences) or None,
+        "classes": listed(classes) or None,
+        "weights": weights,
         "out": out,
-    }  # fmt: skip
+    }
     tables, options = _layers(config, set_ or [])
     options |= {key: value for key, value in given.items() if value is not None}
     result = _run(name, spec, tables, options, listed(rename), from_=from_, resume=resume, quiet=quiet)
@@ -139,9 +146,15 @@ def _run(
     recipe = spec.create(of["trainer"])
     settings = settings_for(recipe, **of["train"])
     return fit(
-        recipe, train_set, val_set, settings, Path(options.get("out", f"runs/{name}")),
-        weights=str(options.get("weights", "")), resume=resume, watch=None if quiet else _watch(),
-    )  # fmt: skip
+        recipe,
+        train_set,
+        val_set,
+        settings,
+        Path(options.get("out", f"runs/{name}")),
+        weights=str(options.get("weights", "")),
+        resume=resume,
+        watch=None if quiet else _watch(),
+    )
 
 
 def _layers(config: Path | None, assignments: Sequence[str]) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, Any]]:
@@ -239,9 +252,12 @@ def _loop() -> Any:
     from trackforge.components import ComponentSpec
 
     return ComponentSpec(
-        kind="trainer", name="loop", target="trackforge.training:fit",
-        config="trackforge.training:FitSettings", summary="settings of every trainer's loop: --set train.epochs=20",
-    )  # fmt: skip
+        kind="trainer",
+        name="loop",
+        target="trackforge.training:fit",
+        config="trackforge.training:FitSettings",
+        summary="settings of every trainer's loop: --set train.epochs=20",
+    )
 
 
 def _watch() -> Callable[[Mapping[str, Any]], None]:
@@ -255,10 +271,14 @@ def _watch() -> Callable[[Mapping[str, Any]], None]:
 
 def _facts(result: FitResult) -> dict[str, Any]:
     return {
-        "model": None if result.model is None else str(result.model), "out": str(result.out), "epochs": result.epochs,
-        "steps": result.steps, "stopped": result.stopped, "best": dict(result.best),
+        "model": None if result.model is None else str(result.model),
+        "out": str(result.out),
+        "epochs": result.epochs,
+        "steps": result.steps,
+        "stopped": result.stopped,
+        "best": dict(result.best),
         "seconds": round(result.seconds, 1),
-    }  # fmt: skip
+    }
 
 
 def _summary(result: FitResult) -> str:

@@ -122,11 +122,23 @@ def tune(
         if name is not None:
             layers.append(Layer(f"--{kind}", {kind: {"name": name}}))
     flags = {
-        "sources": list(sources) or None, "detections": detections, "truth": truth, "preprocessing": preprocessing,
-        "box": box, "objective": objective, "average": average, "val": val, "val_share": val_share, "seed": seed,
-        "trials": trials, "workers": workers, "pick": pick, "pruning": False if no_pruning else None, "out": out,
+        "sources": list(sources) or None,
+        "detections": detections,
+        "truth": truth,
+        "preprocessing": preprocessing,
+        "box": box,
+        "objective": objective,
+        "average": average,
+        "val": val,
+        "val_share": val_share,
+        "seed": seed,
+        "trials": trials,
+        "workers": workers,
+        "pick": pick,
+        "pruning": False if no_pruning else None,
+        "out": out,
         "study": study,
-    }  # fmt: skip
+    }
     said.update({name: value for name, value in flags.items() if value is not None})
     request = Request(layers, said, tune_ or [])
     if show_space:

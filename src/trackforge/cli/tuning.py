@@ -141,9 +141,14 @@ def run(request: Request, *, as_json: bool, quiet: bool) -> int:
         stopping.patient = True
         with _progress(trials, quiet=quiet) as advance:
             outcome = tuning.tune(
-                problem, study, trials=trials, workers=said.get("workers", 1), search=search, on_trial=advance,
+                problem,
+                study,
+                trials=trials,
+                workers=said.get("workers", 1),
+                search=search,
+                on_trial=advance,
                 stop=lambda: bool(stopping.signal),
-            )  # fmt: skip
+            )
     files = tuning.write(outcome, out)
     if as_json:
         sys.stdout.write(json.dumps({**tuning.facts(outcome), "files": [str(f) for f in files]}, indent=2) + "\n")
@@ -171,12 +176,15 @@ def _problem(request: Request, seed: int, out: Path) -> tuning.Problem:
     share = said.get("val_share", SHARE if len(footage) > 1 else 0)
     train, val = tuning.split(lengths, held or share, seed)
     return tuning.Problem(
-        setup=setup, space=space,
-        train=[one for one in footage if one.name in train], val=[one for one in footage if one.name in val],
+        setup=setup,
+        space=space,
+        train=[one for one in footage if one.name in train],
+        val=[one for one in footage if one.name in val],
         objective=tuning.Objective.parse(said.get("objective", "HOTA"), said.get("average", "combined")),
-        preprocessing=said.get("preprocessing", "none"), box=said.get("box", "filtered"),
+        preprocessing=said.get("preprocessing", "none"),
+        box=said.get("box", "filtered"),
         library=tuning.Library(setup.detector, space, out / "detections"),
-    )  # fmt: skip
+    )
 
 
 def _announce(problem: tuning.Problem) -> None:

@@ -31,9 +31,15 @@ class Builder:
         return len(self._image_extra)
 
     def image(
-        self, path: str, size: tuple[int, int] = (0, 0), *, sequence: str = "", frame: int = -1, split: str = "",
+        self,
+        path: str,
+        size: tuple[int, int] = (0, 0),
+        *,
+        sequence: str = "",
+        frame: int = -1,
+        split: str = "",
         extra: Mapping[str, Any] | None = None,
-    ) -> int:  # fmt: skip
+    ) -> int:
         """Add a picture and return its row."""
         for name, value in zip(_IMAGE, (path, *size, sequence, frame, split), strict=True):
             self._images[name].append(value)
@@ -41,9 +47,15 @@ class Builder:
         return len(self) - 1
 
     def box(
-        self, image: int, xyxy: Sequence[float], class_id: int, track_id: int = -1, visibility: float = 1.0,
-        ignore: bool = False, extra: Mapping[str, Any] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        image: int,
+        xyxy: Sequence[float],
+        class_id: int,
+        track_id: int = -1,
+        visibility: float = 1.0,
+        ignore: bool = False,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
         """Add a box."""
         columns = self._boxes
         columns["image"].append(image)
@@ -66,9 +78,14 @@ class Builder:
         images = Images(**self._images, extra=self._columns(self._image_extra, "images"))
         boxes = Boxes(**self._boxes, extra=self._columns(self._box_extra, "boxes"))
         return Dataset(
-            images=images, boxes=boxes, classes=tuple(classes), root=root, name=name or root.name,
-            class_numbers=tuple(class_numbers), notes=tuple(self.notes),
-        )  # fmt: skip
+            images=images,
+            boxes=boxes,
+            classes=tuple(classes),
+            root=root,
+            name=name or root.name,
+            class_numbers=tuple(class_numbers),
+            notes=tuple(self.notes),
+        )
 
     def _columns(self, rows: list[Mapping[str, Any]], what: str) -> dict[str, Array]:
         columns: dict[str, Array] = {}

@@ -87,8 +87,11 @@ class CheckReport:
             f"{s.identities} identities, {len(s.classes)} classes, {len(s.sequences)} sequences",
         ]
         for title, counts in (
-            ("splits", s.splits), ("classes", s.classes), ("box size, px", s.sizes), ("picture size", s.picture_sizes),
-        ):  # fmt: skip
+            ("splits", s.splits),
+            ("classes", s.classes),
+            ("box size, px", s.sizes),
+            ("picture size", s.picture_sizes),
+        ):
             if counts:
                 lines += [f"{title}:", *_bars(counts)]
         lines += [f"note: {note}" for note in self.notes]
@@ -174,14 +177,17 @@ def summarise(dataset: Dataset) -> Summary:
     pairs, count = np.unique(np.stack((images.width, images.height), axis=1), axis=0, return_counts=True)
     common = np.argsort(-count, kind="stable")[:5]
     return Summary(
-        images=len(dataset), empty_images=int((dataset.counts == 0).sum()), boxes=len(real),
-        ignored=int(boxes.ignore.sum()), identities=dataset.identities()[1],
+        images=len(dataset),
+        empty_images=int((dataset.counts == 0).sum()),
+        boxes=len(real),
+        ignored=int(boxes.ignore.sum()),
+        identities=dataset.identities()[1],
         classes=dict(zip(dataset.classes, per_class.tolist(), strict=True)),
         splits={s: int((images.split == s).sum()) for s in dataset.splits},
         sequences={s: int((images.sequence == s).sum()) for s in dataset.sequences},
         sizes=dict(zip(names, per_size.tolist(), strict=True)) if len(real) else {},
         picture_sizes={f"{w}x{h}" if w else "unknown": int(count[k]) for k in common for w, h in [pairs[k]]},
-    )  # fmt: skip
+    )
 
 
 def _check_boxes(dataset: Dataset, findings: Findings) -> None:
@@ -224,8 +230,9 @@ def _check_identities(dataset: Dataset, findings: Findings) -> None:
     for row in known[_repeats(np.column_stack((boxes.image, boxes.track_id))[known])]:
         findings.bad(
             f"The identity {boxes.track_id[row]} is there twice in one picture.",
-            path=_place(dataset, boxes.image[row]), kind="duplicate-id",
-        )  # fmt: skip
+            path=_place(dataset, boxes.image[row]),
+            kind="duplicate-id",
+        )
 
 
 def _repeats(keys: Array) -> Array:

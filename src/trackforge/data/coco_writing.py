@@ -52,8 +52,10 @@ def write_coco_set(
     inside_containers = sum("#" in name for name in names)
     notes = placer.notes() if placer else []
     if inside_containers:
-        notes.append(f"{inside_containers} pictures are frames inside a video; only trackforge can open them. "
-                     "images='copy' writes them out")  # fmt: skip
+        notes.append(
+            f"{inside_containers} pictures are frames inside a video; only trackforge can open them. "
+            "images='copy' writes them out"
+        )
     return notes
 
 
@@ -95,10 +97,13 @@ def _annotations(dataset: Dataset, image_ids: Sequence[Any]) -> Iterator[dict[st
         left, top = corners[k][:2]
         width, height = sizes[k]
         entry: dict[str, Any] = {
-            "id": ids[k], "image_id": image_ids[int(boxes.image[k])],
-            "category_id": dataset.class_numbers[int(boxes.class_id[k])], "bbox": [left, top, width, height],
-            "area": width * height, "iscrowd": int(boxes.ignore[k]),
-        }  # fmt: skip
+            "id": ids[k],
+            "image_id": image_ids[int(boxes.image[k])],
+            "category_id": dataset.class_numbers[int(boxes.class_id[k])],
+            "bbox": [left, top, width, height],
+            "area": width * height,
+            "iscrowd": int(boxes.ignore[k]),
+        }
         if boxes.track_id[k] >= 0:
             entry["track_id"] = int(boxes.track_id[k])
         if boxes.visibility[k] != 1:

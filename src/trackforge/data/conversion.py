@@ -162,10 +162,17 @@ def convert(
     placing = {} if images is None else {"images": images}
     notes = write(made, target, to, **placing)
     return ConversionReport(
-        source=paths, target=target, source_format=names, target_format=to or "coco", images=len(made),
-        boxes=len(made.boxes), ignored=int(made.boxes.ignore.sum()), identities=made.identities()[1],
-        splits={s: int((made.images.split == s).sum()) for s in made.splits}, notes=(*made.notes, *notes),
-    )  # fmt: skip
+        source=paths,
+        target=target,
+        source_format=names,
+        target_format=to or "coco",
+        images=len(made),
+        boxes=len(made.boxes),
+        ignored=int(made.boxes.ignore.sum()),
+        identities=made.identities()[1],
+        splits={s: int((made.images.split == s).sum()) for s in made.splits},
+        notes=(*made.notes, *notes),
+    )
 
 
 def _read_all(paths: Sequence[Path], name: str | None, options: Mapping[str, Any]) -> list[Dataset]:

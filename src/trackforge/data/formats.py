@@ -57,34 +57,50 @@ class Format:
 
 _BUILTIN = (
     Format(
-        name="jde", summary="JDE's images/ and labels_with_ids/ (FairMOT, Towards-Realtime-MOT).",
-        sniff=labels.sniff_jde, read=labels.read_jde, write=labels.write_jde,
+        name="jde",
+        summary="JDE's images/ and labels_with_ids/ (FairMOT, Towards-Realtime-MOT).",
+        sniff=labels.sniff_jde,
+        read=labels.read_jde,
+        write=labels.write_jde,
         holds=frozenset({"ids", "sequence", "split", "names", "empty"}),
     ),
     Format(
-        name="mot", summary="MOTChallenge sequences: seqinfo.ini, gt/gt.txt, img1/.",
-        sniff=mot.sniff_mot, read=mot.read_mot_set, write=mot.write_mot_set,
+        name="mot",
+        summary="MOTChallenge sequences: seqinfo.ini, gt/gt.txt, img1/.",
+        sniff=mot.sniff_mot,
+        read=mot.read_mot_set,
+        write=mot.write_mot_set,
         holds=frozenset({"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "empty"}),
         holds_extra=("world",),
     ),
     Format(
-        name="coco", summary="COCO json, with videos and track ids.",
-        sniff=coco.sniff_coco, read=coco.read_coco_set, write=coco_writing.write_coco_set,
+        name="coco",
+        summary="COCO json, with videos and track ids.",
+        sniff=coco.sniff_coco,
+        read=coco.read_coco_set,
+        write=coco_writing.write_coco_set,
         holds=frozenset(
             {"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "numbers", "empty", "extra"}
         ),
     ),
     Format(
-        name="voc", summary="Pascal VOC: Annotations/*.xml, JPEGImages/.",
-        sniff=voc.sniff_voc, read=voc.read_voc, write=voc.write_voc,
-        holds=frozenset({"ignore", "split", "names", "empty"}), holds_extra=("pose", "truncated", "occluded"),
+        name="voc",
+        summary="Pascal VOC: Annotations/*.xml, JPEGImages/.",
+        sniff=voc.sniff_voc,
+        read=voc.read_voc,
+        write=voc.write_voc,
+        holds=frozenset({"ignore", "split", "names", "empty"}),
+        holds_extra=("pose", "truncated", "occluded"),
     ),
     Format(
-        name="yolo", summary="YOLO text: images/, labels/, data.yaml.",
-        sniff=labels.sniff_yolo, read=labels.read_yolo, write=labels.write_yolo,
+        name="yolo",
+        summary="YOLO text: images/, labels/, data.yaml.",
+        sniff=labels.sniff_yolo,
+        read=labels.read_yolo,
+        write=labels.write_yolo,
         holds=frozenset({"split", "names", "empty"}),
     ),
-)  # fmt: skip
+)
 
 
 def formats() -> dict[str, Format]:

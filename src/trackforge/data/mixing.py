@@ -67,10 +67,14 @@ def concatenate(
         offset += len(im)
     same = all(p.classes == names and p.class_numbers == parts[0].class_numbers for p in parts)
     made = Dataset(
-        images=Images.concatenate(images), boxes=Boxes.concatenate(boxes), classes=names, name=name or parts[0].name,
-        root=parts[0].root if len(roots) == 1 else Path(), notes=tuple(n for p in parts for n in p.notes),
+        images=Images.concatenate(images),
+        boxes=Boxes.concatenate(boxes),
+        classes=names,
+        name=name or parts[0].name,
+        root=parts[0].root if len(roots) == 1 else Path(),
+        notes=tuple(n for p in parts for n in p.notes),
         class_numbers=parts[0].class_numbers if same else (),
-    )  # fmt: skip
+    )
     if identities == "shared":
         _refuse_repeats(made)
     return made

@@ -135,9 +135,13 @@ def _read_sequence(root: Path, sequence: _Sequence, rule: Rule) -> Dataset:
     n = info.length
     images = Images(
         path=np.array([prefix + paths[k] if k in paths else "" for k in range(n)], np.str_),
-        width=np.full(n, info.width), height=np.full(n, info.height), sequence=np.full(n, folder.name),
-        frame=np.arange(n), split=np.full(n, sequence.split), extra={"rate": np.full(n, info.rate)},
-    )  # fmt: skip
+        width=np.full(n, info.width),
+        height=np.full(n, info.height),
+        sequence=np.full(n, folder.name),
+        frame=np.arange(n),
+        split=np.full(n, sequence.split),
+        extra={"rate": np.full(n, info.rate)},
+    )
     boxes, classes = _boxes(table, folder, rule)
     return Dataset(images=images, boxes=boxes, classes=classes, root=root)
 
@@ -161,9 +165,14 @@ def _boxes(table: TrackTable, folder: Path, rule: Rule) -> tuple[Boxes, tuple[st
     extra = {"world": table.extra["world"]} if "world" in table.extra else {}
     visibility = table.extra["visibility"] if len(table) else np.empty(0)
     boxes = Boxes(
-        image=table.frame, xyxy=table.xyxy, class_id=class_id, track_id=table.track_id, visibility=visibility,
-        ignore=ignore, extra=extra,
-    )  # fmt: skip
+        image=table.frame,
+        xyxy=table.xyxy,
+        class_id=class_id,
+        track_id=table.track_id,
+        visibility=visibility,
+        ignore=ignore,
+        extra=extra,
+    )
     return boxes[keep], classes
 
 
@@ -242,9 +251,13 @@ def _write_sequence(dataset: Dataset, rows: Any, folder: Path, placer: PicturePl
     if world is not None and np.isfinite(world).all() and (number[boxes.class_id] == 1).all():
         extra["world"] = world
     table = TrackTable(
-        frame=order[boxes.image], track_id=track, xyxy=boxes.xyxy, class_id=number[boxes.class_id], extra=extra,
+        frame=order[boxes.image],
+        track_id=track,
+        xyxy=boxes.xyxy,
+        class_id=number[boxes.class_id],
+        extra=extra,
         sequence=folder.name,
-    )  # fmt: skip
+    )
     write_mot(folder / "gt" / "gt.txt", table, kind="truth", decimals=9)
     if not official:
         write_text(folder / "gt" / "labels.txt", part.classes)
@@ -257,8 +270,13 @@ def _write_sequence(dataset: Dataset, rows: Any, folder: Path, placer: PicturePl
     write_text(
         folder / "seqinfo.ini",
         (
-            "[Sequence]", f"name={folder.name}", "imDir=img1", f"frameRate={rate:g}",
-            f"seqLength={int(order.max(initial=-1)) + 1}", f"imWidth={size[0]}", f"imHeight={size[1]}",
+            "[Sequence]",
+            f"name={folder.name}",
+            "imDir=img1",
+            f"frameRate={rate:g}",
+            f"seqLength={int(order.max(initial=-1)) + 1}",
+            f"imWidth={size[0]}",
+            f"imHeight={size[1]}",
             f"imExt={suffix}",
         ),
-    )  # fmt: skip
+    )

@@ -97,9 +97,14 @@ class Samples:
         boxes = data.labels(row)
         first = int(data._start[row])
         return Sample(
-            index=row, image=image, boxes=boxes, identity=self._identity[first : first + len(boxes)], path=path,
-            sequence=str(data.images.sequence[row]), frame=int(data.images.frame[row]),
-        )  # fmt: skip
+            index=row,
+            image=image,
+            boxes=boxes,
+            identity=self._identity[first : first + len(boxes)],
+            path=path,
+            sequence=str(data.images.sequence[row]),
+            frame=int(data.images.frame[row]),
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_cache": {}, "_room": self._budget}

@@ -31,10 +31,13 @@ def to_tables(dataset: Dataset) -> dict[str, TrackTable]:
         part = dataset[dataset.images.sequence == name]
         boxes = part.boxes
         tables[name] = TrackTable(
-            frame=part.images.frame[boxes.image], track_id=boxes.track_id, xyxy=boxes.xyxy,
+            frame=part.images.frame[boxes.image],
+            track_id=boxes.track_id,
+            xyxy=boxes.xyxy,
             class_id=np.array(part.class_numbers, np.int64)[boxes.class_id],
-            extra={"flag": (~boxes.ignore).astype(np.int64), "visibility": boxes.visibility}, sequence=name,
-        )  # fmt: skip
+            extra={"flag": (~boxes.ignore).astype(np.int64), "visibility": boxes.visibility},
+            sequence=name,
+        )
     return tables
 
 
@@ -54,9 +57,14 @@ def from_tables(
         frames, row = np.unique(table.frame, return_inverse=True)
         n = len(frames)
         images.append(
-            Images(path=np.full(n, ""), width=np.full(n, size[0]), height=np.full(n, size[1]),
-                   sequence=np.full(n, table.sequence), frame=frames)
-        )  # fmt: skip
+            Images(
+                path=np.full(n, ""),
+                width=np.full(n, size[0]),
+                height=np.full(n, size[1]),
+                sequence=np.full(n, table.sequence),
+                frame=frames,
+            )
+        )
         boxes.append(
             Boxes(image=row.reshape(-1) + offset, xyxy=table.xyxy, class_id=table.class_id, track_id=table.track_id)
         )

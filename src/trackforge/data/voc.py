@@ -98,8 +98,12 @@ def read_voc(
         for node in tree.all("object"):
             name = node.value("name")
             if known and name not in names:
-                findings.bad(f"The class must be one of {', '.join(known)}; got {name!r}.", path=file, line=node.line,
-                             kind="class-range")  # fmt: skip
+                findings.bad(
+                    f"The class must be one of {', '.join(known)}; got {name!r}.",
+                    path=file,
+                    line=node.line,
+                    kind="class-range",
+                )
                 continue
             names[name] = None
             rows.append((node, file, row))
@@ -162,9 +166,13 @@ def _object(build: Builder, node: _Node, file: Path, row: int, classes: Sequence
     extra: dict[str, str | int] = {key: node.value(key) for key in ("pose",) if node.find(key)}
     extra |= {key: int(node.value(key) or 0) for key in ("truncated", "occluded") if node.value(key) in ("0", "1")}
     build.box(
-        row, (corners[0] - origin, corners[1] - origin, corners[2], corners[3]), classes.index(node.value("name")),
-        track_id=int(track) if track.isdecimal() else -1, ignore=node.value("difficult", "0") == "1", extra=extra,
-    )  # fmt: skip
+        row,
+        (corners[0] - origin, corners[1] - origin, corners[2], corners[3]),
+        classes.index(node.value("name")),
+        track_id=int(track) if track.isdecimal() else -1,
+        ignore=node.value("difficult", "0") == "1",
+        extra=extra,
+    )
 
 
 def _parse(file: Path) -> _Node:

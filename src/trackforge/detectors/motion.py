@@ -72,9 +72,12 @@ class MotionDetectorConfig:
         1.3, help="With upright: blobs wider or taller than this many figures are split.", unit="figures", minimum=1
     )
     margin: float = setting(
-        0.05, help="Added on the left and right, and half of it above and below, as annotators do.", unit="box sizes",
-        minimum=0, maximum=0.5,
-    )  # fmt: skip
+        0.05,
+        help="Added on the left and right, and half of it above and below, as annotators do.",
+        unit="box sizes",
+        minimum=0,
+        maximum=0.5,
+    )
     min_score: float = setting(0.05, help="Boxes with a lower score are left out.", minimum=0, maximum=1)
 
     def __post_init__(self) -> None:

@@ -173,9 +173,13 @@ class CameraSource:
         options |= dict(option.split("=", 1) for option in self.config.options)
         try:
             return open_video(
-                address, form=form, options=options, timeout=self.config.timeout, threads="SLICE",
+                address,
+                form=form,
+                options=options,
+                timeout=self.config.timeout,
+                threads="SLICE",
                 advice="Check the address, and that nobody else uses the camera.",
-            )  # fmt: skip
+            )
         except SourceError as error:
             raise SourceError(str(error).replace(address, self.name)) from None  # no password in logs
 

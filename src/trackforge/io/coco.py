@@ -118,9 +118,14 @@ def _read(
         sequence, frame = places[image] if places else (name, int(image))
         track = item.get("track_id", item.get("instance_id", -1))
         return (
-            sequence, frame, int(track), (x, y, x + w, y + h), float(item.get("score", 1.0)),
-            classes.get(category, category), 0 if item.get("iscrowd") else 1,
-        )  # fmt: skip
+            sequence,
+            frame,
+            int(track),
+            (x, y, x + w, y + h),
+            float(item.get("score", 1.0)),
+            classes.get(category, category),
+            0 if item.get("iscrowd") else 1,
+        )
 
     rows: dict[str, list[tuple[Any, ...]]] = {sequence: [] for sequence in videos.values()}
     rows.update({sequence: rows.get(sequence, []) for sequence, _ in places.values()})
@@ -137,17 +142,24 @@ def _table(sequence: str, rows: list[tuple[Any, ...]], *, with_flag: bool) -> Tr
         return TrackTable.empty(sequence)
     _, frame, track, xyxy, score, class_id, flag = zip(*rows, strict=True)
     return TrackTable(
-        frame=frame, track_id=track, xyxy=xyxy, score=score, class_id=class_id, sequence=sequence,  # type: ignore[arg-type]
+        frame=frame,
+        track_id=track,
+        xyxy=xyxy,
+        score=score,
+        class_id=class_id,
+        sequence=sequence,  # type: ignore[arg-type]
         extra={"flag": np.array(flag)} if with_flag else {},
-    )  # fmt: skip
+    )
 
 
 def _places(path: Path, images: Iterable[Any], videos: Mapping[Any, str], name: str) -> dict[Any, tuple[str, int]]:
     """Return sequence and frame of each image id."""
     parsed = _entries(
-        images, "image", path,
+        images,
+        "image",
+        path,
         lambda i: (i["id"], i.get("video_id"), i.get("frame_index"), i.get("frame_id")),
-    )  # fmt: skip
+    )
     by_video: dict[Any, list[tuple[Any, ...]]] = {}
     for image in parsed:
         if image[1] is not None and image[1] not in videos:
@@ -214,21 +226,34 @@ def _document(
             image_of[frame.index] = len(images) + 1
             images.append(
                 {
-                    "id": len(images) + 1, "video_id": video, "frame_index": frame.index,
+                    "id": len(images) + 1,
+                    "video_id": video,
+                    "frame_index": frame.index,
                     "file_name": f"{name}/{frame.index + 1:06d}.jpg",
-                    "width": frame.size[0], "height": frame.size[1],
+                    "width": frame.size[0],
+                    "height": frame.size[1],
                 }
-            )  # fmt: skip
+            )
         box = np.concatenate((table.xyxy[:, :2], table.xyxy[:, 2:] - table.xyxy[:, :2]), axis=1)
         flag = table.extra["flag"] if "flag" in table.extra else np.ones(len(table), np.int64)
         for index, track, bbox, score, class_id, considered in zip(
-            table.frame.tolist(), table.track_id.tolist(), np.round(box, 6).tolist(), table.score.tolist(),
-            table.class_id.tolist(), flag.tolist(), strict=True,
-        ):  # fmt: skip
+            table.frame.tolist(),
+            table.track_id.tolist(),
+            np.round(box, 6).tolist(),
+            table.score.tolist(),
+            table.class_id.tolist(),
+            flag.tolist(),
+            strict=True,
+        ):
             annotation = {
-                "id": len(annotations) + 1, "image_id": image_of[index], "category_id": class_id + 1, "bbox": bbox,
-                "area": bbox[2] * bbox[3], "iscrowd": int(not considered), "score": score,
-            }  # fmt: skip
+                "id": len(annotations) + 1,
+                "image_id": image_of[index],
+                "category_id": class_id + 1,
+                "bbox": bbox,
+                "area": bbox[2] * bbox[3],
+                "iscrowd": int(not considered),
+                "score": score,
+            }
             annotations.append(annotation | ({"track_id": track} if track >= 0 else {}))
     categories = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
     return {"videos": videos, "images": images, "categories": categories, "annotations": annotations}

@@ -70,9 +70,13 @@ def to_supervision(boxes: Detections | Tracks, *, classes: Sequence[str] = ()) -
     elif boxes.mask is not None and len(boxes):
         mask = np.stack([decode_mask(rle) for rle in boxes.mask])
     return sv.Detections(
-        xyxy=np.array(boxes.xyxy), confidence=np.array(boxes.score), class_id=np.array(boxes.class_id),
-        tracker_id=ids, mask=mask, data=data,
-    )  # fmt: skip
+        xyxy=np.array(boxes.xyxy),
+        confidence=np.array(boxes.score),
+        class_id=np.array(boxes.class_id),
+        tracker_id=ids,
+        mask=mask,
+        data=data,
+    )
 
 
 def from_supervision(detections: supervision.Detections) -> Detections:
@@ -98,9 +102,13 @@ def from_supervision(detections: supervision.Detections) -> Detections:
         for row in range(len(detections)):
             mask[row] = encode_mask(detections.mask[row])
     return Detections(
-        xyxy=np.asarray(detections.xyxy), score=_or_none(detections.confidence), class_id=_or_none(detections.class_id),
-        embedding=embedding, mask=mask, extra=extra,
-    )  # fmt: skip
+        xyxy=np.asarray(detections.xyxy),
+        score=_or_none(detections.confidence),
+        class_id=_or_none(detections.class_id),
+        embedding=embedding,
+        mask=mask,
+        extra=extra,
+    )
 
 
 def from_rows(rows: npt.ArrayLike) -> Detections:

@@ -60,9 +60,13 @@ class JsonLinesSink:
             raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
         frame = step.frame
         line = {
-            "frame": frame.index, "timestamp": frame.timestamp, "sequence": frame.sequence,
-            "width": frame.size[0], "height": frame.size[1], "tracks": self._tracks(step),
-        }  # fmt: skip
+            "frame": frame.index,
+            "timestamp": frame.timestamp,
+            "sequence": frame.sequence,
+            "width": frame.size[0],
+            "height": frame.size[1],
+            "tracks": self._tracks(step),
+        }
         with self._partial.writing():
             self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
 

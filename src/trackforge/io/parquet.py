@@ -61,12 +61,20 @@ class ParquetSink:
         boxes = step.detections.xyxy[tracks.detection] if self.config.box == "detected" else tracks.xyxy
         n = len(tracks)
         clock = step.frame.timestamp
-        self._parts.append({
-            "sequence": [step.frame.sequence] * n, "frame": np.full(n, step.frame.index),
-            "timestamp": np.full(n, np.nan if clock is None else clock), "track_id": tracks.track_id,
-            "x1": boxes[:, 0], "y1": boxes[:, 1], "x2": boxes[:, 2], "y2": boxes[:, 3],
-            "score": tracks.score, "class_id": tracks.class_id,
-        })  # fmt: skip
+        self._parts.append(
+            {
+                "sequence": [step.frame.sequence] * n,
+                "frame": np.full(n, step.frame.index),
+                "timestamp": np.full(n, np.nan if clock is None else clock),
+                "track_id": tracks.track_id,
+                "x1": boxes[:, 0],
+                "y1": boxes[:, 1],
+                "x2": boxes[:, 2],
+                "y2": boxes[:, 3],
+                "score": tracks.score,
+                "class_id": tracks.class_id,
+            }
+        )
         self._rows += n
         if self._rows >= self.config.group:
             with self._partial.writing():
@@ -107,7 +115,14 @@ def _schema() -> Any:
     import pyarrow as pa
 
     box = [(name, pa.float32()) for name in ("x1", "y1", "x2", "y2")]
-    return pa.schema([
-        ("sequence", pa.dictionary(pa.int32(), pa.string())), ("frame", pa.int64()), ("timestamp", pa.float64()),
-        ("track_id", pa.int64()), *box, ("score", pa.float32()), ("class_id", pa.int64()),
-    ])  # fmt: skip
+    return pa.schema(
+        [
+            ("sequence", pa.dictionary(pa.int32(), pa.string())),
+            ("frame", pa.int64()),
+            ("timestamp", pa.float64()),
+            ("track_id", pa.int64()),
+            *box,
+            ("score", pa.float32()),
+            ("class_id", pa.int64()),
+        ]
+    )

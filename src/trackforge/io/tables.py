@@ -104,9 +104,13 @@ def _grouped(rows: Iterable[Row], path: Path) -> dict[str, TrackTable]:
         numbers = np.array([row[1:] for row in those], np.float64)
         try:
             tables[name] = TrackTable(
-                frame=numbers[:, 0].astype(np.int64), track_id=numbers[:, 1].astype(np.int64), xyxy=numbers[:, 2:6],
-                score=numbers[:, 6], class_id=numbers[:, 7].astype(np.int64), sequence=name,
-            )  # fmt: skip
+                frame=numbers[:, 0].astype(np.int64),
+                track_id=numbers[:, 1].astype(np.int64),
+                xyxy=numbers[:, 2:6],
+                score=numbers[:, 6],
+                class_id=numbers[:, 7].astype(np.int64),
+                sequence=name,
+            )
         except InvalidInputError as error:
             raise DataError(str(error), path=path) from error
     return tables
@@ -128,9 +132,16 @@ def _json_rows(path: Path) -> Iterator[Row]:
                         raise ValueError(f"track_id must be >= 0, not {track['track_id']}")
                     x1, y1, x2, y2 = corners
                     yield (
-                        sequence, frame, int(track["track_id"]), x1, y1, x2, y2,
-                        float(track.get("score", 1.0)), int(track.get("class_id", 0)),
-                    )  # fmt: skip
+                        sequence,
+                        frame,
+                        int(track["track_id"]),
+                        x1,
+                        y1,
+                        x2,
+                        y2,
+                        float(track.get("score", 1.0)),
+                        int(track.get("class_id", 0)),
+                    )
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
                 raise DataError(

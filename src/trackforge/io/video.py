@@ -120,8 +120,10 @@ class VideoSource:
         if not self.skipped:
             log.warning(
                 "%s: frame %d cannot be decoded (%s) and is skipped; further ones are only counted",
-                self.path, index, why,
-            )  # fmt: skip
+                self.path,
+                index,
+                why,
+            )
         self.skipped += 1
 
     def _check_end(self, seen: int, last: float) -> None:

@@ -41,9 +41,11 @@ def combine(reports: Sequence[Report]) -> Report:
                 raise InvalidInputError(f"Every sequence may count once; {name!r} is in two reports. Leave one out.")
             sequences[name] = scores
     return Report(
-        combined=combined_scores(list(sequences.values())), sequences=sequences, preprocessing=rules[0],
+        combined=combined_scores(list(sequences.values())),
+        sequences=sequences,
+        preprocessing=rules[0],
         thresholds=reports[0].thresholds,
-    )  # fmt: skip
+    )
 
 
 def combined_scores(parts: Sequence[Scores]) -> Scores:

@@ -67,9 +67,15 @@ def _curves(axes: Any, report: Report) -> None:
     for name, height in _spread(ends, gap=6.5).items():
         label = f"{name}  {100 * report.combined[name]:.1f}"
         axes.annotate(
-            label, (report.thresholds[-1], height), xytext=(8, 0), textcoords="offset points", va="center",
-            color=LINES[name], fontweight="bold" if name == "HOTA" else "normal", annotation_clip=False,
-        )  # fmt: skip
+            label,
+            (report.thresholds[-1], height),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            color=LINES[name],
+            fontweight="bold" if name == "HOTA" else "normal",
+            annotation_clip=False,
+        )
     axes.set(xlim=(0.05, 0.95), ylim=(0, 100), xlabel="IoU that a match needs", title="Score over thresholds, %")
     axes.set_xticks(np.arange(0.1, 1, 0.2))
     axes.grid(axis="y", color=GRID)
@@ -97,9 +103,15 @@ def _bars(axes: Any, report: Report) -> None:
         axes.scatter(points, names, color=color, s=34, zorder=3, label=mark, edgecolor="white", linewidth=0.8)
     for place, value in enumerate(values):
         axes.annotate(
-            f"{value:.1f}", (0, place), xytext=(6, 0), textcoords="offset points", va="center", color="white",
-            fontweight="bold", fontsize=9,
-        )  # fmt: skip
+            f"{value:.1f}",
+            (0, place),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color="white",
+            fontweight="bold",
+            fontsize=9,
+        )
     axes.axvline(100 * report.combined["HOTA"], color=INK, lw=1, ls=(0, (4, 3)), zorder=1)
     axes.set(xlim=(0, 100), title="HOTA of each sequence, %  (dashed: all together)")
     axes.legend(loc="lower right", frameon=False, ncols=2, handletextpad=0.2)

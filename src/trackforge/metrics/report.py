@@ -22,9 +22,14 @@ from trackforge.metrics.hota import THRESHOLDS
 __all__ = ["ALIASES", "DEFAULT_COLUMNS", "Report", "Scores"]
 
 ALIASES = {
-    "TP": "CLR_TP", "FP": "CLR_FP", "FN": "CLR_FN", "Recall": "CLR_Re", "Precision": "CLR_Pr", "F1": "CLR_F1",
+    "TP": "CLR_TP",
+    "FP": "CLR_FP",
+    "FN": "CLR_FN",
+    "Recall": "CLR_Re",
+    "Precision": "CLR_Pr",
+    "F1": "CLR_F1",
     "FAF": "FP_per_frame",
-}  # fmt: skip
+}
 """Other names by which scores can be asked for."""
 DEFAULT_COLUMNS = (
     "HOTA", "DetA", "AssA", "LocA", "MOTA", "MOTP", "IDF1", "IDP", "IDR", "IDSW", "Frag", "MT", "PT", "ML", "TP", "FP",

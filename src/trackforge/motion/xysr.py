@@ -67,11 +67,17 @@ class KalmanXYSR(ConstantVelocity):
         super().__init__(
             _fixed(start, start, start, start, speed, speed, speed, 0),
             _fixed(
-                centre, centre, c.area_variance, c.aspect_variance,
-                c.velocity_variance, c.velocity_variance, c.area_velocity_variance, 0,
+                centre,
+                centre,
+                c.area_variance,
+                c.aspect_variance,
+                c.velocity_variance,
+                c.velocity_variance,
+                c.area_velocity_variance,
+                0,
             ),
             _fixed(measured, measured, c.measured_area_variance, c.measured_aspect_variance, 0, 0, 0, 0),
-        )  # fmt: skip
+        )
 
     def measure(self, xyxy: Floats) -> Floats:
         """Turn boxes into centre, area and aspect ratio; a box of height 0 has aspect ratio 0."""

@@ -37,17 +37,25 @@ def associate_by_class(
         m = associator.associate(
             tracks[track_rows], detections[detection_rows], frame=frame, motion=Block(motion, track_rows)
         )
-        parts.append((
-            track_rows[m.track], detection_rows[m.detection], m.cost,
-            track_rows[m.unmatched_track], detection_rows[m.unmatched_detection],
-        ))  # fmt: skip
+        parts.append(
+            (
+                track_rows[m.track],
+                detection_rows[m.detection],
+                m.cost,
+                track_rows[m.unmatched_track],
+                detection_rows[m.unmatched_detection],
+            )
+        )
     track, detection, cost, unmatched_track, unmatched_detection = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
     return Matches(
-        track=track, detection=detection, cost=cost, unmatched_track=np.sort(unmatched_track),
+        track=track,
+        detection=detection,
+        cost=cost,
+        unmatched_track=np.sort(unmatched_track),
         unmatched_detection=np.sort(unmatched_detection),
-    )  # fmt: skip
+    )
 
 
 class ClassVotes:

@@ -40,13 +40,16 @@ class Ageing:
         0.0, help="How long a track that is not yet trusted may go without a detection.", unit="frames", minimum=0
     )
     frame_rate: float | None = setting(
-        None, help="Nominal frame rate; with it, time passes by timestamps instead of frame indices.", unit="frames/s",
+        None,
+        help="Nominal frame rate; with it, time passes by timestamps instead of frame indices.",
+        unit="frames/s",
         minimum=1e-6,
-    )  # fmt: skip
+    )
     classes: Literal["ignore", "separate", "vote"] = setting(
-        "ignore", help="Ignore: any class may match, a track has its last one; separate: only the same class may; "
+        "ignore",
+        help="Ignore: any class may match, a track has its last one; separate: only the same class may; "
         "vote: any may match, a track has the class with the greatest sum of scores.",
-    )  # fmt: skip
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -69,9 +72,12 @@ class Lifecycle(Ageing):
     """What `OnlineTracker` knows about the life of tracks: `Ageing`, and what they remember."""
 
     duplicate_iou: float | None = setting(
-        None, help="Overlap above which a found and a lost track are one; the longer lived stays.", unit="IoU",
-        minimum=0, maximum=1,
-    )  # fmt: skip
+        None,
+        help="Overlap above which a found and a lost track are one; the longer lived stays.",
+        unit="IoU",
+        minimum=0,
+        maximum=1,
+    )
     embedding_alpha: float = setting(
         0.9, help="Share of the past in a track's smoothed embedding.", minimum=0, maximum=1
     )

@@ -50,9 +50,13 @@ class OnlineTracker:
     """
 
     def __init__(
-        self, associator: Associator, motion: MotionModel, lifecycle: Lifecycle | None = None, *,
+        self,
+        associator: Associator,
+        motion: MotionModel,
+        lifecycle: Lifecycle | None = None,
+        *,
         quirks: Quirks | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.associator = associator
         self.motion = motion
         self.lifecycle = lifecycle or Lifecycle()
@@ -183,10 +187,16 @@ class OnlineTracker:
         now = np.full(n, self._clock.now)
         hits = np.zeros(n, np.int64) if self.quirks.uncounted_birth else np.ones(n, np.int64)
         born = {
-            "track_id": self._next_id + np.arange(n, dtype=np.int64), "class_id": detections.class_id[rows],
-            "hits": hits, "detection": rows, "born": now, "seen": now, "score": detections.score[rows],
-            "doomed": np.zeros(n, bool), "state": self._judge(np.full(n, TENTATIVE, np.int64), hits, np.ones(n, bool)),
-        }  # fmt: skip
+            "track_id": self._next_id + np.arange(n, dtype=np.int64),
+            "class_id": detections.class_id[rows],
+            "hits": hits,
+            "detection": rows,
+            "born": now,
+            "seen": now,
+            "score": detections.score[rows],
+            "doomed": np.zeros(n, bool),
+            "state": self._judge(np.full(n, TENTATIVE, np.int64), hits, np.ones(n, bool)),
+        }
         self._next_id += n
         filters = self.motion.initiate(detections.xyxy[rows].astype(np.float64))
         if len(self):
@@ -200,9 +210,7 @@ class OnlineTracker:
 
     def _judge(self, state: Ints, hits: Ints, matched: npt.NDArray[np.bool_]) -> Ints:
         """Return the new states, given the old ones."""
-        return judge(
-            self.lifecycle, state, hits, matched, updates=self._clock.updates, streak=self.quirks.streak
-        )  # fmt: skip
+        return judge(self.lifecycle, state, hits, matched, updates=self._clock.updates, streak=self.quirks.streak)
 
     def _keep(self, rows: npt.NDArray[np.bool_]) -> None:
         if rows.all():
@@ -243,19 +251,28 @@ class OnlineTracker:
         table, now = self._table, self._clock.now
         # A step shorter than a frame still is a frame without a detection, hence ceil.
         return Tracks.unchecked(
-            track_id=table["track_id"], xyxy=boxes.astype(np.float32), score=table["score"],
-            class_id=table["class_id"], state=state, age=np.ceil(now - table["born"]).astype(np.int64) + 1,
-            time_since_update=np.ceil(now - table["seen"]).astype(np.int64), detection=detection,
+            track_id=table["track_id"],
+            xyxy=boxes.astype(np.float32),
+            score=table["score"],
+            class_id=table["class_id"],
+            state=state,
+            age=np.ceil(now - table["born"]).astype(np.int64) + 1,
+            time_since_update=np.ceil(now - table["seen"]).astype(np.int64),
+            detection=detection,
             embedding=self._looks.value,
-        )  # fmt: skip
+        )
 
     # -- saving and loading ------------------------------------------------------------------------------------------
 
     def _header(self) -> dict[str, Any]:
         return header(
-            "trackforge.online", 1, associator=self.associator, motion=self.motion, lifecycle=self.lifecycle,
+            "trackforge.online",
+            1,
+            associator=self.associator,
+            motion=self.motion,
+            lifecycle=self.lifecycle,
             quirks=self.quirks,
-        )  # fmt: skip
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on elsewhere: arrays, numbers, strings, and dicts of them."""

@@ -34,9 +34,11 @@ class CrowdConfig:
     size: tuple[int, int] = setting((1920, 1080), help="Width and height of the image.", unit="px", minimum=16)
     rate: float = setting(30.0, help="Frame rate.", unit="1/s", minimum=0.1)
     lifetime: float = setting(
-        0.0, help="Mean life of a person before somebody else takes the place; 0 = until they leave the image.",
-        unit="frames", minimum=0,
-    )  # fmt: skip
+        0.0,
+        help="Mean life of a person before somebody else takes the place; 0 = until they leave the image.",
+        unit="frames",
+        minimum=0,
+    )
     miss: float = setting(0.03, help="Probability of missing a person in full view.", minimum=0, maximum=1)
     false_positives: float = setting(2.0, help="Mean number of false detections.", unit="1/frame", minimum=0)
     jitter: float = setting(0.03, help="Standard deviation of detected box edges.", unit="box sizes", minimum=0)
@@ -94,9 +96,13 @@ class Crowd:
             frame = Frame(index=index, size=c.size, timestamp=index / c.rate, sequence=self.name)
             there = np.flatnonzero(seen >= 0.1)
             truth = TrackTable(
-                frame=np.full(len(there), index), track_id=walk.track_id[there], xyxy=walk.xyxy[there],
-                class_id=walk.class_id[there], extra={"visibility": seen[there]}, sequence=self.name,
-            )  # fmt: skip
+                frame=np.full(len(there), index),
+                track_id=walk.track_id[there],
+                xyxy=walk.xyxy[there],
+                class_id=walk.class_id[there],
+                extra={"visibility": seen[there]},
+                sequence=self.name,
+            )
             yield frame, _detect(c, walk, seen, random), truth
             walk.step()
 
@@ -134,9 +140,11 @@ def _detect(c: CrowdConfig, walk: _Walk, seen: Floats, random: np.random.Generat
     identity = np.concatenate((walk.track_id[found], np.full(false, -1)))
     order = random.permutation(len(boxes))  # a detector knows no order
     return Detections(
-        xyxy=boxes[order].astype(np.float32), score=scores[order].astype(np.float32), class_id=classes[order],
+        xyxy=boxes[order].astype(np.float32),
+        score=scores[order].astype(np.float32),
+        class_id=classes[order],
         extra={"truth_id": identity[order]},
-    )  # fmt: skip
+    )
 
 
 class _Walk:

@@ -51,8 +51,12 @@ def run(
     """
     out = Path(out)
     source = SyntheticSource(SyntheticSourceConfig(frames=frames, seed=seed))
-    files = {"video": out / "demo.mp4", "tracks": out / "tracks.txt", "truth": out / "gt" / "gt.txt",
-             "picture": out / "street.png"}  # fmt: skip
+    files = {
+        "video": out / "demo.mp4",
+        "tracks": out / "tracks.txt",
+        "truth": out / "gt" / "gt.txt",
+        "picture": out / "street.png",
+    }
     sinks = [trackforge.sink("overlay", path=files["video"]), trackforge.sink("mot", path=files["tracks"])]
     still = _Still()
     steps = trackforge.track(source, trackforge.detector("motion"), trackforge.tracker("byte"), sinks=sinks)
@@ -70,9 +74,11 @@ def run(
     report = trackforge.evaluate(source.truth, TrackTable.from_steps(found), lengths=frames)
     scores = {name: float(report.combined[name]) for name in ("HOTA", "MOTA", "IDF1", "DetA", "AssA")}
     counts = {
-        "IDSW": int(report.combined["IDSW"]), "walkers": len(np.unique(source.truth.track_id)), "frames": frames,
+        "IDSW": int(report.combined["IDSW"]),
+        "walkers": len(np.unique(source.truth.track_id)),
+        "frames": frames,
         "fps": math.floor(frames / seconds),
-    }  # fmt: skip
+    }
     return {**scores, **counts, **files}
 
 

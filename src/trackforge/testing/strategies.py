@@ -26,8 +26,9 @@ try:
 except ImportError as error:
     raise MissingDependencyError(
         "trackforge.testing.strategies needs Hypothesis, which is not installed; run: pip install "
-        "'trackforge-mot[testing]'", name="hypothesis",
-    ) from error  # fmt: skip
+        "'trackforge-mot[testing]'",
+        name="hypothesis",
+    ) from error
 
 __all__ = ["boxes", "detections", "frames", "images", "streams"]
 
@@ -92,9 +93,11 @@ def detections(
         seed = draw(st.integers(0, 2**16))
         embedding = np.random.default_rng(seed).normal(size=(n, embedding_dim)).astype(np.float32)
     return Detections(
-        xyxy=xyxy, score=np.array(score, np.float32) / np.float32(64), class_id=np.array(class_id, np.int64),
+        xyxy=xyxy,
+        score=np.array(score, np.float32) / np.float32(64),
+        class_id=np.array(class_id, np.int64),
         embedding=embedding,
-    )  # fmt: skip
+    )
 
 
 @st.composite
@@ -159,6 +162,8 @@ def _joined(objects: Detections, xyxy: Any, seen: Any, false: Detections) -> Det
     if objects.embedding is not None and false.embedding is not None:
         embedding = np.concatenate((objects.embedding[seen], false.embedding))
     return Detections(
-        xyxy=np.concatenate((xyxy[seen], false.xyxy)), score=np.concatenate((objects.score[seen], false.score)),
-        class_id=np.concatenate((objects.class_id[seen], false.class_id)), embedding=embedding,
-    )  # fmt: skip
+        xyxy=np.concatenate((xyxy[seen], false.xyxy)),
+        score=np.concatenate((objects.score[seen], false.score)),
+        class_id=np.concatenate((objects.class_id[seen], false.class_id)),
+        embedding=embedding,
+    )

@@ -30,10 +30,13 @@ def paint_street(camera: Camera, random: np.random.Generator) -> tuple[Image, tu
     painter.ground()
     painter.houses()
     sprites = [
-        painter.car(-6.4, 14.6, (176, 44, 40)), painter.car(7.6, 14.5, (64, 92, 128)),
+        painter.car(-6.4, 14.6, (176, 44, 40)),
+        painter.car(7.6, 14.5, (64, 92, 128)),
         *(painter.bollard(x, 15.9) for x in (-8.0, -2.0, 0.2, 4.4)),
-        painter.lamp(4.6, 8.45), painter.bench(-0.9, 7.35), painter.tree(-4.55, 8.2),
-    ]  # fmt: skip
+        painter.lamp(4.6, 8.45),
+        painter.bench(-0.9, 7.35),
+        painter.tree(-4.55, 8.2),
+    ]
     scene = reduce(painter.canvas).astype(np.float32)
     y, x = np.mgrid[0 : camera.height, 0 : camera.width]
     vignette = 1 - 0.16 * (((x / camera.width - 0.5) ** 2 + (y / camera.height - 0.5) ** 2) / 0.5)
@@ -107,16 +110,28 @@ class _Painter(Canvas):
             self.wall(FAR, x, x + width, up, up + 0.035, tone(wall, 0.93))
             for column in np.arange(x + 0.3 * (row % 2), x + width, 0.6):
                 if self.random.random() < 0.35:
-                    self.wall(FAR, column, min(column + 0.55, x + width), up + 0.04, up + 0.23,
-                               tone(wall, float(self.random.uniform(0.9, 1.05))))  # fmt: skip
+                    self.wall(
+                        FAR,
+                        column,
+                        min(column + 0.55, x + width),
+                        up + 0.04,
+                        up + 0.23,
+                        tone(wall, float(self.random.uniform(0.9, 1.05))),
+                    )
 
     def _shop(self, x: float, width: float, number: int) -> None:
         door, trim = DOORS[number % len(DOORS)], (236, 232, 222)
         self.wall(FAR, x + 0.35, x + width * 0.66, 0.55, 2.5, trim)
         self.wall(FAR, x + 0.45, x + width * 0.66 - 0.1, 0.65, 2.4, (70, 88, 98))
         for k in range(4):  # what lies in the shop window
-            self.wall(FAR, x + 0.6 + 0.75 * k, x + 1.05 + 0.75 * k, 0.65, float(self.random.uniform(0.9, 1.5)),
-                       tone(WALLS[(number + k) % len(WALLS)], 0.8))  # fmt: skip
+            self.wall(
+                FAR,
+                x + 0.6 + 0.75 * k,
+                x + 1.05 + 0.75 * k,
+                0.65,
+                float(self.random.uniform(0.9, 1.5)),
+                tone(WALLS[(number + k) % len(WALLS)], 0.8),
+            )
         glint = ((1.1, 2.4), (1.7, 2.4), (0.9, 0.65), (0.5, 0.65))
         self.polygon([self.camera.point(x + d, FAR, up) for d, up in glint], (92, 110, 120))
         self.wall(FAR, x + width * 0.72, x + width * 0.72 + 1.15, 0.1, 2.45, trim)
@@ -142,12 +157,23 @@ class _Painter(Canvas):
         """Paint a parked car, seen from its side."""
         self.shade(x + 0.2, z - 0.45, 2.4, 0.8, 0.45)
         street, point = self.begin(), self.camera.point
-        side = ((-2.1, 0.3), (2.1, 0.3), (2.15, 0.75), (1.9, 0.95), (1.25, 1.0), (0.65, 1.48), (-1.0, 1.5),
-                (-1.7, 1.02), (-2.1, 0.9))  # fmt: skip
+        side = (
+            (-2.1, 0.3),
+            (2.1, 0.3),
+            (2.15, 0.75),
+            (1.9, 0.95),
+            (1.25, 1.0),
+            (0.65, 1.48),
+            (-1.0, 1.5),
+            (-1.7, 1.02),
+            (-2.1, 0.9),
+        )
         self.polygon([point(x + d, z, up) for d, up in side], colour)
         self.wall(z, x - 2.1, x + 2.12, 0.3, 0.48, tone(colour, 0.6))
-        for glass in (((-1.45, 1.02), (-0.95, 1.42), (-0.2, 1.42), (-0.2, 1.02)),
-                      ((-0.1, 1.02), (-0.1, 1.42), (0.6, 1.4), (1.05, 1.02))):  # fmt: skip
+        for glass in (
+            ((-1.45, 1.02), (-0.95, 1.42), (-0.2, 1.42), (-0.2, 1.02)),
+            ((-0.1, 1.02), (-0.1, 1.42), (0.6, 1.4), (1.05, 1.02)),
+        ):
             self.polygon([point(x + d, z, up) for d, up in glass], (60, 74, 84))
         self.wall(z, x - 0.18, x - 0.12, 0.5, 1.0, tone(colour, 0.75))
         self.wall(z, x - 2.0, x + 2.0, 0.86, 0.9, tone(colour, 1.2))

@@ -130,16 +130,38 @@ class _Figure:
         hem, flare = {"jacket": (0.52, 0.8), "coat": (0.66, 1.0), "skirt": (0.5, 0.75)}[self.look.cut]
         swing = 0.02 * sway
         self._polygon(
-            [(-half * 0.8, 0.165 + bob), (half * 0.8, 0.165 + bob), (half, 0.21 + bob), (half * 0.86, 0.4 + bob),
-             (half * flare + swing, hem), (-half * flare + swing, hem), (-half * 0.86, 0.4 + bob), (-half, 0.21 + bob)],
+            [
+                (-half * 0.8, 0.165 + bob),
+                (half * 0.8, 0.165 + bob),
+                (half, 0.21 + bob),
+                (half * 0.86, 0.4 + bob),
+                (half * flare + swing, hem),
+                (-half * flare + swing, hem),
+                (-half * 0.86, 0.4 + bob),
+                (-half, 0.21 + bob),
+            ],
             self.look.top,
-        )  # fmt: skip
+        )
         if self.look.cut == "skirt":
-            self._polygon([(-half * 0.8, 0.45), (half * 0.8, 0.45), (half * 1.15 + swing * 2, 0.7),
-                           (-half * 1.15 + swing * 2, 0.7)], self.look.legs)  # fmt: skip
-        self._polygon([(half * 0.35, 0.17 + bob), (half * 0.8, 0.165 + bob), (half * 0.86, 0.4 + bob),
-                       (half * flare * 0.9 + swing, hem), (half * 0.45 + swing, hem)],
-                      _tone(self.look.top, 0.87))  # fmt: skip
+            self._polygon(
+                [
+                    (-half * 0.8, 0.45),
+                    (half * 0.8, 0.45),
+                    (half * 1.15 + swing * 2, 0.7),
+                    (-half * 1.15 + swing * 2, 0.7),
+                ],
+                self.look.legs,
+            )
+        self._polygon(
+            [
+                (half * 0.35, 0.17 + bob),
+                (half * 0.8, 0.165 + bob),
+                (half * 0.86, 0.4 + bob),
+                (half * flare * 0.9 + swing, hem),
+                (half * 0.45 + swing, hem),
+            ],
+            _tone(self.look.top, 0.87),
+        )
 
     def _head(self, bob: float, side: float, facing: int) -> None:
         look, turn = self.look, facing * side

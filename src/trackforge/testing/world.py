@@ -104,8 +104,9 @@ class _Scene:
         except ImportError as error:
             raise MissingDependencyError(
                 "The synthetic street is drawn with OpenCV, which is not installed; run: pip install "
-                "'trackforge-mot[video]'", name="cv2",
-            ) from error  # fmt: skip
+                "'trackforge-mot[video]'",
+                name="cv2",
+            ) from error
         self._cv2, self._walker, self._config = cv2, walker, c
         paint, walk, dress, grain = np.random.default_rng(c.seed).spawn(4)
         self._camera = Camera(*c.size)
@@ -137,9 +138,12 @@ class _Scene:
         """Return who was where in the frames drawn so far."""
         rows = np.array(self._rows, dtype=np.float64).reshape(-1, 7)
         return TrackTable(
-            frame=rows[:, 0].astype(np.int64), track_id=rows[:, 1].astype(np.int64), xyxy=rows[:, 2:6],
-            extra={"visibility": rows[:, 6]}, sequence=sequence,
-        )  # fmt: skip
+            frame=rows[:, 0].astype(np.int64),
+            track_id=rows[:, 1].astype(np.int64),
+            xyxy=rows[:, 2:6],
+            extra={"visibility": rows[:, 6]},
+            sequence=sequence,
+        )
 
     def _figure(self, walk: Walk) -> Any:
         from trackforge.testing.painting import Sprite
@@ -150,9 +154,13 @@ class _Scene:
         foot = self._camera.point(x, z)
         column, row = math.floor(foot[0]), math.floor(foot[1])
         image, alpha = self._walker.draw_walker(
-            self._looks[walk.number], height=walk.stature * self._camera.scale(z), phase=walk.phase,
-            swing=walk.walking, heading=walk.heading, shift=(foot[0] - column, foot[1] - row),
-        )  # fmt: skip
+            self._looks[walk.number],
+            height=walk.stature * self._camera.scale(z),
+            phase=walk.phase,
+            swing=walk.walking,
+            heading=walk.heading,
+            shift=(foot[0] - column, foot[1] - row),
+        )
         return Sprite(image, alpha, column - alpha.shape[1] // 2, row - alpha.shape[0] + 1, z)
 
     def _cast(self, image: Image, sprite: Any) -> None:

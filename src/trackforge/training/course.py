@@ -83,9 +83,12 @@ class Course(pl.Callback):
     def state_dict(self) -> dict[str, Any]:
         """Return what Lightning does not know of."""
         return {
-            "average": self.average.state_dict(), "best": self.best, "stale": self.stale, "finished": self.finished,
+            "average": self.average.state_dict(),
+            "best": self.best,
+            "stale": self.stale,
+            "finished": self.finished,
             "loss": list(self._loss),
-        }  # fmt: skip
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue."""
@@ -204,9 +207,12 @@ class Course(pl.Callback):
             if self.val is not None and (final or done % self.settings.validate_every == 0):
                 with trainer.precision_plugin.forward_context():
                     found = validate(
-                        module, self.val, batch=self.settings.validate_batch, workers=self.settings.workers,
+                        module,
+                        self.val,
+                        batch=self.settings.validate_batch,
+                        workers=self.settings.workers,
                         tracker=self.settings.tracker,
-                    )  # fmt: skip
+                    )
                 if found is None:
                     self._stop(trainer, module)
                     return

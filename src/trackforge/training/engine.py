@@ -62,13 +62,25 @@ class Engine:
             callbacks.append(self._lightning.callbacks.RichProgressBar(leave=False))
         return self._lightning.Trainer(
             accelerator="cpu" if not self.on_gpu and settings.accelerator == "cpu" else settings.accelerator,
-            devices=self._devices, num_nodes=settings.nodes, strategy=strategy,
-            precision=PRECISION[settings.precision], max_epochs=settings.epochs, max_steps=settings.max_steps or -1,
-            accumulate_grad_batches=settings.accumulate, gradient_clip_val=settings.clip or None,
-            deterministic=settings.deterministic or None, callbacks=callbacks, logger=False, limit_val_batches=0,
-            plugins=[AtomicCheckpointIO(header)], enable_checkpointing=False, use_distributed_sampler=False,
-            enable_progress_bar=settings.progress, enable_model_summary=False, default_root_dir=str(self._out),
-        )  # fmt: skip
+            devices=self._devices,
+            num_nodes=settings.nodes,
+            strategy=strategy,
+            precision=PRECISION[settings.precision],
+            max_epochs=settings.epochs,
+            max_steps=settings.max_steps or -1,
+            accumulate_grad_batches=settings.accumulate,
+            gradient_clip_val=settings.clip or None,
+            deterministic=settings.deterministic or None,
+            callbacks=callbacks,
+            logger=False,
+            limit_val_batches=0,
+            plugins=[AtomicCheckpointIO(header)],
+            enable_checkpointing=False,
+            use_distributed_sampler=False,
+            enable_progress_bar=settings.progress,
+            enable_model_summary=False,
+            default_root_dir=str(self._out),
+        )
 
 
 def _lightning() -> Any:

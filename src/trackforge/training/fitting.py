@@ -155,9 +155,14 @@ def _plan(train: Dataset, settings: FitSettings, world: int, weights: str) -> Pl
             f"train.batch_size must be a multiple of devices x nodes x accumulate, {pieces}; got {settings.batch_size}."
         )
     return Plan(
-        dataset=train, epochs=settings.epochs, plain_epochs=settings.plain_epochs, batch_size=settings.batch_size,
-        steps_per_epoch=-(-len(train) // settings.batch_size), seed=settings.seed, weights=weights,
-    )  # fmt: skip
+        dataset=train,
+        epochs=settings.epochs,
+        plain_epochs=settings.plain_epochs,
+        batch_size=settings.batch_size,
+        steps_per_epoch=-(-len(train) // settings.batch_size),
+        seed=settings.seed,
+        weights=weights,
+    )
 
 
 def _batches(recipe: Recipe, plan: Plan, settings: FitSettings, source: Any, lightning: Any) -> Any:
@@ -168,10 +173,16 @@ def _batches(recipe: Recipe, plan: Plan, settings: FitSettings, source: Any, lig
         from trackforge.training.augment import collate
     sizes, every = recipe.sizes(plan)
     sampler = ResumableBatchSampler(
-        len(plan.dataset), batch_size=plan.batch_size // (lightning.world_size * settings.accumulate), sizes=sizes,
-        seed=plan.seed, accumulate=settings.accumulate, rank=lightning.global_rank, world_size=lightning.world_size,
-        size_every=every, plain_from=plan.plain_from,
-    )  # fmt: skip
+        len(plan.dataset),
+        batch_size=plan.batch_size // (lightning.world_size * settings.accumulate),
+        sizes=sizes,
+        seed=plan.seed,
+        accumulate=settings.accumulate,
+        rank=lightning.global_rank,
+        world_size=lightning.world_size,
+        size_every=every,
+        plain_from=plan.plain_from,
+    )
     return Batches(source, collate, sampler, workers=settings.workers, position=lambda: int(lightning.global_step))
 
 
@@ -181,10 +192,16 @@ def _result(course: Course, lightning: Any, module: TrainingModule, out: Path, s
     if not stopped and steps < module.plan.epochs * module.plan.steps_per_epoch:
         stopped = "steps"
     return FitResult(
-        model=course.model_path if course.model_path.is_file() else None, out=out, steps=steps, best=course.best,
-        epochs=steps // module.plan.steps_per_epoch, stopped=stopped, signal=course.signal,
-        rank=int(lightning.global_rank), seconds=seconds,
-    )  # fmt: skip
+        model=course.model_path if course.model_path.is_file() else None,
+        out=out,
+        steps=steps,
+        best=course.best,
+        epochs=steps // module.plan.steps_per_epoch,
+        stopped=stopped,
+        signal=course.signal,
+        rank=int(lightning.global_rank),
+        seconds=seconds,
+    )
 
 
 def _seed(seed: int) -> None:

@@ -140,10 +140,14 @@ def _lines(axes: Any, rows: list[dict[str, float]], names: list[str], title: str
         points = [(row["step"], scale * row[name]) for row in rows if name in row and math.isfinite(row[name])]
         if points:
             axes.plot(
-                *zip(*points, strict=True), color=COLOURS[place % len(COLOURS)], lw=2.2 if place == 0 else 1.4,
-                label=f"{TITLES.get(name, name)}  {points[-1][1]:.3g}", clip_on=False, markersize=4,
+                *zip(*points, strict=True),
+                color=COLOURS[place % len(COLOURS)],
+                lw=2.2 if place == 0 else 1.4,
+                label=f"{TITLES.get(name, name)}  {points[-1][1]:.3g}",
+                clip_on=False,
+                markersize=4,
                 marker="o" if len(points) < 3 else None,
-            )  # fmt: skip
+            )
     axes.set(title=title, xlabel="step")
     axes.grid(axis="y", color=GRID)
     axes.set_axisbelow(True)

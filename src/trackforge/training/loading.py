@@ -44,9 +44,14 @@ class Batches:
         self._position = position
         self._epoch: Iterator[Any] = iter(())
         self._loader: Iterable[Any] = DataLoader(
-            _Careful(source), batch_sampler=sampler, num_workers=workers, collate_fn=_Collate(collate),
-            worker_init_fn=_leave_signals, persistent_workers=workers > 0, pin_memory=torch.cuda.is_available(),
-        )  # fmt: skip
+            _Careful(source),
+            batch_sampler=sampler,
+            num_workers=workers,
+            collate_fn=_Collate(collate),
+            worker_init_fn=_leave_signals,
+            persistent_workers=workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
 
     def __len__(self) -> int:
         """Micro-batches of a whole epoch."""
@@ -85,9 +90,13 @@ def validation_batches(
 ) -> Generator[list[Sample], None, None]:
     """Yield the given rows of a set, read by worker processes, a few at a time."""
     loader: DataLoader[Any] = DataLoader(
-        _Careful(samples), sampler=list(rows), batch_size=batch, num_workers=workers, collate_fn=_Collate(list),
+        _Careful(samples),
+        sampler=list(rows),
+        batch_size=batch,
+        num_workers=workers,
+        collate_fn=_Collate(list),
         worker_init_fn=_leave_signals,
-    )  # fmt: skip
+    )
     for piece in loader:
         if isinstance(piece, _Failure):
             raise piece.error

@@ -124,10 +124,13 @@ def _reduce(losses: Losses, names: list[str], stop: bool) -> _Seen:
     k = len(names)
     shared = [value / world for value in plain[2 * k + 1 :]]  # these are the same everywhere
     return _Seen(
-        sums=dict(zip(names, plain[:k], strict=True)), counts=dict(zip(names, plain[k : 2 * k], strict=True)),
-        weights=dict(zip(names, shared[:k], strict=True)), constant=shared[k], stop=plain[2 * k] > 0,
+        sums=dict(zip(names, plain[:k], strict=True)),
+        counts=dict(zip(names, plain[k : 2 * k], strict=True)),
+        weights=dict(zip(names, shared[:k], strict=True)),
+        constant=shared[k],
+        stop=plain[2 * k] > 0,
         broken_here=not all(map(math.isfinite, plain)) and not bool(torch.isfinite(mine).all()),
-    )  # fmt: skip
+    )
 
 
 def _world_size() -> int:

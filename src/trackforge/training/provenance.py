@@ -17,9 +17,12 @@ __all__ = ["identity", "provenance"]
 def identity(recipe: Recipe, plan: Plan) -> dict[str, Any]:
     """What must be the same when a run is resumed."""
     return {
-        "recipe": type(recipe).__name__, "classes": list(plan.dataset.classes), "pictures": len(plan.dataset),
-        "batch_size": plan.batch_size, "seed": plan.seed,
-    }  # fmt: skip
+        "recipe": type(recipe).__name__,
+        "classes": list(plan.dataset.classes),
+        "pictures": len(plan.dataset),
+        "batch_size": plan.batch_size,
+        "seed": plan.seed,
+    }
 
 
 def provenance(recipe: Recipe, plan: Plan, settings: FitSettings, val: Dataset | None) -> dict[str, Any]:
@@ -31,15 +34,19 @@ def provenance(recipe: Recipe, plan: Plan, settings: FitSettings, val: Dataset |
     config = getattr(recipe, "config", None)
     fields = dataclasses.asdict(config) if dataclasses.is_dataclass(config) and not isinstance(config, type) else {}
     return {
-        "recipe": type(recipe).__name__, "recipe_settings": {k: _plain(v) for k, v in fields.items()},
-        "settings": {k: _plain(v) for k, v in dataclasses.asdict(settings).items()}, "weights": plan.weights,
+        "recipe": type(recipe).__name__,
+        "recipe_settings": {k: _plain(v) for k, v in fields.items()},
+        "settings": {k: _plain(v) for k, v in dataclasses.asdict(settings).items()},
+        "weights": plan.weights,
         "data": {"name": plan.dataset.name, "pictures": len(plan.dataset), "boxes": len(plan.dataset.boxes)},
         "validation": None if val is None else {"name": val.name, "pictures": len(val), "boxes": len(val.boxes)},
         "versions": {
-            "trackforge": trackforge.__version__, "torch": str(torch.__version__), "python": platform.python_version(),
+            "trackforge": trackforge.__version__,
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
         },
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
-    }  # fmt: skip
+    }
 
 
 def _plain(value: Any) -> Any:

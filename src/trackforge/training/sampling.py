@@ -137,9 +137,12 @@ class ResumableBatchSampler:
     def state_dict(self) -> dict[str, Any]:
         """Return where training stands, and what must not change for it to go on from there."""
         return {
-            "epoch": self.epoch, "step": self.step, "seed": self.seed, "length": self.length,
+            "epoch": self.epoch,
+            "step": self.step,
+            "seed": self.seed,
+            "length": self.length,
             "global_batch": self.global_batch,
-        }  # fmt: skip
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where `state_dict` was taken; on any number of processes, as long as the global batch is the same.

@@ -135,21 +135,28 @@ def predictions(dataset: Dataset, found: Sequence[Detections], *, least: float =
     kept = [one[one.score >= least] for one in found]
     boxes = Boxes(
         image=np.repeat(np.arange(len(kept)), [len(one) for one in kept]),
-        xyxy=np.concatenate([one.xyxy for one in kept]), class_id=np.concatenate([one.class_id for one in kept]),
-    )  # fmt: skip
+        xyxy=np.concatenate([one.xyxy for one in kept]),
+        class_id=np.concatenate([one.class_id for one in kept]),
+    )
     return dataset.replace(boxes=boxes)
 
 
 def _score(dataset: Dataset, found: Sequence[Detections], tracker: str) -> Validation:
     boxes = dataset.boxes
     truth = TrackTable(
-        frame=boxes.image, track_id=boxes.track_id, xyxy=boxes.xyxy, class_id=boxes.class_id,
-        extra={"flag": (~boxes.ignore).astype(np.int64)}, sequence="val",
-    )  # fmt: skip
+        frame=boxes.image,
+        track_id=boxes.track_id,
+        xyxy=boxes.xyxy,
+        class_id=boxes.class_id,
+        extra={"flag": (~boxes.ignore).astype(np.int64)},
+        sequence="val",
+    )
     report = average_precision(
-        {"val": truth}, {"val": _table(found, range(len(found)), "val")}, classes=dataset.classes,
+        {"val": truth},
+        {"val": _table(found, range(len(found)), "val")},
+        classes=dataset.classes,
         lengths={"val": len(dataset)},
-    )  # fmt: skip
+    )
     mean = report.mean
     scores = {"ap": mean.ap, "ap50": mean.ap50, "ap75": mean.ap75, "recall": mean.recall}
     if len(dataset.classes) > 1:
@@ -177,9 +184,13 @@ def _track(dataset: Dataset, found: Sequence[Detections], name: str) -> dict[str
             steps.append(Step(frame=frame, detections=found[row], tracks=tracker.update(found[row], frame)))
         part = dataset[rows]
         truth[sequence] = TrackTable(
-            frame=part.images.frame[part.boxes.image], track_id=part.boxes.track_id, xyxy=part.boxes.xyxy,
-            class_id=part.boxes.class_id, extra={"flag": (~part.boxes.ignore).astype(np.int64)}, sequence=sequence,
-        )  # fmt: skip
+            frame=part.images.frame[part.boxes.image],
+            track_id=part.boxes.track_id,
+            xyxy=part.boxes.xyxy,
+            class_id=part.boxes.class_id,
+            extra={"flag": (~part.boxes.ignore).astype(np.int64)},
+            sequence=sequence,
+        )
         tracks[sequence] = TrackTable.from_steps(steps, sequence=sequence)
         lengths[sequence] = int(part.images.frame[-1]) + 1
     combined = evaluate(truth, tracks, lengths=lengths).combined
@@ -199,7 +210,10 @@ def _labelled_sequences(dataset: Dataset) -> list[str]:
 def _table(found: Sequence[Detections], frames: Sequence[int], sequence: str) -> TrackTable:
     counts = [len(one) for one in found]
     return TrackTable(
-        frame=np.repeat(np.asarray(frames, np.int64), counts), xyxy=np.concatenate([one.xyxy for one in found]),
-        score=np.concatenate([one.score for one in found]), class_id=np.concatenate([one.class_id for one in found]),
-        track_id=np.full(sum(counts), -1, np.int64), sequence=sequence,
-    )  # fmt: skip
+        frame=np.repeat(np.asarray(frames, np.int64), counts),
+        xyxy=np.concatenate([one.xyxy for one in found]),
+        score=np.concatenate([one.score for one in found]),
+        class_id=np.concatenate([one.class_id for one in found]),
+        track_id=np.full(sum(counts), -1, np.int64),
+        sequence=sequence,
+    )

@@ -111,9 +111,13 @@ def open_study(path: Path, problem: Problem, search: Search, *, fresh: bool = Fa
         backend = module.storages.journal.JournalFileBackend(str(path))
         storage = module.storages.JournalStorage(backend)
         study: optuna.Study = module.create_study(
-            study_name=NAME, storage=storage, direction="maximize", load_if_exists=True,
-            sampler=_sampler(module, search), pruner=_pruner(module, problem, search),
-        )  # fmt: skip
+            study_name=NAME,
+            storage=storage,
+            direction="maximize",
+            load_if_exists=True,
+            sampler=_sampler(module, search),
+            pruner=_pruner(module, problem, search),
+        )
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise DataError(
             f"A study must be a journal that tuning has written; this is none: {error!r}. Name another file.", path=path
@@ -251,7 +255,12 @@ def recorded(trial: optuna.trial.FrozenTrial) -> Trial:
     reason = str(trial.user_attrs.get("refused", ""))
     state = {"COMPLETE": "complete", "PRUNED": "refused" if reason else "pruned"}.get(trial.state.name, "failed")
     return Trial(
-        number=trial.number, state=state, value=trial.value if state == "complete" else None, values=dict(trial.params),
-        scores=trial.user_attrs.get("scores", {}), seconds=trial.duration.total_seconds() if trial.duration else 0.0,
-        left_out=trial.user_attrs.get("left_out", {}), reason=reason,
-    )  # fmt: skip
+        number=trial.number,
+        state=state,
+        value=trial.value if state == "complete" else None,
+        values=dict(trial.params),
+        scores=trial.user_attrs.get("scores", {}),
+        seconds=trial.duration.total_seconds() if trial.duration else 0.0,
+        left_out=trial.user_attrs.get("left_out", {}),
+        reason=reason,
+    )

@@ -142,9 +142,12 @@ class Library:
         if self.folder is None or detector.name == "file":
             return self._run(footage, detector)
         facts = {
-            "detector": detector.name, "settings": detector.settings, "version": versions(detector.spec.target),
-            "source": footage.source.name, "source settings": footage.source.settings,
-        }  # fmt: skip
+            "detector": detector.name,
+            "settings": detector.settings,
+            "version": versions(detector.spec.target),
+            "source": footage.source.name,
+            "source settings": footage.source.settings,
+        }
         path = self.folder / f"{footage.name}-{fingerprint(facts)}.npz"
         kept = load(path)
         if kept is not None:

@@ -127,9 +127,16 @@ def _write_csv(outcome: Outcome, path: Path) -> None:
         writer.writerow(["trial", "state", "value", *names, *KEPT, "seconds", "reason"])
         for trial in outcome.trials:
             writer.writerow(
-                [trial.number, trial.state, trial.value, *(trial.values.get(name) for name in names),
-                 *(trial.scores.get(name) for name in KEPT), f"{trial.seconds:.3f}", trial.reason]
-            )  # fmt: skip
+                [
+                    trial.number,
+                    trial.state,
+                    trial.value,
+                    *(trial.values.get(name) for name in names),
+                    *(trial.scores.get(name) for name in KEPT),
+                    f"{trial.seconds:.3f}",
+                    trial.reason,
+                ]
+            )
 
 
 def text(outcome: Outcome) -> str:
@@ -148,9 +155,13 @@ def text(outcome: Outcome) -> str:
         shown = "-" if value is None else f"{value:.4g}" if isinstance(one, Range) else str(value)
         before = problem.setup.value(one.name)
         rows.append(
-            [one.name, f"{before:.4g}" if isinstance(before, float) else written(before), shown,
-             "" if share is None else f"{100 * share:.0f} %"]
-        )  # fmt: skip
+            [
+                one.name,
+                f"{before:.4g}" if isinstance(before, float) else written(before),
+                shown,
+                "" if share is None else f"{100 * share:.0f} %",
+            ]
+        )
     lines += ["", *_columns(rows), ""]
     rows = [["scores", "sequences", *KEPT]]
     for part, footage, reports in (

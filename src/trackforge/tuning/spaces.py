@@ -30,8 +30,15 @@ RANGES = {
 }  # fmt: skip
 """Usual ranges by name of setting: scores as those of a detector that gives 0..1, times in frames at 25 to 30 Hz."""
 FIXED = (
-    "frame_rate", "max_lost_seconds", "classes", "warm_up", "embedding_alpha", "mot20", "report", "quirks",
-)  # fmt: skip
+    "frame_rate",
+    "max_lost_seconds",
+    "classes",
+    "warm_up",
+    "embedding_alpha",
+    "mot20",
+    "report",
+    "quirks",
+)
 """Left alone unless asked for by name: facts about the data, or of no use for the scores."""
 
 

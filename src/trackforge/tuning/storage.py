@@ -68,12 +68,14 @@ def load(path: Path) -> tuple[list[Frame], list[Detections]] | None:
         rows = (slice(first, last) for first, last in bounds)
         return frames, [
             Detections(
-                xyxy=data["xyxy"][here], score=data["score"][here], class_id=data["class_id"][here],
+                xyxy=data["xyxy"][here],
+                score=data["score"][here],
+                class_id=data["class_id"][here],
                 embedding=data["embedding"][here] if "embedding" in data else None,
                 extra={name: column[here] for name, column in extra.items()},
             )
             for here in rows
-        ]  # fmt: skip
+        ]
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         log.warning("%s is damaged (%s) and is made again", path, error)
         return None

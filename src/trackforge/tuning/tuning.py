@@ -169,6 +169,13 @@ def _outcome(
             scored["default_val"] = problem.score({}, problem.val)
             scored["best_val"] = problem.score(chosen.values, problem.val)
     return Outcome(
-        problem=problem, search=search, trials=trials, best=chosen, luckiest=luckiest, default_train=default_train,
-        interrupted=interrupted,        importances=importances(study), **scored,
-    )  # fmt: skip
+        problem=problem,
+        search=search,
+        trials=trials,
+        best=chosen,
+        luckiest=luckiest,
+        default_train=default_train,
+        interrupted=interrupted,
+        importances=importances(study),
+        **scored,
+    )

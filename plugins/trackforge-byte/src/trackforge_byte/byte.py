@@ -111,9 +111,12 @@ class _Pairs:
         matched = self.partner >= 0
         track = matched.nonzero()[0]
         return Matches(
-            track=track, detection=self.partner[track], cost=self._cost[track],
-            unmatched_track=(~matched).nonzero()[0], unmatched_detection=unmatched_detection,
-        )  # fmt: skip
+            track=track,
+            detection=self.partner[track],
+            cost=self._cost[track],
+            unmatched_track=(~matched).nonzero()[0],
+            unmatched_detection=unmatched_detection,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +133,12 @@ class ByteTrackerConfig(Lifecycle):
     )
     birth_score: float = setting(0.7, help="Least score of a detection that may found a track.", unit="score")
     duplicate_iou: float | None = setting(
-        0.85, help="Overlap above which a found and a lost track are one; the longer lived stays.", unit="IoU",
-        minimum=0, maximum=1,
-    )  # fmt: skip
+        0.85,
+        help="Overlap above which a found and a lost track are one; the longer lived stays.",
+        unit="IoU",
+        minimum=0,
+        maximum=1,
+    )
     motion: Literal["xywh", "xyah"] = setting("xywh", help="What the motion model filters beside the centre.")
     high_score: float = setting(0.65, help="Least score of a confident detection.", unit="score")
     low_score: float = setting(0.1, help="Least score of a doubtful detection; those below are ignored.", unit="score")
@@ -148,9 +154,13 @@ class ByteTrackerConfig(Lifecycle):
     def association(self) -> ByteAssociator:
         """Return the associator that these settings describe."""
         return ByteAssociator(
-            high_score=self.high_score, low_score=self.low_score, first_limit=self.first_limit,
-            second_limit=self.second_limit, tentative_limit=self.tentative_limit, fuse_score=self.fuse_score,
-        )  # fmt: skip
+            high_score=self.high_score,
+            low_score=self.low_score,
+            first_limit=self.first_limit,
+            second_limit=self.second_limit,
+            tentative_limit=self.tentative_limit,
+            fuse_score=self.fuse_score,
+        )
 
 
 def byte_tracker(config: ByteTrackerConfig) -> OnlineTracker:

@@ -168,9 +168,13 @@ class ObservationCentricTracker:
             back = rows[which]
             gaps = self._clock.now - table["times"][back, -1]
             led = replay(
-                self.motion, take_state(self._anchor, back), table["past"][back, -1], boxes[which], gaps,
+                self.motion,
+                take_state(self._anchor, back),
+                table["past"][back, -1],
+                boxes[which],
+                gaps,
                 later=self.replay_motion,
-            )  # fmt: skip
+            )
             if self.quirks.double_update:
                 led = self.motion.update(led, boxes[which])
             updated = put_state(self.motion.update(given, boxes), which, led)
@@ -200,11 +204,18 @@ class ObservationCentricTracker:
         if not self.quirks.forget_birth:
             past[:, -1], times[:, -1] = xyxy[rows], now
         born = {
-            "track_id": np.arange(self._next_id, self._next_id + n), "class_id": detections.class_id[rows],
-            "hits": hits, "detection": rows, "born": np.full(n, now), "seen": np.full(n, now),
-            "score": detections.score[rows], "state": self._judge(np.full(n, TENTATIVE), hits, np.ones(n, bool)),
-            "heading": np.zeros((n, 2)), "past": past, "times": times,
-        }  # fmt: skip
+            "track_id": np.arange(self._next_id, self._next_id + n),
+            "class_id": detections.class_id[rows],
+            "hits": hits,
+            "detection": rows,
+            "born": np.full(n, now),
+            "seen": np.full(n, now),
+            "score": detections.score[rows],
+            "state": self._judge(np.full(n, TENTATIVE), hits, np.ones(n, bool)),
+            "heading": np.zeros((n, 2)),
+            "past": past,
+            "times": times,
+        }
         self._next_id += n
         filters = anchor = self.motion.initiate(xyxy[rows])
         if len(self):
@@ -218,9 +229,7 @@ class ObservationCentricTracker:
 
     def _judge(self, state: Ints, hits: Ints, matched: Mask) -> Ints:
         """Return the new states, given the old ones."""
-        return judge(
-            self.config, state, hits, matched, updates=self._clock.updates, streak=self.quirks.streak
-        )  # fmt: skip
+        return judge(self.config, state, hits, matched, updates=self._clock.updates, streak=self.quirks.streak)
 
     def _keep(self, rows: Mask) -> None:
         if rows.all():
@@ -237,16 +246,27 @@ class ObservationCentricTracker:
             matched = np.flatnonzero(table["detection"] >= 0)
             boxes[matched] = detections.xyxy[table["detection"][matched]]
         return Tracks.unchecked(
-            track_id=table["track_id"], xyxy=boxes, score=table["score"], class_id=table["class_id"],
-            state=table["state"], age=np.ceil(now - table["born"]).astype(np.int64) + 1,
-            time_since_update=np.ceil(now - table["seen"]).astype(np.int64), detection=table["detection"],
-        )  # fmt: skip
+            track_id=table["track_id"],
+            xyxy=boxes,
+            score=table["score"],
+            class_id=table["class_id"],
+            state=table["state"],
+            age=np.ceil(now - table["born"]).astype(np.int64) + 1,
+            time_since_update=np.ceil(now - table["seen"]).astype(np.int64),
+            detection=table["detection"],
+        )
 
     # -- saving and loading ------------------------------------------------------------------------------------------
 
     def _header(self) -> dict[str, Any]:
-        return header("trackforge_byte.ocsort", 1, config=self.config, quirks=self.quirks, motion=self.motion,
-                      replay_motion=self.replay_motion)  # fmt: skip
+        return header(
+            "trackforge_byte.ocsort",
+            1,
+            config=self.config,
+            quirks=self.quirks,
+            motion=self.motion,
+            replay_motion=self.replay_motion,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on elsewhere: arrays, numbers, strings, and dicts of them."""

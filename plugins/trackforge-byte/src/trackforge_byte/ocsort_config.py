@@ -23,9 +23,10 @@ class ObservationCentricTrackerConfig(Ageing):
 
     high_score: float = setting(0.6, help="Least score of a confident detection.", unit="score")
     low_score: float | None = setting(
-        None, help="Least score of a doubtful detection, which may continue a track but not found one; none: ignored.",
+        None,
+        help="Least score of a doubtful detection, which may continue a track but not found one; none: ignored.",
         unit="score",
-    )  # fmt: skip
+    )
     birth_score: float = setting(0.7, help="Least score of a detection that may found a track.", unit="score")
     min_iou: float = setting(0.3, help="Least overlap of a pair, in every step.", unit="IoU", minimum=0, maximum=1)
     inertia: float = setting(

@@ -153,6 +153,10 @@ def _squared_distance(a: Floats, b: Floats) -> Floats:
 
 
 SIMILARITIES: dict[str, Callable[[Floats, Floats], Floats]] = {
-    "iou": iou, "giou": _giou, "diou": _diou, "ciou": _ciou, "ct_dist": _centre_distance,
-}  # fmt: skip
+    "iou": iou,
+    "giou": _giou,
+    "diou": _diou,
+    "ciou": _ciou,
+    "ct_dist": _centre_distance,
+}
 """Similarities ``(N, M)`` in 0..1 under the names of the official code."""

@@ -43,15 +43,29 @@ def ocsort(config: OcsortConfig) -> ObservationCentricTracker:
     """
     return ObservationCentricTracker(
         ObservationCentricTrackerConfig(
-            high_score=config.det_thresh, low_score=min(0.1, config.det_thresh) if config.use_byte else None,
-            birth_score=config.det_thresh, min_iou=config.iou_threshold, inertia=config.inertia,
-            delta_t=config.delta_t, recovery=config.asso_func, report="observed", min_hits=max(config.min_hits, 1),
-            warm_up=config.min_hits, max_lost=config.max_age, tentative_patience=config.max_age,
+            high_score=config.det_thresh,
+            low_score=min(0.1, config.det_thresh) if config.use_byte else None,
+            birth_score=config.det_thresh,
+            min_iou=config.iou_threshold,
+            inertia=config.inertia,
+            delta_t=config.delta_t,
+            recovery=config.asso_func,
+            report="observed",
+            min_hits=max(config.min_hits, 1),
+            warm_up=config.min_hits,
+            max_lost=config.max_age,
+            tentative_patience=config.max_age,
         ),
         quirks=ObservationCentricQuirks(
-            count_updates=True, streak=True, uncounted_birth=config.min_hits > 0, forget_birth=True, double_update=True,
-            gate_afterwards=True, doubtful_for_all=True, strict_scores=True,
+            count_updates=True,
+            streak=True,
+            uncounted_birth=config.min_hits > 0,
+            forget_birth=True,
+            double_update=True,
+            gate_afterwards=True,
+            doubtful_for_all=True,
+            strict_scores=True,
         ),
         # the official code minds areas that would vanish in ordinary predictions, but not in a re-update
         replay_motion=KalmanXYSR(replace(KalmanXYSRConfig.ocsort(), stop_vanishing=False)),
-    )  # fmt: skip
+    )

@@ -40,19 +40,30 @@ def bytetrack(config: BytetrackConfig) -> OnlineTracker:
     """
     return OnlineTracker(
         ByteAssociator(
-            high_score=config.track_thresh, low_score=min(0.1, config.track_thresh), first_limit=config.match_thresh,
-            fuse_score=not config.mot20, inclusive_pixels=True, strict_scores=True,
+            high_score=config.track_thresh,
+            low_score=min(0.1, config.track_thresh),
+            first_limit=config.match_thresh,
+            fuse_score=not config.mot20,
+            inclusive_pixels=True,
+            strict_scores=True,
         ),
         KalmanXYAH(),
         Lifecycle(
-            min_hits=2, warm_up=1, birth_score=config.track_thresh + 0.1,
-            max_lost=int(config.frame_rate / 30.0 * config.track_buffer), duplicate_iou=0.85,
+            min_hits=2,
+            warm_up=1,
+            birth_score=config.track_thresh + 0.1,
+            max_lost=int(config.frame_rate / 30.0 * config.track_buffer),
+            duplicate_iou=0.85,
         ),
         quirks=Quirks(
-            count_updates=True, skip_empty=config.skip_empty, freeze_tentative=True, late_removal=True, lose_once=True,
+            count_updates=True,
+            skip_empty=config.skip_empty,
+            freeze_tentative=True,
+            late_removal=True,
+            lose_once=True,
             inclusive_duplicates=True,
         ),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +90,11 @@ def sort(config: SortConfig) -> OnlineTracker:
         IouAssociator(min_iou=config.iou_threshold, gate_afterwards=True, min_score=float("-inf")),
         KalmanXYSR(),
         Lifecycle(
-            min_hits=max(config.min_hits, 1), warm_up=config.min_hits, max_lost=config.max_age,
-            tentative_patience=config.max_age, birth_score=float("-inf"),
+            min_hits=max(config.min_hits, 1),
+            warm_up=config.min_hits,
+            max_lost=config.max_age,
+            tentative_patience=config.max_age,
+            birth_score=float("-inf"),
         ),
         quirks=Quirks(count_updates=True, streak=True, uncounted_birth=config.min_hits > 0),
-    )  # fmt: skip
+    )

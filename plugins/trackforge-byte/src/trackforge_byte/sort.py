@@ -51,9 +51,12 @@ class IouAssociator:
         alone, idle = np.ones(len(usable), bool), np.ones(len(tracks), bool)
         alone[column] = idle[track] = False
         return Matches(
-            track=track, detection=usable[column], cost=1.0 - overlap[track, column],
-            unmatched_track=idle.nonzero()[0], unmatched_detection=usable[alone],
-        )  # fmt: skip
+            track=track,
+            detection=usable[column],
+            cost=1.0 - overlap[track, column],
+            unmatched_track=idle.nonzero()[0],
+            unmatched_detection=usable[alone],
+        )
 
 
 def _unambiguous(good: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> bool:

@@ -73,9 +73,13 @@ def load_network(path: Path, given: Given) -> tuple[YOLOX, ModelCard]:
     if card is not None:
         return network, override(card, given, given.size)
     return network, assume(
-        class_count(shapes), origin=path.name, variant=variant, classes=given.classes, dialect=given.preprocessing,
+        class_count(shapes),
+        origin=path.name,
+        variant=variant,
+        classes=given.classes,
+        dialect=given.preprocessing,
         size=given.size,
-    )  # fmt: skip
+    )
 
 
 def _recognise(path: Path, shapes: dict[str, tuple[int, ...]], given: Given) -> Variant:

@@ -143,8 +143,14 @@ class OnnxBackend:
         self._raw_cells = None if decoded else (position, stride)
         count = predictions.shape[1] - 5
         if variant is None and count == len(VARIANTS["yolox-s"].classes):
-            card = assume(count, origin=path.name, variant=VARIANTS["yolox-s"], classes=given.classes,
-                          dialect=given.preprocessing, size=size)  # fmt: skip
+            card = assume(
+                count,
+                origin=path.name,
+                variant=VARIANTS["yolox-s"],
+                classes=given.classes,
+                dialect=given.preprocessing,
+                size=size,
+            )
             return replace(card, variant="")
         return assume(
             count, origin=path.name, variant=variant, classes=given.classes, dialect=given.preprocessing, size=size

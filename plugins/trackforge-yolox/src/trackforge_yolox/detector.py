@@ -45,9 +45,12 @@ class YoloxDetectorConfig:
     )
     score: float = setting(0.1, help="Least objectness times class confidence.", minimum=0, maximum=1)
     nms: float | None = setting(
-        None, help="Overlap above which the lesser box goes; left out: .7 for ByteTrack's weights, else .65.",
-        unit="IoU", minimum=0, maximum=1,
-    )  # fmt: skip
+        None,
+        help="Overlap above which the lesser box goes; left out: .7 for ByteTrack's weights, else .65.",
+        unit="IoU",
+        minimum=0,
+        maximum=1,
+    )
     class_agnostic: bool = setting(False, help="Let boxes of different classes suppress each other.")
     candidates: int = setting(3000, help="Most boxes, best first, that are compared with each other.", minimum=1)
     size: tuple[int, int] | None = setting(
@@ -112,9 +115,12 @@ class YoloxDetector:
         family = VARIANTS[self.card.variant].preprocessing if self.card.variant else "yolox"
         limit = config.nms if config.nms is not None else 0.7 if family == "bytetrack" else 0.65
         self.selection = Selection(
-            score=config.score, limit=limit, keep=_class_ids(config.keep_classes, self.card.classes),
-            class_agnostic=config.class_agnostic, candidates=config.candidates,
-        )  # fmt: skip
+            score=config.score,
+            limit=limit,
+            keep=_class_ids(config.keep_classes, self.card.classes),
+            class_agnostic=config.class_agnostic,
+            candidates=config.candidates,
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -187,9 +193,12 @@ def _backend(config: YoloxDetectorConfig) -> Backend:
     from trackforge_yolox.backend_torch import TorchBackend, TorchOptions
 
     options = TorchOptions(
-        precision=config.precision, channels_last=config.channels_last, fuse=config.fuse, compile=config.compile,
+        precision=config.precision,
+        channels_last=config.channels_last,
+        fuse=config.fuse,
+        compile=config.compile,
         threads=config.threads,
-    )  # fmt: skip
+    )
     return TorchBackend(resolve(str(config.weights), suffix=".pth"), given, device=config.device, options=options)
 
 

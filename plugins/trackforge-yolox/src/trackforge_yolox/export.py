@@ -93,10 +93,15 @@ def export(config: ExportConfig) -> Path:
             # The TorchScript exporter is deprecated and says so; the new one takes a hundred times as long here.
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                predictor, (example,), str(partial), input_names=[INPUT], output_names=[OUTPUT],
-                dynamic_axes={INPUT: {**axes, **space}, OUTPUT: {**axes, **anchors}}, opset_version=config.opset,
+                predictor,
+                (example,),
+                str(partial),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_axes={INPUT: {**axes, **space}, OUTPUT: {**axes, **anchors}},
+                opset_version=config.opset,
                 dynamo=False,
-            )  # fmt: skip
+            )
         graph = onnx.load(str(partial))
         entry = graph.metadata_props.add()
         entry.key = KEY

@@ -13,20 +13,32 @@ SOURCE = "Ge et al., YOLOX, arXiv 2107.08430, 2021; Megvii-BaseDetection/YOLOX, 
 def trackforge_components() -> Iterator[ComponentSpec]:
     """Offer the detector, its export to ONNX and its training."""
     yield ComponentSpec(
-        kind="detector", name="yolox", target="trackforge_yolox.detector:YoloxDetector",
+        kind="detector",
+        name="yolox",
+        target="trackforge_yolox.detector:YoloxDetector",
         config="trackforge_yolox.detector:YoloxDetectorConfig",
         summary="YOLOX nano to x, Darknet-53 and ByteTrack's one-class set, on ONNX Runtime or torch.",
-        requires=("cv2",), install="trackforge-yolox", source=SOURCE,
-    )  # fmt: skip
+        requires=("cv2",),
+        install="trackforge-yolox",
+        source=SOURCE,
+    )
     yield ComponentSpec(
-        kind="exporter", name="yolox", target="trackforge_yolox.export:export",
+        kind="exporter",
+        name="yolox",
+        target="trackforge_yolox.export:export",
         config="trackforge_yolox.export:ExportConfig",
         summary="YOLOX weights to ONNX with free batch, height and width.",
-        requires=("torch", "onnx"), install="trackforge-yolox[torch]", source=SOURCE,
-    )  # fmt: skip
+        requires=("torch", "onnx"),
+        install="trackforge-yolox[torch]",
+        source=SOURCE,
+    )
     yield ComponentSpec(
-        kind="trainer", name="yolox", target="trackforge_yolox.training.recipe:YoloxTrainer",
+        kind="trainer",
+        name="yolox",
+        target="trackforge_yolox.training.recipe:YoloxTrainer",
         config="trackforge_yolox.training.config:YoloxTrainConfig",
         summary="YOLOX on your own pictures: fine-tuning, and the published recipes of YOLOX and ByteTrack.",
-        requires=("cv2", "torch", "lightning"), install="trackforge-yolox[train]", source=SOURCE,
-    )  # fmt: skip
+        requires=("cv2", "torch", "lightning"),
+        install="trackforge-yolox[train]",
+        source=SOURCE,
+    )

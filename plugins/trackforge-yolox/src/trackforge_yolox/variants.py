@@ -52,8 +52,14 @@ class Variant:
 
 
 def _table() -> dict[str, Variant]:
-    scales = {"nano": (0.33, 0.25), "tiny": (0.33, 0.375), "s": (0.33, 0.5), "m": (0.67, 0.75), "l": (1.0, 1.0),
-              "x": (1.33, 1.25)}  # fmt: skip
+    scales = {
+        "nano": (0.33, 0.25),
+        "tiny": (0.33, 0.375),
+        "s": (0.33, 0.5),
+        "m": (0.67, 0.75),
+        "l": (1.0, 1.0),
+        "x": (1.33, 1.25),
+    }
     made = []
     for name, (depth, width) in scales.items():
         small = name in ("nano", "tiny")
@@ -64,10 +70,15 @@ def _table() -> dict[str, Variant]:
         size = (608, 1088) if name in ("nano", "tiny", "s") else (800, 1440)
         made.append(
             Variant(
-                name=f"bytetrack-{name}", depth=depth, width=width, size=size, depthwise=name == "nano",
-                classes=("person",), preprocessing="bytetrack",
+                name=f"bytetrack-{name}",
+                depth=depth,
+                width=width,
+                size=size,
+                depthwise=name == "nano",
+                classes=("person",),
+                preprocessing="bytetrack",
             )
-        )  # fmt: skip
+        )
     return {v.name: v for v in made}
 
 

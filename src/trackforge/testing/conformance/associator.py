@@ -52,10 +52,16 @@ def _tracks(xyxy: Any, embedding: Any = None) -> Tracks:
     row = np.arange(n)
     state = np.where(row % 5 == 4, TrackState.TENTATIVE, np.where(row % 4 == 3, TrackState.LOST, TrackState.CONFIRMED))
     return Tracks(
-        track_id=row + 1, xyxy=xyxy, score=np.full(n, 0.9, np.float32), class_id=np.zeros(n, np.int64),
-        state=state.astype(np.int64), age=np.full(n, 10), time_since_update=np.where(state == TrackState.LOST, 3, 1),
-        detection=np.full(n, -1), embedding=embedding,
-    )  # fmt: skip
+        track_id=row + 1,
+        xyxy=xyxy,
+        score=np.full(n, 0.9, np.float32),
+        class_id=np.zeros(n, np.int64),
+        state=state.astype(np.int64),
+        age=np.full(n, 10),
+        time_since_update=np.where(state == TrackState.LOST, 3, 1),
+        detection=np.full(n, -1),
+        embedding=embedding,
+    )
 
 
 def _case(m: int, n: int, embedding_dim: int | None, seed: int) -> tuple[Tracks, Detections]:
@@ -121,9 +127,10 @@ def pairs_the_obvious(make: Make, *, embedding_dim: int | None = None) -> None:
     order = np.array([2, 0, 3, 1])
     tracks = _tracks(boxes, None if looks is None else looks.astype(np.float32))
     detections = Detections(
-        xyxy=boxes[order], score=np.full(4, 0.95, np.float32),
+        xyxy=boxes[order],
+        score=np.full(4, 0.95, np.float32),
         embedding=None if looks is None else looks[order].astype(np.float32),
-    )  # fmt: skip
+    )
     matches = _ask(make(), tracks, detections)
     _valid(matches, 4, 4)
     pairs = dict(zip(matches.track.tolist(), order[matches.detection].tolist(), strict=True))

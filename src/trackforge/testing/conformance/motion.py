@@ -64,8 +64,10 @@ def state_is_columns(make: Make) -> None:
     for n in (0, 1, 5):
         state = model.initiate(_boxes(n))
         for what, value in (
-            ("initiate", state), ("predict", model.predict(state)), ("update", model.update(state, _boxes(n)))
-        ):  # fmt: skip
+            ("initiate", state),
+            ("predict", model.predict(state)),
+            ("update", model.update(state, _boxes(n))),
+        ):
             columns = isinstance(value, tuple) and all(isinstance(c, np.ndarray) and len(c) == n for c in value)
             require(columns, f"{what} of {n} filters gave {value!r:.200}.")
         require(model.boxes(state).shape == (n, 4), f"boxes of {n} filters have shape {model.boxes(state).shape}.")
@@ -100,10 +102,14 @@ def every_method_is_pure(make: Make) -> None:
     state, seen = _warm(model, 5), _boxes(5) + 4.0
     before = snapshot((state, seen))
     asked: tuple[Callable[[], Any], ...] = (
-        lambda: model.predict(state), lambda: model.predict(state, dt=2.5, coasting=np.ones(5, bool)),
-        lambda: model.update(state, seen), lambda: model.boxes(state), lambda: model.mahalanobis(state, seen),
-        lambda: model.dense(state), lambda: model.initiate(seen),
-    )  # fmt: skip
+        lambda: model.predict(state),
+        lambda: model.predict(state, dt=2.5, coasting=np.ones(5, bool)),
+        lambda: model.update(state, seen),
+        lambda: model.boxes(state),
+        lambda: model.mahalanobis(state, seen),
+        lambda: model.dense(state),
+        lambda: model.initiate(seen),
+    )
     for question in asked:
         found = difference(question(), question(), "the answer")
         require(not found, f"asked twice: {found}.")

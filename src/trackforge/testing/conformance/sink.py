@@ -45,11 +45,15 @@ def _steps() -> list[Step]:
         frame = Frame(index=index, image=image, timestamp=index / 10, sequence="conformance")
         score = np.full(n, 0.9, np.float32)
         tracks = Tracks(
-            track_id=np.arange(n) + 1, xyxy=xyxy, score=score, class_id=np.zeros(n, np.int64),
-            state=np.full(n, TrackState.CONFIRMED if index > 1 else TrackState.LOST), age=np.full(n, index),
+            track_id=np.arange(n) + 1,
+            xyxy=xyxy,
+            score=score,
+            class_id=np.zeros(n, np.int64),
+            state=np.full(n, TrackState.CONFIRMED if index > 1 else TrackState.LOST),
+            age=np.full(n, index),
             time_since_update=np.full(n, int(index == 1)),
             detection=np.arange(n) if index > 1 else np.full(n, -1),
-        )  # fmt: skip
+        )
         made.append(Step(frame=frame, detections=Detections(xyxy=xyxy, score=score), tracks=tracks))
     return made
 

@@ -90,20 +90,26 @@ def _valid(tracks: Tracks, rows: int, when: str) -> None:
     for holds, came in (
         (len(np.unique(tracks.track_id)) == len(tracks), f"an id stands twice: {tracks.track_id.tolist()}"),
         (len(tracks) == 0 or tracks.track_id.min() >= 1, f"ids start at 1: {tracks.track_id.tolist()}"),
-        (((tracks.detection >= -1) & (tracks.detection < rows)).all(),
-         f"detection must be -1 or a row of {rows} detections: {tracks.detection.tolist()}"),
+        (
+            ((tracks.detection >= -1) & (tracks.detection < rows)).all(),
+            f"detection must be -1 or a row of {rows} detections: {tracks.detection.tolist()}",
+        ),
         (len(np.unique(used)) == len(used), f"two tracks claim one detection: {tracks.detection.tolist()}"),
         (np.isin(tracks.state, known).all(), f"state must be a TrackState, {known}: {tracks.state.tolist()}"),
-        (((tracks.time_since_update == 0) == matched).all(),
-         f"time_since_update is 0 for matched tracks only: {tracks.time_since_update.tolist()} where detection is "
-         f"{tracks.detection.tolist()}"),
+        (
+            ((tracks.time_since_update == 0) == matched).all(),
+            f"time_since_update is 0 for matched tracks only: {tracks.time_since_update.tolist()} where detection is "
+            f"{tracks.detection.tolist()}",
+        ),
         ((tracks.state[~matched] != TrackState.CONFIRMED).all(), "a track without detection is CONFIRMED"),
         ((tracks.state[matched] != TrackState.LOST).all(), "a track with a detection is LOST"),
         ((tracks.age >= 1).all(), f"age is 1 in the frame of birth: {tracks.age.tolist()}"),
-        (np.isfinite(box).all() and (box[:, 2:] >= box[:, :2]).all(),
-         f"a box is inverted or not finite: {box.tolist()}"),
+        (
+            np.isfinite(box).all() and (box[:, 2:] >= box[:, :2]).all(),
+            f"a box is inverted or not finite: {box.tolist()}",
+        ),
         (np.isfinite(tracks.score).all(), f"a score is not finite: {tracks.score.tolist()}"),
-    ):  # fmt: skip
+    ):
         require(holds, f"{when}, {came}.")
 
 
@@ -270,9 +276,11 @@ def takes_odd_boxes(make: Make, *, scene: Scene = PLAIN) -> None:
         scene.boxes((-500, -500, -400, -300), (2000, 2000, 2100, 2300)),
         scene.boxes(*[(300.0, 100.0, 350.0, 220.0)] * 6),
         scene.boxes(*crowd.tolist()),
-        scene.boxes((300, 100, 350, 220), score=0.0), scene.boxes((300, 100, 350, 220), score=1.0),
-        scene.boxes((0, 0, 1e6, 1e6)), scene.boxes(),
-    ]  # fmt: skip
+        scene.boxes((300, 100, 350, 220), score=0.0),
+        scene.boxes((300, 100, 350, 220), score=1.0),
+        scene.boxes((0, 0, 1e6, 1e6)),
+        scene.boxes(),
+    ]
     tracker = make()
     for index in range(3 * len(odd)):
         detections = odd[index % len(odd)]

@@ -135,6 +135,10 @@ def collate(samples: Sequence[TrainingSample]) -> Batch:
         image=torch.from_numpy(np.repeat(np.arange(len(samples), dtype=np.int64), counts)),
     )
     return Batch(
-        images=images, targets=targets, counts=counts, index=tuple(s.index for s in samples),
-        source_size=np.array([s.source_size for s in samples], np.int64), matrix=np.stack([s.matrix for s in samples]),
-    )  # fmt: skip
+        images=images,
+        targets=targets,
+        counts=counts,
+        index=tuple(s.index for s in samples),
+        source_size=np.array([s.source_size for s in samples], np.int64),
+        matrix=np.stack([s.matrix for s in samples]),
+    )

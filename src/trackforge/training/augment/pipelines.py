@@ -182,9 +182,15 @@ def fairmot_pipeline(
     """
     box = LetterBox(pad=128, place="centre", rounding="nearest", interpolation="area")
     affine = RandomAffine(
-        degrees=degrees, translate=translate, scale=scale, shear=shear, swap_translate=swap_translate, tighten=True,
-        clip=clip, pad=128,
-    )  # fmt: skip
+        degrees=degrees,
+        translate=translate,
+        scale=scale,
+        shear=shear,
+        swap_translate=swap_translate,
+        tighten=True,
+        clip=clip,
+        pad=128,
+    )
     return Pipeline(
         steps=(HsvGain(), box, affine, Flip(probability=flip)),
         boxes=BoxRule(clip=clip, min_side=4.0, max_aspect=10.0),

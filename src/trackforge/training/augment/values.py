@@ -119,10 +119,13 @@ class LabelledImage:
         """Put the labels of several pictures, whose boxes are in pixels of ``image`` already, on one picture."""
         pieces = list(parts)
         return LabelledImage(
-            image=image, xyxy=np.concatenate([p.xyxy for p in pieces]), matrix=None,
-            class_id=np.concatenate([p.class_id for p in pieces]), ignore=np.concatenate([p.ignore for p in pieces]),
+            image=image,
+            xyxy=np.concatenate([p.xyxy for p in pieces]),
+            matrix=None,
+            class_id=np.concatenate([p.class_id for p in pieces]),
+            ignore=np.concatenate([p.ignore for p in pieces]),
             identity=np.concatenate([p.identity for p in pieces]),
-        )  # fmt: skip
+        )
 
 
 def upright(xyxy: Floats, matrix: Floats) -> Floats:
@@ -215,6 +218,12 @@ class TrainingSample:
         matrix = np.full((3, 3), np.nan) if picture.matrix is None else picture.matrix
         planes = cast("Image", np.ascontiguousarray(picture.image.transpose(2, 0, 1)))
         return cls(
-            image=planes, xyxy=picture.xyxy.astype(np.float32), class_id=picture.class_id, identity=picture.identity,
-            ignore=picture.ignore, index=index, source_size=source_size, matrix=matrix,
-        )  # fmt: skip
+            image=planes,
+            xyxy=picture.xyxy.astype(np.float32),
+            class_id=picture.class_id,
+            identity=picture.identity,
+            ignore=picture.ignore,
+            index=index,
+            source_size=source_size,
+            matrix=matrix,
+        )

@@ -114,9 +114,16 @@ def reach(rule: AssignmentRule, boxes: Tensor, cells: Cells) -> tuple[Tensor, Te
 
 @torch.no_grad()
 def assign(
-    rule: AssignmentRule, boxes: Tensor, objectness: Tensor, classes: Tensor, truth: Tensor, truth_class: Tensor,
-    cells: Cells, *, pairs: int = PAIRS,
-) -> Assignment:  # fmt: skip
+    rule: AssignmentRule,
+    boxes: Tensor,
+    objectness: Tensor,
+    classes: Tensor,
+    truth: Tensor,
+    truth_class: Tensor,
+    cells: Cells,
+    *,
+    pairs: int = PAIRS,
+) -> Assignment:
     """Give cells of one picture to its objects.
 
     Works in float32 at least, and without autocast: products of half-precision probabilities round to 0 and 1. Memory

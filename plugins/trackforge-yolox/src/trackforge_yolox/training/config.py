@@ -27,18 +27,39 @@ __all__ = ["FIT_DEFAULTS", "RECIPES", "YoloxTrainConfig"]
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "finetune": {
-        "assignment": "yolox", "learning_rate": 2e-5, "warmup": 1.0, "size_steps": (-2, 2), "mosaic": 0.0, "mixup": 0.0,
-        "zoom": (0.75, 1.33), "l1": "always", "freeze_norms": True,
+        "assignment": "yolox",
+        "learning_rate": 2e-5,
+        "warmup": 1.0,
+        "size_steps": (-2, 2),
+        "mosaic": 0.0,
+        "mixup": 0.0,
+        "zoom": (0.75, 1.33),
+        "l1": "always",
+        "freeze_norms": True,
     },
     "coco": {
-        "assignment": "yolox", "learning_rate": 0.01 / 64, "warmup": 5.0, "size_steps": (-5, 5), "mosaic": 1.0,
-        "mixup": 1.0, "zoom": (0.1, 2.0), "l1": "plain", "freeze_norms": False,
+        "assignment": "yolox",
+        "learning_rate": 0.01 / 64,
+        "warmup": 5.0,
+        "size_steps": (-5, 5),
+        "mosaic": 1.0,
+        "mixup": 1.0,
+        "zoom": (0.1, 2.0),
+        "l1": "plain",
+        "freeze_norms": False,
     },
     "bytetrack": {
-        "assignment": "bytetrack", "learning_rate": 0.001 / 64, "warmup": 1.0, "size_steps": (-7, 7), "mosaic": 1.0,
-        "mixup": 1.0, "zoom": (0.1, 2.0), "l1": "plain", "freeze_norms": False,
+        "assignment": "bytetrack",
+        "learning_rate": 0.001 / 64,
+        "warmup": 1.0,
+        "size_steps": (-7, 7),
+        "mosaic": 1.0,
+        "mixup": 1.0,
+        "zoom": (0.1, 2.0),
+        "l1": "plain",
+        "freeze_norms": False,
     },
-}  # fmt: skip
+}
 """What a recipe sets where the user does not."""
 
 SMALL: Mapping[str, Mapping[str, Any]] = {
@@ -48,13 +69,16 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 """What the recipe ``coco`` sets otherwise for small networks, which strong augmentation overtaxes."""
 
 FIT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "finetune": {"epochs": 20, "plain_epochs": 5, "batch_size": 8, "ema_decay": 0.99, "ema_ramp": 50.0,
-                 "clip": 50.0},
+    "finetune": {"epochs": 20, "plain_epochs": 5, "batch_size": 8, "ema_decay": 0.99, "ema_ramp": 50.0, "clip": 50.0},
     "coco": {"epochs": 300, "plain_epochs": 15, "batch_size": 64, "ema_decay": 0.9998, "ema_ramp": 2000.0},
     "bytetrack": {
-        "epochs": 80, "plain_epochs": 10, "batch_size": 48, "ema_decay": 0.9998, "ema_ramp": 2000.0,
+        "epochs": 80,
+        "plain_epochs": 10,
+        "batch_size": 48,
+        "ema_decay": 0.9998,
+        "ema_ramp": 2000.0,
     },
-}  # fmt: skip
+}
 """What a recipe sets of `trackforge.training.FitSettings`."""
 
 
@@ -113,9 +137,12 @@ class YoloxTrainConfig:
     channels_last: bool = setting(False, help="Memory layout that convolutions on GPUs prefer.")
     validate_score: float = setting(0.01, help="Least score of detections in validation.", minimum=0, maximum=1)
     validate_nms: float | None = setting(
-        None, help="Overlap above which the lesser box goes, in validation; as the detector if left out.", unit="IoU",
-        minimum=0, maximum=1,
-    )  # fmt: skip
+        None,
+        help="Overlap above which the lesser box goes, in validation; as the detector if left out.",
+        unit="IoU",
+        minimum=0,
+        maximum=1,
+    )
     cache_mb: float = setting(0.0, help="Room for decoded pictures, for each worker.", unit="MiB", minimum=0)
 
     def __post_init__(self) -> None:

@@ -67,10 +67,12 @@ class YoloxModule(TrainingModule):
             images = images.contiguous(memory_format=torch.channels_last)
         t, config = batch.targets, self.config
         sums = loss_sums(
-            self.model(images), Truth(t.image, t.xyxy, t.class_id, t.ignore), RULES[config.assignment or "yolox"],
+            self.model(images),
+            Truth(t.image, t.xyxy, t.class_id, t.ignore),
+            RULES[config.assignment or "yolox"],
             l1=config.l1 == "always" or (config.l1 == "plain" and self.plain),
             skip_ignored=config.ignore_regions == "skip",
-        )  # fmt: skip
+        )
         terms = {"box": sums.box, "objectness": sums.objectness, "class": sums.classes, "l1": sums.l1}
         return Losses(terms, sums.foreground)
 
@@ -120,9 +122,10 @@ class YoloxModule(TrainingModule):
     def make_schedule(self) -> Schedule:
         """Return YOLOX's schedule."""
         return WarmupCosine(
-            warmup=min(self.config.warmup or 0.0, self.plan.epochs / 2), floor=self.config.floor,
+            warmup=min(self.config.warmup or 0.0, self.plan.epochs / 2),
+            floor=self.config.floor,
             flat=min(self.plan.plain_epochs, self.plan.epochs / 2),
-        )  # fmt: skip
+        )
 
     def train(self, mode: bool = True) -> YoloxModule:
         """Switch between training and evaluation; frozen parts stay in evaluation."""
