@@ -8,7 +8,7 @@ import numpy as np
 
 from trackforge import TrackTable, tuning
 from trackforge.io.mot import write_mot
-from trackforge.testing.crowd import Crowd, CrowdConfig
+from trackforge.synthetic.crowd import Crowd, CrowdConfig
 from trackforge.tuning import Component
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.context import ROOT, save
-from trackforge.testing.crowd import Crowd, CrowdConfig
+from trackforge.synthetic.crowd import Crowd, CrowdConfig
 
 OBJECTS = (10, 50, 200)
 FRAMES = {10: 600, 50: 400, 200: 150}

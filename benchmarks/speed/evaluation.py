@@ -24,7 +24,7 @@ from benchmarks.accuracy import steps
 from benchmarks.context import data_dir, save
 from trackforge import Frame, Step, TrackTable
 from trackforge.io.mot import read_mot, read_seqinfo, write_mot
-from trackforge.testing.crowd import Crowd, CrowdConfig
+from trackforge.synthetic.crowd import Crowd, CrowdConfig
 
 ROUNDS = 5
 TOOLS = ("trackforge", "trackforge without SciPy", "TrackEval")

@@ -29,14 +29,14 @@ _PUBLIC = {
     "TrackState": "types",
     "TrackTable": "table",
     "Tracks": "types",
-    "associator": "doors",
-    "detector": "doors",
+    "associator": "registry.doors",
+    "detector": "registry.doors",
     "evaluate": "metrics",
-    "motion_model": "doors",
-    "sink": "doors",
-    "source": "doors",
+    "motion_model": "registry.doors",
+    "sink": "registry.doors",
+    "source": "registry.doors",
     "track": "pipeline",
-    "tracker": "doors",
+    "tracker": "registry.doors",
 }
 
 __all__ = [
@@ -62,10 +62,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from trackforge.doors import associator, detector, motion_model, sink, source, tracker
     from trackforge.metrics import Report, evaluate
     from trackforge.online import Lifecycle, OnlineTracker
     from trackforge.pipeline import track
+    from trackforge.registry.doors import associator, detector, motion_model, sink, source, tracker
     from trackforge.table import TrackTable
     from trackforge.types import Detections, Frame, Matches, Step, Tracks, TrackState
 

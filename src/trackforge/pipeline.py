@@ -21,9 +21,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from trackforge import doors
 from trackforge.errors import InvalidInputError, PluginError
 from trackforge.protocols import Detector, Sink, Source, StagedDetector, Tracker
+from trackforge.registry import doors
 from trackforge.types import Detections, Frame, Step
 
 __all__ = ["track"]

@@ -59,7 +59,7 @@ def test_its_own_tests_pass(environment):
 
 def test_the_command_line_tracks_with_it(environment):
     folder = environment[1]
-    from trackforge.testing.world import SyntheticSource, SyntheticSourceConfig
+    from trackforge.synthetic.world import SyntheticSource, SyntheticSourceConfig
 
     cv2 = pytest.importorskip("cv2")
     pictures = folder / "pictures"

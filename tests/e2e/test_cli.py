@@ -135,7 +135,7 @@ def test_info_tells_versions_and_devices() -> None:
     assert facts["trackforge"] == __version__
     assert facts["packages"]["numpy"] == np.__version__
     assert facts["devices"][0] == "cpu"
-    assert facts["plugins"]["trackforge-mot:builtin"] == "trackforge.builtin"
+    assert facts["plugins"]["trackforge-mot:builtin"] == "trackforge.registry.builtin"
 
 
 def test_info_shows_settings_with_unit_and_default() -> None:

@@ -19,7 +19,7 @@ from trackforge.cli import main
 from trackforge.io.mot import read_mot, write_mot
 from trackforge.metrics import evaluate
 from trackforge.registry import registry
-from trackforge.testing.world import SyntheticSource, SyntheticSourceConfig
+from trackforge.synthetic.world import SyntheticSource, SyntheticSourceConfig
 
 SMALL = ("--set", "source.frames=40", "--set", "source.size=320x240")
 MOT = "1,1,10,20,30,60,0.9,-1,-1,-1\n"

@@ -7,7 +7,7 @@ import pytest
 import trackforge
 from trackforge.errors import SinkError
 from trackforge.io.mot import read_mot
-from trackforge.testing.demo import run
+from trackforge.synthetic.demo import run
 
 
 @pytest.fixture(scope="module")

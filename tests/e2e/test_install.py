@@ -61,7 +61,7 @@ def test_the_core_install_is_small(python):
 def test_the_core_tracks_and_scores_without_anything_else(python, tmp_path):
     code = """
 import numpy as np, trackforge
-from trackforge.testing.world import Crowd, CrowdConfig
+from trackforge.synthetic.world import Crowd, CrowdConfig
 crowd = Crowd(CrowdConfig(objects=8, frames=40))
 for name in ("byte", "bytetrack", "sort", "ocsort"):
     tracker = trackforge.tracker(name)

@@ -9,7 +9,7 @@ import trackforge
 from trackforge import TrackTable
 from trackforge.errors import InvalidInputError
 from trackforge.metrics import combine
-from trackforge.testing.crowd import Crowd, CrowdConfig
+from trackforge.synthetic.crowd import Crowd, CrowdConfig
 
 
 def scene(seed: int) -> tuple[TrackTable, TrackTable]:

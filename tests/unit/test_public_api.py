@@ -7,7 +7,7 @@ import importlib.metadata
 import pytest
 
 import trackforge
-from trackforge import doors
+from trackforge.registry import doors
 
 PROMISED = [
     "Detections", "Frame", "Lifecycle", "Matches", "OnlineTracker", "Report", "Step", "TrackState", "TrackTable",

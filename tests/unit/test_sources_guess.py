@@ -8,10 +8,10 @@ from io_files import write_picture, write_video
 
 import trackforge
 from trackforge.errors import ConfigError, DuplicateComponentError, SourceError
-from trackforge.io.guess import source_for
 from trackforge.io.images import ImageSource, MotSequenceSource
 from trackforge.io.video import VideoSource
 from trackforge.registry import ComponentSpec, hookimpl, registry
+from trackforge.registry.guess import source_for
 
 
 class _Plugin:

@@ -9,7 +9,7 @@ import pytest
 
 from trackforge import Detections, Frame, TrackTable
 from trackforge.registry import ComponentSpec, hookimpl, registry
-from trackforge.testing.world import SyntheticSource, SyntheticSourceConfig
+from trackforge.synthetic.world import SyntheticSource, SyntheticSourceConfig
 from trackforge.tuning import Component, Footage, Library, Range
 from trackforge.tuning.fingerprint import fingerprint
 from trackforge.tuning.storage import load, store

@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 
+from trackforge.synthetic.crowd import Crowd, CrowdConfig, visibility
+from trackforge.synthetic.ground import Camera
+from trackforge.synthetic.world import SyntheticSource, SyntheticSourceConfig
 from trackforge.testing import check_source
-from trackforge.testing.crowd import Crowd, CrowdConfig, visibility
-from trackforge.testing.ground import Camera
-from trackforge.testing.world import SyntheticSource, SyntheticSourceConfig
 from trackforge.types import Frame
 
 SMALL = {"size": (320, 180), "frames": 60, "walkers": 8}
@@ -122,7 +122,8 @@ def test_truth_is_known_without_iterating_first():
 
 def test_boxes_need_no_opencv():
     code = (
-        "import sys, trackforge.testing.world as w; list(w.Crowd(w.CrowdConfig(frames=2))); print('cv2' in sys.modules)"
+        "import sys, trackforge.synthetic.world as w\n"
+        "list(w.Crowd(w.CrowdConfig(frames=2))); print('cv2' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -38,7 +38,7 @@ def demo(
         Show no progress.
     """
     from trackforge.cli.progress import progress
-    from trackforge.testing.demo import run
+    from trackforge.synthetic.demo import run
 
     with progress("demo", frames, quiet=quiet) as advance:
         summary = run(out, frames=frames, seed=seed, progress=advance)

@@ -67,18 +67,18 @@ def evaluate(
         precision = average_precision(
             truth,
             tracks,
-            preprocessing=preprocessing,
+            preprocessing=preprocessing,  # type: ignore[arg-type]
             sequences=split(sequences) or None,
-            truth_file=truth_file,  # type: ignore[arg-type]
+            truth_file=truth_file,
         )
         sys.stdout.write((json.dumps(precision.to_dict(), indent=2) if as_json else precision.table()) + "\n")
         return 0
     report = score(
         truth,
         tracks,
-        preprocessing=preprocessing,
+        preprocessing=preprocessing,  # type: ignore[arg-type]
         iou_threshold=iou_threshold,
-        sequences=split(sequences) or None,  # type: ignore[arg-type]
+        sequences=split(sequences) or None,
         truth_file=truth_file,
     )
     try:

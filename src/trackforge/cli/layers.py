@@ -25,10 +25,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trackforge.components import ComponentSpec
 from trackforge.config import convert
 from trackforge.errors import ConfigError, TrackforgeError, did_you_mean
 from trackforge.registry import registry
+from trackforge.registry.spec import ComponentSpec
 
 __all__ = ["Choice", "Layer", "choose", "from_assignments", "from_toml", "mention"]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from trackforge.cli.layers import Choice, Layer, checked, choose
-from trackforge.components import ComponentSpec
 from trackforge.errors import ConfigError, did_you_mean
-from trackforge.io.guess import source_for
 from trackforge.io.images import natural_key
 from trackforge.registry import registry
+from trackforge.registry.guess import source_for
+from trackforge.registry.spec import ComponentSpec
 
 __all__ = ["Output", "Plan", "expand", "for_sequence", "plan"]
 

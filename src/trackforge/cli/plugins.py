@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trackforge.components import KINDS
 from trackforge.registry import Registry
+from trackforge.registry.spec import KINDS
 
 __all__ = ["plugins"]
 

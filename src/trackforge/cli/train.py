@@ -249,7 +249,7 @@ def _preparing(rename: Sequence[str], classes: Sequence[str]) -> Callable[[Datas
 
 def _loop() -> Any:
     """The settings of the loop, shown and checked like those of a component."""
-    from trackforge.components import ComponentSpec
+    from trackforge.registry.spec import ComponentSpec
 
     return ComponentSpec(
         kind="trainer",

@@ -22,9 +22,9 @@ from trackforge.cli.scoring import Truth
 from trackforge.cli.stopping import Stopping
 from trackforge.cli.words import split
 from trackforge.errors import ConfigError
-from trackforge.io.guess import source_for
 from trackforge.io.mot import read_seqinfo
 from trackforge.registry import registry
+from trackforge.registry.guess import source_for
 from trackforge.tuning.folders import blank_source
 from trackforge.tuning.space import parse_all
 

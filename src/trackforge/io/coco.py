@@ -140,14 +140,15 @@ def _read(
 def _table(sequence: str, rows: list[tuple[Any, ...]], *, with_flag: bool) -> TrackTable:
     if not rows:
         return TrackTable.empty(sequence)
-    _, frame, track, xyxy, score, class_id, flag = zip(*rows, strict=True)
+    columns: Any = zip(*rows, strict=True)
+    _, frame, track, xyxy, score, class_id, flag = columns
     return TrackTable(
         frame=frame,
         track_id=track,
         xyxy=xyxy,
         score=score,
         class_id=class_id,
-        sequence=sequence,  # type: ignore[arg-type]
+        sequence=sequence,
         extra={"flag": np.array(flag)} if with_flag else {},
     )
 

@@ -4,7 +4,7 @@
 >>> check_tracker(lambda: trackforge.tracker("byte"))
 
 `check_detector`, `check_associator`, `check_motion_model`, `check_tracker`, `check_source` and `check_sink` try every
-rule of a protocol on your component and say which ones it breaks. `trackforge.testing.world` makes scenes whose truth
+rule of a protocol on your component and say which ones it breaks. `trackforge.synthetic.world` makes scenes whose truth
 is known; `trackforge.testing.strategies` makes inputs for property tests (needs the extra ``testing``).
 """
 

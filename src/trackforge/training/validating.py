@@ -15,10 +15,10 @@ import torch.distributed as dist
 from trackforge.data.columns import Boxes
 from trackforge.data.model import Dataset
 from trackforge.data.samples import Samples
-from trackforge.doors import tracker as make_tracker
 from trackforge.errors import DataError, MissingDependencyError
 from trackforge.metrics.detection import DetectionReport, average_precision
 from trackforge.metrics.evaluation import evaluate
+from trackforge.registry.doors import tracker as make_tracker
 from trackforge.table import TrackTable
 from trackforge.training.loading import validation_batches
 from trackforge.types import Detections, Frame, Step

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trackforge.components import ComponentSpec
 from trackforge.config import convert
 from trackforge.errors import ConfigError
 from trackforge.protocols import Tracker
 from trackforge.registry import registry
+from trackforge.registry.spec import ComponentSpec
 from trackforge.tuning.space import split_name
 
 __all__ = ["Component", "Setup"]

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.testing.crowd import Crowd, CrowdConfig
+from trackforge.synthetic.crowd import Crowd, CrowdConfig
 from trackforge.types import Detections, Frame
 
 __all__ = ["PLAIN", "Scene", "Stream"]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from trackforge.testing.ground import Camera
-from trackforge.testing.painting import SMOOTH, Canvas, Colour, Image, Sprite, reduce, tone
+from trackforge.synthetic.ground import Camera
+from trackforge.synthetic.painting import SMOOTH, Canvas, Colour, Image, Sprite, reduce, tone
 
 __all__ = ["CROSSING", "FAR", "KERBS", "NEAR", "Sprite", "paint_street"]
 

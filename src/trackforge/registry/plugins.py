@@ -1,19 +1,4 @@
-"""Plugins: who offers which component, found through entry points, imported on first use.
-
-A plugin is a distribution with an entry point in the group ``trackforge`` that names a module with one hook::
-
-    from trackforge.registry import ComponentSpec, hookimpl
-
-    @hookimpl
-    def trackforge_components():
-        yield ComponentSpec(kind="associator", name="greedy", target="my_plugin:Greedy", summary="Best pair first.")
-
-The hook returns data, not code, so listing components imports nothing heavy. Its module must import nothing but this
-one. Core's own components enter by the same door (`trackforge.builtin`).
-
-Environment: ``TRACKFORGE_DISABLE_PLUGINS=a,b`` leaves out the entry points of these names;
-``TRACKFORGE_TRACE_PLUGINS=1`` logs what is loaded, when.
-"""
+"""Which plugins there are: found through entry points, walked one by one, each component looked up by name."""
 
 from __future__ import annotations
 
@@ -28,7 +13,6 @@ from typing import Any, NamedTuple
 
 import pluggy
 
-from trackforge.components import KINDS, ComponentSpec
 from trackforge.errors import (
     DuplicateComponentError,
     InvalidInputError,
@@ -36,8 +20,9 @@ from trackforge.errors import (
     UnknownComponentError,
     did_you_mean,
 )
+from trackforge.registry.spec import KINDS, ComponentSpec
 
-__all__ = ["KINDS", "Broken", "ComponentSpec", "Registry", "hookimpl", "registry"]
+__all__ = ["Broken", "Registry", "hookimpl", "registry"]
 
 log = logging.getLogger(__name__)
 GROUP = "trackforge"

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from trackforge.testing.ground import Camera
+from trackforge.synthetic.ground import Camera
 
 __all__ = ["Walk", "Walks"]
 

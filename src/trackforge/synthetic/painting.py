@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.testing.ground import Camera
+from trackforge.synthetic.ground import Camera
 
 __all__ = ["SMOOTH", "Canvas", "Colour", "Image", "Sprite", "reduce", "tone"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from trackforge.components import ComponentSpec
 from trackforge.errors import DuplicateComponentError, SourceError, did_you_mean
 from trackforge.protocols import Source
-from trackforge.registry import registry
+from trackforge.registry.plugins import registry
+from trackforge.registry.spec import ComponentSpec
 
 __all__ = ["guess_source", "source_for"]
 

@@ -99,8 +99,8 @@ def _sources() -> Iterator[ComponentSpec]:
     yield ComponentSpec(
         kind="source",
         name="synthetic",
-        target="trackforge.testing.world:SyntheticSource",
-        config="trackforge.testing.world:SyntheticSourceConfig",
+        target="trackforge.synthetic.world:SyntheticSource",
+        config="trackforge.synthetic.world:SyntheticSourceConfig",
         summary="A street drawn by the computer, with ground truth; for demonstrations and tests.",
         **IMAGES,  # type: ignore[arg-type]
     )

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from trackforge.config import check, setting
 from trackforge.errors import MissingDependencyError
+from trackforge.synthetic.crowd import Crowd, CrowdConfig
+from trackforge.synthetic.ground import Camera
+from trackforge.synthetic.walks import Walk, Walks
 from trackforge.table import TrackTable
-from trackforge.testing.crowd import Crowd, CrowdConfig
-from trackforge.testing.ground import Camera
-from trackforge.testing.walks import Walk, Walks
 from trackforge.types import Frame
 
 __all__ = ["Crowd", "CrowdConfig", "SyntheticSource", "SyntheticSourceConfig"]
@@ -100,7 +100,7 @@ class _Scene:
         try:
             import cv2
 
-            from trackforge.testing import street, walker
+            from trackforge.synthetic import street, walker
         except ImportError as error:
             raise MissingDependencyError(
                 "The synthetic street is drawn with OpenCV, which is not installed; run: pip install "
@@ -146,7 +146,7 @@ class _Scene:
         )
 
     def _figure(self, walk: Walk) -> Any:
-        from trackforge.testing.painting import Sprite
+        from trackforge.synthetic.painting import Sprite
 
         if walk.number not in self._looks:
             self._looks[walk.number] = self._walker.Look.random(self._dress)

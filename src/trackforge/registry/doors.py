@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from trackforge.protocols import Associator, Detector, MotionModel, Sink, Source, Tracker
-from trackforge.registry import registry
+from trackforge.registry.guess import guess_source
+from trackforge.registry.plugins import registry
 
 __all__ = ["associator", "detector", "motion_model", "sink", "source", "tracker"]
 
@@ -45,8 +46,6 @@ def source(name: str | Path, /, **settings: Any) -> Source:
     known = {spec.name for spec, _ in registry().specs("source")}
     if isinstance(name, str) and name in known:
         return registry().create("source", name, settings)  # type: ignore[no-any-return]
-    from trackforge.io.guess import guess_source
-
     return guess_source(str(name), settings)
 
 

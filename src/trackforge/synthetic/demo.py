@@ -16,8 +16,8 @@ import trackforge
 from trackforge.errors import MissingDependencyError
 from trackforge.io.atomic import atomic_path
 from trackforge.io.mot import write_mot
+from trackforge.synthetic.world import SyntheticSource, SyntheticSourceConfig
 from trackforge.table import TrackTable
-from trackforge.testing.world import SyntheticSource, SyntheticSourceConfig
 from trackforge.types import Step
 
 __all__ = ["run"]
