@@ -7,7 +7,8 @@ a `Tracker`. Nothing needs to inherit from these classes: any object with the ri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -17,8 +18,13 @@ import numpy.typing as npt
 from trackforge.types import Detections, Frame, Matches, Step, Tracks
 
 __all__ = [
+    "Analytic",
     "Associator",
+    "CameraMotion",
+    "Command",
     "Detector",
+    "Embedder",
+    "Exporter",
     "MotionModel",
     "MotionState",
     "MotionView",
@@ -171,3 +177,63 @@ class Sink(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         """Finish the output."""
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Describes how the objects in boxes look, so that they are known again."""
+
+    @property
+    def dim(self) -> int:
+        """Width D of the embeddings."""
+
+    def embed(self, frame: Frame, xyxy: npt.NDArray[np.float32], /) -> npt.NDArray[np.float32]:
+        """Return one embedding a box, ``(N, D)`` float32 of unit length, for ``(N, 4)`` boxes in pixels of the frame.
+
+        Boxes may reach beyond the picture; none gives ``(0, D)``.
+        """
+
+
+@runtime_checkable
+class CameraMotion(Protocol):
+    """Tells how the picture moved since the frame before; remembers that frame."""
+
+    def motion(self, frame: Frame, /) -> Floats | None:
+        """Return the affine map ``(2, 3)`` from pixels of the frame before to pixels of this one.
+
+        None where it is not known: for the first frame, one without a picture, or one that has nothing to hold on to.
+        """
+
+    def reset(self) -> None:
+        """Forget the frame before."""
+
+
+@runtime_checkable
+class Analytic(Protocol):
+    """Turns the steps of a run into what people want to know: counts, speeds, times."""
+
+    def update(self, step: Step, /) -> Mapping[str, Any]:
+        """Take the results of one frame; return what is known now, by name: numbers, strings and lists of them."""
+
+    def result(self) -> Mapping[str, Any]:
+        """Return what came of all frames so far, by name, as JSON knows it."""
+
+    def reset(self) -> None:
+        """Forget everything."""
+
+
+class Exporter(Protocol):
+    """Writes a model for another engine: the target of a component of kind ``"exporter"``."""
+
+    def __call__(self, config: Any, /) -> Path:
+        """Write what the settings say, whole or not at all; return where it is."""
+
+
+class Command(Protocol):
+    """A subcommand that a plugin adds to the command line; what the target of its component returns."""
+
+    def __call__(self, argv: Sequence[str], /) -> int:
+        """Run with the words after the subcommand's name; return the exit code.
+
+        ``--help`` prints how it is used and returns 0. Errors of trackforge are left to the command line to tell.
+        """
