@@ -8,7 +8,7 @@
 [1]
 
 Everything else hangs on the same few doors: `detector`, `tracker`, `source`, `sink`, `track` and `evaluate`. What is
-public here is listed in ``__init__.pyi``; each name is imported on first use, so that ``import trackforge`` stays light.
+public here is listed in ``__init__.pyi``; a name is imported on first use, so that ``import trackforge`` stays light.
 """
 
 from trackforge._lazy import names_of
