@@ -13,7 +13,7 @@ from trackforge.protocols import Sink
 from trackforge.testing.conformance.rules import difference, require, rule, run, snapshot
 from trackforge.types import Detections, Frame, Step, Tracks, TrackState
 
-__all__ = ["check_sink"]
+__all__ = ["check_sink", "small_steps"]
 
 Make: TypeAlias = Callable[[Path], Sink]
 
@@ -36,7 +36,7 @@ class _Failure(Exception):  # noqa: N818 - raised and caught here
     pass
 
 
-def _steps() -> list[Step]:
+def small_steps() -> list[Step]:
     """Make a few small pictures: one without tracks, one with a hidden track, one with two visible ones."""
     made = []
     for index, n in enumerate((0, 1, 2, 2)):
@@ -61,7 +61,7 @@ def _steps() -> list[Step]:
 @rule("sink")
 def writes_what_it_is_given(make: Make, *, suffix: str = ".out") -> None:
     """After the block the output is there; also when there was nothing to write, or no track in it."""
-    steps = _steps()
+    steps = small_steps()
     with tempfile.TemporaryDirectory() as folder:
         for name, some in (("whole", steps), ("blank", steps[:1])):
             path = Path(folder) / f"{name}{suffix}"
@@ -78,7 +78,7 @@ def finishes_on_a_stop(make: Make, *, suffix: str = ".out") -> None:
         path, stopped = Path(folder) / f"stopped{suffix}", False
         try:
             with make(path) as sink:
-                sink.write(_steps()[2])
+                sink.write(small_steps()[2])
                 raise KeyboardInterrupt
         except KeyboardInterrupt:
             stopped = True
@@ -96,7 +96,7 @@ def leaves_nothing_half_done(make: Make, *, suffix: str = ".out") -> None:
                 path.write_bytes(before)
             try:
                 with make(path) as sink:
-                    sink.write(_steps()[2])
+                    sink.write(small_steps()[2])
                     raise _Failure
             except _Failure:
                 failed = True
@@ -109,7 +109,7 @@ def leaves_nothing_half_done(make: Make, *, suffix: str = ".out") -> None:
 def leaves_its_input_alone(make: Make, *, suffix: str = ".out") -> None:
     """write() does not change the step."""
     with tempfile.TemporaryDirectory() as folder, make(Path(folder) / f"same{suffix}") as sink:
-        for step in _steps():
+        for step in small_steps():
             before = snapshot(step)
             sink.write(step)
             found = difference(step, before, "step")
