@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import InvalidInputError
-from trackforge.types import Detections, Frame, Step, Tracks, TrackState, _column, _Columns, _extra
+from trackforge.types import Detections, Frame, Step, Tracks, TrackState
+from trackforge.types.columns import Columns, column, extras
 
 __all__ = ["TrackTable"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class TrackTable(_Columns):
+class TrackTable(Columns):
     """Boxes of one sequence, R rows sorted by frame; rows of one frame keep the order in which they came.
 
     Indexing with a mask, indices, a slice or an integer carries every column along.
@@ -49,14 +50,14 @@ class TrackTable(_Columns):
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        xyxy = _column("xyxy", self.xyxy, np.float64, None, 4)
+        xyxy = column("xyxy", self.xyxy, np.float64, None, 4)
         n = len(xyxy)
         put(self, "xyxy", xyxy)
-        put(self, "frame", _column("frame", self.frame, np.int64, n))
+        put(self, "frame", column("frame", self.frame, np.int64, n))
         for name, dtype, default in (("track_id", np.int64, -1), ("score", np.float64, 1), ("class_id", np.int64, 0)):
             given = getattr(self, name)
-            put(self, name, _column(name, np.full(n, default) if given is None else given, dtype, n))
-        put(self, "extra", _extra(self.extra, n))
+            put(self, name, column(name, np.full(n, default) if given is None else given, dtype, n))
+        put(self, "extra", extras(self.extra, n))
         if n and (np.diff(self.frame) < 0).any():
             order = np.argsort(self.frame, kind="stable")
             for name in ("frame", "track_id", "xyxy", "score", "class_id", "extra"):

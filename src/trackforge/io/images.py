@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import logging
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from trackforge.config import check, setting
 from trackforge.errors import SourceError
-from trackforge.types import Frame
+from trackforge.types import Frame, Stream
 
 __all__ = [
     "BlankSource",
@@ -65,7 +66,13 @@ class ImageSource:
         self.skipped = 0
         self.files = _find(str(config.path))
         self.name = self.files[0].parent.name or self.files[0].stem
+        self._folder = Path(os.path.commonpath([file.parent for file in self.files]))
         self._round = 0
+
+    @property
+    def stream(self) -> Stream:
+        """Name, rate as set, and number of the pictures."""
+        return Stream(name=self.name, rate=self.rate, length=len(self))
 
     def __len__(self) -> int:
         return len(self.files)
@@ -83,7 +90,13 @@ class ImageSource:
                 return
             image = read_image(file)
             if image is not None:
-                yield Frame(index=index, image=image, timestamp=_time(index, self.rate), sequence=self.name)
+                yield Frame(
+                    index=index,
+                    image=image,
+                    timestamp=_time(index, self.rate),
+                    sequence=self.name,
+                    file=file.relative_to(self._folder).as_posix(),
+                )
                 continue
             _lose(self, file)
         if self.skipped == len(self.files):
@@ -148,7 +161,7 @@ class MotSequenceSource:
             )
         self.info = read_seqinfo(path / "seqinfo.ini")
         self.name = self.info.name
-        self.rate: float | None = self.info.rate
+        self.rate: float | None = self.info.rate if self.info.rate > 0 else None
         self.skipped = 0
         self._round = 0
         folder = path / self.info.image_dir
@@ -161,6 +174,12 @@ class MotSequenceSource:
                 "Copy them there, or set images='none' where detections are known."
             )
         log.info("%s holds no pictures: its frames come without image", path)
+
+    @property
+    def stream(self) -> Stream:
+        """What ``seqinfo.ini`` states, and the number of frames that are there."""
+        size = (self.info.width, self.info.height)
+        return Stream(name=self.name, rate=self.rate, size=size if min(size) > 0 else None, length=len(self))
 
     def __len__(self) -> int:
         return len(self._files) or self.info.length
@@ -186,7 +205,8 @@ class MotSequenceSource:
             if image is None:
                 _lose(self, file)
             else:
-                yield Frame(index=index, image=image, timestamp=time, sequence=self.name)
+                name = f"{self.info.image_dir}/{file.name}"
+                yield Frame(index=index, image=image, timestamp=time, sequence=self.name, file=name)
         if self._files and self.skipped == len(self._files):
             raise SourceError(f"{self.config.path} must hold pictures; none of {self.skipped} files can be decoded.")
 
@@ -221,6 +241,12 @@ class BlankSource:
         self.name = config.name
         self.rate = config.rate
         self._round = 0
+
+    @property
+    def stream(self) -> Stream:
+        """Everything as set."""
+        size = self.config.size
+        return Stream(name=self.name, rate=self.rate, size=size if min(size) > 0 else None, length=len(self))
 
     def __len__(self) -> int:
         return self.config.length
