@@ -21,6 +21,7 @@ import numpy as np
 from trackforge.config import check, setting
 from trackforge.errors import DataError, InvalidInputError, SinkError
 from trackforge.io.atomic import PartialFile, atomic_path
+from trackforge.io.masks import plain_mask
 from trackforge.table import TrackTable
 from trackforge.types import Frame, Step, Stream
 
@@ -237,16 +238,18 @@ def _document(
             )
         box = np.concatenate((table.xyxy[:, :2], table.xyxy[:, 2:] - table.xyxy[:, :2]), axis=1)
         flag = table.extra["flag"] if "flag" in table.extra else np.ones(len(table), np.int64)
-        for index, track, bbox, score, class_id, considered in zip(
+        masks = [None] * len(table) if table.mask is None else table.mask.tolist()
+        for index, track, bbox, score, class_id, considered, mask in zip(
             table.frame.tolist(),
             table.track_id.tolist(),
             np.round(box, 6).tolist(),
             table.score.tolist(),
             table.class_id.tolist(),
             flag.tolist(),
+            masks,
             strict=True,
         ):
-            annotation = {
+            annotation: dict[str, Any] = {
                 "id": len(annotations) + 1,
                 "image_id": image_of[index],
                 "category_id": class_id + 1,
@@ -255,7 +258,11 @@ def _document(
                 "iscrowd": int(not considered),
                 "score": score,
             }
-            annotations.append(annotation | ({"track_id": track} if track >= 0 else {}))
+            if track >= 0:
+                annotation["track_id"] = track
+            if mask is not None:
+                annotation["segmentation"] = plain_mask(mask)
+            annotations.append(annotation)
     categories = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
     return {"videos": videos, "images": images, "categories": categories, "annotations": annotations}
 
