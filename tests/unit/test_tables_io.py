@@ -21,7 +21,7 @@ GOOD = '{"frame": 0, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3, 4]}]}\n'
         ('{"frame": 1, "tracks": [{"xyxy": [1, 2, 3, 4]}]}', "'track_id' is missing"),
         ('{"frame": "x", "tracks": []}', "invalid literal"),
         (
-            '{"frame": 1, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3, 4], "mask": {"size": [1, 1]}}]}',
+            '{"frame": 1, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3, 4], "mask": {"size": [1]}}]}',
             "'counts' is missing",
         ),
         ("[]", "has no attribute"),
@@ -55,6 +55,15 @@ def test_parquet_rows_without_id(tmp_path: Path) -> None:
     columns |= {"sequence": ["a", "a"], "frame": [0, 1], "track_id": [1, -1], "class_id": [0, 0]}
     parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
     with pytest.raises(DataError, match="only boxes that have an id; row 1 has none"):
+        read_tables(tmp_path / "a.parquet", "parquet")
+
+
+def test_a_column_is_missing(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
+    import pyarrow.parquet as parquet
+
+    parquet.write_table(pa.table({"frame": [0], "sequence": ["a"]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="must have the column 'track_id'; it does not"):
         read_tables(tmp_path / "a.parquet", "parquet")
 
 
