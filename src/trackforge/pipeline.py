@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
 import logging
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -22,9 +23,9 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from trackforge.errors import InvalidInputError, PluginError
-from trackforge.protocols import Detector, Sink, Source, StagedDetector, Tracker
+from trackforge.protocols import Closable, Detector, Sink, Source, StagedDetector, StreamAware, Tracker, stream_of
 from trackforge.registry import doors
-from trackforge.types import Detections, Frame, Step
+from trackforge.types import Detections, Frame, Step, Stream
 
 __all__ = ["track"]
 
@@ -104,16 +105,30 @@ def _steps(
     close_source: bool,
 ) -> Generator[Step, None, None]:
     with contextlib.ExitStack() as stack:
-        if close_source and hasattr(source, "close"):
+        if close_source and isinstance(source, Closable):
             stack.callback(source.close)
         for sink in sinks:
             stack.enter_context(sink)
         line = stack.enter_context(_Line())
+        stream = dataclasses.replace(stream_of(source), classes=tuple(detector.classes))
+        told = False
         for frame, detections in _found(line, source, detector, batch_size, ahead):
+            if not told:
+                _tell([tracker, *sinks], stream.seen(frame))
+                told = True
             step = Step(frame=frame, detections=detections, tracks=tracker.update(detections, frame))
             for sink in sinks:
                 sink.write(step)
             yield step
+        if not told:
+            _tell([tracker, *sinks], stream)
+
+
+def _tell(components: Iterable[object], stream: Stream) -> None:
+    """Open what wants to know about the stream."""
+    for component in components:
+        if isinstance(component, StreamAware):
+            component.open(stream)
 
 
 def _increasing(source: Iterable[Frame]) -> Iterator[Frame]:

@@ -7,7 +7,7 @@ a `Tracker`. Nothing needs to inherit from these classes: any object with the ri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -15,23 +15,27 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.types import Detections, Frame, Matches, Step, Tracks
+from trackforge.types import Detections, Frame, Matches, Step, Stream, Tracks
 
 __all__ = [
     "Analytic",
     "Associator",
     "CameraMotion",
+    "Closable",
     "Command",
     "Detector",
     "Embedder",
     "Exporter",
+    "Lossy",
     "MotionModel",
     "MotionState",
     "MotionView",
     "Sink",
     "Source",
     "StagedDetector",
+    "StreamAware",
     "Tracker",
+    "stream_of",
 ]
 
 MotionState: TypeAlias = tuple[npt.NDArray[Any], ...]
@@ -152,12 +156,53 @@ class Tracker(Protocol):
 class Source(Protocol):
     """Yields the frames of one sequence in order.
 
-    A source that knows them may also offer ``__len__`` (frames), ``rate`` (frames per second, or None), ``name`` (of
-    the sequence) and ``close()``.
+    Timestamps, where it gives some, increase strictly: whatever is wrong with the clock of a file or camera is mended
+    here (see `trackforge.io.timeline`), so that nobody after it needs to ask. A source may also be `Closable` and
+    `Lossy`. Wherever a source is taken, any iterable of frames is, too.
     """
+
+    @property
+    def stream(self) -> Stream:
+        """What is known about the frames beforehand; ``Stream()`` where nothing is."""
 
     def __iter__(self) -> Iterator[Frame]:
         """Start at the first frame."""
+
+
+def stream_of(source: Iterable[Frame], /) -> Stream:
+    """Return what a source says about its frames; of any other iterable no more than its length, where it has one."""
+    if isinstance(source, Source):
+        return source.stream
+    return Stream(length=len(source) if isinstance(source, Sized) else None)
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A source that holds something: a camera, a file, a thread."""
+
+    def close(self) -> None:
+        """End iterations under way at their next frame, and let go; may be called at any time and more than once."""
+
+
+@runtime_checkable
+class Lossy(Protocol):
+    """A source that leaves out frames that are damaged."""
+
+    @property
+    def skipped(self) -> int:
+        """Damaged frames left out by the latest iteration."""
+
+
+@runtime_checkable
+class StreamAware(Protocol):
+    """A Sink or Tracker that wants to know about the frames before they come."""
+
+    def open(self, stream: Stream, /) -> None:
+        """Be told, before the first frame of every sequence, within a sink's ``with`` block.
+
+        ``stream.classes`` are those of the detector; name and size are filled in from the first frame where the source
+        did not know them. What was set explicitly wins over what the stream says.
+        """
 
 
 @runtime_checkable

@@ -135,3 +135,12 @@ def test_sink(tables: dict[str, TrackTable], tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), broken:
         raise RuntimeError
     assert not (tmp_path / "no.json").exists()
+
+
+def test_masks_are_written_as_segmentations(tmp_path: Path) -> None:
+    table = TrackTable(
+        frame=[0], track_id=[1], xyxy=[[0, 0, 2, 2]], mask=[{"size": [2, 2], "counts": b"04"}], sequence="a"
+    )
+    write_coco(tmp_path / "a.json", table)
+    (annotation,) = json.loads((tmp_path / "a.json").read_text())["annotations"]
+    assert annotation["segmentation"] == {"size": [2, 2], "counts": "04"}

@@ -16,9 +16,9 @@ from typing import Any, Literal
 from trackforge.data.building import Builder
 from trackforge.data.mixing import concatenate
 from trackforge.data.model import Dataset
-from trackforge.data.pictures import image_size
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
+from trackforge.io.pictures import picture_size
 
 __all__ = ["ALL", "base_folder", "read_coco_set", "sniff_coco"]
 
@@ -146,7 +146,7 @@ def _images(
 def _size(picture: Mapping[str, Any], path: Path) -> tuple[int, int]:
     """The stated size; where none is, that of the picture; (0, 0) where that is not there either."""
     size = int(picture.get("width") or 0), int(picture.get("height") or 0)
-    return image_size(path) if min(size) <= 0 and path.is_file() else size
+    return picture_size(path) if min(size) <= 0 and path.is_file() else size
 
 
 def _frame(picture: Mapping[str, Any]) -> int | None:

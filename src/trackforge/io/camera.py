@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, SourceError
 from trackforge.io.decode import Converter, Damage, open_video, pictures, rate_of
-from trackforge.types import Frame
+from trackforge.types import Frame, Stream
 
 __all__ = ["CameraSource", "CameraSourceConfig"]
 
@@ -69,6 +69,11 @@ class CameraSource:
         self._closed = threading.Event()
         self._opened: tuple[InputContainer, VideoStream] | None = self._connect()
         self.rate = rate_of(self._opened[1])
+
+    @property
+    def stream(self) -> Stream:
+        """Name, and the rate that the camera states; the size is the first frame's."""
+        return Stream(name=self.name, rate=self.rate)
 
     def __iter__(self) -> Iterator[Frame]:
         """Give frames until the stream ends, or `close` is called.

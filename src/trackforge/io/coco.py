@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -21,8 +21,9 @@ import numpy as np
 from trackforge.config import check, setting
 from trackforge.errors import DataError, InvalidInputError, SinkError
 from trackforge.io.atomic import PartialFile, atomic_path
+from trackforge.io.masks import plain_mask
 from trackforge.table import TrackTable
-from trackforge.types import Frame, Step
+from trackforge.types import Frame, Step, Stream
 
 __all__ = ["CocoSink", "CocoSinkConfig", "read_coco", "read_coco_classes", "write_coco"]
 
@@ -230,23 +231,25 @@ def _document(
                     "id": len(images) + 1,
                     "video_id": video,
                     "frame_index": frame.index,
-                    "file_name": f"{name}/{frame.index + 1:06d}.jpg",
+                    "file_name": f"{name}/{frame.file or f'{frame.index + 1:06d}.jpg'}",
                     "width": frame.size[0],
                     "height": frame.size[1],
                 }
             )
         box = np.concatenate((table.xyxy[:, :2], table.xyxy[:, 2:] - table.xyxy[:, :2]), axis=1)
         flag = table.extra["flag"] if "flag" in table.extra else np.ones(len(table), np.int64)
-        for index, track, bbox, score, class_id, considered in zip(
+        masks = [None] * len(table) if table.mask is None else table.mask.tolist()
+        for index, track, bbox, score, class_id, considered, mask in zip(
             table.frame.tolist(),
             table.track_id.tolist(),
             np.round(box, 6).tolist(),
             table.score.tolist(),
             table.class_id.tolist(),
             flag.tolist(),
+            masks,
             strict=True,
         ):
-            annotation = {
+            annotation: dict[str, Any] = {
                 "id": len(annotations) + 1,
                 "image_id": image_of[index],
                 "category_id": class_id + 1,
@@ -255,7 +258,11 @@ def _document(
                 "iscrowd": int(not considered),
                 "score": score,
             }
-            annotations.append(annotation | ({"track_id": track} if track >= 0 else {}))
+            if track >= 0:
+                annotation["track_id"] = track
+            if mask is not None:
+                annotation["segmentation"] = plain_mask(mask)
+            annotations.append(annotation)
     categories = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
     return {"videos": videos, "images": images, "categories": categories, "annotations": annotations}
 
@@ -268,7 +275,7 @@ class CocoSinkConfig:
     box: Literal["filtered", "detected"] = setting(
         "filtered", help="Write the motion model's box, or that of the detection."
     )
-    classes: tuple[str, ...] = setting((), help="Names of the classes, by class_id.")
+    classes: tuple[str, ...] = setting((), help="Names of the classes, by class_id; the detector's where none are set.")
 
     def __post_init__(self) -> None:
         check(self)
@@ -284,20 +291,25 @@ class CocoSink:
     def __init__(self, config: CocoSinkConfig) -> None:
         self.config = config
         self._partial: PartialFile | None = None
+        self._stream = Stream()
         self._frames: dict[str, list[Frame]] = {}
         self._tables: dict[str, list[TrackTable]] = {}
 
     def __enter__(self) -> CocoSink:
-        self._partial = PartialFile(self.config.path)
+        self._partial, self._stream = PartialFile(self.config.path), Stream()
         self._frames, self._tables = {}, {}
         return self
+
+    def open(self, stream: Stream, /) -> None:
+        """Take the names of the classes, and of the sequence for frames that do not know it."""
+        self._stream = stream
 
     def write(self, step: Step, /) -> None:
         """Remember the visible tracks of one frame."""
         if self._partial is None:
             raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
-        name = step.frame.sequence or self.config.path.stem
-        bare = Frame(index=step.frame.index, size=step.frame.size, sequence=name)  # the image must not stay in memory
+        name = step.frame.sequence or self._stream.name or self.config.path.stem
+        bare = replace(step.frame, image=None, sequence=name)  # the image must not stay in memory
         self._frames.setdefault(name, []).append(bare)
         self._tables.setdefault(name, []).append(TrackTable.from_steps([step], self.config.box, sequence=name))
 
@@ -309,5 +321,5 @@ class CocoSink:
             return
         partial, self._partial = self._partial, None
         tables = {name: TrackTable.concatenate(parts) for name, parts in self._tables.items()}
-        text = json.dumps(_document(tables, self._frames, self.config.classes))
+        text = json.dumps(_document(tables, self._frames, self.config.classes or self._stream.classes))
         partial.settle(kind, error, close=lambda: partial.path.write_text(text, encoding="utf-8"))

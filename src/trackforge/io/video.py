@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 from trackforge.config import check, setting
 from trackforge.errors import SourceError, did_you_mean
 from trackforge.io.decode import Converter, Damage, open_video, pictures, rate_of
-from trackforge.types import Frame
+from trackforge.types import Frame, Stream
 
 __all__ = ["VideoSource", "VideoSourceConfig"]
 
@@ -70,17 +70,26 @@ class VideoSource:
             self._exact = not container.format.name.startswith("mov")
             self._timed = container.format.name != "avi"  # which stores an order of decoding, but no times
 
+    @property
+    def stream(self) -> Stream:
+        """Name, rate and length as the file states them, or as its duration suggests; the size is the first frame's."""
+        return Stream(name=self.name, rate=self.rate, length=self._length())
+
     def __len__(self) -> int:
         """Frames to come: as the file states, or else as its duration and rate suggest.
 
         Raises:
             TypeError: The file tells neither.
         """
-        total = self._stated or round((self._seconds or 0) * (self.rate or 0))
-        if not total:
+        length = self._length()
+        if length is None:
             message = f"{self.path} does not say how many frames it holds."
             raise TypeError(message)
-        return len(range(total)[self.config.start : self.config.stop : self.config.stride])
+        return length
+
+    def _length(self) -> int | None:
+        total = self._stated or round((self._seconds or 0) * (self.rate or 0))
+        return len(range(total)[self.config.start : self.config.stop : self.config.stride]) if total else None
 
     def __iter__(self) -> Iterator[Frame]:
         """Decode from the first frame.

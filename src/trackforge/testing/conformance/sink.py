@@ -9,9 +9,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from trackforge.protocols import Sink
+from trackforge.protocols import Sink, StreamAware
 from trackforge.testing.conformance.rules import difference, require, rule, run, snapshot
-from trackforge.types import Detections, Frame, Step, Tracks, TrackState
+from trackforge.types import Detections, Frame, Step, Stream, Tracks, TrackState
 
 __all__ = ["check_sink", "small_steps"]
 
@@ -114,3 +114,27 @@ def leaves_its_input_alone(make: Make, *, suffix: str = ".out") -> None:
             sink.write(step)
             found = difference(step, before, "step")
             require(not found, f"after write() {found}.")
+
+
+@rule("sink")
+def is_told_about_the_stream(make: Make, *, suffix: str = ".out") -> None:
+    """Where it has open(), that takes any Stream before the first frame, may be left out, and called once a block."""
+    streams = (
+        Stream(),
+        Stream(name="conformance", rate=10.0, size=(64, 48), length=4, classes=("person",)),
+        Stream(rate=1 / 300, classes=("one", "two")),
+    )
+    for number, stream in enumerate(streams):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"told{suffix}"
+            sink = make(path)
+            if not isinstance(sink, StreamAware):
+                return
+            for time in ("first", "second"):
+                with sink:
+                    sink.open(stream)
+                    for step in small_steps():
+                        sink.write(step)
+                require(
+                    path.exists(), f"after open() of stream {number}, for the {time} time, there is no {path.name}."
+                )
