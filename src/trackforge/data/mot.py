@@ -23,7 +23,7 @@ from trackforge.data.mixing import concatenate
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
-from trackforge.io.mot import SequenceInfo, read_mot, read_seqinfo, write_mot
+from trackforge.io.mot import SequenceInfo, read_mot, read_seqinfo, seqinfo_lines, write_mot
 from trackforge.io.pictures import picture_size
 from trackforge.registry.suffixes import VIDEO_SUFFIXES
 from trackforge.table import TrackTable
@@ -267,17 +267,12 @@ def _write_sequence(dataset: Dataset, rows: Any, folder: Path, placer: PicturePl
         placer.place(row, folder / "img1" / f"{frame + 1:06d}{placer.suffix(row)}")
     rate = float(part.images.extra["rate"][0]) if "rate" in part.images.extra else np.nan
     rate = rate if np.isfinite(rate) and rate > 0 else 30.0
-    size = (int(part.images.width.max(initial=0)), int(part.images.height.max(initial=0)))
-    write_text(
-        folder / "seqinfo.ini",
-        (
-            "[Sequence]",
-            f"name={folder.name}",
-            "imDir=img1",
-            f"frameRate={rate:g}",
-            f"seqLength={int(order.max(initial=-1)) + 1}",
-            f"imWidth={size[0]}",
-            f"imHeight={size[1]}",
-            f"imExt={suffix}",
-        ),
+    info = SequenceInfo(
+        name=folder.name,
+        length=int(order.max(initial=-1)) + 1,
+        rate=rate,
+        width=int(part.images.width.max(initial=0)),
+        height=int(part.images.height.max(initial=0)),
+        image_ext=suffix,
     )
+    write_text(folder / "seqinfo.ini", seqinfo_lines(info))

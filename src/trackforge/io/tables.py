@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from trackforge.errors import DataError, InvalidInputError, MissingDependencyError, MissingFileError
-from trackforge.io._mot_reader import Kind
 from trackforge.io.coco import read_coco, write_coco
 from trackforge.io.jsonl import JsonLinesSink, JsonLinesSinkConfig
 from trackforge.io.masks import plain_mask
 from trackforge.io.mot import read_mot, sequence_of, write_mot
+from trackforge.io.mot_text import Kind
 from trackforge.io.parquet import ParquetSink, ParquetSinkConfig
 from trackforge.protocols import Sink
 from trackforge.table import TrackTable
