@@ -14,11 +14,12 @@ SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "t
 
 @hookimpl
 def trackforge_components() -> Iterator[ComponentSpec]:
-    """Offer the built-in detectors, motion models, tracker, sources and sinks."""
+    """Offer the built-in detectors, motion models, tracker, sources, sinks and formats of data sets."""
     yield from _detectors()
     yield from _motion()
     yield from _sources()
     yield from _sinks()
+    yield from _datasets()
 
 
 def _detectors() -> Iterator[ComponentSpec]:
@@ -125,3 +126,18 @@ def _sinks() -> Iterator[ComponentSpec]:
             suffixes=suffixes,
             **needs,  # type: ignore[arg-type]
         )
+
+
+def _datasets() -> Iterator[ComponentSpec]:
+    for name, target, summary in (
+        (
+            "jde",
+            "trackforge.data.builtin:jde_format",
+            "JDE's images/ and labels_with_ids/ (FairMOT, Towards-Realtime-MOT).",
+        ),
+        ("mot", "trackforge.data.builtin:mot_format", "MOTChallenge sequences: seqinfo.ini, gt/gt.txt, img1/."),
+        ("coco", "trackforge.data.builtin:coco_format", "COCO json, with videos and track ids."),
+        ("voc", "trackforge.data.builtin:voc_format", "Pascal VOC: Annotations/*.xml, JPEGImages/."),
+        ("yolo", "trackforge.data.builtin:yolo_format", "YOLO text: images/, labels/, data.yaml."),
+    ):
+        yield ComponentSpec(kind="dataset", name=name, target=target, summary=summary)
