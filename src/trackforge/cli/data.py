@@ -18,7 +18,7 @@ HELP = """Check, show and convert labelled data sets.
     trackforge data show MOT17/train --colour identity -o grid.png
     trackforge data convert MOT17/train mot17 --to coco --halves bytetrack --rule official
 
-Formats: MOTChallenge folders, COCO json, Pascal VOC, YOLO and JDE text labels.
+The formats, those of plugins included: trackforge info dataset
 """
 app = App(name="data", help=HELP, help_format="plaintext", default_parameter=Parameter(negative=""))
 Json = Annotated[bool, Parameter(name=["--json"])]
@@ -55,7 +55,7 @@ def check(
     path
         Folder or file of the set.
     from_
-        Its format, where it does not tell: mot, coco, voc, yolo, jde.
+        Its format by name, where it does not tell; trackforge info dataset lists them.
     split
         This part only.
     rule
@@ -161,7 +161,7 @@ def convert(
     more
         Further sources, then the target.
     to
-        Format to write, where the target does not end in .json: mot, coco, voc, yolo, jde.
+        Format to write by name, where the target does not end in .json; trackforge info dataset lists them.
     from_
         Format of the source, where it does not tell.
     split

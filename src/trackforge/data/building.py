@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ class Builder:
             present = [row[name] for row in rows if name in row]
             dtype = _dtype(present)
             if dtype is None:
-                self.notes.append(f"the field {name!r} of {what} is of mixed kinds and was left out")
+                self.notes.append(f"the field {name!r} of {what} is of mixed kinds, or too large, and was left out")
                 continue
             fill = FILL[np.dtype(dtype).kind]
             if len(present) < len(rows) and dtype is np.bool_:
@@ -108,6 +109,6 @@ def _dtype(values: Sequence[Any]) -> Any:
         return np.bool_
     if kinds == {int} and all(abs(v) < 2**63 for v in values):
         return np.int64
-    if kinds <= {int, float}:
+    if kinds <= {int, float} and all(isinstance(v, float) or abs(v) <= sys.float_info.max for v in values):
         return np.float64
     return np.str_ if kinds == {str} else None

@@ -1,6 +1,7 @@
 """Which formats there are, which one a path holds, and what each cannot hold.
 
-A plugin adds a format as a component of kind ``"dataset"`` whose target, called without arguments, returns a `Format`.
+A format is a component of kind ``"dataset"`` whose target, called without arguments, returns a `Format`; core's own, in
+`trackforge.data.builtin`, come by the same door as those of plugins.
 """
 
 from __future__ import annotations
@@ -8,13 +9,12 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trackforge.data import coco, coco_writing, labels, mot, voc
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import (
@@ -37,81 +37,37 @@ class Format:
     """A way to store a labelled data set.
 
     Attributes:
-        name: What users write: ``trackforge data convert --to yolo``.
-        summary: One sentence.
+        name: What users write: ``trackforge data convert --to yolo``; as registered, whatever is given here.
+        summary: One sentence; as registered, too.
         sniff: Tells whether a path looks like it.
+        rank: Formats of lower rank are tried first; one that many folders look like needs a high one.
         read: ``read(path, *, findings, split=None, ...)`` makes a `Dataset`.
         write: ``write(dataset, target, *, images=..., ...)`` returns notes, one sentence each; None: read only.
         holds: What survives: some of ``ids ignore visibility sequence rate split names numbers empty extra``.
         holds_extra: Names of further columns that survive where ``extra`` as a whole does not.
     """
 
-    name: str
-    summary: str
+    name: str = ""
+    summary: str = ""
     sniff: Callable[[Path], bool]
     read: Callable[..., Dataset]
     write: Callable[..., list[str]] | None = None
     holds: frozenset[str] = frozenset()
     holds_extra: tuple[str, ...] = ()
-
-
-_BUILTIN = (
-    Format(
-        name="jde",
-        summary="JDE's images/ and labels_with_ids/ (FairMOT, Towards-Realtime-MOT).",
-        sniff=labels.sniff_jde,
-        read=labels.read_jde,
-        write=labels.write_jde,
-        holds=frozenset({"ids", "sequence", "split", "names", "empty"}),
-    ),
-    Format(
-        name="mot",
-        summary="MOTChallenge sequences: seqinfo.ini, gt/gt.txt, img1/.",
-        sniff=mot.sniff_mot,
-        read=mot.read_mot_set,
-        write=mot.write_mot_set,
-        holds=frozenset({"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "empty"}),
-        holds_extra=("world",),
-    ),
-    Format(
-        name="coco",
-        summary="COCO json, with videos and track ids.",
-        sniff=coco.sniff_coco,
-        read=coco.read_coco_set,
-        write=coco_writing.write_coco_set,
-        holds=frozenset(
-            {"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "numbers", "empty", "extra"}
-        ),
-    ),
-    Format(
-        name="voc",
-        summary="Pascal VOC: Annotations/*.xml, JPEGImages/.",
-        sniff=voc.sniff_voc,
-        read=voc.read_voc,
-        write=voc.write_voc,
-        holds=frozenset({"ignore", "split", "names", "empty"}),
-        holds_extra=("pose", "truncated", "occluded"),
-    ),
-    Format(
-        name="yolo",
-        summary="YOLO text: images/, labels/, data.yaml.",
-        sniff=labels.sniff_yolo,
-        read=labels.read_yolo,
-        write=labels.write_yolo,
-        holds=frozenset({"split", "names", "empty"}),
-    ),
-)
+    rank: int = 100
 
 
 def formats() -> dict[str, Format]:
-    """Return every format by name, those of plugins included; one that cannot be loaded is logged and left out."""
-    found = {f.name: f for f in _BUILTIN}
+    """Return every format by name, in the order in which they are tried; one that cannot be loaded is logged."""
+    found: dict[str, Format] = {}
     for spec, plugin in registry().specs("dataset"):
         try:
-            found.setdefault(spec.name, spec.create({}))
+            made: Format = spec.create({})
         except (MissingDependencyError, PluginError) as error:
             log.warning("the data set format %r of %s cannot be used: %s", spec.name, plugin, error)
-    return found
+            continue
+        found.setdefault(spec.name, replace(made, name=spec.name, summary=spec.summary))
+    return dict(sorted(found.items(), key=lambda item: item[1].rank))
 
 
 def format_named(name: str) -> Format:

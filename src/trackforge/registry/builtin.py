@@ -168,11 +168,45 @@ SINKS = (
     ),
 )
 
+DATASETS = (
+    ComponentSpec(
+        kind="dataset",
+        name="jde",
+        target="trackforge.data.builtin:jde_format",
+        summary="JDE's images/ and labels_with_ids/ (FairMOT, Towards-Realtime-MOT).",
+    ),
+    ComponentSpec(
+        kind="dataset",
+        name="mot",
+        target="trackforge.data.builtin:mot_format",
+        summary="MOTChallenge sequences: seqinfo.ini, gt/gt.txt, img1/.",
+    ),
+    ComponentSpec(
+        kind="dataset",
+        name="coco",
+        target="trackforge.data.builtin:coco_format",
+        summary="COCO json, with videos and track ids.",
+    ),
+    ComponentSpec(
+        kind="dataset",
+        name="voc",
+        target="trackforge.data.builtin:voc_format",
+        summary="Pascal VOC: Annotations/*.xml, JPEGImages/.",
+    ),
+    ComponentSpec(
+        kind="dataset",
+        name="yolo",
+        target="trackforge.data.builtin:yolo_format",
+        summary="YOLO text: images/, labels/, data.yaml.",
+    ),
+)
+
 
 @hookimpl
 def trackforge_components() -> Iterator[ComponentSpec]:
-    """Offer the built-in detectors, motion models, tracker, sources and sinks."""
+    """Offer the built-in detectors, motion models, tracker, sources, sinks and formats of data sets."""
     yield from DETECTORS
     yield from MOTION
     yield from SOURCES
     yield from SINKS
+    yield from DATASETS

@@ -1,0 +1,67 @@
+"""Core's own formats of labelled data sets: who reads and writes them, and what they hold."""
+
+from __future__ import annotations
+
+from trackforge.data import coco, coco_writing, labels, mot, voc
+from trackforge.data.formats import Format
+
+__all__ = ["coco_format", "jde_format", "mot_format", "voc_format", "yolo_format"]
+
+
+def jde_format() -> Format:
+    """JDE: class and identity a line; no ignore regions, boxes relative to the picture."""
+    return Format(
+        sniff=labels.sniff_jde,
+        read=labels.read_jde,
+        write=labels.write_jde,
+        holds=frozenset({"ids", "sequence", "split", "names", "empty"}),
+        rank=10,
+    )
+
+
+def mot_format() -> Format:
+    """MOTChallenge: sequences only, everything in them but further fields."""
+    return Format(
+        sniff=mot.sniff_mot,
+        read=mot.read_mot_set,
+        write=mot.write_mot_set,
+        holds=frozenset({"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "empty"}),
+        holds_extra=("world",),
+        rank=20,
+    )
+
+
+def coco_format() -> Format:
+    """COCO: everything that a data set can hold."""
+    return Format(
+        sniff=coco.sniff_coco,
+        read=coco.read_coco_set,
+        write=coco_writing.write_coco_set,
+        holds=frozenset(
+            {"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "numbers", "empty", "extra"}
+        ),
+        rank=30,
+    )
+
+
+def voc_format() -> Format:
+    """Pascal VOC: stills without identities."""
+    return Format(
+        sniff=voc.sniff_voc,
+        read=voc.read_voc,
+        write=voc.write_voc,
+        holds=frozenset({"ignore", "split", "names", "empty"}),
+        holds_extra=("pose", "truncated", "occluded"),
+        rank=40,
+    )
+
+
+def yolo_format() -> Format:
+    """YOLO: classes and boxes; last, for its folders look like many others."""
+    return Format(
+        sniff=labels.sniff_yolo,
+        read=labels.read_yolo,
+        write=labels.write_yolo,
+        holds=frozenset({"split", "names", "empty"}),
+        rank=50,
+    )
