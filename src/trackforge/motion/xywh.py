@@ -21,6 +21,7 @@ class KalmanXYWHConfig:
     initial_position: float = setting(2.0, help="Initial uncertainty of position, in position_std.", minimum=0)
     initial_velocity: float = setting(10.0, help="Initial uncertainty of velocity, in velocity_std.", minimum=0)
     freeze_size_velocity: bool = setting(True, help="Keep width and height of tracks without a detection.")
+    score_noise: bool = setting(False, help="Trust boxes more the better their score: noise times 1 - score.")
 
     def __post_init__(self) -> None:
         check(self)
@@ -46,6 +47,8 @@ class KalmanXYWH(ConstantVelocity):
             Spread.from_std(position + nothing[:4], nothing),
             size=[2, 3, 2, 3],
             frozen=slice(2, 4) if c.freeze_size_velocity else None,
+            growth=(1, 1),
+            score_noise=c.score_noise,
         )
 
     def measure(self, xyxy: Floats) -> Floats:
