@@ -87,7 +87,8 @@ class Population:
         self.motion = motion
         self._ageing, self._quirks = ageing, quirks or AgeingQuirks()
         self._birth, self._death = Birth(ageing, self._quirks), death or Death(ageing)
-        self._columns = COLUMNS | dict(columns or {})
+        self._own = dict(columns or {})
+        self._columns = COLUMNS | self._own
         self._names = tuple(memories)
         self._alpha, self._voting = embedding_alpha, ageing.classes == "vote"
         self.reset()
@@ -152,15 +153,17 @@ class Population:
             return np.empty((0, 4))
         coasting = self.table["detection"] < 0
         moved = self.motion.predict(self.filters, dt=dt, coasting=coasting if coasting.any() else None)
-        if still is not None and still.any():
-            rows = still.nonzero()[0]
-            moved = put_state(moved, rows, take_state(self.filters, rows))
+        if still is not None:
+            fixed = still.nonzero()[0]
+            if len(fixed):
+                moved = put_state(moved, fixed, take_state(self.filters, fixed))
         self.filters = moved
         boxes = self.boxes()
-        finite: Mask = np.logical_and.reduce(np.isfinite(boxes), axis=1)
+        finite = np.isfinite(boxes)
         if not finite.all():  # a filter that lost its footing cannot be matched or repaired
-            self.keep(finite)
-            boxes = boxes[finite]
+            rows = finite.all(axis=1)
+            self.keep(rows)
+            boxes = boxes[rows]
         return boxes
 
     def give(self, partner: Ints, detections: Detections, *, corrected: MotionState | None = None) -> None:
@@ -224,9 +227,8 @@ class Population:
             "score": detections.score[rows],
             "state": self._judge(np.full(n, TENTATIVE), hits, np.ones(n, bool)),
         }
-        for name, column in self._columns.items():
-            if name not in born:
-                born[name] = column.new(n)
+        for name, column in self._own.items():
+            born[name] = column.new(n)
         self._next_id += n
         filters = self.motion.initiate(detections.xyxy[rows].astype(np.float64))
         memories = dict.fromkeys(self._names, filters)
