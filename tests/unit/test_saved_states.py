@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 import trackforge
+from trackforge.errors import StateError
+from trackforge.motion import KalmanXYWH, KalmanXYWHConfig
+from trackforge.online import Lifecycle, OnlineTracker
 from trackforge.types import Detections, Frame
+from trackforge_byte.byte import ByteTrackerConfig
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 SETTINGS = {
@@ -59,3 +63,39 @@ def test_an_old_state_goes_on_with_the_same_rows(name):
             got = getattr(tracks, column)
             assert got.dtype == values.dtype, column
             assert got.tobytes() == values.tobytes(), (frame.index, column)
+
+
+def strings(value):
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from strings(item)
+    elif isinstance(value, str):
+        yield value
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_state_names_components_never_modules(name):
+    state = trackforge.tracker(name, **SETTINGS[name]).state_dict()
+    assert state["format"] in ("online", "observation-centric")
+    assert not [text for text in strings(state) if "trackforge" in text or "_byte" in text]
+    motion = {"byte": "xywh(", "bytetrack": "xyah("}.get(name, "xysr(")
+    assert state["settings"]["motion"].startswith(motion)
+
+
+def test_what_a_state_does_not_know_must_be_at_its_default():
+    state, _, _ = saved("byte")
+    tracker = OnlineTracker(ByteTrackerConfig().association(), KalmanXYWH(), Lifecycle(max_lost=45, frame_rate=30))
+    assert "score_noise" not in state["settings"]["motion"]
+    settings = {**state["settings"], "lifecycle": tracker.state_dict()["settings"]["lifecycle"]}
+    noisy = OnlineTracker(tracker.associator, KalmanXYWH(KalmanXYWHConfig(score_noise=True)), tracker.lifecycle)
+    tracker.load_state_dict({**state, "settings": settings})
+    with pytest.raises(StateError, match="same motion"):
+        noisy.load_state_dict({**state, "settings": settings})
+
+
+@pytest.mark.parametrize("change", [lambda text: text.replace("max_lost=45", "max_lost=44"), lambda text: text + "("])
+def test_old_states_of_other_settings_are_refused(change):
+    state, _, _ = saved("byte")
+    state["settings"]["lifecycle"] = change(state["settings"]["lifecycle"])
+    with pytest.raises(StateError, match="same lifecycle"):
+        trackforge.tracker("byte", **SETTINGS["byte"]).load_state_dict(state)
