@@ -7,8 +7,9 @@ import pytest
 
 import trackforge
 from trackforge.errors import InvalidInputError
-from trackforge.motion import KalmanXYAH, KalmanXYSR, KalmanXYWH
+from trackforge.motion import KalmanXYAH, KalmanXYSR, KalmanXYWH, KalmanXYWHConfig
 from trackforge.protocols import WarpingMotionModel
+from trackforge.testing import check_motion_model
 
 MODELS = {"xyah": (KalmanXYAH, (0, 1)), "xywh": (KalmanXYWH, (1, 1)), "xysr": (KalmanXYSR, (2, 0))}
 
@@ -58,6 +59,46 @@ def test_warp_is_the_linear_map_of_dense_means_and_covariances(name, angle):
         np.testing.assert_allclose(np.diagonal(got, axis1=1, axis2=2), np.diagonal(expected, axis1=1, axis2=2))
     else:
         np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-9)
+
+
+def dense_step(model, mean, covariance, z):
+    """Predict by 1.5 frames and correct, with dense matrices."""
+    forward = np.eye(8)
+    forward[:4, 4:] = 1.5 * np.eye(4)
+    noise = np.stack([np.diag(n.ravel()) for n in model._noise(model._process, mean[:, :4]).transpose(1, 0, 2)])
+    mean, covariance = mean @ forward.T, forward @ covariance @ forward.T + 1.5 * noise
+    measured = np.stack([np.diag(n) for n in model._noise(model._measurement, mean[:, :4])[0]])
+    total = covariance[:, :4, :4] + measured
+    gain = covariance[:, :, :4] @ np.linalg.inv(total)
+    apart = z - mean[:, :4]
+    distance = np.einsum("ni,nij,nj->n", apart, np.linalg.inv(total), apart)
+    return mean + np.einsum("nij,nj->ni", gain, apart), covariance - gain @ covariance[:, :4], distance
+
+
+def test_with_the_correlation_kept_xywh_is_a_dense_filter_under_any_turn():
+    model = KalmanXYWH(KalmanXYWHConfig(keep_correlation=True))
+    state = warm(model)
+    mean, covariance = model.dense(state)
+    for turn in range(1, 5):
+        affine = similarity(0.3 * turn, 1.05, (3.0, turn))
+        linear, shift = dense_map(affine, (1, 1), 8)
+        mean, covariance = mean @ linear.T + shift, linear @ covariance @ linear.T
+        state = model.warp(state, affine)
+        np.testing.assert_allclose(model.dense(state)[1], covariance, rtol=1e-9, atol=1e-8)
+        seen = model.boxes(state) + np.array([4, 3, 9, 1])
+        mean, covariance, distance = dense_step(model, mean, covariance, model.measure(seen))
+        state = model.predict(state, dt=1.5)
+        np.testing.assert_allclose(np.diagonal(model.mahalanobis(state, seen)), distance, rtol=1e-9)
+        state = model.update(state, seen)
+        got_mean, got = model.dense(state)
+        np.testing.assert_allclose(got_mean, mean, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(got, covariance, rtol=1e-8, atol=1e-8)
+
+
+def test_with_the_correlation_kept_it_conforms_and_is_the_same_where_nothing_turns():
+    check_motion_model(lambda: KalmanXYWH(KalmanXYWHConfig(keep_correlation=True, score_noise=True)))
+    plain, exact = KalmanXYWH(), KalmanXYWH(KalmanXYWHConfig(keep_correlation=True))
+    np.testing.assert_allclose(exact.boxes(warm(exact)), plain.boxes(warm(plain)), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -162,9 +162,7 @@ class ConstantVelocity(ABC):
         if planes.shape[1] != len(z):
             raise InvalidInputError(f"update needs one box a filter; got {len(z)} boxes for {planes.shape[1]} filters.")
         p, _, pp, pv, vv = planes
-        noise = self._noise(self._measurement, p)[0]
-        if self._score_noise and score is not None:
-            noise = noise * _doubt(score, len(z))
+        noise = self._measured(p, len(z), score)
         total = pp + noise
         gain = planes[2:4] / total
         out = np.empty(planes.shape)
@@ -184,7 +182,8 @@ class ConstantVelocity(ABC):
 
         What a turn would make of horizontal and vertical variances that differ, their correlation, is left out; each
         keeps its exact variance. Where both are equal, as in `KalmanXYAH` and `KalmanXYSR`, and the map has one scale
-        for all directions, nothing is left out: the result is exact. `KalmanXYWH` can keep the correlation.
+        for all directions, nothing is left out: the result is exact. `KalmanXYWH` keeps the correlation where
+        ``keep_correlation`` says so.
 
         Args:
             state: N filters.
@@ -219,7 +218,7 @@ class ConstantVelocity(ABC):
         """
         z = self._checked(xyxy)
         p, _, pp, _, _ = state[0].transpose(1, 0, 2)
-        total = pp + self._noise(self._measurement, p)[0]
+        total = pp + self._measured(p, len(p), None)
         weight = 1 / total
         out, term = np.zeros((len(p), len(z))), np.empty((len(p), len(z)))
         for i in range(2 if position_only else 4):
@@ -247,6 +246,11 @@ class ConstantVelocity(ABC):
         out = spread.relative * np.maximum(square, LEAST_SQUARE, out=square)
         out += spread.fixed
         return out
+
+    def _measured(self, position: Floats, count: int, score: npt.NDArray[np.floating[Any]] | None) -> Floats:
+        """Return the variances of measured boxes, ``(N, 4)``, or ``(1, 4)`` where all are alike."""
+        noise: Floats = self._noise(self._measurement, position)[0]
+        return noise * _doubt(score, count) if self._score_noise and score is not None else noise
 
     def _checked(self, xyxy: npt.ArrayLike) -> Floats:
         array = np.asarray(xyxy, np.float64)

@@ -161,7 +161,7 @@ class Population:
         boxes = self.boxes()
         finite = np.isfinite(boxes)
         if not finite.all():  # a filter that lost its footing cannot be matched or repaired
-            rows = finite.all(axis=1)
+            rows: Mask = np.logical_and.reduce(finite, axis=1)
             self.keep(rows)
             boxes = boxes[rows]
         return boxes
