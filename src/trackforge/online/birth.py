@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trackforge.online.columns import Ints
+from trackforge.online.columns import Columns, Ints
 from trackforge.online.lifecycle import Ageing, AgeingQuirks
 from trackforge.types import Detections
 
@@ -22,6 +22,15 @@ class Birth:
         """Return those of the given detections that found a track."""
         return rows[detections.score[rows] >= self._least] if len(rows) else rows
 
-    def hits(self, count: int) -> Ints:
-        """Return what new tracks have in the column ``hits``."""
-        return np.full(count, self._credit, np.int64)
+    def columns(self, rows: Ints, detections: Detections, first_id: int, now: float) -> Columns:
+        """Return the table of the tracks that the given detections found, but for their states."""
+        time = np.full(len(rows), now)
+        return {
+            "track_id": np.arange(first_id, first_id + len(rows)),
+            "class_id": detections.class_id[rows],
+            "hits": np.full(len(rows), self._credit),
+            "detection": rows,
+            "born": time,
+            "seen": time,
+            "score": detections.score[rows],
+        }

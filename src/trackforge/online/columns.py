@@ -16,6 +16,7 @@ import numpy.typing as npt
 from trackforge.protocols import MotionState
 
 __all__ = [
+    "COLUMNS",
     "Array",
     "Column",
     "Columns",
@@ -54,6 +55,14 @@ class Column:
     def new(self, rows: int) -> Array:
         """Return the column of so many new tracks."""
         return np.full((rows, *self.shape), self.fill, self.dtype)
+
+
+COLUMNS = {
+    "track_id": Column(np.int64), "class_id": Column(np.int64), "state": Column(np.int64), "hits": Column(np.int64),
+    "detection": Column(np.int64), "born": Column(np.float64), "seen": Column(np.float64), "score": Column(np.float32),
+}  # fmt: skip
+"""What every table of tracks has. ``born`` and ``seen`` (last matched) are times of the clock, ``hits`` counts
+detections, ``detection`` is the row matched in the last frame, -1 for none."""
 
 
 def take(columns: Mapping[str, Array], rows: Array) -> Columns:

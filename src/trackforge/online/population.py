@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from trackforge.errors import InvalidInputError, StateError
+from trackforge.errors import InvalidInputError
 from trackforge.online.appearance import Appearance
 from trackforge.online.birth import Birth
 from trackforge.online.classes import ClassVotes
 from trackforge.online.clock import Clock, expect
 from trackforge.online.columns import (
+    COLUMNS,
     Array,
     Column,
     Columns,
@@ -33,20 +34,12 @@ from trackforge.online.columns import (
 )
 from trackforge.online.death import Death
 from trackforge.online.lifecycle import TENTATIVE, Ageing, AgeingQuirks, judge
-from trackforge.online.state import restore
+from trackforge.online.state import complete, restore
 from trackforge.online.views import Predicted
 from trackforge.protocols import MotionModel, MotionState, WarpingMotionModel
 from trackforge.types import Detections, Frame, Tracks
 
 __all__ = ["Population"]
-
-COLUMNS = {
-    "track_id": Column(np.int64), "class_id": Column(np.int64), "state": Column(np.int64, fill=int(TENTATIVE)),
-    "hits": Column(np.int64), "detection": Column(np.int64), "born": Column(np.float64), "seen": Column(np.float64),
-    "score": Column(np.float32),
-}  # fmt: skip
-"""What every table has. ``born`` and ``seen`` (last matched) are times of the clock, ``hits`` counts detections,
-``detection`` is the row matched in the last frame, -1 for none."""
 
 
 class Population:
@@ -153,10 +146,8 @@ class Population:
             return np.empty((0, 4))
         coasting = self.table["detection"] < 0
         moved = self.motion.predict(self.filters, dt=dt, coasting=coasting if coasting.any() else None)
-        if still is not None:
-            fixed = still.nonzero()[0]
-            if len(fixed):
-                moved = put_state(moved, fixed, take_state(self.filters, fixed))
+        if still is not None and still.any():
+            moved = put_state(moved, still, take_state(self.filters, still))
         self.filters = moved
         boxes = self.boxes()
         finite = np.isfinite(boxes)
@@ -215,18 +206,8 @@ class Population:
         n = len(rows)
         if not n:
             return rows
-        now = np.full(n, self.clock.now)
-        hits = self._birth.hits(n)
-        born = {
-            "track_id": np.arange(self._next_id, self._next_id + n),
-            "class_id": detections.class_id[rows],
-            "hits": hits,
-            "detection": rows,
-            "born": now,
-            "seen": now,
-            "score": detections.score[rows],
-            "state": self._judge(np.full(n, TENTATIVE), hits, np.ones(n, bool)),
-        }
+        born = self._birth.columns(rows, detections, self._next_id, self.clock.now)
+        born["state"] = self._judge(np.full(n, TENTATIVE), born["hits"], np.ones(n, bool))
         for name, column in self._own.items():
             born[name] = column.new(n)
         self._next_id += n
@@ -315,7 +296,7 @@ class Population:
         """
         fresh = copy.copy(self)
         fresh.reset()
-        try:
+        with complete():
             n = len(state["table"]["track_id"])
             fresh.table = {name: restore(name, state["table"][name], n, c.dtype) for name, c in self._columns.items()}
             fresh.filters = fresh._restored(state["filters"], n)
@@ -324,10 +305,6 @@ class Population:
             fresh.appearance.load_state_dict(state.get("appearance", {}), n)
             fresh.clock.load_state_dict(state["clock"])
             fresh._next_id = int(state["next_id"])
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, StateError):
-                raise
-            raise StateError(f"The state must be complete; {error!r} is wrong with it. Save it again.") from error
         self.__dict__.update(fresh.__dict__)
 
     def _restored(self, saved: Mapping[str, Any], n: int) -> MotionState:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from trackforge.errors import StateError
 from trackforge.registry import registry
 
-__all__ = ["check_header", "describe", "header", "restore", "translated"]
+__all__ = ["check_header", "complete", "describe", "header", "restore", "translated"]
 
 VERSION = 2
 FORMATS = {"trackforge.online": "online", "trackforge_byte.ocsort": "observation-centric"}
@@ -76,6 +77,17 @@ def check_header(state: Mapping[str, Any], kind: str, components: Mapping[str, o
                 f"The state must be of a tracker with the same {name}; got {settings.get(name)}, this one has "
                 f"{describe(component)}. Make the tracker with the settings of the state."
             )
+
+
+@contextmanager
+def complete() -> Iterator[None]:
+    """Load a state in this block: what is missing or misshapen becomes a StateError."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, StateError):
+            raise
+        raise StateError(f"The state must be complete; {error!r} is wrong with it. Save it again.") from error
 
 
 def restore(name: str, value: Any, length: int | None = None, dtype: Any = None) -> Any:
