@@ -30,6 +30,7 @@ __all__ = [
     "StagedDetector",
     "StreamAware",
     "Tracker",
+    "WarpingMotionModel",
     "stream_of",
 ]
 
@@ -102,8 +103,13 @@ class MotionModel(Protocol):
         ``coasting`` is an ``(N,)`` mask of the tracks that had no detection in the last frame, None for none.
         """
 
-    def update(self, state: MotionState, xyxy: Floats, /) -> MotionState:
-        """Correct each filter with its own measured box; ``(N, 4)`` pixels."""
+    def update(
+        self, state: MotionState, xyxy: Floats, /, *, score: npt.NDArray[np.floating[Any]] | None = None
+    ) -> MotionState:
+        """Correct each filter with its own measured box; ``(N, 4)`` pixels.
+
+        ``score`` ``(N,)`` are those of the detections, for models that trust a confident one more.
+        """
 
     def boxes(self, state: MotionState, /) -> Floats:
         """Return the estimated boxes, ``(N, 4)`` float64 xyxy pixels."""
@@ -113,6 +119,17 @@ class MotionModel(Protocol):
 
     def dense(self, state: MotionState, /) -> tuple[Floats, Floats]:
         """Return means ``(N, S)`` and covariances ``(N, S, S)`` for people and tests."""
+
+
+@runtime_checkable
+class WarpingMotionModel(MotionModel, Protocol):
+    """A MotionModel that can be told how the camera moved."""
+
+    def warp(self, state: MotionState, affine: Floats, /) -> MotionState:
+        """Carry N filters over from the last frame's pixels to this one's.
+
+        ``affine`` is ``(2, 3)``: it takes ``(x, y, 1)`` of the last frame to ``(x, y)`` of this one.
+        """
 
 
 class MotionView(Protocol):

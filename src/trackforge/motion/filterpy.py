@@ -163,8 +163,11 @@ class FilterpyMotion:
             _unload(bench, out, i)
         return out
 
-    def update(self, state: MotionState, xyxy: Floats, /) -> MotionState:
-        """Correct each filter with its own measured box; ``(N, 4)`` pixels."""
+    def update(
+        self, state: MotionState, xyxy: Floats, /, *, score: npt.NDArray[np.floating[Any]] | None = None
+    ) -> MotionState:
+        """Correct each filter with its own measured box; ``(N, 4)`` pixels; ``score`` makes no difference."""
+        del score
         measured = self._measure(_checked(xyxy))
         if len(measured) != len(state[0]):
             raise InvalidInputError(

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from trackforge.protocols import MotionState
 __all__ = ["ConstantVelocity", "Spread"]
 
 Floats = npt.NDArray[np.float64]
+LEAST_DOUBT = 1e-6
 LEAST_SQUARE = 1e-6
 """Square pixels below which a box's size no longer shrinks its noise; a box of height 0 must not divide by it."""
 
@@ -67,6 +69,8 @@ class ConstantVelocity(ABC):
         *,
         size: slice | list[int] | None = None,
         frozen: slice | None = None,
+        growth: tuple[int, int],
+        score_noise: bool = False,
     ) -> None:
         """Set the noise.
 
@@ -76,9 +80,12 @@ class ConstantVelocity(ABC):
             measurement: Uncertainty of a measured box.
             size: The one or four positions that noise is relative to, or None.
             frozen: The velocities that become 0 while a track has no detection, or None.
+            growth: Powers of the image scale with which the last two positions grow; the first two are the centre.
+            score_noise: Whether the noise of a measured box shrinks with its score, see `update`.
         """
         self._initial, self._process, self._measurement = initial, process, measurement
         self._size, self._frozen = size, frozen
+        self._growth, self._score_noise = np.array(growth, np.float64), score_noise
 
     @abstractmethod
     def measure(self, xyxy: Floats) -> Floats:
@@ -132,18 +139,30 @@ class ConstantVelocity(ABC):
         out[2::2] += noise
         return (out.transpose(1, 0, 2),)
 
-    def update(self, state: MotionState, xyxy: Floats, /) -> MotionState:
-        """Correct each filter with its own measured box; ``(N, 4)`` pixels.
+    def update(
+        self, state: MotionState, xyxy: Floats, /, *, score: npt.NDArray[np.floating[Any]] | None = None
+    ) -> MotionState:
+        """Correct each filter with its own measured box.
+
+        Args:
+            state: N filters.
+            xyxy: ``(N, 4)`` pixels.
+            score: ``(N,)`` scores, 0..1. With the setting ``score_noise`` the variance of a box is multiplied with
+                ``1 - score``; without it, or without scores, all boxes count alike.
 
         Raises:
-            InvalidInputError: There is not one box a filter.
+            InvalidInputError: There is not one box a filter, or not one score a box.
+
+        Source: Du et al., "GIAOTracker: A Comprehensive Framework for MCMOT with Global Information and Optimizing
+        Strategies in VisDrone 2021", ICCVW 2021, section 3.2; Du et al., "StrongSORT: Make DeepSORT Great Again", IEEE
+        Transactions on Multimedia 2023, equation 3 (NSA Kalman filter).
         """
         z = self._checked(xyxy)
         planes = state[0].transpose(1, 0, 2)
         if planes.shape[1] != len(z):
             raise InvalidInputError(f"update needs one box a filter; got {len(z)} boxes for {planes.shape[1]} filters.")
         p, _, pp, pv, vv = planes
-        noise = self._noise(self._measurement, p)[0]
+        noise = self._measured(p, len(z), score)
         total = pp + noise
         gain = planes[2:4] / total
         out = np.empty(planes.shape)
@@ -152,6 +171,38 @@ class ConstantVelocity(ABC):
         # P - K S K' written as P R / S: the same number without the cancellation
         np.multiply(planes[2:4], noise / total, out=out[2:4])
         np.subtract(vv, gain[1] * pv, out=out[4])
+        return (out.transpose(1, 0, 2),)
+
+    def warp(self, state: MotionState, affine: Floats, /) -> MotionState:
+        """Carry filters over from the pixels of the last frame to those of this one, after the camera moved.
+
+        The centre and its velocity are mapped. The size grows with the root of the area scale and keeps its shape,
+        as cameras that turn, zoom and travel change it: a turn of the image leaves boxes upright, and a stretch in
+        one direction counts by its mean. Composing two maps therefore equals their product.
+
+        What a turn would make of horizontal and vertical variances that differ, their correlation, is left out; each
+        keeps its exact variance. Where both are equal, as in `KalmanXYAH` and `KalmanXYSR`, and the map has one scale
+        for all directions, nothing is left out: the result is exact. `KalmanXYWH` keeps the correlation where
+        ``keep_correlation`` says so.
+
+        Args:
+            state: N filters.
+            affine: ``(2, 3)`` takes ``(x, y, 1)`` of the last frame to ``(x, y)`` of this one.
+
+        Raises:
+            InvalidInputError: The map is none: another shape, not finite, or without area.
+
+        Source: Aharon et al., "BoT-SORT", arXiv 2206.14651, section 3.2, equations 8 to 11, for the centre.
+        """
+        linear, shift, scale = _map(affine)
+        planes = state[0].transpose(1, 0, 2)
+        out = np.empty(planes.shape)
+        np.matmul(planes[:2, :, :2], linear.T, out=out[:2, :, :2])
+        out[0, :, :2] += shift
+        np.matmul(planes[2:5, :, :2], np.square(linear).T, out=out[2:5, :, :2])
+        growth = scale**self._growth
+        out[:2, :, 2:] = planes[:2, :, 2:] * growth
+        out[2:5, :, 2:] = planes[2:5, :, 2:] * np.square(growth)
         return (out.transpose(1, 0, 2),)
 
     def boxes(self, state: MotionState, /) -> Floats:
@@ -167,7 +218,7 @@ class ConstantVelocity(ABC):
         """
         z = self._checked(xyxy)
         p, _, pp, _, _ = state[0].transpose(1, 0, 2)
-        total = pp + self._noise(self._measurement, p)[0]
+        total = pp + self._measured(p, len(p), None)
         weight = 1 / total
         out, term = np.zeros((len(p), len(z))), np.empty((len(p), len(z)))
         for i in range(2 if position_only else 4):
@@ -196,8 +247,36 @@ class ConstantVelocity(ABC):
         out += spread.fixed
         return out
 
+    def _measured(self, position: Floats, count: int, score: npt.NDArray[np.floating[Any]] | None) -> Floats:
+        """Return the variances of measured boxes, ``(N, 4)``, or ``(1, 4)`` where all are alike."""
+        noise: Floats = self._noise(self._measurement, position)[0]
+        return noise * _doubt(score, count) if self._score_noise and score is not None else noise
+
     def _checked(self, xyxy: npt.ArrayLike) -> Floats:
         array = np.asarray(xyxy, np.float64)
         if array.ndim != 2 or array.shape[1] != 4:
             raise InvalidInputError(f"Boxes must have shape (N, 4), one row a filter; got {array.shape}.")
         return self.measure(array)
+
+
+def _doubt(score: npt.ArrayLike, count: int) -> Floats:
+    """Return the share of the noise that scores leave, ``(N, 1)``; never nothing, so that no variance becomes 0."""
+    array = np.asarray(score, np.float64)
+    if array.shape != (count,):
+        raise InvalidInputError(f"score must have shape ({count},), one a box; got {array.shape}.")
+    doubt: Floats = np.clip(1.0 - array, LEAST_DOUBT, 1.0)[:, None]
+    return doubt
+
+
+def _map(affine: npt.ArrayLike) -> tuple[Floats, Floats, float]:
+    """Return the linear part ``(2, 2)``, the shift ``(2,)`` and the scale of lengths of an affine map."""
+    array = np.asarray(affine, np.float64)
+    scale = 0.0
+    if array.shape == (2, 3) and np.isfinite(array).all():
+        scale = float(abs(array[0, 0] * array[1, 1] - array[0, 1] * array[1, 0])) ** 0.5
+    if not scale > 0:
+        raise InvalidInputError(
+            f"A camera's motion must be a finite (2, 3) array that keeps areas above 0; got {array.tolist()}. "
+            "Use None for frames in which it is not known."
+        )
+    return array[:, :2], array[:, 2], scale

@@ -24,6 +24,7 @@ class KalmanXYAHConfig:
     initial_position: float = setting(2.0, help="Initial uncertainty of position, in position_std.", minimum=0)
     initial_velocity: float = setting(10.0, help="Initial uncertainty of velocity, in velocity_std.", minimum=0)
     freeze_height_velocity: bool = setting(True, help="Keep the height of tracks without a detection.")
+    score_noise: bool = setting(False, help="Trust boxes more the better their score: noise times 1 - score.")
 
     def __post_init__(self) -> None:
         check(self)
@@ -53,6 +54,8 @@ class KalmanXYAH(ConstantVelocity):
             ),
             size=slice(3, 4),
             frozen=slice(3, 4) if c.freeze_height_velocity else None,
+            growth=(0, 1),
+            score_noise=c.score_noise,
         )
 
     def measure(self, xyxy: Floats) -> Floats:

@@ -36,6 +36,7 @@ class KalmanXYSRConfig:
         0.0, help="Added to the height when the aspect ratio is measured; OC-SORT has 1e-6.", unit="px", minimum=0
     )
     stop_vanishing: bool = setting(True, help="Stop an area that would shrink to nothing.")
+    score_noise: bool = setting(False, help="Trust boxes more the better their score: noise times 1 - score.")
 
     def __post_init__(self) -> None:
         check(self)
@@ -77,6 +78,8 @@ class KalmanXYSR(ConstantVelocity):
                 0,
             ),
             _fixed(measured, measured, c.measured_area_variance, c.measured_aspect_variance, 0, 0, 0, 0),
+            growth=(2, 0),
+            score_noise=c.score_noise,
         )
 
     def measure(self, xyxy: Floats) -> Floats:

@@ -7,6 +7,7 @@ stays true, and nothing has to be copied on the way out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,10 +15,54 @@ import numpy.typing as npt
 
 from trackforge.protocols import MotionState
 
-__all__ = ["Columns", "join", "join_state", "put_state", "take", "take_state"]
+__all__ = [
+    "COLUMNS",
+    "Array",
+    "Column",
+    "Columns",
+    "Floats",
+    "Ints",
+    "Mask",
+    "join",
+    "join_state",
+    "put",
+    "put_state",
+    "take",
+    "take_state",
+]
 
 Array: TypeAlias = npt.NDArray[Any]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Ints: TypeAlias = npt.NDArray[np.int64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
 Columns: TypeAlias = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column holds.
+
+    Attributes:
+        dtype: Type of its values.
+        shape: Shape of one row.
+        fill: What new tracks have in it.
+    """
+
+    dtype: Any
+    shape: tuple[int, ...] = ()
+    fill: float = 0
+
+    def new(self, rows: int) -> Array:
+        """Return the column of so many new tracks."""
+        return np.full((rows, *self.shape), self.fill, self.dtype)
+
+
+COLUMNS = {
+    "track_id": Column(np.int64), "class_id": Column(np.int64), "state": Column(np.int64), "hits": Column(np.int64),
+    "detection": Column(np.int64), "born": Column(np.float64), "seen": Column(np.float64), "score": Column(np.float32),
+}  # fmt: skip
+"""What every table of tracks has. ``born`` and ``seen`` (last matched) are times of the clock, ``hits`` counts
+detections, ``detection`` is the row matched in the last frame, -1 for none."""
 
 
 def take(columns: Mapping[str, Array], rows: Array) -> Columns:
@@ -28,6 +73,13 @@ def take(columns: Mapping[str, Array], rows: Array) -> Columns:
 def join(columns: Mapping[str, Array], more: Mapping[str, Array]) -> Columns:
     """Append the rows of a table with the same columns."""
     return {name: np.concatenate((column, more[name])) for name, column in columns.items()}
+
+
+def put(column: Array, rows: Array, values: Any) -> Array:
+    """Return a column with other values in some rows."""
+    changed: Array = column.copy()
+    changed[rows] = values
+    return changed
 
 
 def take_state(state: MotionState, rows: Array) -> MotionState:

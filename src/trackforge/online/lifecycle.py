@@ -1,15 +1,20 @@
-"""How tracks are born, trusted, lost and forgotten: settings, clean ones and published oddities apart."""
+"""How tracks are born, trusted, lost and forgotten: settings, clean ones and oddities apart, and the rule of trust."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError
+from trackforge.online.columns import Ints, Mask
+from trackforge.types import TrackState
 
-__all__ = ["Ageing", "Lifecycle", "Quirks"]
+__all__ = ["Ageing", "AgeingQuirks", "Lifecycle", "Quirks", "judge"]
 
+TENTATIVE, CONFIRMED, LOST = (np.int64(s) for s in TrackState)
 _L = TypeVar("_L", bound="Lifecycle")
 
 
@@ -89,7 +94,21 @@ class Lifecycle(Ageing):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quirks:
+class AgeingQuirks:
+    """What published trackers have in common that nobody would choose; all off by default."""
+
+    count_updates: bool = setting(
+        False, help="Time is the number of updates, whatever frame indices and timestamps say."
+    )
+    streak: bool = setting(False, help="min_hits counts detections in a row; every gap takes the trust away.")
+    uncounted_birth: bool = setting(False, help="min_hits does not count the founding detection.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quirks(AgeingQuirks):
     """What published trackers do and nobody would choose; for the presets that reproduce them id for id.
 
     All are off by default. ByteTrack and FairMOT: ``count_updates``, ``freeze_tentative``, ``late_removal``,
@@ -100,9 +119,6 @@ class Quirks:
     Bewley et al., "Simple Online and Realtime Tracking", ICIP 2016.
     """
 
-    count_updates: bool = setting(
-        False, help="Time is the number of updates, whatever frame indices and timestamps say."
-    )
     skip_empty: bool = setting(False, help="A frame without detections changes nothing; needs count_updates.")
     freeze_tentative: bool = setting(False, help="Tracks that are not yet trusted are not predicted.")
     late_removal: bool = setting(False, help="A track given up can still be matched in the next frame.")
@@ -112,11 +128,30 @@ class Quirks:
     inclusive_duplicates: bool = setting(
         False, help="Duplicates are found with boxes one pixel wider and higher (x2 - x1 + 1)."
     )
-    streak: bool = setting(False, help="min_hits counts detections in a row; every gap takes the trust away.")
-    uncounted_birth: bool = setting(False, help="min_hits does not count the founding detection.")
 
     def __post_init__(self) -> None:
-        check(self)
+        super().__post_init__()
         for quirk, base in (("skip_empty", "count_updates"), ("lose_once", "late_removal")):
             if getattr(self, quirk) and not getattr(self, base):
                 raise ConfigError(f"Quirks.{quirk} needs {base}; got {base}=False. Switch both on.")
+
+
+def judge(ageing: Ageing, state: Ints, hits: Ints, matched: Mask, *, updates: int, streak: bool = False) -> Ints:
+    """Return the states of tracks after a frame.
+
+    Args:
+        ageing: Says how many detections it takes, and how long the warm-up is.
+        state: ``(N,)`` states before the frame.
+        hits: ``(N,)`` detections of each track, that of the frame included.
+        matched: ``(N,)`` whether a track has a detection in the frame.
+        updates: Frames since the start, this one included.
+        streak: Whether trust is lost again with every gap (see `AgeingQuirks`).
+    """
+    trusted = hits >= ageing.min_hits
+    if not streak:
+        trusted |= state != TENTATIVE
+    if updates <= ageing.warm_up:
+        trusted |= matched
+    present, absent = np.where(trusted, CONFIRMED, TENTATIVE), np.where(state == TENTATIVE, TENTATIVE, LOST)
+    judged: Ints = np.where(matched, present, absent)
+    return judged

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from trackforge.config import check, setting
+from trackforge.config import setting
 from trackforge.errors import ConfigError
-from trackforge.online import Ageing
+from trackforge.online import Ageing, AgeingQuirks
 
 __all__ = ["ObservationCentricQuirks", "ObservationCentricTrackerConfig"]
 
@@ -52,15 +52,12 @@ class ObservationCentricTrackerConfig(Ageing):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ObservationCentricQuirks:
+class ObservationCentricQuirks(AgeingQuirks):
     """What the published OC-SORT does and nobody would choose; all off by default.
 
     Source: facts about noahcao/OC_SORT (MIT), behaviour only.
     """
 
-    count_updates: bool = setting(False, help="Time is the number of updates, whatever the frames say.")
-    streak: bool = setting(False, help="min_hits counts detections in a row; every gap takes the trust away.")
-    uncounted_birth: bool = setting(False, help="min_hits does not count the founding detection.")
     forget_birth: bool = setting(False, help="The founding box is no observation: no direction, no re-update from it.")
     double_update: bool = setting(False, help="A track found again is corrected twice with the box that found it.")
     gate_afterwards: bool = setting(
@@ -70,6 +67,3 @@ class ObservationCentricQuirks:
         False, help="Doubtful detections may continue any track, lost and untrusted ones too."
     )
     strict_scores: bool = setting(False, help="A score equal to a threshold does not reach it.")
-
-    def __post_init__(self) -> None:
-        check(self)

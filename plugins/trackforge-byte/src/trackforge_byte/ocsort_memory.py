@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from trackforge.online import Columns
+from trackforge.online import Column, Floats, Ints
 from trackforge.protocols import MotionModel, MotionState
 
-__all__ = ["DTYPES", "NEVER", "agreement", "empty_table", "heading", "previous_boxes", "remember", "replay"]
+__all__ = ["NEVER", "agreement", "heading", "memory", "previous_boxes", "remember", "replay"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 NEVER = -np.inf
 """The time of an observation that was not made."""
-DTYPES = {
-    "track_id": np.int64, "class_id": np.int64, "state": np.int64, "hits": np.int64, "detection": np.int64,
-    "born": np.float64, "seen": np.float64, "score": np.float32,
-    "heading": np.float64, "past": np.float64, "times": np.float64,
-}  # fmt: skip
-"""The table: one row a living track, in order of birth. ``born`` and ``seen`` (last matched) are times of the clock,
-``detection`` is the row matched in the last frame, ``heading`` ``(N, 2)`` where the track was going when it was last
-seen, ``past`` ``(N, K, 4)`` and ``times`` ``(N, K)`` its last observations, see `previous_boxes`."""
 SLACK = 1e-6
 """Frames by which times may differ from whole numbers, and pixels that keep a standing object's heading at zero."""
 
 
-def empty_table(depth: int) -> Columns:
-    """Return a table without tracks that remembers ``depth`` observations of each."""
-    shapes = {"heading": (0, 2), "past": (0, depth, 4), "times": (0, depth)}
-    return {name: np.empty(shapes.get(name, 0), dtype) for name, dtype in DTYPES.items()}
+def memory(depth: int) -> dict[str, Column]:
+    """Return the columns that hold it, ``depth`` observations a track.
+
+    ``heading`` ``(N, 2)`` is where the track was going when it was last seen, ``past`` ``(N, K, 4)`` and ``times``
+    ``(N, K)`` are its last observations, see `previous_boxes`.
+    """
+    return {
+        "heading": Column(np.float64, (2,)),
+        "past": Column(np.float64, (depth, 4), -1.0),
+        "times": Column(np.float64, (depth,), NEVER),
+    }
 
 
 def previous_boxes(past: Floats, times: Floats, now: float, span: float) -> Floats:

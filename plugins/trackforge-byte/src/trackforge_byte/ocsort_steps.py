@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.boxes import iou
-from trackforge.online import Columns
+from trackforge.online import Columns, Floats, Ints
 from trackforge.types import Detections, TrackState
 from trackforge_byte.ocsort_config import ObservationCentricQuirks, ObservationCentricTrackerConfig
 from trackforge_byte.ocsort_matching import SIMILARITIES, Bonus, match
@@ -16,8 +16,6 @@ from trackforge_byte.ocsort_memory import agreement
 
 __all__ = ["Steps"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 CONFIRMED = np.int64(TrackState.CONFIRMED)
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from trackforge.protocols import MotionModel, MotionState
+from trackforge.protocols import MotionModel, MotionState, WarpingMotionModel
 from trackforge.testing.conformance.rules import difference, require, rule, run, snapshot
 
 __all__ = ["check_motion_model"]
@@ -105,6 +105,7 @@ def every_method_is_pure(make: Make) -> None:
         lambda: model.predict(state),
         lambda: model.predict(state, dt=2.5, coasting=np.ones(5, bool)),
         lambda: model.update(state, seen),
+        lambda: model.update(state, seen, score=np.linspace(0.1, 1, 5, dtype=np.float32)),
         lambda: model.boxes(state),
         lambda: model.mahalanobis(state, seen),
         lambda: model.dense(state),
@@ -144,6 +145,50 @@ def distances_make_sense(make: Make) -> None:
         require(nearest == list(range(5)), f"the nearest boxes of filters 0..4 are {nearest}.")
     shape = model.mahalanobis(state, np.empty((0, 4))).shape
     require(shape == (5, 0), f"for no boxes the shape is {shape}.")
+
+
+@rule("motion")
+def takes_scores(make: Make) -> None:
+    """update() takes scores, and no score lets a filter follow its box less than a worse one."""
+    model = make()
+    state = model.predict(_warm(model, 4))
+    seen = model.boxes(state) + np.array([6.0, 0.0, 6.0, 0.0])
+    moved = []
+    for score in (0.0, 0.5, 1.0):
+        after = model.boxes(model.update(state, seen, score=np.full(4, score, np.float32)))
+        require(np.isfinite(after).all(), f"with scores of {score} boxes are not finite: {after.tolist()}.")
+        moved.append(after[:, 0] - model.boxes(state)[:, 0])
+    least = float(np.diff(moved, axis=0).min())
+    require(least > -1e-6, f"as scores grow from 0 to 1, a step shrinks by {-least:.3g} px.")
+
+
+TURN = np.array([[0.98 * np.cos(0.02), -0.98 * np.sin(0.02), 7.0], [0.98 * np.sin(0.02), 0.98 * np.cos(0.02), -3.0]])
+ZOOM = np.array([[1.1, 0.0, -30.0], [0.0, 1.1, 12.0]])
+
+
+@rule("motion")
+def follows_a_camera(make: Make) -> None:
+    """Where there is warp(): no motion changes nothing, a shift shifts, a zoom scales boxes, and two maps make one."""
+    model = make()
+    if not isinstance(model, WarpingMotionModel):
+        return
+    state = model.predict(_warm(model, 5))
+    before, still = model.boxes(state), np.eye(2, 3)
+    found = difference(model.warp(state, still), state, "the state")
+    require(not found, f"a camera that stands still: {found}.")
+    for what, affine in (("a shift by (5, -8)", np.array([[1.0, 0, 5], [0, 1, -8]])), ("a zoom", ZOOM)):
+        after = model.boxes(model.warp(state, affine))
+        corners = before.reshape(-1, 2) @ affine[:, :2].T + affine[:, 2]
+        found = difference(after, corners.reshape(-1, 4), "the boxes", tolerance=1e-6)
+        require(not found, f"{what}: {found}.")
+    both = np.column_stack((ZOOM[:, :2] @ TURN[:, :2], ZOOM[:, :2] @ TURN[:, 2] + ZOOM[:, 2]))
+    twice = model.boxes(model.warp(model.warp(state, TURN), ZOOM))
+    found = difference(twice, model.boxes(model.warp(state, both)), "the boxes", tolerance=1e-6)
+    require(not found, f"two maps one after the other are not their product: {found}.")
+    none = model.warp(model.initiate(np.empty((0, 4))), TURN)
+    require(model.boxes(none).shape == (0, 4), f"boxes of no filters have shape {model.boxes(none).shape}.")
+    again = model.predict(model.warp(state, TURN)), model.update(model.warp(state, TURN), before)
+    require(all(np.isfinite(model.boxes(x)).all() for x in again), "filters that were warped do not go on.")
 
 
 @rule("motion")

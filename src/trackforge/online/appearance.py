@@ -11,13 +11,13 @@ import numpy.typing as npt
 from trackforge.errors import InvalidInputError
 from trackforge.online.state import restore
 
-__all__ = ["Looks"]
+__all__ = ["Appearance"]
 
 Vectors = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 
-class Looks:
+class Appearance:
     """One embedding a track: of length 1, a moving average of those of its detections.
 
     A track that was never seen with an embedding has zeros, and takes over the first it gets.
@@ -79,7 +79,7 @@ class Looks:
 
     def load_state_dict(self, state: Mapping[str, Any], tracks: int) -> None:
         """Continue where `state_dict` was taken."""
-        self.value = restore("looks", state["value"], tracks, np.float32) if "value" in state else None
+        self.value = restore("appearance", state["value"], tracks, np.float32) if "value" in state else None
 
 
 def _normalised(vectors: Vectors) -> Vectors:
