@@ -50,6 +50,17 @@ def test_options_are_those_of_the_format(yolo):
         data.write(data.read(yolo), yolo / "x", "voc", image="copy")
 
 
+def test_formats_are_components(tmp_path):
+    specs = {spec.name: spec for spec, _ in registry().specs("dataset")}
+    known = data.formats()
+    assert list(known) == ["jde", "mot", "coco", "voc", "yolo"]  # in the order in which they are tried
+    assert specs.keys() == known.keys()
+    for name, spec in specs.items():
+        assert (known[name].name, known[name].summary) == (name, spec.summary)
+        made = spec.create({})
+        assert (made.read, made.write, made.sniff) == (known[name].read, known[name].write, known[name].sniff)
+
+
 # ---- YOLO and JDE
 
 

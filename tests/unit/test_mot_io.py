@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import trackforge
 from trackforge.errors import DataError, InvalidInputError, SinkError
 from trackforge.io.mot import MotSink, MotSinkConfig, read_mot, read_seqinfo, write_mot
+from trackforge.io.mot_text import class_column
 from trackforge.table import TrackTable
 
 
@@ -96,6 +98,8 @@ GOOD = "1,7,10,20,30,40,1,-1,-1,-1\n"
         ("2,-1,10,20,30,40,1,-1,-1,-1", "holds only boxes that have an id"),
         ("2,7.5,10,20,30,40,1,-1,-1,-1", "The id .* whole number"),
         ("1,7,90,20,30,40,1,-1,-1,-1", "id 7 stands twice in frame 1"),
+        ("2,7,10,20,30,40,1,1.5,-1,-1", "The class .* whole number"),
+        ("1e300,7,10,20,30,40,1,-1,-1,-1", "at most 2\\*\\*53"),
         ("# comment", "must be a number; got '#'"),
     ],
 )
@@ -170,6 +174,33 @@ def test_real_truth_survives_a_round_trip(data_dir: Path, file: Path) -> None:
         assert np.array_equal(again.xyxy, table.xyxy)
         for name, column in table.extra.items():
             assert np.array_equal(again.extra[name], column)
+
+
+@pytest.mark.parametrize(
+    ("rest", "kind", "class_id"),
+    [
+        ("", "tracks", 0),
+        (",1", "tracks", 0),
+        (",4", "tracks", 3),
+        (",4,-1,-1", "tracks", 3),
+        (",4,-1,-1", "detections", 3),
+        (",-1,-1,-1", "tracks", 0),
+        (",4.5,2,-1", "tracks", 0),  # world coordinates
+        ("", "truth", -1),
+        (",4", "truth", 4),
+        (",7,0.25", "truth", 7),
+        (",7,-1,-1", "truth", 7),
+    ],
+)
+def test_the_class_is_where_the_grammar_says(file: Path, rest: str, kind: Any, class_id: int) -> None:
+    file.write_text(f"1,7,10,20,30,40,1{rest}\n")
+    table = read_mot(file, kind=kind)
+    assert table.class_id.tolist() == [class_id]
+    assert ("world" in table.extra) == (".5" in rest)
+    if kind == "truth":
+        assert table.extra["visibility"].tolist() == [0.25 if "0.25" in rest else 1]
+    else:
+        assert class_column(table.class_id).tolist() == [class_id + 1 if class_id else -1]
 
 
 def replay(table: TrackTable, sink: MotSink) -> None:

@@ -177,8 +177,8 @@ def parse_box(at: int, entry: Entry) -> CocoBox:
 
 
 def parse_id(value: Any) -> Id:
-    """Return an id: a string as it is, else a whole number; raises as `whole` does."""
-    return value if isinstance(value, str) else whole(value)
+    """Return an id: a string or whole number as it is, of any size; raises as `whole` does."""
+    return value if type(value) in (int, str) else whole(value)
 
 
 def whole(value: Any) -> int:
