@@ -98,13 +98,23 @@ class ModelCard:
                 f"The weights' description must be readable; it is not ({error!r}). Export them anew."
             ) from error
 
-    def told(self, given: Given, size: tuple[int, int] | None) -> ModelCard:
+    def told(self, component: str, given: Given, size: tuple[int, int] | None) -> ModelCard:
         """Let the user change what a file says about itself where that can make sense: names and size.
+
+        Args:
+            component: Registered name of who asks.
+            given: What the user says.
+            size: ``(height, width)`` of the input; None keeps the file's.
 
         Raises:
             ConfigError: The preprocessing is given though the file knows it.
-            WeightsError: The weights are of another variant, or have another number of classes.
+            WeightsError: The weights are of another component or variant, or have another number of classes.
         """
+        if component != self.component:
+            raise WeightsError(
+                f"The weights must be of {component!r}; they are of the {self.kind} {self.component!r}. Take that one, "
+                "or other weights."
+            )
         if given.preprocessing != "auto":
             raise ConfigError(
                 "preprocessing must be left out for weights that know it themselves, as these do; got "

@@ -66,7 +66,7 @@ class Catalogue:
                 return path
             raise WeightsError(
                 f"weights must be a file or a published name; there is no file {weights!r}."
-                f"{did_you_mean(weights, self.names)} Names: {', '.join(self.names)}."
+                f"{did_you_mean(weights, self.names)} Names: {', '.join(self.names) or 'none'}."
             )
         file = self.files.get((weights, form))
         if file is None:

@@ -83,7 +83,7 @@ def component_of(path: str | Path) -> tuple[str, str] | None:
         values = json.loads(text)
         named = values.get("component") or dict(zip(("kind", "name"), FIRST_FORMAT, strict=True))
         kind, name = named["kind"], named["name"]
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         raise WeightsError(f"{path} must describe itself readably; it does not ({error!r}). Export it anew.") from error
     if not (isinstance(kind, str) and isinstance(name, str)):
         raise WeightsError(f"{path} must name its component in words; it names {named!r}. Export it anew.")

@@ -66,7 +66,7 @@ def load_network(path: Path, given: Given) -> tuple[YOLOX, ModelCard]:
     network = YOLOX(variant, class_count(shapes)).eval()
     load(network, state)
     if card is not None:
-        return network, card.told(given, given.size)
+        return network, card.told("yolox", given, given.size)
     return network, _assume(class_count(shapes), path.name, variant, given, given.size)
 
 
@@ -101,7 +101,7 @@ def examine(network: OnnxNetwork, given: Given) -> tuple[ModelCard, Cells | None
         )
     size = network.fixed_size(given.size)
     if network.card is not None:
-        return network.card.told(given, size), None
+        return network.card.told("yolox", given, size), None
     variant = VARIANTS[given.variant] if given.variant is not None else None
     if size is None:
         size = variant.size if variant is not None else (640, 640)
