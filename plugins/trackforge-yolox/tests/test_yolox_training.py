@@ -330,7 +330,7 @@ def test_the_bundle_says_everything_and_detector_export_and_module_agree(
     data = labelled(pictures, classes=("rocket", "person"))
     module = built(data, YoloxTrainConfig(size=SIZE, validate_score=0.0), str(checkpoint("yolox-nano"))).eval()
     torch.save(module.bundle(), tmp_path / "model.pth")
-    detector = trackforge.detector("yolox", weights=tmp_path / "model.pth", fuse=False, channels_last=False, score=0.0)
+    detector = trackforge.detector(tmp_path / "model.pth", fuse=False, channels_last=False, score=0.0)
     assert detector.classes == ("rocket", "person")
     assert detector.card.preprocessing == preprocessing("yolox", SIZE)
     assert detector.card.variant == "yolox-nano"
