@@ -46,9 +46,10 @@ class Placement(NamedTuple):
 
     def back(self, xyxy: Floats) -> Floats:
         """Map boxes ``(N, 4)`` from pixels of the input to pixels of the picture."""
-        if self.offset != (0.0, 0.0):
-            xyxy = np.subtract(xyxy, np.array(self.offset * 2, np.float32))
-        return np.divide(xyxy, np.array(self.scale * 2, np.float32))
+        if self.offset == (0.0, 0.0) and self.scale[0] == self.scale[1]:  # the most common case, and the quickest
+            return np.divide(xyxy, np.float32(self.scale[0]))
+        moved = np.subtract(xyxy, np.array(self.offset * 2, np.float32))
+        return np.divide(moved, np.array(self.scale * 2, np.float32))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -150,8 +151,9 @@ class Preprocessing:
         box, placement = self.place(image.shape[1], image.shape[0])
         left, top, right, bottom = box
         colours = cv2.split(self._scaled(image, (right - left, bottom - top)))
+        table = self.table
         for channel, colour in enumerate(colours if self.order == "rgb" else colours[::-1]):
-            row = self.table[channel]
+            row = table[channel]
             out[channel, top:bottom, left:right] = colour if self.plain else cv2.LUT(colour, row)
             _surround(out[channel], box, row[self.pad])
         return placement

@@ -17,7 +17,7 @@ from trackforge.errors import TrackforgeError, WeightsError
 from trackforge.registry.plugins import registry
 from trackforge.registry.spec import ComponentSpec
 
-__all__ = ["KEY", "MODEL_SUFFIXES", "component_for", "component_of", "description"]
+__all__ = ["FIRST_FORMAT", "KEY", "MODEL_SUFFIXES", "component_for", "component_of", "description"]
 
 KEY = "trackforge"
 """Where in a file its description stands."""
