@@ -47,9 +47,10 @@ class Placement(NamedTuple):
     def back(self, xyxy: Floats) -> Floats:
         """Map boxes ``(N, 4)`` from pixels of the input to pixels of the picture."""
         if self.offset == (0.0, 0.0) and self.scale[0] == self.scale[1]:  # the most common case, and the quickest
-            return np.divide(xyxy, np.float32(self.scale[0]))
-        moved = np.subtract(xyxy, np.array(self.offset * 2, np.float32))
-        return np.divide(moved, np.array(self.scale * 2, np.float32))
+            out: Floats = xyxy / np.float32(self.scale[0])
+        else:
+            out = (xyxy - np.array(self.offset * 2, np.float32)) / np.array(self.scale * 2, np.float32)
+        return out
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
