@@ -49,7 +49,9 @@ class Placement(NamedTuple):
         if self.offset == (0.0, 0.0) and self.scale[0] == self.scale[1]:  # the most common case, and the quickest
             out: Floats = xyxy / np.float32(self.scale[0])
         else:
-            out = (xyxy - np.array(self.offset * 2, np.float32)) / np.array(self.scale * 2, np.float32)
+            scale: Floats = np.array(self.scale * 2, np.float32)
+            offset: Floats = np.array(self.offset * 2, np.float32)
+            out = (xyxy - offset) / scale
         return out
 
 
