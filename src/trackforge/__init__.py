@@ -7,76 +7,13 @@
 >>> tracks.visible.track_id.tolist()
 [1]
 
-Everything else hangs on the same few doors: `detector`, `tracker`, `source`, `sink`, `track` and `evaluate`.
+Everything else hangs on the same few doors: `detector`, `tracker`, `source`, `sink`, `track` and `evaluate`. What is
+public here is listed in ``__init__.pyi``; a name is imported on first use, so that ``import trackforge`` stays light.
 """
 
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING, Any
+from trackforge._lazy import names_of
 
 __version__ = "0.1.0"
 
-# public name -> module it lives in; imported on first use (PEP 562), so that `import trackforge` stays light
-_PUBLIC = {
-    "Detections": "types",
-    "Frame": "types",
-    "Matches": "types",
-    "OnlineTracker": "online",
-    "Lifecycle": "online",
-    "Report": "metrics",
-    "Step": "types",
-    "TrackState": "types",
-    "TrackTable": "table",
-    "Tracks": "types",
-    "associator": "registry.doors",
-    "detector": "registry.doors",
-    "evaluate": "metrics",
-    "motion_model": "registry.doors",
-    "sink": "registry.doors",
-    "source": "registry.doors",
-    "track": "pipeline",
-    "tracker": "registry.doors",
-}
-
-__all__ = [
-    "Detections",
-    "Frame",
-    "Lifecycle",
-    "Matches",
-    "OnlineTracker",
-    "Report",
-    "Step",
-    "TrackState",
-    "TrackTable",
-    "Tracks",
-    "__version__",
-    "associator",
-    "detector",
-    "evaluate",
-    "motion_model",
-    "sink",
-    "source",
-    "track",
-    "tracker",
-]
-
-if TYPE_CHECKING:
-    from trackforge.metrics import Report, evaluate
-    from trackforge.online import Lifecycle, OnlineTracker
-    from trackforge.pipeline import track
-    from trackforge.registry.doors import associator, detector, motion_model, sink, source, tracker
-    from trackforge.table import TrackTable
-    from trackforge.types import Detections, Frame, Matches, Step, Tracks, TrackState
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'trackforge' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"trackforge.{_PUBLIC[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*__all__, *globals()})
+__getattr__, __dir__, __all__ = names_of(__name__, __file__)
+__all__ = sorted([*__all__, "__version__"])

@@ -7,25 +7,36 @@ a `Tracker`. Nothing needs to inherit from these classes: any object with the ri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.types import Detections, Frame, Matches, Step, Tracks
+from trackforge.types import Detections, Frame, Matches, Step, Stream, Tracks
 
 __all__ = [
+    "Analytic",
     "Associator",
+    "CameraMotion",
+    "Closable",
+    "Command",
     "Detector",
+    "Embedder",
+    "Exporter",
+    "Lossy",
     "MotionModel",
     "MotionState",
     "MotionView",
+    "Remembering",
     "Sink",
     "Source",
     "StagedDetector",
+    "StreamAware",
     "Tracker",
+    "stream_of",
 ]
 
 MotionState: TypeAlias = tuple[npt.NDArray[Any], ...]
@@ -68,6 +79,18 @@ class StagedDetector(Detector, Protocol):
 
     def select(self, predictions: Any, /) -> list[Detections]:
         """Turn what the network gave into one Detections a frame: thresholds, non-maximum suppression."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A Detector that remembers something from frame to frame, so that one of them serves one sequence at a time.
+
+    A Detector without ``reset`` looks at each frame by itself: it may be shared by many sequences, whose frames come in
+    any order, and sessions with it can be saved.
+    """
+
+    def reset(self, sequence: str = "", /) -> None:
+        """Forget everything; the next frame is the first of the named sequence."""
 
 
 @runtime_checkable
@@ -146,12 +169,53 @@ class Tracker(Protocol):
 class Source(Protocol):
     """Yields the frames of one sequence in order.
 
-    A source that knows them may also offer ``__len__`` (frames), ``rate`` (frames per second, or None), ``name`` (of
-    the sequence) and ``close()``.
+    Timestamps, where it gives some, increase strictly: whatever is wrong with the clock of a file or camera is mended
+    here (see `trackforge.io.timeline`), so that nobody after it needs to ask. A source may also be `Closable` and
+    `Lossy`. Wherever a source is taken, any iterable of frames is, too.
     """
+
+    @property
+    def stream(self) -> Stream:
+        """What is known about the frames beforehand; ``Stream()`` where nothing is."""
 
     def __iter__(self) -> Iterator[Frame]:
         """Start at the first frame."""
+
+
+def stream_of(source: Iterable[Frame], /) -> Stream:
+    """Return what a source says about its frames; of any other iterable no more than its length, where it has one."""
+    if isinstance(source, Source):
+        return source.stream
+    return Stream(length=len(source) if isinstance(source, Sized) else None)
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A source that holds something: a camera, a file, a thread."""
+
+    def close(self) -> None:
+        """End iterations under way at their next frame, and let go; may be called at any time and more than once."""
+
+
+@runtime_checkable
+class Lossy(Protocol):
+    """A source that leaves out frames that are damaged."""
+
+    @property
+    def skipped(self) -> int:
+        """Damaged frames left out by the latest iteration."""
+
+
+@runtime_checkable
+class StreamAware(Protocol):
+    """A Sink or Tracker that wants to know about the frames before they come."""
+
+    def open(self, stream: Stream, /) -> None:
+        """Be told, before the first frame of every sequence, within a sink's ``with`` block.
+
+        ``stream.classes`` are those of the detector; name and size are filled in from the first frame where the source
+        did not know them. What was set explicitly wins over what the stream says.
+        """
 
 
 @runtime_checkable
@@ -171,3 +235,63 @@ class Sink(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         """Finish the output."""
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Describes how the objects in boxes look, so that they are known again."""
+
+    @property
+    def dim(self) -> int:
+        """Width D of the embeddings."""
+
+    def embed(self, frame: Frame, xyxy: npt.NDArray[np.float32], /) -> npt.NDArray[np.float32]:
+        """Return one embedding a box, ``(N, D)`` float32 of unit length, for ``(N, 4)`` boxes in pixels of the frame.
+
+        Boxes may reach beyond the picture; none gives ``(0, D)``.
+        """
+
+
+@runtime_checkable
+class CameraMotion(Protocol):
+    """Tells how the picture moved since the frame before; remembers that frame."""
+
+    def motion(self, frame: Frame, /) -> Floats | None:
+        """Return the affine map ``(2, 3)`` from pixels of the frame before to pixels of this one.
+
+        None where it is not known: for the first frame, one without a picture, or one that has nothing to hold on to.
+        """
+
+    def reset(self) -> None:
+        """Forget the frame before."""
+
+
+@runtime_checkable
+class Analytic(Protocol):
+    """Turns the steps of a run into what people want to know: counts, speeds, times."""
+
+    def update(self, step: Step, /) -> Mapping[str, Any]:
+        """Take the results of one frame; return what is known now, by name: numbers, strings and lists of them."""
+
+    def result(self) -> Mapping[str, Any]:
+        """Return what came of all frames so far, by name, as JSON knows it."""
+
+    def reset(self) -> None:
+        """Forget everything."""
+
+
+class Exporter(Protocol):
+    """Writes a model for another engine: the target of a component of kind ``"exporter"``."""
+
+    def __call__(self, config: Any, /) -> Path:
+        """Write what the settings say, whole or not at all; return where it is."""
+
+
+class Command(Protocol):
+    """A subcommand that a plugin adds to the command line; what the target of its component returns."""
+
+    def __call__(self, argv: Sequence[str], /) -> int:
+        """Run with the words after the subcommand's name; return the exit code.
+
+        ``--help`` prints how it is used and returns 0. Errors of trackforge are left to the command line to tell.
+        """

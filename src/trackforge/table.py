@@ -7,20 +7,21 @@ unrounded for these to equal the official evaluator to the last digits.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import InvalidInputError
-from trackforge.types import Detections, Frame, Step, Tracks, TrackState, _column, _Columns, _extra
+from trackforge.types import Detections, Frame, Step, Tracks, TrackState
+from trackforge.types.columns import Columns, column, extras
 
 __all__ = ["TrackTable"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class TrackTable(_Columns):
+class TrackTable(Columns):
     """Boxes of one sequence, R rows sorted by frame; rows of one frame keep the order in which they came.
 
     Indexing with a mask, indices, a slice or an integer carries every column along.
@@ -31,6 +32,8 @@ class TrackTable(_Columns):
         xyxy: ``(R, 4)`` float64 boxes in pixels.
         score: ``(R,)`` float64 confidences.
         class_id: ``(R,)`` int64.
+        timestamp: ``(R,)`` float64 seconds, equal for all rows of a frame, NaN where a frame has no clock; or None.
+        mask: ``(R,)`` object array of COCO run-length masks, or None.
         extra: Further columns by name, each with R rows.
         sequence: Name of the sequence.
 
@@ -44,23 +47,28 @@ class TrackTable(_Columns):
     track_id: npt.NDArray[np.int64] = field(default=cast("Any", None))
     score: npt.NDArray[np.float64] = field(default=cast("Any", None))
     class_id: npt.NDArray[np.int64] = field(default=cast("Any", None))
+    timestamp: npt.NDArray[np.float64] | None = None
+    mask: npt.NDArray[np.object_] | None = None
     extra: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     sequence: str = ""
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        xyxy = _column("xyxy", self.xyxy, np.float64, None, 4)
+        xyxy = column("xyxy", self.xyxy, np.float64, None, 4)
         n = len(xyxy)
         put(self, "xyxy", xyxy)
-        put(self, "frame", _column("frame", self.frame, np.int64, n))
+        put(self, "frame", column("frame", self.frame, np.int64, n))
         for name, dtype, default in (("track_id", np.int64, -1), ("score", np.float64, 1), ("class_id", np.int64, 0)):
             given = getattr(self, name)
-            put(self, name, _column(name, np.full(n, default) if given is None else given, dtype, n))
-        put(self, "extra", _extra(self.extra, n))
+            put(self, name, column(name, np.full(n, default) if given is None else given, dtype, n))
+        for name, dtype in (("timestamp", np.float64), ("mask", np.object_)):
+            if getattr(self, name) is not None:
+                put(self, name, column(name, getattr(self, name), dtype, n))
+        put(self, "extra", extras(self.extra, n))
         if n and (np.diff(self.frame) < 0).any():
-            order = np.argsort(self.frame, kind="stable")
-            for name in ("frame", "track_id", "xyxy", "score", "class_id", "extra"):
-                put(self, name, getattr(self[order], name))
+            ordered = self[np.argsort(self.frame, kind="stable")]
+            for one in fields(self):
+                put(self, one.name, getattr(ordered, one.name))
         self._check()
 
     def _check(self) -> None:
@@ -107,7 +115,7 @@ class TrackTable(_Columns):
         """
         made = object.__new__(cls)
         for f in fields(cls):
-            value = columns.get(f.name, "" if f.name == "sequence" else {})
+            value = columns.get(f.name, f.default if f.default_factory is MISSING else {})
             for array in value.values() if isinstance(value, dict) else (value,):
                 if isinstance(array, np.ndarray):
                     array.flags.writeable = False
@@ -124,7 +132,7 @@ class TrackTable(_Columns):
         """Join the rows of tables of one sequence, e.g. of its segments.
 
         Args:
-            tables: At least one; of ``extra``, the columns that all of them have are kept.
+            tables: At least one; of ``timestamp``, ``mask`` and ``extra``, the columns that all of them have are kept.
             sequence: Name of the result; that of the first table where None.
 
         Raises:
@@ -135,7 +143,8 @@ class TrackTable(_Columns):
         common = [name for name in tables[0].extra if all(name in t.extra for t in tables)]
         columns = {
             name: np.concatenate([getattr(t, name) for t in tables])
-            for name in ("frame", "track_id", "xyxy", "score", "class_id")
+            for name in ("frame", "track_id", "xyxy", "score", "class_id", "timestamp", "mask")
+            if all(getattr(t, name) is not None for t in tables)
         }
         extra = {name: np.concatenate([t.extra[name] for t in tables]) for name in common}
         return cls(**columns, extra=extra, sequence=tables[0].sequence if sequence is None else sequence)
@@ -144,7 +153,7 @@ class TrackTable(_Columns):
     def from_steps(
         cls, steps: Iterable[Step], box: Literal["filtered", "detected"] = "filtered", *, sequence: str = ""
     ) -> TrackTable:
-        """Collect the visible tracks of successive steps.
+        """Collect the visible tracks of successive steps, with masks of detections and timestamps of frames.
 
         Args:
             steps: Steps of one sequence, as `trackforge.track` yields them.
@@ -152,11 +161,14 @@ class TrackTable(_Columns):
             sequence: Name of the result; where empty, that of the first frame.
         """
         parts: list[TrackTable] = []
+        timed = False
         for step in steps:
             sequence = sequence or step.frame.sequence
             tracks = step.tracks.visible
             if len(tracks):
                 xyxy = step.detections.xyxy[tracks.detection] if box == "detected" else tracks.xyxy
+                clock, mask = step.frame.timestamp, step.detections.mask
+                timed = timed or clock is not None
                 parts.append(
                     cls.unchecked(
                         frame=np.full(len(tracks), step.frame.index, np.int64),
@@ -164,10 +176,15 @@ class TrackTable(_Columns):
                         track_id=tracks.track_id,
                         score=tracks.score.astype(np.float64),
                         class_id=tracks.class_id,
+                        timestamp=np.full(len(tracks), np.nan if clock is None else clock),
+                        mask=None if mask is None else mask[tracks.detection],
                         extra=tracks.extra,
                     )
                 )
-        return cls.concatenate(parts, sequence=sequence) if parts else cls.empty(sequence)
+        if not parts:
+            return cls.empty(sequence)
+        table = cls.concatenate(parts, sequence=sequence)
+        return table if timed else table._replaced({"timestamp": None})
 
     @property
     def frames(self) -> npt.NDArray[np.int64]:
@@ -191,6 +208,7 @@ class TrackTable(_Columns):
             xyxy=self.xyxy[rows].astype(np.float32),
             score=self.score[rows].astype(np.float32),
             class_id=self.class_id[rows],
+            mask=None if self.mask is None else self.mask[rows],
             extra=extra,
         )
 
@@ -199,14 +217,14 @@ class TrackTable(_Columns):
 
         Args:
             frames: The frames to go with it, such as a video's; where None, one without image for every number from 0
-                to the last.
+                to the last, with a timestamp where the table has one.
 
         Raises:
             InvalidInputError: A row has no id, or an id below 1.
         """
         if frames is None:
             count = int(self.frame[-1]) + 1 if len(self) else 0
-            frames = (Frame(index=index, sequence=self.sequence) for index in range(count))
+            frames = (Frame(index=index, timestamp=self._time(index), sequence=self.sequence) for index in range(count))
         births: dict[int, int] = {}
         for frame in frames:
             rows, detections = self.rows(frame.index), self.detections(frame.index)
@@ -226,3 +244,10 @@ class TrackTable(_Columns):
                 extra=detections.extra,
             )
             yield Step(frame=frame, detections=detections, tracks=tracks)
+
+    def _time(self, frame: int) -> float | None:
+        """Return when a frame was taken, where a row of it tells."""
+        if self.timestamp is None:
+            return None
+        seconds = self.timestamp[self.rows(frame)]
+        return float(seconds[0]) if len(seconds) and np.isfinite(seconds[0]) else None

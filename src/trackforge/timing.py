@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from trackforge.protocols import Detector, Sink, StagedDetector, Tracker
-from trackforge.types import Detections, Frame, Step, Tracks
+from trackforge.protocols import Detector, Sink, StagedDetector, StreamAware, Tracker, stream_of
+from trackforge.types import Detections, Frame, Step, Stream, Tracks
 
 __all__ = ["Stopwatch"]
 
@@ -71,7 +71,17 @@ class _Watched:
         return getattr(self._inner, name)
 
 
+class _StreamAware(_Watched):
+    def open(self, stream: Stream, /) -> None:
+        if isinstance(self._inner, StreamAware):
+            self._inner.open(stream)
+
+
 class _Source(_Watched):
+    @property
+    def stream(self) -> Stream:
+        return stream_of(self._inner)
+
     def __len__(self) -> int:
         return len(self._inner)
 
@@ -119,7 +129,7 @@ class _StagedDetector(_Detector):
         return found
 
 
-class _Tracker(_Watched):
+class _Tracker(_StreamAware):
     def update(self, detections: Detections, frame: Frame, /) -> Tracks:
         with self._watch.stage("track"):
             tracks: Tracks = self._inner.update(detections, frame)
@@ -136,7 +146,7 @@ class _Tracker(_Watched):
         self._inner.load_state_dict(state)
 
 
-class _Sink(_Watched):
+class _Sink(_StreamAware):
     def write(self, step: Step, /) -> None:
         with self._watch.stage("write"):
             self._inner.write(step)

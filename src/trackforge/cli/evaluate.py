@@ -59,7 +59,7 @@ def evaluate(
     from trackforge.errors import ConfigError
     from trackforge.metrics import average_precision
     from trackforge.metrics import evaluate as score
-    from trackforge.metrics.report import DEFAULT_COLUMNS
+    from trackforge.metrics.scores import DEFAULT_COLUMNS
 
     if detections:
         if csv is not None or plot is not None or metrics is not None:

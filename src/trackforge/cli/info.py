@@ -19,10 +19,8 @@ from rich.text import Text
 from trackforge import __version__
 from trackforge.cli.plain import plain
 from trackforge.config import Setting
-from trackforge.errors import ConfigError, did_you_mean
 from trackforge.io.fetch import cache_folder
-from trackforge.registry import registry
-from trackforge.registry.spec import KINDS, ComponentSpec
+from trackforge.registry import ComponentSpec, kind_named, registry
 
 __all__ = ["info", "show_settings"]
 
@@ -41,7 +39,7 @@ def info(
     Parameters
     ----------
     kind
-        A kind of component: detector, associator, motion, tracker, source, sink, exporter, trainer, dataset.
+        A kind of component: detector, tracker, sink and so on; trackforge plugins lists what is installed.
     name
         The component; without it, all of the kind.
     as_json
@@ -50,8 +48,7 @@ def info(
     if kind is None:
         _show_machine(as_json=as_json)
         return 0
-    if kind not in KINDS:
-        raise ConfigError(f"There is no kind {kind!r}.{did_you_mean(kind, KINDS)} Kinds are: {', '.join(KINDS)}.")
+    kind_named(kind)
     specs = [registry().find(kind, name)] if name else [spec for spec, _ in registry().specs(kind)]
     if name:
         show_settings(specs, as_json=as_json)

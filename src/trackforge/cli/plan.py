@@ -11,7 +11,7 @@ from typing import Any
 
 from trackforge.cli.layers import Choice, Layer, checked, choose
 from trackforge.errors import ConfigError, did_you_mean
-from trackforge.io.images import natural_key
+from trackforge.io.pictures import natural_key
 from trackforge.registry import registry
 from trackforge.registry.guess import source_for
 from trackforge.registry.spec import ComponentSpec

@@ -14,8 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trackforge.registry import Registry
-from trackforge.registry.spec import KINDS
+from trackforge.registry import Registry, kind_named
 
 __all__ = ["plugins"]
 
@@ -47,10 +46,8 @@ def plugins(
             ],
             "available": [{"install": name, "summary": text} for name, text in OFFICIAL.items() if not _there(name)],
         }
-    if kind is not None and kind not in KINDS:
-        from trackforge.errors import ConfigError, did_you_mean
-
-        raise ConfigError(f"There is no kind {kind!r}.{did_you_mean(kind, KINDS)} Kinds are: {', '.join(KINDS)}.")
+    if kind is not None:
+        kind_named(kind)
     if as_json:
         sys.stdout.write(json.dumps(facts, indent=2) + "\n")
     else:

@@ -17,7 +17,7 @@ from trackforge.cli.plan import Output, Plan, for_sequence
 from trackforge.cli.progress import progress
 from trackforge.cli.stopping import Stopping
 from trackforge.errors import ConfigError
-from trackforge.protocols import Detector, Sink, Source, Tracker
+from trackforge.protocols import Closable, Detector, Lossy, Sink, Source, Tracker, stream_of
 from trackforge.table import TrackTable
 from trackforge.timing import Stopwatch
 from trackforge.types import Detections, Step
@@ -121,7 +121,7 @@ def open_sources(plan: Plan) -> list[Input]:
     for choice in plan.sources:
         source = choice.create()
         given = str(choice.settings.get("path", choice.spec.name))
-        name = str(getattr(source, "name", "")) or Path(given).stem or "sequence"
+        name = stream_of(source).name or Path(given).stem or "sequence"
         if any(name == other.name for other in inputs):
             raise ConfigError(f"Sequences need different names; two are called {name!r}. Track them one by one.")
         inputs.append(Input(name, given, source))
@@ -137,7 +137,7 @@ def run(plan: Plan, inputs: Sequence[Input], options: Options, stopping: Stoppin
     for one in inputs:
         outcome = Outcome(one.name, one.given)
         with contextlib.ExitStack() as stack:
-            if hasattr(one.source, "close"):
+            if isinstance(one.source, Closable):
                 stack.callback(one.source.close)
             yield _run(outcome, one.source, detector(one.name), tracker(one.name), plan.outputs, options, stopping)
         if stopping.signal:
@@ -172,10 +172,9 @@ def _run(
 ) -> Outcome:
     if options.classes:
         detector = _OnlyClasses(detector, options.classes)
-    known = {"rate": getattr(source, "rate", None), "classes": tuple(detector.classes)}
     if any(output.optional for output in outputs) and not _has_pictures(source):
         outputs = [output for output in outputs if not output.optional]
-    sinks = list(_sinks(outputs, outcome, known))
+    sinks = list(_sinks(outputs, outcome))
     watch = Stopwatch()
     begin = time.perf_counter()
     steps = pipeline.track(
@@ -186,7 +185,7 @@ def _run(
         batch_size=options.batch_size,
         ahead=options.ahead,
     )
-    total = _length(source)
+    total = stream_of(source).length
     if options.frames is not None:
         total = options.frames if total is None else min(total, options.frames)
     stopping.patient = stopping.waiting = True
@@ -199,7 +198,7 @@ def _run(
                 pass
     stopping.patient = False
     outcome.seconds, outcome.stages = time.perf_counter() - begin, watch.seconds
-    outcome.skipped = int(getattr(source, "skipped", 0))
+    outcome.skipped = source.skipped if isinstance(source, Lossy) else 0
     return outcome
 
 
@@ -224,34 +223,26 @@ def _watched(
     stopping.settled()
 
 
-def _sinks(outputs: Sequence[Output], outcome: Outcome, known: Mapping[str, Any]) -> Iterator[Sink]:
-    """Make the sinks; what they would like to know and nobody said is filled in from source and detector."""
+def _sinks(outputs: Sequence[Output], outcome: Outcome) -> Iterator[Sink]:
+    """Make the sinks of one sequence."""
     for output in outputs:
         path = output.path.replace("{name}", outcome.name)
         if Path(path).exists() and Path(outcome.source).exists() and Path(path).samefile(outcome.source):
             raise ConfigError(f"An output must not replace its source; both are {path}. Choose another name.")
-        fill = {key: value for key, value in known.items() if value and output.choice.has(key)}
-        sink: Sink = output.choice.create(path=path, **fill)
+        sink: Sink = output.choice.create(path=path)
         outcome.outputs.append(path)
         yield sink
 
 
 def _has_pictures(source: Source) -> bool:
     """Look at the first frame, where the source can start again."""
-    if _length(source) is None:
+    if stream_of(source).length is None:
         return True
     frames = iter(source)
     first = next(frames, None)
     if isinstance(frames, Generator):
         frames.close()
     return first is not None and first.image is not None
-
-
-def _length(source: Source) -> int | None:
-    try:
-        return len(source)  # type: ignore[arg-type]
-    except TypeError:
-        return None
 
 
 class _OnlyClasses:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from trackforge.data.checking import CheckReport, Summary, check, summarise
 from trackforge.data.columns import Boxes, Images
 from trackforge.data.conversion import ConversionReport, convert, prepare
-from trackforge.data.formats import Format, formats, losses, read, sniff, write
+from trackforge.data.formats import Format, format_named, formats, losses, read, sniff, write
 from trackforge.data.grid import draw, show
 from trackforge.data.mixing import concatenate
 from trackforge.data.model import Dataset
@@ -40,6 +40,7 @@ __all__ = [
     "concatenate",
     "convert",
     "draw",
+    "format_named",
     "formats",
     "from_tables",
     "half_split",

@@ -77,7 +77,7 @@ class VideoWriter:
             raise _as_os_error(error) from error
 
     def _started(self, container: OutputContainer, encoder: str, rate: float, quality: int) -> VideoStream:
-        stream: Any = container.add_stream(encoder, rate=Fraction(rate).limit_denominator(1001))
+        stream: Any = container.add_stream(encoder, rate=_fraction(rate))
         stream.width, stream.height = self.size
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
@@ -156,6 +156,11 @@ class VideoWriter:
             return np.asarray(bars, np.uint8)
         edge = cv2.copyMakeBorder(image, 0, spare[1], 0, spare[0], cv2.BORDER_REPLICATE)
         return np.asarray(edge, np.uint8)
+
+
+def _fraction(rate: float) -> Fraction:
+    """Return a rate as containers state it; below one a second, as 1 / n."""
+    return Fraction(rate).limit_denominator(1001) if rate >= 1 else Fraction(1, round(1 / rate))
 
 
 def _as_os_error(error: Exception) -> OSError:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from trackforge.config import check, setting
 from trackforge.errors import SinkError
 from trackforge.io.atomic import PartialFile
-from trackforge.types import Step
+from trackforge.io.masks import plain_mask
+from trackforge.types import Step, Stream
 
 __all__ = ["JsonLinesSink", "JsonLinesSinkConfig"]
 
@@ -25,7 +26,9 @@ class JsonLinesSinkConfig:
 
     path: Path = setting(help="File to write.")
     box: Literal["filtered", "detected"] = setting("filtered", help="The motion model's box, or the detector's own.")
-    classes: tuple[str, ...] = setting((), help="Class names to write beside class_id, which indexes them.")
+    classes: tuple[str, ...] = setting(
+        (), help="Class names to write beside class_id; the detector's where none are set."
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -34,7 +37,8 @@ class JsonLinesSinkConfig:
 class JsonLinesSink:
     """Writes one JSON object a frame, also for frames without tracks.
 
-    Numbers are the shortest decimals that give back the very float32. A line reads::
+    Numbers are the shortest decimals that give back the very float32; frames of picture folders also have a ``file``,
+    and tracks of detectors that give masks a ``mask``. A line reads::
 
         {"frame": 0, "timestamp": 0.0, "sequence": "street", "width": 768, "height": 576, "tracks":
          [{"track_id": 1, "xyxy": [10.5, 20.0, 50.25, 90.0], "score": 0.9, "class_id": 0}]}
@@ -47,12 +51,17 @@ class JsonLinesSink:
         self.config = config
         self._partial: PartialFile | None = None
         self._file: TextIO | None = None
+        self._stream = Stream()
 
     def __enter__(self) -> JsonLinesSink:
-        self._partial = PartialFile(self.config.path)
+        self._partial, self._stream = PartialFile(self.config.path), Stream()
         with self._partial.writing() as path:
             self._file = path.open("w", encoding="utf-8", newline="\n")
         return self
+
+    def open(self, stream: Stream, /) -> None:
+        """Take the names of the classes, and of the sequence for frames that do not know it."""
+        self._stream = stream
 
     def write(self, step: Step, /) -> None:
         """Append one line."""
@@ -62,9 +71,10 @@ class JsonLinesSink:
         line = {
             "frame": frame.index,
             "timestamp": frame.timestamp,
-            "sequence": frame.sequence,
+            "sequence": frame.sequence or self._stream.name,
             "width": frame.size[0],
             "height": frame.size[1],
+            **({"file": frame.file} if frame.file else {}),
             "tracks": self._tracks(step),
         }
         with self._partial.writing():
@@ -73,13 +83,22 @@ class JsonLinesSink:
     def _tracks(self, step: Step) -> list[dict[str, Any]]:
         tracks = step.tracks.visible
         boxes = step.detections.xyxy[tracks.detection] if self.config.box == "detected" else tracks.xyxy
+        classes = self.config.classes or self._stream.classes
+        masks = step.detections.mask
         rows = []
-        for track_id, xyxy, score, class_id in zip(
-            tracks.track_id.tolist(), _short(boxes), _short(tracks.score), tracks.class_id.tolist(), strict=True
+        for track_id, xyxy, score, class_id, detection in zip(
+            tracks.track_id.tolist(),
+            _short(boxes),
+            _short(tracks.score),
+            tracks.class_id.tolist(),
+            tracks.detection.tolist(),
+            strict=True,
         ):
-            row = {"track_id": track_id, "xyxy": xyxy, "score": score, "class_id": class_id}
-            if 0 <= class_id < len(self.config.classes):
-                row["class"] = self.config.classes[class_id]
+            row: dict[str, Any] = {"track_id": track_id, "xyxy": xyxy, "score": score, "class_id": class_id}
+            if 0 <= class_id < len(classes):
+                row["class"] = classes[class_id]
+            if masks is not None:
+                row["mask"] = plain_mask(masks[detection])
             rows.append(row)
         return rows
 

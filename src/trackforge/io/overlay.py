@@ -15,11 +15,13 @@ from trackforge.errors import InvalidInputError, SinkError
 from trackforge.io.atomic import PartialFile
 from trackforge.io.drawing import Canvas, Trails, colour_of
 from trackforge.io.encode import ENCODERS, VideoWriter
-from trackforge.types import Step, Tracks, TrackState
+from trackforge.types import Step, Stream, Tracks, TrackState
 
 __all__ = ["OverlaySink", "OverlaySinkConfig"]
 
 log = logging.getLogger(__name__)
+RATE = 25.0
+"""Frames per second where nobody knows."""
 DETECTION = (200, 200, 200)
 """Light grey: raw detections stand back behind the tracks."""
 
@@ -32,12 +34,16 @@ class OverlaySinkConfig:
     box: Literal["filtered", "detected"] = setting(
         "filtered", help="The motion model's box, or the detector's own for tracks that have one."
     )
-    rate: float = setting(25.0, help="Frames per second where the source has no clock.", unit="fps", minimum=0.01)
+    rate: float | None = setting(
+        None, help="Frames per second where frames have no timestamp; none for the source's.", unit="fps", minimum=0.01
+    )
     quality: int = setting(23, help="Constant rate factor of H.264; less is better and larger.", minimum=0, maximum=51)
     trail: int = setting(30, help="Length of the trails; 0 for none.", unit="frames", minimum=0)
     labels: bool = setting(True, help="Write ids, and class names where given.")
     scores: bool = setting(False, help="Write scores, too.")
-    classes: tuple[str, ...] = setting((), help="Class names to write, where there are several; class_id indexes them.")
+    classes: tuple[str, ...] = setting(
+        (), help="Class names to write, where there are several; the detector's where none are set."
+    )
     lost: bool = setting(False, help="Draw lost tracks where they are expected, dashed.")
     detections: bool = setting(False, help="Draw what the detector found, in grey.")
     line_width: int | None = setting(
@@ -67,11 +73,18 @@ class OverlaySink:
         self._canvas = Canvas((0, 0))
         self._trails = Trails(config.trail)
         self._start = 0.0
+        self.open(Stream())
 
     def __enter__(self) -> OverlaySink:
         self._partial = PartialFile(self.config.path)
+        self.open(Stream())
         self._writer, self._trails = None, Trails(self.config.trail)
         return self
+
+    def open(self, stream: Stream, /) -> None:
+        """Take the rate of the source and the names of the classes, as far as they are not set."""
+        self._rate = self.config.rate or stream.rate or RATE
+        self._classes = self.config.classes or stream.classes
 
     def write(self, step: Step, /) -> None:
         """Draw and encode one frame."""
@@ -84,12 +97,10 @@ class OverlaySink:
                 "or leave out this output."
             )
         clock = step.frame.timestamp
-        seconds = step.frame.index / self.config.rate if clock is None else clock
+        seconds = step.frame.index / self._rate if clock is None else clock
         if self._writer is None:
             with self._partial.writing() as path:
-                self._writer = VideoWriter(
-                    path, step.frame.size, self.config.rate, self.config.quality, self._encoders()
-                )
+                self._writer = VideoWriter(path, step.frame.size, self._rate, self.config.quality, self._encoders())
             self._canvas = Canvas(step.frame.size, self.config.line_width)
             self._start = seconds
         picture = np.array(image)  # the frame's own image stays clean
@@ -126,8 +137,8 @@ class OverlaySink:
     def _text(self, tracks: Tracks, row: int) -> str:
         words = [str(tracks.track_id[row])]
         class_id = int(tracks.class_id[row])
-        if 0 <= class_id < len(self.config.classes) and len(self.config.classes) > 1:
-            words.append(self.config.classes[class_id])
+        if 0 <= class_id < len(self._classes) and len(self._classes) > 1:
+            words.append(self._classes[class_id])
         if self.config.scores:
             words.append(f"{tracks.score[row]:.2f}")
         return " ".join(words)

@@ -14,7 +14,8 @@ from av.video.stream import VideoStream
 from trackforge.config import check, setting
 from trackforge.errors import SourceError, did_you_mean
 from trackforge.io.decode import Converter, Damage, open_video, pictures, rate_of
-from trackforge.types import Frame
+from trackforge.io.timeline import Timeline
+from trackforge.types import Frame, Stream
 
 __all__ = ["VideoSource", "VideoSourceConfig"]
 
@@ -43,7 +44,8 @@ class VideoSource:
     """Frames of a video file, RGB, upright.
 
     ``frame.index`` is the position in the file whatever ``start`` and ``stride`` are, and a frame that cannot be
-    decoded leaves a gap, so that results line up with annotations of the file. Every iteration starts anew.
+    decoded leaves a gap, so that results line up with annotations of the file. Timestamps are the file's, mended where
+    they do not increase (`trackforge.io.timeline`). Every iteration starts anew.
 
     Attributes:
         name: The file's name without its ending.
@@ -70,17 +72,26 @@ class VideoSource:
             self._exact = not container.format.name.startswith("mov")
             self._timed = container.format.name != "avi"  # which stores an order of decoding, but no times
 
+    @property
+    def stream(self) -> Stream:
+        """Name, rate and length as the file states them, or as its duration suggests; the size is the first frame's."""
+        return Stream(name=self.name, rate=self.rate, length=self._length())
+
     def __len__(self) -> int:
         """Frames to come: as the file states, or else as its duration and rate suggest.
 
         Raises:
             TypeError: The file tells neither.
         """
-        total = self._stated or round((self._seconds or 0) * (self.rate or 0))
-        if not total:
+        length = self._length()
+        if length is None:
             message = f"{self.path} does not say how many frames it holds."
             raise TypeError(message)
-        return len(range(total)[self.config.start : self.config.stop : self.config.stride])
+        return length
+
+    def _length(self) -> int | None:
+        total = self._stated or round((self._seconds or 0) * (self.rate or 0))
+        return len(range(total)[self.config.start : self.config.stop : self.config.stride]) if total else None
 
     def __iter__(self) -> Iterator[Frame]:
         """Decode from the first frame.
@@ -94,6 +105,7 @@ class VideoSource:
         container, stream = open_video(self.path)
         convert = Converter()
         origin = float((stream.start_time or 0) * (stream.time_base or 0))
+        timeline = Timeline(self.name, self.rate, origin=origin)
         index, last = 0, 0.0
         with container:
             for index, picture in enumerate(pictures(container, stream), start=1):
@@ -103,7 +115,7 @@ class VideoSource:
                 if isinstance(picture, Damage):
                     self._lose(at, picture.why)
                     continue
-                last = picture.time - origin if self._timed and picture.pts is not None else at / (self.rate or 1.0)
+                last = timeline.place(at, picture.time if self._timed and picture.pts is not None else None)
                 if at >= first and (at - first) % stride == 0:
                     yield Frame(index=at, image=convert(picture), timestamp=last, sequence=self.name)
         self._check_end(index, last)

@@ -14,7 +14,8 @@ from trackforge.metrics.identity import combine_identity, identity
 from trackforge.metrics.inputs import Input, Job, pair_up
 from trackforge.metrics.overlaps import Overlaps
 from trackforge.metrics.preprocessing import Preprocessing, prepare
-from trackforge.metrics.report import Report, Scores
+from trackforge.metrics.report import Report
+from trackforge.metrics.scores import Scores
 
 __all__ = ["evaluate"]
 

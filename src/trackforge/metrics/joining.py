@@ -11,7 +11,8 @@ from trackforge.errors import InvalidInputError
 from trackforge.metrics.clear import combine_clear
 from trackforge.metrics.hota import combine_hota
 from trackforge.metrics.identity import combine_identity
-from trackforge.metrics.report import Report, Scores
+from trackforge.metrics.report import Report
+from trackforge.metrics.scores import Scores
 
 __all__ = ["combine", "combined_scores"]
 

@@ -17,7 +17,8 @@ Environment: ``TRACKFORGE_DISABLE_PLUGINS=a,b`` leaves out the entry points of t
 
 from __future__ import annotations
 
+from trackforge.registry.kinds import KINDS, Kind, kind_named
 from trackforge.registry.plugins import Broken, Registry, hookimpl, registry
-from trackforge.registry.spec import KINDS, ComponentSpec
+from trackforge.registry.spec import ComponentSpec
 
-__all__ = ["KINDS", "Broken", "ComponentSpec", "Registry", "hookimpl", "registry"]
+__all__ = ["KINDS", "Broken", "ComponentSpec", "Kind", "Registry", "hookimpl", "kind_named", "registry"]

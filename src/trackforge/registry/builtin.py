@@ -5,127 +5,174 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trackforge.registry import ComponentSpec, hookimpl
+from trackforge.registry.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-VIDEO = {"requires": ("av", "cv2"), "install": "trackforge-mot[video]"}
-IMAGES = {"requires": ("cv2",), "install": "trackforge-mot[video]"}
-VIDEO_SUFFIXES = (
-    ".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp",
-    ".ogv", ".y4m", ".gif",
-)  # fmt: skip
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
+VIDEO, IMAGES, NEEDS_VIDEO = ("av", "cv2"), ("cv2",), "trackforge-mot[video]"
 SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://", "rtp://", "srt://")
+KALMAN = "Kalman, J. Basic Engineering 82, 1960; Wojke et al., ICIP 2017; Bewley et al., ICIP 2016"
 
-
-@hookimpl
-def trackforge_components() -> Iterator[ComponentSpec]:
-    """Offer the built-in detectors, motion models, tracker, sources and sinks."""
-    yield from _detectors()
-    yield from _motion()
-    yield from _sources()
-    yield from _sinks()
-
-
-def _detectors() -> Iterator[ComponentSpec]:
-    yield ComponentSpec(
+DETECTORS = (
+    ComponentSpec(
         kind="detector",
         name="motion",
         target="trackforge.detectors.motion:MotionDetector",
         config="trackforge.detectors.motion:MotionDetectorConfig",
         summary="Moving things before a static camera, by background subtraction; no weights.",
         source="Zivkovic and van der Heijden, Pattern Recognition Letters 27, 2006; OpenCV, Apache-2.0",
-        **IMAGES,  # type: ignore[arg-type]
-    )
-    yield ComponentSpec(
+        requires=IMAGES,
+        install=NEEDS_VIDEO,
+    ),
+    ComponentSpec(
         kind="detector",
         name="file",
         target="trackforge.detectors.file:FileDetector",
         config="trackforge.detectors.file:FileDetectorConfig",
         summary="Replays detections from a MOT or COCO file.",
-    )
-
-
-def _motion() -> Iterator[ComponentSpec]:
-    for name, summary in (
-        ("xyah", "Constant-velocity Kalman filter on centre, aspect ratio and height (ByteTrack, FairMOT, DeepSORT)."),
-        ("xywh", "Constant-velocity Kalman filter on centre, width and height (BoT-SORT)."),
-        ("xysr", "Kalman filter on centre, area and constant aspect ratio (SORT, OC-SORT)."),
-    ):
-        yield ComponentSpec(
-            kind="motion",
-            name=name,
-            target=f"trackforge.motion:Kalman{name.upper()}",
-            config=f"trackforge.motion:Kalman{name.upper()}Config",
-            summary=summary,
-            source="Kalman, J. Basic Engineering 82, 1960; Wojke et al., ICIP 2017; Bewley et al., ICIP 2016",
-        )
-    yield ComponentSpec(
+    ),
+)
+MOTION = (
+    ComponentSpec(
+        kind="motion",
+        name="xyah",
+        target="trackforge.motion:KalmanXYAH",
+        config="trackforge.motion:KalmanXYAHConfig",
+        summary="Constant-velocity Kalman filter on centre, aspect ratio and height (ByteTrack, FairMOT, DeepSORT).",
+        source=KALMAN,
+    ),
+    ComponentSpec(
+        kind="motion",
+        name="xywh",
+        target="trackforge.motion:KalmanXYWH",
+        config="trackforge.motion:KalmanXYWHConfig",
+        summary="Constant-velocity Kalman filter on centre, width and height (BoT-SORT).",
+        source=KALMAN,
+    ),
+    ComponentSpec(
+        kind="motion",
+        name="xysr",
+        target="trackforge.motion:KalmanXYSR",
+        config="trackforge.motion:KalmanXYSRConfig",
+        summary="Kalman filter on centre, area and constant aspect ratio (SORT, OC-SORT).",
+        source=KALMAN,
+    ),
+    ComponentSpec(
         kind="tracker",
         name="online",
         target="trackforge.online:online_tracker",
         config="trackforge.online:OnlineConfig",
         summary="Any associator and any motion model, put together by name.",
-    )
-
-
-def _sources() -> Iterator[ComponentSpec]:
-    for name, cls, summary, suffixes, needs in (
-        ("video", "video:VideoSource", "Frames of a video file.", VIDEO_SUFFIXES, VIDEO),
-        ("camera", "camera:CameraSource", "Frames of a camera, or of a network stream (RTSP, HTTP).", SCHEMES, VIDEO),
-        (
-            "images",
-            "images:ImageSource",
-            "Images of a folder, or matching a glob, in natural order.",
-            IMAGE_SUFFIXES,
-            IMAGES,
-        ),
-        (
-            "mot-sequence",
-            "images:MotSequenceSource",
-            "A MOTChallenge sequence folder (seqinfo.ini, img1/).",
-            ("seqinfo.ini",),
-            IMAGES,
-        ),
-        ("frames", "images:BlankSource", "Frames without images, for detections from a file.", (), {}),
-    ):
-        yield ComponentSpec(
-            kind="source",
-            name=name,
-            target=f"trackforge.io.{cls}",
-            config=f"trackforge.io.{cls}Config",
-            summary=summary,
-            suffixes=suffixes,
-            **needs,  # type: ignore[arg-type]
-        )
-    yield ComponentSpec(
+    ),
+)
+SOURCES = (
+    ComponentSpec(
+        kind="source",
+        name="video",
+        target="trackforge.io.video:VideoSource",
+        config="trackforge.io.video:VideoSourceConfig",
+        summary="Frames of a video file.",
+        suffixes=VIDEO_SUFFIXES,
+        requires=VIDEO,
+        install=NEEDS_VIDEO,
+    ),
+    ComponentSpec(
+        kind="source",
+        name="camera",
+        target="trackforge.io.camera:CameraSource",
+        config="trackforge.io.camera:CameraSourceConfig",
+        summary="Frames of a camera, or of a network stream (RTSP, HTTP).",
+        suffixes=SCHEMES,
+        requires=VIDEO,
+        install=NEEDS_VIDEO,
+    ),
+    ComponentSpec(
+        kind="source",
+        name="images",
+        target="trackforge.io.images:ImageSource",
+        config="trackforge.io.images:ImageSourceConfig",
+        summary="Images of a folder, or matching a glob, in natural order.",
+        suffixes=IMAGE_SUFFIXES,
+        requires=IMAGES,
+        install=NEEDS_VIDEO,
+    ),
+    ComponentSpec(
+        kind="source",
+        name="mot-sequence",
+        target="trackforge.io.images:MotSequenceSource",
+        config="trackforge.io.images:MotSequenceSourceConfig",
+        summary="A MOTChallenge sequence folder (seqinfo.ini, img1/).",
+        suffixes=("seqinfo.ini",),
+        requires=IMAGES,
+        install=NEEDS_VIDEO,
+    ),
+    ComponentSpec(
+        kind="source",
+        name="frames",
+        target="trackforge.io.images:BlankSource",
+        config="trackforge.io.images:BlankSourceConfig",
+        summary="Frames without images, for detections from a file.",
+    ),
+    ComponentSpec(
         kind="source",
         name="synthetic",
         target="trackforge.synthetic.world:SyntheticSource",
         config="trackforge.synthetic.world:SyntheticSourceConfig",
         summary="A street drawn by the computer, with ground truth; for demonstrations and tests.",
-        **IMAGES,  # type: ignore[arg-type]
-    )
+        requires=IMAGES,
+        install=NEEDS_VIDEO,
+    ),
+)
+SINKS = (
+    ComponentSpec(
+        kind="sink",
+        name="mot",
+        target="trackforge.io.mot:MotSink",
+        config="trackforge.io.mot:MotSinkConfig",
+        summary="MOTChallenge text file.",
+        suffixes=(".txt",),
+    ),
+    ComponentSpec(
+        kind="sink",
+        name="coco",
+        target="trackforge.io.coco:CocoSink",
+        config="trackforge.io.coco:CocoSinkConfig",
+        summary="COCO json with track ids.",
+        suffixes=(".json",),
+    ),
+    ComponentSpec(
+        kind="sink",
+        name="jsonl",
+        target="trackforge.io.jsonl:JsonLinesSink",
+        config="trackforge.io.jsonl:JsonLinesSinkConfig",
+        summary="One JSON object a frame.",
+        suffixes=(".jsonl",),
+    ),
+    ComponentSpec(
+        kind="sink",
+        name="parquet",
+        target="trackforge.io.parquet:ParquetSink",
+        config="trackforge.io.parquet:ParquetSinkConfig",
+        summary="Parquet table, one row a track and frame.",
+        suffixes=(".parquet",),
+        requires=("pyarrow",),
+        install="trackforge-mot[parquet]",
+    ),
+    ComponentSpec(
+        kind="sink",
+        name="overlay",
+        target="trackforge.io.overlay:OverlaySink",
+        config="trackforge.io.overlay:OverlaySinkConfig",
+        summary="Video with boxes, ids and trails.",
+        suffixes=(".mp4", ".mkv", ".mov"),
+        requires=VIDEO,
+        install=NEEDS_VIDEO,
+    ),
+)
 
 
-def _sinks() -> Iterator[ComponentSpec]:
-    for name, cls, summary, suffixes, needs in (
-        ("mot", "mot:MotSink", "MOTChallenge text file.", (".txt",), {}),
-        ("coco", "coco:CocoSink", "COCO json with track ids.", (".json",), {}),
-        ("jsonl", "jsonl:JsonLinesSink", "One JSON object a frame.", (".jsonl",), {}),
-        (
-            "parquet",
-            "parquet:ParquetSink",
-            "Parquet table, one row a track and frame.",
-            (".parquet",),
-            {"requires": ("pyarrow",), "install": "trackforge-mot[parquet]"},
-        ),
-        ("overlay", "overlay:OverlaySink", "Video with boxes, ids and trails.", (".mp4", ".mkv", ".mov"), VIDEO),
-    ):
-        yield ComponentSpec(
-            kind="sink",
-            name=name,
-            target=f"trackforge.io.{cls}",
-            config=f"trackforge.io.{cls}Config",
-            summary=summary,
-            suffixes=suffixes,
-            **needs,  # type: ignore[arg-type]
-        )
+@hookimpl
+def trackforge_components() -> Iterator[ComponentSpec]:
+    """Offer the built-in detectors, motion models, tracker, sources and sinks."""
+    yield from DETECTORS
+    yield from MOTION
+    yield from SOURCES
+    yield from SINKS

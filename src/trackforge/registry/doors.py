@@ -5,12 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trackforge.protocols import Associator, Detector, MotionModel, Sink, Source, Tracker
+from trackforge.protocols import (
+    Analytic,
+    Associator,
+    CameraMotion,
+    Command,
+    Detector,
+    Embedder,
+    MotionModel,
+    Sink,
+    Source,
+    Tracker,
+)
 from trackforge.registry.bundles import component_for
 from trackforge.registry.guess import guess_source
 from trackforge.registry.plugins import registry
 
-__all__ = ["associator", "detector", "motion_model", "sink", "source", "tracker"]
+__all__ = [
+    "analytic",
+    "associator",
+    "camera_motion",
+    "command",
+    "detector",
+    "embedder",
+    "export",
+    "motion_model",
+    "sink",
+    "source",
+    "tracker",
+]
 
 
 def detector(name: str | Path, /, **settings: Any) -> Detector:
@@ -63,3 +86,41 @@ def sink(name: str | Path, /, **settings: Any) -> Sink:
     if isinstance(name, str) and (name in known or not Path(name).suffix):
         return registry().create("sink", name, settings)  # type: ignore[no-any-return]
     return registry().for_file("sink", name).create({"path": name, **settings})  # type: ignore[no-any-return]
+
+
+def embedder(name: str | Path, /, **settings: Any) -> Embedder:
+    """Make an embedder by name, or from weights that trackforge wrote; raises as `detector` does."""
+    spec, known = component_for("embedder", name)
+    return spec.create({**known, **settings})  # type: ignore[no-any-return]
+
+
+def camera_motion(name: str, /, **settings: Any) -> CameraMotion:
+    """Make what tells the motion of the camera, by name; raises as `detector` does."""
+    return registry().create("camera", name, settings)  # type: ignore[no-any-return]
+
+
+def analytic(name: str, /, **settings: Any) -> Analytic:
+    """Make an analytic by name; raises as `detector` does."""
+    return registry().create("analytic", name, settings)  # type: ignore[no-any-return]
+
+
+def export(name: str | Path, /, **settings: Any) -> Path:
+    """Export a model, e.g. ``export("yolox", weights="yolox-s", output="street.onnx")``, or one that trackforge wrote.
+
+    ``export("runs/people/model.pth")`` takes the exporter of the detector that the weights are of.
+
+    Returns:
+        Where it was written.
+
+    Raises:
+        WeightsError: The weights cannot be used.
+        SinkError: The place cannot be written to.
+        UnknownComponentError, ConfigError, MissingDependencyError: As `detector` does.
+    """
+    spec, known = component_for("exporter", name)
+    return spec.create({**known, **settings})  # type: ignore[no-any-return]
+
+
+def command(name: str, /, **settings: Any) -> Command:
+    """Return a plugin's subcommand by name, to be called with its words; raises as `detector` does."""
+    return registry().create("command", name, settings)  # type: ignore[no-any-return]

@@ -20,7 +20,8 @@ from trackforge.errors import (
     UnknownComponentError,
     did_you_mean,
 )
-from trackforge.registry.spec import KINDS, ComponentSpec
+from trackforge.registry.kinds import KINDS
+from trackforge.registry.spec import ComponentSpec
 
 __all__ = ["Broken", "Registry", "hookimpl", "registry"]
 
@@ -106,7 +107,8 @@ class Registry:
     def specs(self, kind: str | None = None) -> Iterator[tuple[ComponentSpec, str]]:
         """Yield ``(spec, distribution)`` of every component, sorted by kind and name."""
         self._walk()
-        for (_, _), offers in sorted(self._specs.items(), key=lambda item: (KINDS.index(item[0][0]), item[0][1])):
+        order = list(KINDS)
+        for _, offers in sorted(self._specs.items(), key=lambda item: (order.index(item[0][0]), item[0][1])):
             for offer in offers:
                 if kind is None or offer.spec.kind == kind:
                     yield offer.spec, offer.owner

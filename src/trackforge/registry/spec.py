@@ -10,10 +10,9 @@ from typing import Any
 
 from trackforge import config as _config
 from trackforge.errors import ConfigError, MissingDependencyError, PluginError
+from trackforge.registry.kinds import KINDS
 
-__all__ = ["KINDS", "ComponentSpec"]
-
-KINDS = ("detector", "associator", "motion", "tracker", "source", "sink", "exporter", "trainer", "dataset")
+__all__ = ["ComponentSpec"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,7 +20,7 @@ class ComponentSpec:
     """What a plugin says about one component.
 
     Attributes:
-        kind: One of `KINDS`.
+        kind: One of `trackforge.registry.KINDS`.
         name: What users write: ``trackforge.tracker("byte")``, ``--tracker byte``.
         target: ``"package.module:Name"`` of a callable. With ``config`` it is called with an instance of that; without,
             it is a dataclass made from the settings, or takes none.

@@ -16,7 +16,7 @@ from trackforge.synthetic.crowd import Crowd, CrowdConfig
 from trackforge.synthetic.ground import Camera
 from trackforge.synthetic.walks import Walk, Walks
 from trackforge.table import TrackTable
-from trackforge.types import Frame
+from trackforge.types import Frame, Stream
 
 __all__ = ["Crowd", "CrowdConfig", "SyntheticSource", "SyntheticSourceConfig"]
 
@@ -60,6 +60,11 @@ class SyntheticSource:
         self.name = "street"
         self.rate = self.config.rate
         self._truth: TrackTable | None = None
+
+    @property
+    def stream(self) -> Stream:
+        """Everything as set."""
+        return Stream(name=self.name, rate=self.rate, size=self.config.size, length=len(self))
 
     def __len__(self) -> int:
         return self.config.frames

@@ -10,24 +10,7 @@ is known; `trackforge.testing.strategies` makes inputs for property tests (needs
 
 from __future__ import annotations
 
-from trackforge.testing.conformance import (
-    BrokenRule,
-    check_associator,
-    check_detector,
-    check_motion_model,
-    check_sink,
-    check_source,
-    check_tracker,
-    rules,
-)
+from trackforge.testing import conformance
+from trackforge.testing.conformance import *  # noqa: F403 - the kit is what this package is for
 
-__all__ = [
-    "BrokenRule",
-    "check_associator",
-    "check_detector",
-    "check_motion_model",
-    "check_sink",
-    "check_source",
-    "check_tracker",
-    "rules",
-]
+__all__ = conformance.__all__

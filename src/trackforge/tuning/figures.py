@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trackforge.errors import MissingDependencyError
-from trackforge.io.atomic import atomic_path
-from trackforge.metrics.plot import GRID, INK, LINES, STYLE
+from trackforge.figures import GRID, INK, LINES, drawing, save
 from trackforge.tuning.optimising import Trial
 from trackforge.tuning.space import Choice, Dimension
 from trackforge.tuning.tuning import Outcome
@@ -28,14 +25,6 @@ def draw(outcome: Outcome, folder: Path) -> list[Path]:
         MissingDependencyError: matplotlib is not installed.
         SinkError: The place cannot be written to.
     """
-    try:
-        matplotlib: Any = importlib.import_module("matplotlib")
-        figures: Any = importlib.import_module("matplotlib.figure")
-    except ImportError as error:
-        raise MissingDependencyError(
-            "Figures need matplotlib, which is not installed; run: pip install 'trackforge-mot[tune]'",
-            name="matplotlib",
-        ) from error
     complete = [trial for trial in outcome.trials if trial.value is not None]
     if not complete:
         return []
@@ -43,17 +32,16 @@ def draw(outcome: Outcome, folder: Path) -> list[Path]:
     if outcome.importances:
         drawings["importance"] = _importance
     written = []
-    with matplotlib.rc_context(STYLE):
-        for name, drawing in drawings.items():
-            figure = drawing(figures, outcome, complete)
+    with drawing("trackforge-mot[tune]") as new:
+        for name, draw_one in drawings.items():
+            figure = draw_one(new, outcome, complete)
             written.append(folder / f"{name}.png")
-            with atomic_path(written[-1]) as partial:
-                figure.savefig(partial, format="png", facecolor="white")
+            save(figure, written[-1])
     return written
 
 
-def _history(figures: Any, outcome: Outcome, complete: list[Trial]) -> Any:
-    figure = figures.Figure(figsize=(8, 4.4), dpi=150, layout="constrained")
+def _history(new: Any, outcome: Outcome, complete: list[Trial]) -> Any:
+    figure = new(figsize=(8, 4.4), dpi=150, layout="constrained")
     axes = figure.subplots()
     numbers = [trial.number for trial in complete]
     values = np.array([trial.value for trial in complete], float)
@@ -77,9 +65,9 @@ def _floor(values: Any) -> float:
     return float(max(values.min(), middle - 4 * (middle - lower) - 0.02))
 
 
-def _importance(figures: Any, outcome: Outcome, complete: list[Trial]) -> Any:
+def _importance(new: Any, outcome: Outcome, complete: list[Trial]) -> Any:
     shares = dict(reversed(list(outcome.importances.items())))
-    figure = figures.Figure(figsize=(7, max(2.2, 0.36 * len(shares) + 1.2)), dpi=150, layout="constrained")
+    figure = new(figsize=(7, max(2.2, 0.36 * len(shares) + 1.2)), dpi=150, layout="constrained")
     axes = figure.subplots()
     percent = [100 * share for share in shares.values()]
     axes.barh(list(shares), percent, color=MAIN, height=0.62, alpha=0.9, zorder=2)
@@ -91,11 +79,11 @@ def _importance(figures: Any, outcome: Outcome, complete: list[Trial]) -> Any:
     return figure
 
 
-def _slices(figures: Any, outcome: Outcome, complete: list[Trial]) -> Any:
+def _slices(new: Any, outcome: Outcome, complete: list[Trial]) -> Any:
     space = sorted(outcome.problem.space, key=lambda one: -outcome.importances.get(one.name, 0.0))
     columns = min(4, len(space))
     rows = math.ceil(len(space) / columns)
-    figure = figures.Figure(figsize=(3.1 * columns + 0.4, 2.5 * rows + 0.4), dpi=150, layout="constrained")
+    figure = new(figsize=(3.1 * columns + 0.4, 2.5 * rows + 0.4), dpi=150, layout="constrained")
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     low = _floor(np.array([trial.value for trial in complete], float))
     for axes, one in zip(grid, space, strict=False):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from trackforge.errors import SourceError
-from trackforge.io.images import natural_key
 from trackforge.io.mot import SequenceInfo, read_mot, read_seqinfo
+from trackforge.io.pictures import natural_key
 from trackforge.tuning.recordings import Footage
 from trackforge.tuning.setups import Component
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from trackforge.errors import InvalidInputError
+from trackforge.protocols import Closable
 from trackforge.table import TrackTable
 from trackforge.tuning.fingerprint import fingerprint, versions
 from trackforge.tuning.setups import Component
@@ -175,7 +176,7 @@ class Library:
                     found = dataclasses.replace(found, mask=None)
                 yield dataclasses.replace(frame, image=None), found
         finally:
-            if hasattr(source, "close"):
+            if isinstance(source, Closable):
                 source.close()
 
 

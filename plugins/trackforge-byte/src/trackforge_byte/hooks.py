@@ -10,27 +10,73 @@ BYTE = "Zhang et al., ByteTrack, ECCV 2022; ifzhang/ByteTrack, MIT"
 SORT = "Bewley et al., Simple Online and Realtime Tracking, ICIP 2016"
 OCSORT = "Cao et al., Observation-Centric SORT, CVPR 2023; noahcao/OC_SORT, MIT"
 
+COMPONENTS = (
+    ComponentSpec(
+        kind="associator",
+        name="byte",
+        target="trackforge_byte.byte:ByteAssociator",
+        summary="Confident boxes first, doubtful ones second.",
+        source=BYTE,
+    ),
+    ComponentSpec(
+        kind="associator",
+        name="iou",
+        target="trackforge_byte.sort:IouAssociator",
+        summary="Greatest overlap with the predicted box.",
+        source=SORT,
+    ),
+    ComponentSpec(
+        kind="tracker",
+        name="byte",
+        target="trackforge_byte.byte:byte_tracker",
+        config="trackforge_byte.byte:ByteTrackerConfig",
+        summary="BYTE, clean.",
+        source=BYTE,
+    ),
+    ComponentSpec(
+        kind="tracker",
+        name="bytetrack",
+        target="trackforge_byte.presets:bytetrack",
+        config="trackforge_byte.presets:BytetrackConfig",
+        summary="BYTE exactly as published, quirks and all.",
+        source=BYTE,
+    ),
+    ComponentSpec(
+        kind="tracker",
+        name="iou",
+        target="trackforge_byte.sort:iou_tracker",
+        config="trackforge_byte.sort:IouTrackerConfig",
+        summary="SORT, clean.",
+        source=SORT,
+    ),
+    ComponentSpec(
+        kind="tracker",
+        name="sort",
+        target="trackforge_byte.presets:sort",
+        config="trackforge_byte.presets:SortConfig",
+        summary="SORT exactly as published, quirks and all.",
+        source=SORT,
+    ),
+    ComponentSpec(
+        kind="tracker",
+        name="observation-centric",
+        target="trackforge_byte.ocsort:observation_centric_tracker",
+        config="trackforge_byte.ocsort:ObservationCentricTrackerConfig",
+        summary="OC-SORT, clean.",
+        source=OCSORT,
+    ),
+    ComponentSpec(
+        kind="tracker",
+        name="ocsort",
+        target="trackforge_byte.ocsort_preset:ocsort",
+        config="trackforge_byte.ocsort_preset:OcsortConfig",
+        summary="OC-SORT exactly as published, quirks and all.",
+        source=OCSORT,
+    ),
+)
+
 
 @hookimpl
 def trackforge_components() -> Iterator[ComponentSpec]:
     """Offer the associators, their clean trackers and the official presets."""
-    for kind, name, target, summary, source in (
-        ("associator", "byte", "byte:ByteAssociator", "Confident boxes first, doubtful ones second.", BYTE),
-        ("associator", "iou", "sort:IouAssociator", "Greatest overlap with the predicted box.", SORT),
-        ("tracker", "byte", "byte:byte_tracker", "BYTE, clean.", BYTE),
-        ("tracker", "bytetrack", "presets:bytetrack", "BYTE exactly as published, quirks and all.", BYTE),
-        ("tracker", "iou", "sort:iou_tracker", "SORT, clean.", SORT),
-        ("tracker", "sort", "presets:sort", "SORT exactly as published, quirks and all.", SORT),
-        ("tracker", "observation-centric", "ocsort:observation_centric_tracker", "OC-SORT, clean.", OCSORT),
-        ("tracker", "ocsort", "ocsort_preset:ocsort", "OC-SORT exactly as published, quirks and all.", OCSORT),
-    ):
-        module, _, attribute = target.partition(":")
-        config = "" if kind == "associator" else f"trackforge_byte.{module}:{_config_name(attribute)}"
-        yield ComponentSpec(
-            kind=kind, name=name, target=f"trackforge_byte.{target}", config=config, summary=summary, source=source
-        )
-
-
-def _config_name(function: str) -> str:
-    """``byte_tracker`` to ``ByteTrackerConfig``."""
-    return "".join(part.capitalize() for part in function.split("_")) + "Config"
+    yield from COMPONENTS

@@ -14,8 +14,14 @@ or one test a rule::
 
 from __future__ import annotations
 
+from trackforge.testing.conformance.analytic import check_analytic
 from trackforge.testing.conformance.associator import check_associator
+from trackforge.testing.conformance.camera import check_camera_motion
+from trackforge.testing.conformance.command import check_command
+from trackforge.testing.conformance.dataset import check_dataset_format
 from trackforge.testing.conformance.detector import check_detector
+from trackforge.testing.conformance.embedder import check_embedder
+from trackforge.testing.conformance.exporter import check_exporter
 from trackforge.testing.conformance.motion import check_motion_model
 from trackforge.testing.conformance.rules import BrokenRule, rules
 from trackforge.testing.conformance.sink import check_sink
@@ -24,8 +30,14 @@ from trackforge.testing.conformance.tracker import check_tracker
 
 __all__ = [
     "BrokenRule",
+    "check_analytic",
     "check_associator",
+    "check_camera_motion",
+    "check_command",
+    "check_dataset_format",
     "check_detector",
+    "check_embedder",
+    "check_exporter",
     "check_motion_model",
     "check_sink",
     "check_source",

@@ -9,11 +9,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from trackforge.protocols import Sink
+from trackforge.protocols import Sink, StreamAware
 from trackforge.testing.conformance.rules import difference, require, rule, run, snapshot
-from trackforge.types import Detections, Frame, Step, Tracks, TrackState
+from trackforge.types import Detections, Frame, Step, Stream, Tracks, TrackState
 
-__all__ = ["check_sink"]
+__all__ = ["check_sink", "small_steps"]
 
 Make: TypeAlias = Callable[[Path], Sink]
 
@@ -36,7 +36,7 @@ class _Failure(Exception):  # noqa: N818 - raised and caught here
     pass
 
 
-def _steps() -> list[Step]:
+def small_steps() -> list[Step]:
     """Make a few small pictures: one without tracks, one with a hidden track, one with two visible ones."""
     made = []
     for index, n in enumerate((0, 1, 2, 2)):
@@ -61,7 +61,7 @@ def _steps() -> list[Step]:
 @rule("sink")
 def writes_what_it_is_given(make: Make, *, suffix: str = ".out") -> None:
     """After the block the output is there; also when there was nothing to write, or no track in it."""
-    steps = _steps()
+    steps = small_steps()
     with tempfile.TemporaryDirectory() as folder:
         for name, some in (("whole", steps), ("blank", steps[:1])):
             path = Path(folder) / f"{name}{suffix}"
@@ -78,7 +78,7 @@ def finishes_on_a_stop(make: Make, *, suffix: str = ".out") -> None:
         path, stopped = Path(folder) / f"stopped{suffix}", False
         try:
             with make(path) as sink:
-                sink.write(_steps()[2])
+                sink.write(small_steps()[2])
                 raise KeyboardInterrupt
         except KeyboardInterrupt:
             stopped = True
@@ -96,7 +96,7 @@ def leaves_nothing_half_done(make: Make, *, suffix: str = ".out") -> None:
                 path.write_bytes(before)
             try:
                 with make(path) as sink:
-                    sink.write(_steps()[2])
+                    sink.write(small_steps()[2])
                     raise _Failure
             except _Failure:
                 failed = True
@@ -109,8 +109,32 @@ def leaves_nothing_half_done(make: Make, *, suffix: str = ".out") -> None:
 def leaves_its_input_alone(make: Make, *, suffix: str = ".out") -> None:
     """write() does not change the step."""
     with tempfile.TemporaryDirectory() as folder, make(Path(folder) / f"same{suffix}") as sink:
-        for step in _steps():
+        for step in small_steps():
             before = snapshot(step)
             sink.write(step)
             found = difference(step, before, "step")
             require(not found, f"after write() {found}.")
+
+
+@rule("sink")
+def is_told_about_the_stream(make: Make, *, suffix: str = ".out") -> None:
+    """Where it has open(), that takes any Stream before the first frame, may be left out, and called once a block."""
+    streams = (
+        Stream(),
+        Stream(name="conformance", rate=10.0, size=(64, 48), length=4, classes=("person",)),
+        Stream(rate=1 / 300, classes=("one", "two")),
+    )
+    for number, stream in enumerate(streams):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"told{suffix}"
+            sink = make(path)
+            if not isinstance(sink, StreamAware):
+                return
+            for time in ("first", "second"):
+                with sink:
+                    sink.open(stream)
+                    for step in small_steps():
+                        sink.write(step)
+                require(
+                    path.exists(), f"after open() of stream {number}, for the {time} time, there is no {path.name}."
+                )

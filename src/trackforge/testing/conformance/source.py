@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from typing import TypeAlias
 
-from trackforge.protocols import Source
+from trackforge.protocols import Closable, Source
 from trackforge.testing.conformance.rules import difference, require, rule, run
-from trackforge.types import Frame
+from trackforge.types import Frame, Stream
 
 __all__ = ["check_source"]
 
@@ -56,28 +56,32 @@ def starts_again(make: Make) -> None:
 
 @rule("source")
 def tells_the_truth_about_itself(make: Make) -> None:
-    """Where it offers len(), rate and name, they fit what it yields; damaged frames may be missing."""
+    """Its stream is a Stream, the same before and after, and fits the frames, of which damaged ones may be missing."""
     source = make()
-    count = sum(1 for _ in source)
-    try:
-        length = len(source)  # type: ignore[arg-type]
-    except TypeError:
-        length = count
-    require(count <= length, f"len() is {length} and {count} frames came.")
-    rate, name = getattr(source, "rate", None), getattr(source, "name", "")
-    require(rate is None or rate > 0, f"rate is {rate!r}.")
-    require(isinstance(name, str), f"name is {name!r}.")
+    stream = getattr(source, "stream", None)
+    require(isinstance(stream, Stream), f"stream is a {type(stream).__name__}.")
+    assert isinstance(stream, Stream)  # noqa: S101 - for the type checker
+    frames = list(source)
+    require(source.stream == stream, f"stream is {source.stream} after the last frame, and was {stream}.")
+    length = len(frames) if stream.length is None else stream.length
+    require(len(frames) <= length, f"stream.length is {length} and {len(frames)} frames came.")
+    if isinstance(source, Sized):
+        require(len(source) == stream.length, f"stream.length is {stream.length} and len() is {len(source)}.")
+    for frame in frames:
+        named = frame.sequence in ("", stream.name) or not stream.name
+        require(named, f"stream.name is {stream.name!r} and frame {frame.index} is of {frame.sequence!r}.")
 
 
 @rule("source")
 def closes(make: Make) -> None:
     """Where it offers close(), that may be called at any time and more than once."""
     source = make()
-    if hasattr(source, "close"):
-        source.close()
-        source.close()
+    if not isinstance(source, Closable):
+        return
+    source.close()
+    source.close()
     source = make()
+    assert isinstance(source, Closable)  # noqa: S101 - as the one before
     frames = iter(source)
     next(frames)
-    if hasattr(source, "close"):
-        source.close()
+    source.close()

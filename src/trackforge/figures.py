@@ -1,0 +1,55 @@
+"""How every figure of the library looks, and how one is drawn and saved. Needs matplotlib when one is drawn."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from trackforge.errors import MissingDependencyError
+from trackforge.io.atomic import atomic_path
+
+__all__ = ["FAINT", "GRID", "INK", "LINES", "STYLE", "drawing", "save"]
+
+INK, FAINT, GRID = "#1f2430", "#6b7280", "#e5e7eb"
+LINES = {"HOTA": "#2563eb", "DetA": "#ea580c", "AssA": "#059669", "LocA": "#9333ea"}
+STYLE = {
+    "font.family": "DejaVu Sans", "font.size": 10, "text.color": INK, "axes.labelcolor": FAINT, "xtick.color": FAINT,
+    "ytick.color": FAINT, "axes.edgecolor": GRID, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 12,
+    "svg.fonttype": "none",
+}  # fmt: skip
+
+
+@contextlib.contextmanager
+def drawing(install: str = "trackforge-mot[plot]") -> Iterator[Any]:
+    """Give matplotlib's ``Figure`` while the block runs, in the library's style; no window is ever opened.
+
+    Args:
+        install: What to install where matplotlib is missing.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    try:
+        matplotlib: Any = importlib.import_module("matplotlib")
+        figures: Any = importlib.import_module("matplotlib.figure")
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"A figure needs matplotlib, which is not installed; run: pip install '{install}'", name="matplotlib"
+        ) from error
+    with matplotlib.rc_context(STYLE):
+        yield figures.Figure
+
+
+def save(figure: Any, path: str | Path) -> None:
+    """Write a figure whole or not at all; PNG, SVG or PDF by the ending.
+
+    Raises:
+        SinkError: The place cannot be written to.
+    """
+    path = Path(path)
+    with atomic_path(path) as partial:
+        figure.savefig(partial, format=path.suffix.lstrip(".").lower() or "png", facecolor="white")
