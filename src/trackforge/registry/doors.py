@@ -17,6 +17,7 @@ from trackforge.protocols import (
     Source,
     Tracker,
 )
+from trackforge.registry.bundles import component_for
 from trackforge.registry.guess import guess_source
 from trackforge.registry.plugins import registry
 
@@ -35,15 +36,19 @@ __all__ = [
 ]
 
 
-def detector(name: str, /, **settings: Any) -> Detector:
-    """Make a detector by name, e.g. ``detector("yolox", weights="yolox-s")``.
+def detector(name: str | Path, /, **settings: Any) -> Detector:
+    """Make a detector by name, e.g. ``detector("yolox", weights="yolox-s")``, or from weights that trackforge wrote.
+
+    ``detector("runs/people/model.pth")`` opens what training or export wrote with the detector that it is of.
 
     Raises:
         UnknownComponentError: No plugin offers it; the message suggests the nearest name.
+        WeightsError: The weights are not there, or do not say which detector they are of.
         ConfigError: A setting is unknown, of the wrong type or out of range.
         MissingDependencyError: A package that it needs is not installed.
     """
-    return registry().create("detector", name, settings)  # type: ignore[no-any-return]
+    spec, known = component_for("detector", name)
+    return spec.create({**known, **settings})  # type: ignore[no-any-return]
 
 
 def associator(name: str, /, **settings: Any) -> Associator:
@@ -83,9 +88,10 @@ def sink(name: str | Path, /, **settings: Any) -> Sink:
     return registry().for_file("sink", name).create({"path": name, **settings})  # type: ignore[no-any-return]
 
 
-def embedder(name: str, /, **settings: Any) -> Embedder:
-    """Make an embedder by name; raises as `detector` does."""
-    return registry().create("embedder", name, settings)  # type: ignore[no-any-return]
+def embedder(name: str | Path, /, **settings: Any) -> Embedder:
+    """Make an embedder by name, or from weights that trackforge wrote; raises as `detector` does."""
+    spec, known = component_for("embedder", name)
+    return spec.create({**known, **settings})  # type: ignore[no-any-return]
 
 
 def camera_motion(name: str, /, **settings: Any) -> CameraMotion:
@@ -98,8 +104,10 @@ def analytic(name: str, /, **settings: Any) -> Analytic:
     return registry().create("analytic", name, settings)  # type: ignore[no-any-return]
 
 
-def export(name: str, /, **settings: Any) -> Path:
-    """Export a model, e.g. ``export("yolox", weights="runs/people/model.pth", output="people.onnx")``.
+def export(name: str | Path, /, **settings: Any) -> Path:
+    """Export a model, e.g. ``export("yolox", weights="yolox-s", output="street.onnx")``, or one that trackforge wrote.
+
+    ``export("runs/people/model.pth")`` takes the exporter of the detector that the weights are of.
 
     Returns:
         Where it was written.
@@ -109,7 +117,8 @@ def export(name: str, /, **settings: Any) -> Path:
         SinkError: The place cannot be written to.
         UnknownComponentError, ConfigError, MissingDependencyError: As `detector` does.
     """
-    return registry().create("exporter", name, settings)  # type: ignore[no-any-return]
+    spec, known = component_for("exporter", name)
+    return spec.create({**known, **settings})  # type: ignore[no-any-return]
 
 
 def command(name: str, /, **settings: Any) -> Command:
