@@ -17,11 +17,14 @@ from trackforge.registry.doors import motion_model as motion_model
 from trackforge.registry.doors import sink as sink
 from trackforge.registry.doors import source as source
 from trackforge.registry.doors import tracker as tracker
+from trackforge.pool import SessionPool as SessionPool
+from trackforge.session import Session as Session
 from trackforge.table import TrackTable as TrackTable
 from trackforge.types import Detections as Detections
 from trackforge.types import Frame as Frame
 from trackforge.types import Matches as Matches
 from trackforge.types import Step as Step
+from trackforge.types import Stream as Stream
 from trackforge.types import Tracks as Tracks
 from trackforge.types import TrackState as TrackState
 
