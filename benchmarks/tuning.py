@@ -5,7 +5,7 @@ the settings found on those held out. Folds go by the order of names: sequence i
 held-out sequences together give one cross-validated score a tracker, to be compared with the same tracker's defaults on
 the same sequences. Ranges are the default ones, the objective is HOTA, seed 0, one worker a study, so that the numbers
 can be repeated. "tuned" is the steady trial of a study, "luckiest" the one of the greatest score (see
-`trackforge.tuning.picking`). Writes ``results/tuning.json``.
+`trackforge.tuning.judging`). Writes ``results/tuning.json``.
 
 Read the rows with care: the defaults of the clean trackers were chosen on all seven sequences of MOT17 half-val, those
 held out here included, and ByteTrack's authors chose theirs there, too. SORT's and OC-SORT's were made for other

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from trackforge.runs import Stopwatch
 
 import trackforge
 from trackforge import Detections, Frame, Step, Tracks, TrackState
@@ -17,7 +18,6 @@ from trackforge.errors import InvalidInputError, PluginError, SinkError, SourceE
 from trackforge.io.atomic import PartialFile
 from trackforge.pipeline import track
 from trackforge.protocols import Detector, Sink, Tracker
-from trackforge.timing import Stopwatch
 
 
 class Walk:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trackforge.runs.fingerprint import fingerprint
+from trackforge.runs.storage import load, store
 
 from trackforge import Detections, Frame, TrackTable
 from trackforge.registry import ComponentSpec, hookimpl, registry
 from trackforge.synthetic.world import SyntheticSource, SyntheticSourceConfig
 from trackforge.tuning import Component, Footage, Library, Range
-from trackforge.tuning.fingerprint import fingerprint
-from trackforge.tuning.storage import load, store
 
 SETTINGS = {"frames": 12, "size": (160, 120), "walkers": 3}
 

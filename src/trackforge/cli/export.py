@@ -39,9 +39,9 @@ def export(
     help_settings
         Show every setting of the exporter, and do nothing.
     """
-    from trackforge.cli.layers import checked
     from trackforge.errors import ConfigError
     from trackforge.registry import registry
+    from trackforge.runs.component import checked
 
     spec = registry().find("exporter", name)
     if help_settings:

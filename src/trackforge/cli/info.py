@@ -17,12 +17,12 @@ from rich.table import Table
 from rich.text import Text
 
 from trackforge import __version__
-from trackforge.cli.plain import plain
 from trackforge.config import Setting
 from trackforge.errors import ConfigError, did_you_mean
 from trackforge.io.fetch import cache_folder
 from trackforge.registry import registry
 from trackforge.registry.spec import KINDS, ComponentSpec
+from trackforge.runs.values import plain
 
 __all__ = ["info", "show_settings"]
 
