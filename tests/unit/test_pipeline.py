@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trackforge.runs import Stopwatch
 
 import trackforge
 from trackforge import Detections, Frame, Step, Tracks, TrackState
@@ -18,6 +17,7 @@ from trackforge.errors import InvalidInputError, PluginError, SinkError, SourceE
 from trackforge.io.atomic import PartialFile
 from trackforge.pipeline import track
 from trackforge.protocols import Detector, Sink, Tracker
+from trackforge.runs import Stopwatch
 
 
 class Walk:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trackforge.runs.fingerprint import fingerprint
-from trackforge.runs.storage import load, store
 
 from trackforge import Detections, Frame, TrackTable
 from trackforge.registry import ComponentSpec, hookimpl, registry
+from trackforge.runs.fingerprint import fingerprint
+from trackforge.runs.storage import load, store
 from trackforge.synthetic.world import SyntheticSource, SyntheticSourceConfig
 from trackforge.tuning import Component, Footage, Library, Range
 

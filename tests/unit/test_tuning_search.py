@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trackforge.runs import TrackingRun
-from trackforge.runs.layers import choose, from_toml
-from trackforge.tuning.judging import best, steady
 from tuning_scenes import files, make_problem, write_scenes
 
 from trackforge import tuning
 from trackforge.errors import ConfigError, DataError, InvalidInputError
+from trackforge.runs import TrackingRun
+from trackforge.runs.layers import choose, from_toml
 from trackforge.tuning import Component, Objective, Search, Trial
+from trackforge.tuning.judging import best, steady
 
 pytest.importorskip("optuna")
 ASKED = ("tracker.high_score=0.2:0.9", "tracker.max_lost=1:60:int", "tracker.min_hits=1:4")

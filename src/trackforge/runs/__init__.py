@@ -4,9 +4,9 @@
 >>> [(result.name, result.frames) for result in carry_out(plan(run)).results]
 [('street', 5)]
 
-A job (`TrackingRun`, `trackforge.tuning.TuningRun`, `trackforge.training.run.TrainingRun`) is a dataclass of settings. `Layer` holds
-what one place says about it, whatever the spelling; `plan` puts layers together and checks them, `run` tracks,
-`carry_out` scores and writes a `Summary`, too. Nothing here prints, and nothing here needs the command line's packages.
+A job (`TrackingRun`, `trackforge.tuning.TuningRun`, `trackforge.training.run.TrainingRun`) is a dataclass of settings.
+`Layer` holds what one place says about it, whatever the spelling; `plan` puts layers together and checks them, `run`
+tracks, `carry_out` scores and writes a `Summary`, too. Nothing here prints or needs the command line's packages.
 """
 
 from trackforge.runs.component import Component

@@ -59,7 +59,13 @@ class Component:
             known = {s.name for s in made.spec.settings()}
             kept = {key: value for key, value in kept.items() if key in known}
             more = {key: value for key, value in more.items() if key in known}
-        return dataclasses.replace(made, settings={**kept, **made.convert(more)})
+        return dataclasses.replace(made, settings={**kept, **made.convert(more)}).ordered()
+
+    def ordered(self) -> Component:
+        """Return it with its settings in the order of their declaration, wherever they were collected."""
+        order = [s.name for s in self.spec.settings()]
+        order += [key for key in self.settings if key not in order]
+        return dataclasses.replace(self, settings={key: self.settings[key] for key in order if key in self.settings})
 
     def for_sequence(self, sequence: str) -> Component:
         """Put the name of a sequence in place of ``{name}`` in settings that are text or paths."""

@@ -271,4 +271,4 @@ def choose(kind: str, layers: Sequence[Layer], default: str = "") -> Component:
                 )
             continue
         settings.update(checked(spec, table, place(whose, f"{kind} {name!r}")))
-    return Component(kind, spec.name, settings)
+    return Component(kind, spec.name, settings).ordered()

@@ -237,4 +237,4 @@ def _output(
         shared = {key: value for key, value in layer.tables.get("sink", {}).items() if key.replace("-", "_") in known}
         merged.update(checked(spec, shared, place(layer.where, "sink")))
         merged.update(checked(spec, layer.tables.get(spec.name, {}), place(layer.where, f"sink {spec.name!r}")))
-    return Output(path, Component("sink", spec.name, merged), optional)
+    return Output(path, Component("sink", spec.name, merged).ordered(), optional)
