@@ -14,18 +14,18 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import dataclasses
 import logging
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from trackforge.errors import InvalidInputError, PluginError
-from trackforge.protocols import Closable, Detector, Sink, Source, StagedDetector, StreamAware, Tracker, stream_of
+from trackforge.errors import InvalidInputError
+from trackforge.protocols import Closable, Detector, Sink, Source, StagedDetector, Tracker, stream_of
 from trackforge.registry import doors
-from trackforge.types import Detections, Frame, Step, Stream
+from trackforge.session import Session, answers, fit, follows
+from trackforge.types import Detections, Frame, Step
 
 __all__ = ["track"]
 
@@ -70,82 +70,29 @@ def track(
         raise InvalidInputError(f"batch_size must be >= 1; got {batch_size}.")
     if ahead < 0:
         raise InvalidInputError(f"ahead must be >= 0; got {ahead}.")
-    if isinstance(sinks, (str, Path)):
-        raise InvalidInputError(f"sinks must be a list; got {str(sinks)!r}. Write sinks=[{str(sinks)!r}].")
     opened = isinstance(source, (str, Path))
-    return _steps(
-        _fit(doors.source(source) if isinstance(source, (str, Path)) else source, "source", "__iter__"),
-        _fit(doors.detector(detector) if isinstance(detector, str) else detector, "detector", "detect"),
-        _fit(doors.tracker(tracker) if isinstance(tracker, str) else tracker, "tracker", "update"),
-        [_fit(doors.sink(s) if isinstance(s, (str, Path)) else s, "sink", "write", "__enter__") for s in sinks],
-        batch_size,
-        ahead,
-        opened,
-    )
-
-
-def _fit(component: T, role: str, *methods: str) -> T:
-    """Refuse what cannot play a role, before the work begins."""
-    for method in methods:
-        if isinstance(component, type) or not hasattr(component, method):
-            what = f"the class {component.__name__}" if isinstance(component, type) else repr(component)
-            raise InvalidInputError(
-                f"A {role} must be an object with {method}(), or a name; got {what}. See trackforge.protocols."
-            )
-    return component
+    given = fit(doors.source(source) if isinstance(source, (str, Path)) else source, "source", "__iter__")
+    session = Session(detector, tracker, sinks=sinks, stream=stream_of(given))
+    return _steps(given, session, batch_size, ahead, opened)
 
 
 def _steps(
-    source: Iterable[Frame],
-    detector: Detector,
-    tracker: Tracker,
-    sinks: Sequence[Sink],
-    batch_size: int,
-    ahead: int,
-    close_source: bool,
+    source: Iterable[Frame], session: Session, batch_size: int, ahead: int, close_source: bool
 ) -> Generator[Step, None, None]:
     with contextlib.ExitStack() as stack:
         if close_source and isinstance(source, Closable):
             stack.callback(source.close)
-        for sink in sinks:
-            stack.enter_context(sink)
+        stack.enter_context(session)
         line = stack.enter_context(_Line())
-        stream = dataclasses.replace(stream_of(source), classes=tuple(detector.classes))
-        told = False
-        for frame, detections in _found(line, source, detector, batch_size, ahead):
-            if not told:
-                _tell([tracker, *sinks], stream.seen(frame))
-                told = True
-            step = Step(frame=frame, detections=detections, tracks=tracker.update(detections, frame))
-            for sink in sinks:
-                sink.write(step)
-            yield step
-        if not told:
-            _tell([tracker, *sinks], stream)
-
-
-def _tell(components: Iterable[object], stream: Stream) -> None:
-    """Open what wants to know about the stream."""
-    for component in components:
-        if isinstance(component, StreamAware):
-            component.open(stream)
+        for frame, detections in _found(line, source, session.detector, batch_size, ahead):
+            yield session.associate(frame, detections)
 
 
 def _increasing(source: Iterable[Frame]) -> Iterator[Frame]:
     """Pass frames on as long as their indices increase."""
     last = -1
     for frame in source:
-        if not isinstance(frame, Frame):
-            raise InvalidInputError(
-                f"A source must yield trackforge.Frame objects; got {type(frame).__name__}. "
-                "Wrap it: Frame(index=..., image=...)."
-            )
-        if frame.index <= last:
-            raise InvalidInputError(
-                f"frame.index must increase strictly within a sequence; got {frame.index} after {last}. "
-                "Sort the frames, or track each sequence by itself."
-            )
-        last = frame.index
+        last = follows(frame, last).index
         yield frame
 
 
@@ -173,13 +120,7 @@ def _checked(
 ) -> Iterator[tuple[Frame, Detections]]:
     """Take batches apart, each frame with its detections."""
     for batch, found in batches:
-        if len(found) != len(batch) or not all(isinstance(one, Detections) for one in found):
-            kinds = ", ".join(sorted({type(one).__name__ for one in found})) or "nothing"
-            raise PluginError(
-                f"detect() must return one Detections a frame; {type(detector).__name__} gave {len(found)} for "
-                f"{len(batch)} frames ({kinds}). trackforge.testing.check_detector shows what else it must do."
-            )
-        yield from zip(batch, found, strict=True)
+        yield from zip(batch, answers(detector, batch, found), strict=True)
 
 
 def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:

@@ -24,6 +24,7 @@ __all__ = [
     "MotionModel",
     "MotionState",
     "MotionView",
+    "Remembering",
     "Sink",
     "Source",
     "StagedDetector",
@@ -72,6 +73,18 @@ class StagedDetector(Detector, Protocol):
 
     def select(self, predictions: Any, /) -> list[Detections]:
         """Turn what the network gave into one Detections a frame: thresholds, non-maximum suppression."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A Detector that remembers something from frame to frame, so that one of them serves one sequence at a time.
+
+    A Detector without ``reset`` looks at each frame by itself: it may be shared by many sequences, whose frames come in
+    any order, and sessions with it can be saved.
+    """
+
+    def reset(self, sequence: str = "", /) -> None:
+        """Forget everything; the next frame is the first of the named sequence."""
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ unrounded for these to equal the official evaluator to the last digits.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -32,6 +32,8 @@ class TrackTable(Columns):
         xyxy: ``(R, 4)`` float64 boxes in pixels.
         score: ``(R,)`` float64 confidences.
         class_id: ``(R,)`` int64.
+        timestamp: ``(R,)`` float64 seconds, equal for all rows of a frame, NaN where a frame has no clock; or None.
+        mask: ``(R,)`` object array of COCO run-length masks, or None.
         extra: Further columns by name, each with R rows.
         sequence: Name of the sequence.
 
@@ -45,6 +47,8 @@ class TrackTable(Columns):
     track_id: npt.NDArray[np.int64] = field(default=cast("Any", None))
     score: npt.NDArray[np.float64] = field(default=cast("Any", None))
     class_id: npt.NDArray[np.int64] = field(default=cast("Any", None))
+    timestamp: npt.NDArray[np.float64] | None = None
+    mask: npt.NDArray[np.object_] | None = None
     extra: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     sequence: str = ""
 
@@ -57,11 +61,14 @@ class TrackTable(Columns):
         for name, dtype, default in (("track_id", np.int64, -1), ("score", np.float64, 1), ("class_id", np.int64, 0)):
             given = getattr(self, name)
             put(self, name, column(name, np.full(n, default) if given is None else given, dtype, n))
+        for name, dtype in (("timestamp", np.float64), ("mask", np.object_)):
+            if getattr(self, name) is not None:
+                put(self, name, column(name, getattr(self, name), dtype, n))
         put(self, "extra", extras(self.extra, n))
         if n and (np.diff(self.frame) < 0).any():
-            order = np.argsort(self.frame, kind="stable")
-            for name in ("frame", "track_id", "xyxy", "score", "class_id", "extra"):
-                put(self, name, getattr(self[order], name))
+            ordered = self[np.argsort(self.frame, kind="stable")]
+            for one in fields(self):
+                put(self, one.name, getattr(ordered, one.name))
         self._check()
 
     def _check(self) -> None:
@@ -108,7 +115,7 @@ class TrackTable(Columns):
         """
         made = object.__new__(cls)
         for f in fields(cls):
-            value = columns.get(f.name, "" if f.name == "sequence" else {})
+            value = columns.get(f.name, f.default if f.default_factory is MISSING else {})
             for array in value.values() if isinstance(value, dict) else (value,):
                 if isinstance(array, np.ndarray):
                     array.flags.writeable = False
@@ -125,7 +132,7 @@ class TrackTable(Columns):
         """Join the rows of tables of one sequence, e.g. of its segments.
 
         Args:
-            tables: At least one; of ``extra``, the columns that all of them have are kept.
+            tables: At least one; of ``timestamp``, ``mask`` and ``extra``, the columns that all of them have are kept.
             sequence: Name of the result; that of the first table where None.
 
         Raises:
@@ -136,7 +143,8 @@ class TrackTable(Columns):
         common = [name for name in tables[0].extra if all(name in t.extra for t in tables)]
         columns = {
             name: np.concatenate([getattr(t, name) for t in tables])
-            for name in ("frame", "track_id", "xyxy", "score", "class_id")
+            for name in ("frame", "track_id", "xyxy", "score", "class_id", "timestamp", "mask")
+            if all(getattr(t, name) is not None for t in tables)
         }
         extra = {name: np.concatenate([t.extra[name] for t in tables]) for name in common}
         return cls(**columns, extra=extra, sequence=tables[0].sequence if sequence is None else sequence)
@@ -145,7 +153,7 @@ class TrackTable(Columns):
     def from_steps(
         cls, steps: Iterable[Step], box: Literal["filtered", "detected"] = "filtered", *, sequence: str = ""
     ) -> TrackTable:
-        """Collect the visible tracks of successive steps.
+        """Collect the visible tracks of successive steps, with masks of detections and timestamps of frames.
 
         Args:
             steps: Steps of one sequence, as `trackforge.track` yields them.
@@ -153,11 +161,14 @@ class TrackTable(Columns):
             sequence: Name of the result; where empty, that of the first frame.
         """
         parts: list[TrackTable] = []
+        timed = False
         for step in steps:
             sequence = sequence or step.frame.sequence
             tracks = step.tracks.visible
             if len(tracks):
                 xyxy = step.detections.xyxy[tracks.detection] if box == "detected" else tracks.xyxy
+                clock, mask = step.frame.timestamp, step.detections.mask
+                timed = timed or clock is not None
                 parts.append(
                     cls.unchecked(
                         frame=np.full(len(tracks), step.frame.index, np.int64),
@@ -165,10 +176,15 @@ class TrackTable(Columns):
                         track_id=tracks.track_id,
                         score=tracks.score.astype(np.float64),
                         class_id=tracks.class_id,
+                        timestamp=np.full(len(tracks), np.nan if clock is None else clock),
+                        mask=None if mask is None else mask[tracks.detection],
                         extra=tracks.extra,
                     )
                 )
-        return cls.concatenate(parts, sequence=sequence) if parts else cls.empty(sequence)
+        if not parts:
+            return cls.empty(sequence)
+        table = cls.concatenate(parts, sequence=sequence)
+        return table if timed else table._replaced({"timestamp": None})
 
     @property
     def frames(self) -> npt.NDArray[np.int64]:
@@ -192,6 +208,7 @@ class TrackTable(Columns):
             xyxy=self.xyxy[rows].astype(np.float32),
             score=self.score[rows].astype(np.float32),
             class_id=self.class_id[rows],
+            mask=None if self.mask is None else self.mask[rows],
             extra=extra,
         )
 
@@ -200,14 +217,14 @@ class TrackTable(Columns):
 
         Args:
             frames: The frames to go with it, such as a video's; where None, one without image for every number from 0
-                to the last.
+                to the last, with a timestamp where the table has one.
 
         Raises:
             InvalidInputError: A row has no id, or an id below 1.
         """
         if frames is None:
             count = int(self.frame[-1]) + 1 if len(self) else 0
-            frames = (Frame(index=index, sequence=self.sequence) for index in range(count))
+            frames = (Frame(index=index, timestamp=self._time(index), sequence=self.sequence) for index in range(count))
         births: dict[int, int] = {}
         for frame in frames:
             rows, detections = self.rows(frame.index), self.detections(frame.index)
@@ -227,3 +244,10 @@ class TrackTable(Columns):
                 extra=detections.extra,
             )
             yield Step(frame=frame, detections=detections, tracks=tracks)
+
+    def _time(self, frame: int) -> float | None:
+        """Return when a frame was taken, where a row of it tells."""
+        if self.timestamp is None:
+            return None
+        seconds = self.timestamp[self.rows(frame)]
+        return float(seconds[0]) if len(seconds) and np.isfinite(seconds[0]) else None

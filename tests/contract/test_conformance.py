@@ -24,7 +24,7 @@ from trackforge.testing import (
     rules,
     strategies,
 )
-from trackforge.types import Detections, Frame, Matches, Tracks, TrackState
+from trackforge.types import Detections, Frame, Matches, Stream, Tracks, TrackState
 
 
 def _specs(kind):
@@ -407,8 +407,36 @@ class PaintsOver(Whole):
         return super().one(frame)
 
 
+class CountsUp(Whole):
+    """Remembers, rightly: index by index it is given, and forgets when told."""
+
+    def __init__(self):
+        self.seen = 0
+
+    def one(self, frame):
+        self.seen += 1
+        return dataclasses.replace(super().one(frame), score=[1 / self.seen])
+
+    def reset(self, sequence="", /):
+        self.seen = 0
+
+
+class ForgetsNothing(CountsUp):
+    def reset(self, sequence="", /):
+        pass
+
+
+class RemembersSecretly(Whole):
+    seen = 0
+
+    def one(self, frame):
+        self.seen += 1
+        return dataclasses.replace(super().one(frame), score=[1 / self.seen])
+
+
 def test_the_least_detector_passes():
     check_detector(Whole)
+    check_detector(CountsUp)
 
 
 @pytest.mark.parametrize(
@@ -421,6 +449,8 @@ def test_the_least_detector_passes():
         (PromisesEmbeddings, "answers_every_frame"),
         (NamesNothing, "offers_the_attributes"),
         (PaintsOver, "leaves_its_input_alone"),
+        (ForgetsNothing, "remembers_only_what_it_says"),
+        (RemembersSecretly, "remembers_only_what_it_says"),
     ],
 )
 def test_a_broken_detector_is_caught_by_name(broken, rule):
@@ -467,6 +497,53 @@ class Text:
 def test_a_sink_that_leaves_half_a_file_is_caught():
     with pytest.raises(BrokenRule, match="This sink breaks a rule:\n- leaves_nothing_half_done: "):
         check_sink(Text)
+
+
+class OnlyOfPeople(Text):
+    """Insists on one class."""
+
+    def open(self, stream, /):
+        (self.name,) = stream.classes
+
+
+def test_a_sink_that_takes_some_streams_only_is_caught():
+    with pytest.raises(BrokenRule, match="- is_told_about_the_stream: it raised ValueError"):
+        check_sink(OnlyOfPeople)
+
+
+class Three:
+    """The least source; what its stream says is given."""
+
+    def __init__(self, **known):
+        self.stream = Stream(**known)
+
+    def __iter__(self):
+        return (Frame(index=index, sequence="three") for index in range(3))
+
+
+def test_the_least_source_passes():
+    check_source(Three)
+    check_source(lambda: Three(name="three", length=4))
+
+
+class Learns(Three):
+    def __iter__(self):
+        yield from super().__iter__()
+        self.stream = Stream(name="three")
+
+
+@pytest.mark.parametrize(
+    ("make", "came"),
+    [
+        (lambda: Three(length=2), "stream.length is 2 and 3 frames came"),
+        (lambda: Three(name="four"), "stream.name is 'four' and frame 0 is of 'three'"),
+        (lambda: [Frame(index=0)], "stream is a NoneType"),
+        (Learns, "and was Stream"),
+    ],
+)
+def test_a_source_that_lies_about_itself_is_caught(make, came):
+    with pytest.raises(BrokenRule, match=f"- tells_the_truth_about_itself: [^\\n]*{came}"):
+        check_source(make)
 
 
 @pytest.mark.parametrize(

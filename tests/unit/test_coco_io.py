@@ -102,13 +102,19 @@ BOX = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1]}
         ("{}", "must have 'images' and 'annotations'"),
         (
             json.dumps({"images": [{"id": 1}], "annotations": [BOX, {"image_id": 1}]}),
-            "annotation 1 is malformed: 'bbox'",
+            r"annotations\[1\] must have bbox",
         ),
-        (json.dumps({"images": [{"id": 2}], "annotations": [BOX]}), "annotation 0 is malformed: there is no image 1"),
-        (json.dumps([BOX | {"bbox": [0, 0, -1, 1]}]), "result 0 is malformed: width and height"),
-        (json.dumps([BOX | {"bbox": [0, 0, 1]}]), "result 0 is malformed: bbox must be left, top, width and height"),
-        (json.dumps([BOX | {"bbox": [0, 0, "wide", 1]}]), "result 0 is malformed: could not convert"),
-        (json.dumps({"images": [{"id": 1, "video_id": 8}], "annotations": []}), "image 1 is of 8"),
+        (
+            json.dumps({"images": [{"id": 2}], "annotations": [BOX]}),
+            r"annotations\[0\] must belong to an image",
+        ),
+        (json.dumps([BOX | {"bbox": [0, 0, -1, 1]}]), r"results\[0\] must have width and height"),
+        (json.dumps([BOX | {"bbox": [0, 0, 1]}]), r"results\[0\] must have bbox \[left, top, width, height\]"),
+        (json.dumps([BOX | {"bbox": [0, 0, "wide", 1]}]), r"results\[0\] must have bbox .*could not convert"),
+        (
+            json.dumps({"videos": [{"id": 1}], "images": [{"id": 1, "video_id": 8}], "annotations": []}),
+            r"images\[0\] must be of a video of the file; there is none with id 8",
+        ),
         (json.dumps([BOX | {"track_id": 1}, BOX | {"track_id": 1}]), "once in a frame"),
     ],
 )
@@ -135,3 +141,13 @@ def test_sink(tables: dict[str, TrackTable], tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), broken:
         raise RuntimeError
     assert not (tmp_path / "no.json").exists()
+
+
+def test_masks_are_written_as_segmentations(tmp_path: Path) -> None:
+    table = TrackTable(
+        frame=[0], track_id=[1], xyxy=[[0, 0, 2, 2]], mask=[{"size": [2, 2], "counts": b"04"}], sequence="a"
+    )
+    write_coco(tmp_path / "a.json", table)
+    assert read_coco(tmp_path / "a.json")["a"].mask.tolist() == [{"size": [2, 2], "counts": "04"}]
+    (annotation,) = json.loads((tmp_path / "a.json").read_text())["annotations"]
+    assert annotation["segmentation"] == {"size": [2, 2], "counts": "04"}

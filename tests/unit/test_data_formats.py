@@ -224,10 +224,13 @@ def test_frame_numbers_of_coco_videos(tmp_path, frames, expected):
         ({"annotations": [{"image_id": 7, "category_id": 1}]}, r"annotations\[0\] must have bbox"),
         ({"annotations": [{"image_id": 7, "category_id": 1, "bbox": [1] * 4, "track_id": "x"}]}, "numbers for ids"),
         ({"images": {}}, "must be an object with lists"),
-        ({"images": [{"id": 1, "file_name": "a", "width": "wide"}]}, "Images must have numbers"),
+        ({"images": [{"id": 1, "file_name": "a", "width": "wide"}]}, r"images\[0\] must have numbers for width"),
         ({"annotations": [{"image_id": [7], "category_id": 1, "bbox": [1] * 4}]}, "numbers for ids"),
-        ({"categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}, "Category ids and names must differ"),
-        ({"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}]}, "Image ids must differ"),
+        ({"categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}, "Category names must differ"),
+        (
+            {"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}]},
+            r"images\[1\] must have an id of",
+        ),
     ],
 )
 def test_malformed_coco_is_named(tmp_path, changes, message):
@@ -237,7 +240,7 @@ def test_malformed_coco_is_named(tmp_path, changes, message):
 
 def test_broken_json_is_named_by_line(tmp_path):
     (tmp_path / "a.json").write_text('{"images": [\n{"id": 1\n"size": 2}]}')
-    with pytest.raises(DataError, match=r"a\.json:3: The file must be json"):
+    with pytest.raises(DataError, match=r"a\.json:3: A COCO file must be JSON"):
         data.read(tmp_path / "a.json")
 
 

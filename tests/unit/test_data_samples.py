@@ -13,8 +13,9 @@ import pytest
 from labelled import film, stills, write_picture
 
 from trackforge import data
-from trackforge.data.pictures import PictureReader, image_size, split_key
+from trackforge.data.pictures import PictureReader, split_key
 from trackforge.errors import DataError, InvalidInputError
+from trackforge.io.pictures import picture_size
 
 # ---- pictures
 
@@ -22,7 +23,7 @@ from trackforge.errors import DataError, InvalidInputError
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp", ".tif"])
 def test_the_size_of_a_picture(tmp_path, suffix):
     path = write_picture(tmp_path / f"a{suffix}", (37, 21))
-    assert image_size(path) == (37, 21)
+    assert picture_size(path) == (37, 21)
     assert PictureReader().read(path).shape == (21, 37, 3)
 
 
@@ -41,7 +42,7 @@ def test_exif_turns_the_picture_and_its_size(tmp_path, order):
     body = b"Exif\0\0" + tiff
     jpeg = path.read_bytes()
     path.write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:])
-    assert image_size(path) == (20, 40)
+    assert picture_size(path) == (20, 40)
     assert PictureReader().read(path).shape == (40, 20, 3)
 
 
@@ -59,14 +60,14 @@ def test_a_broken_picture_is_named(tmp_path):
     path.write_bytes(whole + b"\0" * 9000)  # rubbish behind the end harms nobody
     assert PictureReader().read(path).shape == (48, 64, 3)
     with pytest.raises(DataError, match=r"none\.jpg: The picture is missing"):
-        image_size(tmp_path / "none.jpg")
+        picture_size(tmp_path / "none.jpg")
 
 
 def test_a_png_of_another_kind_has_its_size_from_the_header(tmp_path):
     chunk = b"IHDR" + struct.pack(">IIBBBBB", 12345, 6, 8, 2, 0, 0, 0)
     head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
     (tmp_path / "a.png").write_bytes(head)
-    assert image_size(tmp_path / "a.png") == (12345, 6)
+    assert picture_size(tmp_path / "a.png") == (12345, 6)
 
 
 def test_paths_into_containers():

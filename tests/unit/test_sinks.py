@@ -17,6 +17,7 @@ import trackforge
 from trackforge import Detections, Frame, Step, Tracks, TrackState
 from trackforge.errors import SinkError
 from trackforge.io.atomic import PartialFile, atomic_path
+from trackforge.types import Stream
 
 ENDINGS = ["txt", "json", "jsonl", "parquet", "mp4"]
 
@@ -237,3 +238,13 @@ def test_atomic_path(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         raise OSError(5, "Input/output error")
     assert (tmp_path / "a.txt").read_text() == "new"
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_parquet_holds_what_is_known_about_the_stream(tmp_path: Path) -> None:
+    step = next(steps(1))
+    with trackforge.sink(tmp_path / "out.parquet") as sink:
+        sink.open(Stream(name="yard", rate=5.0, size=(64, 48), classes=("person",)))
+        sink.write(Step(frame=Frame(index=0), detections=step.detections, tracks=step.tracks))
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table["sequence"].to_pylist() == ["yard"]
+    assert json.loads(table.schema.metadata[b"trackforge.stream"])["classes"] == ["person"]

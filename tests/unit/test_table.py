@@ -118,3 +118,46 @@ def test_detections_of_a_frame() -> None:
     found = TrackTable(frame=[4], xyxy=boxes(1), score=[0.3], extra={"depth": [2.0]}).detections(4)
     assert found.xyxy.dtype == np.float32
     assert found.extra["depth"].tolist() == [2.0]
+
+
+def masked(index: int, rows: int, clock: float | None) -> Step:
+    """Return a step whose last detection founds no track, the others two visible tracks in turned order."""
+    found = Detections(xyxy=boxes(rows), mask=[{"size": [4, 4], "counts": f"{index}{n}"} for n in range(rows)])
+    n = rows - 1
+    tracks = Tracks(
+        track_id=np.arange(n) + 1,
+        xyxy=found.xyxy[:n],
+        score=found.score[:n],
+        class_id=found.class_id[:n],
+        state=np.full(n, TrackState.CONFIRMED),
+        age=np.ones(n),
+        time_since_update=np.zeros(n),
+        detection=np.arange(n)[::-1],
+    )
+    return Step(frame=Frame(index=index, timestamp=clock), detections=found, tracks=tracks)
+
+
+def test_time_and_masks_come_along() -> None:
+    table = TrackTable.from_steps([masked(0, 3, 0.0), masked(2, 3, None), masked(5, 2, 0.5)])
+    np.testing.assert_array_equal(table.timestamp, [0.0, 0.0, np.nan, np.nan, 0.5])
+    assert [mask["counts"] for mask in table.mask] == ["01", "00", "21", "20", "50"]
+    turned = TrackTable(
+        frame=table.frame[::-1], xyxy=table.xyxy[::-1], timestamp=table.timestamp[::-1], mask=table.mask[::-1]
+    )
+    assert [mask["counts"] for mask in turned.mask] == ["00", "01", "20", "21", "50"]
+    steps = list(table.steps())
+    assert [step.frame.timestamp for step in steps] == [0.0, None, None, None, None, 0.5]
+    assert steps[0].detections.mask.tolist() == table.mask[:2].tolist()
+    assert TrackTable.from_steps(steps).mask.tolist() == table.mask.tolist()
+
+
+def test_a_table_without_clock_or_masks_has_none() -> None:
+    table = TrackTable.from_steps(list(TrackTable(frame=[0, 1], track_id=[1, 1], xyxy=boxes(2)).steps()))
+    assert table.timestamp is None
+    assert table.mask is None
+    timed = TrackTable.from_steps([masked(3, 2, 1.5)])
+    joined = TrackTable.concatenate([table, timed])
+    assert joined.timestamp is None
+    assert joined.mask is None
+    with pytest.raises(InvalidInputError, match="timestamp has 2 rows where xyxy has 1"):
+        TrackTable(frame=[0], xyxy=boxes(1), timestamp=[1.0, 2.0])

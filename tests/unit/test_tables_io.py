@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from trackforge.errors import DataError, MissingFileError
-from trackforge.io.tables import read_tables
+from trackforge.io.tables import read_tables, write_tables
+from trackforge.table import TrackTable
 
 GOOD = '{"frame": 0, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3, 4]}]}\n'
 
@@ -19,6 +20,10 @@ GOOD = '{"frame": 0, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3, 4]}]}\n'
         ('{"frame": 1, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3]}]}', "xyxy must have four numbers, not 3"),
         ('{"frame": 1, "tracks": [{"xyxy": [1, 2, 3, 4]}]}', "'track_id' is missing"),
         ('{"frame": "x", "tracks": []}', "invalid literal"),
+        (
+            '{"frame": 1, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3, 4], "mask": {"size": [1]}}]}',
+            "'counts' is missing",
+        ),
         ("[]", "has no attribute"),
         ('{"frame": 1, ', "Expecting"),
     ],
@@ -53,6 +58,35 @@ def test_parquet_rows_without_id(tmp_path: Path) -> None:
         read_tables(tmp_path / "a.parquet", "parquet")
 
 
+def test_a_column_is_missing(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
+    import pyarrow.parquet as parquet
+
+    parquet.write_table(pa.table({"frame": [0], "sequence": ["a"]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="must have the column 'track_id'; it does not"):
+        read_tables(tmp_path / "a.parquet", "parquet")
+
+
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match="there is none"):
         read_tables(tmp_path / "a.jsonl", "jsonl")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_time_and_masks_go_to_a_file_and_back(tmp_path: Path, form: str) -> None:
+    masks = [{"size": [2, 2], "counts": counts} for counts in ("04", b"13", [0, 4])]
+    table = TrackTable(
+        frame=[0, 0, 2],
+        track_id=[1, 2, 1],
+        xyxy=[[1, 2, 3, 4]] * 3,
+        timestamp=[0.0, 0.0, 0.1],
+        mask=masks,
+        sequence="s",
+    )
+    write_tables(tmp_path / f"a.{form}", {"s": table}, form)
+    back = read_tables(tmp_path / f"a.{form}", form)["s"]
+    assert back.timestamp is not None
+    assert back.timestamp.tolist() == [0.0, 0.0, 0.1]
+    if form == "jsonl":
+        assert back.mask is not None
+        assert [mask["counts"] for mask in back.mask] == ["04", "13", [0, 4]]

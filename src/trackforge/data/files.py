@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,23 +10,20 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from trackforge.data.model import Dataset
-from trackforge.data.pictures import IMAGE_SUFFIXES, PictureReader, split_key
+from trackforge.data.pictures import PictureReader, split_key
 from trackforge.errors import DataError, InvalidInputError, SinkError
+from trackforge.io.pictures import natural_key
+from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
-__all__ = ["PicturePlacer", "Place", "list_pictures", "natural", "read_lines", "stems", "write_text"]
+__all__ = ["PicturePlacer", "Place", "list_pictures", "read_lines", "stems", "write_text"]
 
 Place: TypeAlias = Literal["copy", "link", "none"]
-
-
-def natural(name: str) -> list[tuple[int, int, str]]:
-    """Sort key that puts ``img9`` before ``img10``."""
-    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", name)]
 
 
 def list_pictures(folder: Path) -> list[Path]:
     """Return the pictures in a folder and the folders below it, in natural order."""
     found = [p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
-    return sorted(found, key=lambda p: natural(p.relative_to(folder).as_posix()))
+    return sorted(found, key=lambda p: natural_key(p.relative_to(folder).as_posix()))
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:

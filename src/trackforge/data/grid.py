@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from trackforge.data.columns import Boxes
 from trackforge.data.model import Dataset
-from trackforge.data.pictures import PictureReader, _cv2
+from trackforge.data.pictures import PictureReader
 from trackforge.errors import DataError, InvalidInputError, SinkError
 from trackforge.io.atomic import atomic_path
+from trackforge.io.pictures import opencv
 
 __all__ = ["draw", "show"]
 
@@ -32,7 +33,7 @@ def draw(
     image: Image, boxes: Boxes, classes: Sequence[str], *, colour: Literal["class", "identity"] = "class"
 ) -> Image:
     """Draw labelled boxes on a copy of a picture, RGB uint8 ``(H, W, 3)``; ignore regions are grey and hatched."""
-    cv2 = _cv2()
+    cv2 = opencv()
     canvas: Image = np.ascontiguousarray(image).copy()
     thick = max(1, round(min(canvas.shape[:2]) / 300))
     corners = np.nan_to_num(np.clip(boxes.xyxy, -1e6, 1e6)).round().astype(int)
@@ -133,7 +134,7 @@ def show(
 
 
 def _cell(dataset: Dataset, row: int, cell: tuple[int, int], reader: PictureReader, colour: Any) -> Image:
-    cv2 = _cv2()
+    cv2 = opencv()
     source = dataset.image_path(row)
     image = reader.read(source if source is not None else "")
     scale = min(cell[0] / image.shape[1], cell[1] / image.shape[0])
@@ -148,7 +149,7 @@ def _cell(dataset: Dataset, row: int, cell: tuple[int, int], reader: PictureRead
 
 
 def _write(grid: Image, path: Path) -> None:
-    cv2 = _cv2()
+    cv2 = opencv()
     suffix = path.suffix.lower()
     if suffix not in (".png", ".jpg", ".jpeg", ".webp"):
         raise SinkError(f"The grid must be written as .png, .jpg or .webp; got {path.name!r}.")

@@ -20,10 +20,10 @@ import numpy as np
 from trackforge.data.building import Builder
 from trackforge.data.files import PicturePlacer, Place, list_pictures, read_lines, require_sizes, stems, write_text
 from trackforge.data.model import Dataset
-from trackforge.data.pictures import image_size
 from trackforge.data.problems import Findings
 from trackforge.data.yolo_yaml import YoloYaml, find_yaml, read_yaml, yaml_lines
 from trackforge.errors import DataError
+from trackforge.io.pictures import picture_size
 
 __all__ = ["read_jde", "read_yolo", "sniff_jde", "sniff_yolo", "write_jde", "write_yolo"]
 
@@ -158,7 +158,7 @@ def _read(
         if split is not None and picture.split != split:
             continue
         try:
-            size = image_size(picture.file)
+            size = picture_size(picture.file)
         except DataError as error:
             findings.caught(error, kind="broken-picture")
             continue

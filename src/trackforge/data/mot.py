@@ -21,10 +21,11 @@ from trackforge.data.columns import Boxes, Images
 from trackforge.data.files import PicturePlacer, Place, list_pictures, read_lines, write_text
 from trackforge.data.mixing import concatenate
 from trackforge.data.model import Dataset
-from trackforge.data.pictures import VIDEO_SUFFIXES, image_size
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
-from trackforge.io.mot import SequenceInfo, read_mot, read_seqinfo, write_mot
+from trackforge.io.mot import SequenceInfo, read_mot, read_seqinfo, seqinfo_lines, write_mot
+from trackforge.io.pictures import picture_size
+from trackforge.registry.suffixes import VIDEO_SUFFIXES
 from trackforge.table import TrackTable
 
 __all__ = ["MOT_CLASSES", "Rule", "read_mot_set", "sniff_mot", "write_mot_set"]
@@ -193,7 +194,7 @@ def _frames(folder: Path, least: int) -> tuple[dict[int, str], SequenceInfo]:
     length = stated.length if stated else max(least, max(paths, default=-1) + 1)
     width, height = (stated.width, stated.height) if stated else (0, 0)
     if not (width and height) and paths and "#" not in (first := paths[min(paths)]):
-        width, height = image_size(folder / first)
+        width, height = picture_size(folder / first)
     if stated and (folder / image_dir).is_dir():  # a frame that should be there and is not has its name: it is missed
         for k in set(range(length)) - set(paths):
             paths[k] = f"{image_dir}/{k + 1:06d}{stated.image_ext}"
@@ -266,17 +267,12 @@ def _write_sequence(dataset: Dataset, rows: Any, folder: Path, placer: PicturePl
         placer.place(row, folder / "img1" / f"{frame + 1:06d}{placer.suffix(row)}")
     rate = float(part.images.extra["rate"][0]) if "rate" in part.images.extra else np.nan
     rate = rate if np.isfinite(rate) and rate > 0 else 30.0
-    size = (int(part.images.width.max(initial=0)), int(part.images.height.max(initial=0)))
-    write_text(
-        folder / "seqinfo.ini",
-        (
-            "[Sequence]",
-            f"name={folder.name}",
-            "imDir=img1",
-            f"frameRate={rate:g}",
-            f"seqLength={int(order.max(initial=-1)) + 1}",
-            f"imWidth={size[0]}",
-            f"imHeight={size[1]}",
-            f"imExt={suffix}",
-        ),
+    info = SequenceInfo(
+        name=folder.name,
+        length=int(order.max(initial=-1)) + 1,
+        rate=rate,
+        width=int(part.images.width.max(initial=0)),
+        height=int(part.images.height.max(initial=0)),
+        image_ext=suffix,
     )
+    write_text(folder / "seqinfo.ini", seqinfo_lines(info))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.errors import DataError, MissingDependencyError
+from trackforge.errors import DataError, MissingDependencyError, SourceError
 
 __all__ = ["VideoFrames"]
 
@@ -35,7 +35,8 @@ class VideoFrames:
         self._file: Any = None
         self._stream: Any = None
         self._decoder: Any = None
-        self._scaler: Any = None
+        self._convert: Any = None
+        self._size: tuple[int, int] | None = None
         self._next = -1  # number of the frame that the decoder yields next; -1: the decoder stands nowhere
         file, stream = self._open()
         _alive.add(self)
@@ -54,8 +55,11 @@ class VideoFrames:
             self.close()
 
     def size(self, key: int) -> tuple[int, int]:
-        """Return ``(width, height)`` of the frames in pixels."""
+        """Return ``(width, height)`` of the frames in pixels, upright: how a film is turned, its frames say."""
         self._check(key)
+        if self._size is None:
+            height, width = self.read(key).shape[:2]
+            self._size = (width, height)
         return self._size
 
     def encoded(self, key: int) -> None:
@@ -63,7 +67,7 @@ class VideoFrames:
         self._check(key)
 
     def read(self, key: int) -> npt.NDArray[np.uint8]:
-        """Return frame ``key`` (0-based), RGB uint8 ``(H, W, 3)``.
+        """Return frame ``key`` (0-based), RGB uint8 ``(H, W, 3)``, upright.
 
         Raises:
             DataError: The video has no such frame, or it cannot be decoded.
@@ -78,7 +82,7 @@ class VideoFrames:
                 number = int(np.searchsorted(self._pts, frame.pts)) if frame.pts is not None else self._next
                 self._next = number + 1
                 if number == key:
-                    rgb: npt.NDArray[np.uint8] = self._scaler.reformat(frame, format="rgb24").to_ndarray()
+                    rgb: npt.NDArray[np.uint8] = self._convert(frame)
                     return rgb
                 if number > key:
                     break
@@ -94,7 +98,7 @@ class VideoFrames:
             self._decoder.close()  # frees the frame that it holds, and the threads that converted that
         if self._file is not None:
             self._file.close()
-        self._decoder = self._file = self._stream = self._scaler = None
+        self._decoder = self._file = self._stream = self._convert = None
 
     def _check(self, key: int) -> None:
         if not 0 <= key < len(self):
@@ -102,23 +106,20 @@ class VideoFrames:
 
     def _open(self) -> tuple[Any, Any]:
         try:
-            import av
-            from av.video.reformatter import VideoReformatter
+            from av.error import FFmpegError
+
+            from trackforge.io.decode import Converter, open_video
         except ImportError as error:
             raise MissingDependencyError(
                 "Frames of a video need PyAV, which is not installed. Install trackforge-mot[video]."
             ) from error
-        self._error = av.error.FFmpegError
+        self._error = FFmpegError
         try:
-            self._file = av.open(str(self.path))
-            self._stream = self._file.streams.video[0]
-        except (self._error, IndexError) as error:
-            raise DataError(
-                f"The file must be a video; it cannot be opened as one ({error}).", path=self.path
-            ) from error
+            self._file, self._stream = open_video(str(self.path))
+        except SourceError as error:
+            raise DataError(f"The file must be a video. {error}", path=self.path) from error
         self._stream.codec_context.thread_count = 1  # loader workers are parallel already
-        self._scaler = VideoReformatter()  # of our own: the one PyAV keeps has threads that a fork would lose
-        self._size = int(self._stream.width), int(self._stream.height)
+        self._convert = Converter()  # of our own: the one PyAV keeps has threads that a fork would lose
         return self._file, self._stream
 
     def _seek(self, number: int) -> None:

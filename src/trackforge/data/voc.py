@@ -18,11 +18,12 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 from trackforge.data.building import Builder
-from trackforge.data.files import PicturePlacer, Place, natural, read_lines, require_sizes, stems, write_text
+from trackforge.data.files import PicturePlacer, Place, read_lines, require_sizes, stems, write_text
 from trackforge.data.model import Dataset
-from trackforge.data.pictures import IMAGE_SUFFIXES, image_size
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
+from trackforge.io.pictures import natural_key, picture_size
+from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
 __all__ = ["VOC_CLASSES", "read_voc", "sniff_voc", "write_voc"]
 
@@ -79,7 +80,7 @@ def read_voc(
         origin: Number of the first pixel: 1, or 0 for tools that count from there (corners are then taken as they are).
     """
     parts = _parts(path, split)
-    files = sorted(_annotations(path).glob("*.xml"), key=lambda p: natural(p.stem))
+    files = sorted(_annotations(path).glob("*.xml"), key=lambda p: natural_key(p.stem))
     if split is not None:
         files = [f for f in files if f.stem in parts]
     listed = path / "classes.txt"
@@ -146,7 +147,7 @@ def _picture(root: Path, file: Path, tree: _Node) -> tuple[str, tuple[int, int]]
     except ValueError as error:
         raise DataError(f"The size must be numbers; {error}.", path=file, line=tree.line) from error
     if min(size) <= 0:
-        size = image_size(found)
+        size = picture_size(found)
     return found.relative_to(root).as_posix(), size
 
 

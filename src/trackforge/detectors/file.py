@@ -37,7 +37,7 @@ class FileDetector:
     """Gives each frame the detections that a file holds for its index; pictures are not looked at.
 
     MOT files count frames from 1 and classes from 1: line ``1,...`` belongs to ``frame.index`` 0. A COCO file with
-    several videos is asked by ``frame.sequence``. Embeddings and masks are not replayed.
+    several videos is asked by ``frame.sequence``. Embeddings are not replayed, masks of COCO files are.
 
     Raises:
         SourceError: The file cannot be read.

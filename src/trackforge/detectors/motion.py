@@ -105,7 +105,7 @@ class MotionDetector:
         self.classes: tuple[str, ...] = (self.config.class_name,)
         self.reset()
 
-    def reset(self) -> None:
+    def reset(self, sequence: str = "", /) -> None:  # noqa: ARG002 - one background is like another
         """Forget the background and the sizes of figures."""
         self._model: Any = None
         self._last: Frame | None = None

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, SourceError
 from trackforge.io.decode import Converter, Damage, open_video, pictures, rate_of
+from trackforge.io.timeline import Timeline
 from trackforge.types import Frame, Stream
 
 __all__ = ["CameraSource", "CameraSourceConfig"]
@@ -49,7 +50,8 @@ class CameraSource:
 
     With ``latest`` a thread reads ahead and keeps only the newest frame, so that a slow consumer sees the present, with
     gaps in ``frame.index``. A stream that breaks off is connected to again, after 1, 2, 4, ... seconds; the index then
-    goes on by the frames that were probably missed. Timestamps are seconds since the first frame, outages included.
+    goes on by the frames that were probably missed. Timestamps are seconds since the first frame, outages included, and
+    increase whatever the camera's clock does (`trackforge.io.timeline`).
 
     Attributes:
         name: The address, without user name and password.
@@ -111,23 +113,15 @@ class CameraSource:
         """Give every frame in order, over all connections."""
         index = 0
         begin: float | None = None
-        heard = timestamp = 0.0
-        interval = 1.0 / self.rate if self.rate else 0.0
+        timeline = Timeline(self.name, self.rate)
         for container, stream in self._connections():
+            timeline.rejoin()
             convert = Converter()
-            offset: float | None = None
             for picture in self._intact(container, stream):
                 now = time.monotonic()
-                if begin is None:
-                    begin = heard = now
-                if offset is None:  # the stream's clock starts anew with every connection
-                    offset = now - begin
-                    if index:
-                        offset = max(offset, timestamp + interval)
-                        index += max(0, round((now - heard) * (self.rate or 0.0)) - 1)
-                    offset -= 0.0 if picture.pts is None else picture.time
-                heard = now
-                timestamp = now - begin if picture.pts is None else picture.time + offset
+                begin = now if begin is None else begin
+                timestamp = timeline.place(index, None if picture.pts is None else picture.time, now - begin)
+                index += timeline.missed
                 yield Frame(index=index, image=convert(picture), timestamp=timestamp, sequence=self.name)
                 index += 1
 

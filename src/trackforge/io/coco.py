@@ -1,16 +1,12 @@
-"""COCO json with track ids: annotations, and the plain list of detection results.
+"""COCO json as tables of tracks: annotations with track ids, the plain list of detection results, the sink.
 
-Frames are told by ``images[].frame_index`` (0-based, as written here), else by ``frame_id`` within a video (0- or
-1-based, whichever its smallest says), else by the order of image ids. Track ids are read from ``track_id`` or, as in
-CocoVID files, ``instance_id``.
-
-Source: the formats of cocodataset.org, of ByteTrack's converted sets (MIT) and of CocoVID.
+What the fields mean is told in `trackforge.io.coco_json`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +17,9 @@ import numpy as np
 from trackforge.config import check, setting
 from trackforge.errors import DataError, InvalidInputError, SinkError
 from trackforge.io.atomic import PartialFile, atomic_path
+from trackforge.io.coco_entries import CocoImage, Id, id_order
+from trackforge.io.coco_json import CocoFile, load_coco, parse_categories, parse_coco
+from trackforge.io.masks import plain_mask
 from trackforge.table import TrackTable
 from trackforge.types import Frame, Step, Stream
 
@@ -31,28 +30,32 @@ def read_coco(path: str | Path, *, reference: str | Path | None = None) -> dict[
     """Read annotations, or a list of results, as one table a sequence.
 
     Args:
-        path: The file. Without ``videos`` all its images are one sequence, named as the file.
+        path: The file. Images without a video are one sequence, named as the file.
         reference: For a list of results, the annotation file that its ``image_id`` and ``category_id`` mean. Without
             one, image ids are taken for 0-based frame numbers and category ids for classes.
 
     Returns:
         Tables by sequence, sequences without boxes included. ``class_id`` is the place of the category among all,
-        sorted by id; ``extra["flag"]`` is 0 for ``iscrowd`` regions, for annotations only.
+        sorted by id; ``extra["flag"]`` is 0 for regions to be ignored, for annotations only. Masks are
+        kept where all boxes of a sequence have run-length ones.
 
     Raises:
         DataError: The file is no COCO json; the message names the entry.
         FileNotFoundError: There is no such file.
     """
     path = Path(path)
-    data = _load(path)
+    data = load_coco(path)
     if isinstance(data, list):
-        known = _load(Path(reference)) if reference is not None else {}
-        if not isinstance(known, dict):
+        if reference is None:
+            return _tables(CocoFile(path=path), data, "results", path.stem)
+        reference = Path(reference)
+        known = load_coco(reference)
+        if isinstance(known, list):
             raise DataError("The reference must hold images and categories; this is a list of results.", path=reference)
-        return _read(path, data, known, "result", Path(reference).stem if reference is not None else path.stem)
+        return _tables(replace(parse_coco(known, reference), path=path), data, "results", reference.stem)
     if "annotations" not in data or "images" not in data:
         raise DataError("A COCO file must have 'images' and 'annotations', or be a list of results.", path=path)
-    return _read(path, data["annotations"], data, "annotation", path.stem)
+    return _tables(parse_coco(data, path), data["annotations"], "annotations", path.stem)
 
 
 def read_coco_classes(path: str | Path) -> tuple[str, ...]:
@@ -62,123 +65,68 @@ def read_coco_classes(path: str | Path) -> tuple[str, ...]:
         DataError: The file is no COCO json with categories.
     """
     path = Path(path)
-    data = _load(path)
+    data = load_coco(path)
     if not isinstance(data, dict) or "categories" not in data:
         raise DataError("A COCO file with classes must have 'categories'.", path=path)
-    try:
-        return tuple(str(c["name"]) for c in sorted(data["categories"], key=lambda c: int(c["id"])))
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"Every category must have an id and a name; {error!r}.", path=path) from error
+    categories = parse_categories(data, path)
+    return tuple(categories[number] for number in sorted(categories, key=id_order))
 
 
-def _load(path: Path) -> dict[str, Any] | list[Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise DataError(f"A COCO file must be JSON; {error.msg}.", path=path, line=error.lineno) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"A COCO file is text; this one is not ({error.reason}).", path=path) from error
-    if not isinstance(data, (dict, list)):
-        raise DataError(f"A COCO file must hold an object or a list; got {type(data).__name__}.", path=path)
-    return data
-
-
-def _entries(items: Any, what: str, path: Path, parse: Callable[[Any], Any]) -> list[Any]:
-    """Parse every entry; a malformed one is named by its place."""
-    made = []
-    for index, item in enumerate(items):
-        try:
-            made.append(parse(item))
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise DataError(f"{what} {index} is malformed: {reason}; got {str(item)[:120]}.", path=path) from error
-    return made
-
-
-def _read(
-    path: Path, boxes: list[Any], known: Mapping[str, Any], what: Literal["annotation", "result"], name: str
-) -> dict[str, TrackTable]:
-    videos = dict(_entries(known.get("videos", ()), "video", path, lambda v: (v["id"], str(v.get("name", v["id"])))))
-    places = _places(path, known.get("images", ()), videos, name)
-    ids = sorted(_entries(known.get("categories", ()), "category", path, lambda c: int(c["id"])))
-    classes = {number: place for place, number in enumerate(ids)}
-
-    def parse(item: Any) -> tuple[Any, ...]:
-        image, bbox = item["image_id"], [float(value) for value in item["bbox"]]
-        if len(bbox) != 4:
-            raise ValueError("bbox must be left, top, width and height")
-        x, y, w, h = bbox
-        if places and image not in places:
-            raise ValueError(f"there is no image {image!r}")
-        category = int(item.get("category_id", 0))
-        if classes and category not in classes:
-            raise ValueError(f"there is no category {category}")
-        if not (w >= 0 and h >= 0):
-            raise ValueError("width and height must be >= 0")
-        sequence, frame = places[image] if places else (name, int(image))
-        track = item.get("track_id", item.get("instance_id", -1))
-        return (
-            sequence,
+def _tables(file: CocoFile, items: Any, what: Literal["annotations", "results"], name: str) -> dict[str, TrackTable]:
+    """Return the boxes of each sequence; where no images are known, of the one sequence ``name``."""
+    places = _places(file, name)
+    classes: dict[Id, int] = {number: k for k, number in enumerate(sorted(file.categories, key=id_order))}
+    bare = what == "results" and not places
+    rows: dict[str, list[tuple[Any, ...]]] = {s: [] for s in (*file.sequences, *(s for s, _ in places.values()))}
+    for box in file.boxes(items, what, frames=bare):
+        at, image, category, xyxy, track, score, _, _, ignore, entry = box
+        if not (xyxy[0] <= xyxy[2] and xyxy[1] <= xyxy[3]):
+            raise DataError(f"{what}[{at}] must have width and height >= 0; got {entry['bbox']}.", path=file.path)
+        sequence, frame = (name, image) if bare else places[image]
+        mask = entry.get("segmentation")  # polygons are left out: they are no run-length masks
+        row = (
             frame,
-            int(track),
-            (x, y, x + w, y + h),
-            float(item.get("score", 1.0)),
+            track,
+            xyxy,
+            score,
             classes.get(category, category),
-            0 if item.get("iscrowd") else 1,
+            0 if ignore else 1,
+            mask if isinstance(mask, dict) else None,
         )
-
-    rows: dict[str, list[tuple[Any, ...]]] = {sequence: [] for sequence in videos.values()}
-    rows.update({sequence: rows.get(sequence, []) for sequence, _ in places.values()})
-    for row in _entries(boxes, what, path, parse):
-        rows.setdefault(row[0], []).append(row)
+        rows.setdefault(sequence, []).append(row)
     try:
-        return {sequence: _table(sequence, part, with_flag=what == "annotation") for sequence, part in rows.items()}
+        return {s: _table(s, part, with_flag=what == "annotations") for s, part in rows.items()}
     except InvalidInputError as error:
-        raise DataError(str(error), path=path) from error
+        raise DataError(str(error), path=file.path) from error
+
+
+def _places(file: CocoFile, name: str) -> dict[Id, tuple[str, int]]:
+    """Return sequence and frame of each image; images without a number are counted in the order of their ids."""
+    groups: dict[str, list[CocoImage]] = {}
+    for image in file.images.values():
+        groups.setdefault(name if image.sequence is None else image.sequence, []).append(image)
+    places: dict[Id, tuple[str, int]] = {}
+    for sequence, images in groups.items():
+        order = {image.id: k for k, image in enumerate(sorted(images, key=lambda i: id_order(i.id)))}
+        places |= {i.id: (sequence, order[i.id] if i.frame is None else i.frame) for i in images}
+    return places
 
 
 def _table(sequence: str, rows: list[tuple[Any, ...]], *, with_flag: bool) -> TrackTable:
     if not rows:
         return TrackTable.empty(sequence)
     columns: Any = zip(*rows, strict=True)
-    _, frame, track, xyxy, score, class_id, flag = columns
+    frame, track, xyxy, score, class_id, flag, masks = columns
     return TrackTable(
         frame=frame,
         track_id=track,
         xyxy=xyxy,
         score=score,
         class_id=class_id,
+        mask=None if any(mask is None for mask in masks) else masks,
         sequence=sequence,
         extra={"flag": np.array(flag)} if with_flag else {},
     )
-
-
-def _places(path: Path, images: Iterable[Any], videos: Mapping[Any, str], name: str) -> dict[Any, tuple[str, int]]:
-    """Return sequence and frame of each image id."""
-    parsed = _entries(
-        images,
-        "image",
-        path,
-        lambda i: (i["id"], i.get("video_id"), i.get("frame_index"), i.get("frame_id")),
-    )
-    by_video: dict[Any, list[tuple[Any, ...]]] = {}
-    for image in parsed:
-        if image[1] is not None and image[1] not in videos:
-            raise DataError(f"Every image must be of a known video; image {image[0]} is of {image[1]!r}.", path=path)
-        by_video.setdefault(image[1], []).append(image)
-    places: dict[Any, tuple[str, int]] = {}
-    for video, members in by_video.items():
-        sequence = name if video is None else videos[video]
-        if all(m[2] is not None for m in members):
-            frames = [int(m[2]) for m in members]
-        elif all(m[3] is not None for m in members):
-            first = min(1, *(int(m[3]) for m in members), 1)
-            frames = [int(m[3]) - first for m in members]
-        else:
-            members = sorted(members, key=lambda m: m[0])
-            frames = list(range(len(members)))
-        places |= {m[0]: (sequence, frame) for m, frame in zip(members, frames, strict=True)}
-    return places
 
 
 def write_coco(
@@ -237,16 +185,18 @@ def _document(
             )
         box = np.concatenate((table.xyxy[:, :2], table.xyxy[:, 2:] - table.xyxy[:, :2]), axis=1)
         flag = table.extra["flag"] if "flag" in table.extra else np.ones(len(table), np.int64)
-        for index, track, bbox, score, class_id, considered in zip(
+        masks = [None] * len(table) if table.mask is None else table.mask.tolist()
+        for index, track, bbox, score, class_id, considered, mask in zip(
             table.frame.tolist(),
             table.track_id.tolist(),
             np.round(box, 6).tolist(),
             table.score.tolist(),
             table.class_id.tolist(),
             flag.tolist(),
+            masks,
             strict=True,
         ):
-            annotation = {
+            annotation: dict[str, Any] = {
                 "id": len(annotations) + 1,
                 "image_id": image_of[index],
                 "category_id": class_id + 1,
@@ -255,7 +205,11 @@ def _document(
                 "iscrowd": int(not considered),
                 "score": score,
             }
-            annotations.append(annotation | ({"track_id": track} if track >= 0 else {}))
+            if track >= 0:
+                annotation["track_id"] = track
+            if mask is not None:
+                annotation["segmentation"] = plain_mask(mask)
+            annotations.append(annotation)
     categories = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
     return {"videos": videos, "images": images, "categories": categories, "annotations": annotations}
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import glob
 import logging
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from trackforge.config import check, setting
-from trackforge.errors import SourceError
+from trackforge.errors import DataError, SourceError
+from trackforge.io.pictures import decode_picture, natural_key
+from trackforge.registry.suffixes import IMAGE_SUFFIXES
 from trackforge.types import Frame, Stream
 
 __all__ = [
@@ -25,11 +26,9 @@ __all__ = [
     "ImageSourceConfig",
     "MotSequenceSource",
     "MotSequenceSourceConfig",
-    "natural_key",
 ]
 
 log = logging.getLogger(__name__)
-SUFFIXES = frozenset({".bmp", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,30 +263,18 @@ class BlankSource:
         self._round += 1
 
 
-def natural_key(text: str) -> list[tuple[int, int | str]]:
-    """Return a sort key that counts: ``2.jpg`` before ``10.jpg``.
-
-    >>> sorted(["10.jpg", "2.jpg", "a.jpg"], key=natural_key)
-    ['2.jpg', '10.jpg', 'a.jpg']
-    """
-    parts = re.split(r"(\d+)", text.casefold())
-    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part]
-
-
 def read_image(file: Path) -> npt.NDArray[np.uint8] | None:
-    """Read a picture as RGB uint8 ``(H, W, 3)``, turned as its EXIF data asks for; None where it is damaged.
+    """Read a picture as RGB uint8 ``(H, W, 3)``, upright; None where it is damaged.
 
     Raises:
         SourceError: The file cannot be read.
     """
-    import cv2
-
     try:
-        data = np.fromfile(file, np.uint8)  # cv2.imread cannot open every file name
+        return decode_picture(file.read_bytes(), file)
+    except DataError:
+        return None
     except OSError as error:
         raise SourceError(f"{file} cannot be read: {error.strerror or error}.") from error
-    image: Any = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), np.uint8)
 
 
 def _time(index: int, rate: float | None) -> float | None:
@@ -297,16 +284,16 @@ def _time(index: int, rate: float | None) -> float | None:
 def _find(path: str) -> list[Path]:
     place = Path(path)
     if place.is_dir():
-        found = [file for file in place.iterdir() if file.suffix.lower() in SUFFIXES]
+        found = [file for file in place.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES]
         what = "A picture folder must hold pictures"
     elif place.is_file():
         found, what = [place], ""
     else:
         found = [Path(file) for file in glob.glob(path, recursive=True)]  # noqa: PTH207 - the pattern may be absolute
-        found = [file for file in found if file.suffix.lower() in SUFFIXES]
+        found = [file for file in found if file.suffix.lower() in IMAGE_SUFFIXES]
         what = "The path must name a folder of pictures, or a glob that matches some"
     if not found:
-        raise SourceError(f"{what}; {path} gives none. Known endings: {' '.join(sorted(SUFFIXES))}.")
+        raise SourceError(f"{what}; {path} gives none. Known endings: {' '.join(sorted(IMAGE_SUFFIXES))}.")
     return sorted(found, key=lambda file: natural_key(str(file)))
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from trackforge.config import check, setting
 from trackforge.errors import SinkError
 from trackforge.io.atomic import PartialFile
+from trackforge.io.masks import plain_mask
 from trackforge.types import Step, Stream
 
 __all__ = ["JsonLinesSink", "JsonLinesSinkConfig"]
@@ -36,8 +37,8 @@ class JsonLinesSinkConfig:
 class JsonLinesSink:
     """Writes one JSON object a frame, also for frames without tracks.
 
-    Numbers are the shortest decimals that give back the very float32; frames of picture folders also have a ``file``.
-    A line reads::
+    Numbers are the shortest decimals that give back the very float32; frames of picture folders also have a ``file``,
+    and tracks of detectors that give masks a ``mask``. A line reads::
 
         {"frame": 0, "timestamp": 0.0, "sequence": "street", "width": 768, "height": 576, "tracks":
          [{"track_id": 1, "xyxy": [10.5, 20.0, 50.25, 90.0], "score": 0.9, "class_id": 0}]}
@@ -83,13 +84,21 @@ class JsonLinesSink:
         tracks = step.tracks.visible
         boxes = step.detections.xyxy[tracks.detection] if self.config.box == "detected" else tracks.xyxy
         classes = self.config.classes or self._stream.classes
+        masks = step.detections.mask
         rows = []
-        for track_id, xyxy, score, class_id in zip(
-            tracks.track_id.tolist(), _short(boxes), _short(tracks.score), tracks.class_id.tolist(), strict=True
+        for track_id, xyxy, score, class_id, detection in zip(
+            tracks.track_id.tolist(),
+            _short(boxes),
+            _short(tracks.score),
+            tracks.class_id.tolist(),
+            tracks.detection.tolist(),
+            strict=True,
         ):
-            row = {"track_id": track_id, "xyxy": xyxy, "score": score, "class_id": class_id}
+            row: dict[str, Any] = {"track_id": track_id, "xyxy": xyxy, "score": score, "class_id": class_id}
             if 0 <= class_id < len(classes):
                 row["class"] = classes[class_id]
+            if masks is not None:
+                row["mask"] = plain_mask(masks[detection])
             rows.append(row)
         return rows
 

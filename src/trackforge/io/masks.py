@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from trackforge.errors import InvalidInputError
 
-__all__ = ["decode_mask", "encode_mask"]
+__all__ = ["decode_mask", "encode_mask", "plain_mask"]
 
 
 def encode_mask(mask: npt.ArrayLike) -> dict[str, Any]:
@@ -58,6 +58,16 @@ def decode_mask(rle: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
         )
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return flat.reshape((height, width), order="F")
+
+
+def plain_mask(rle: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mask as JSON can hold it: counts as text, where pycocotools has bytes, or as a list."""
+    counts = rle["counts"]
+    if isinstance(counts, bytes):
+        counts = counts.decode("ascii")
+    elif not isinstance(counts, str):
+        counts = [int(count) for count in counts]
+    return {"size": [int(side) for side in rle["size"]], "counts": counts}
 
 
 def _text(counts: Iterable[int]) -> str:

@@ -1,19 +1,12 @@
-"""MOTChallenge text files: results, ground truth and detections; the only place that knows 1-based frame numbers.
+"""MOTChallenge files: writing results, ground truth and detections, and ``seqinfo.ini`` both ways.
 
-One line a box: ``frame, id, left, top, width, height, score``, then
-
-* nothing, or ``class, visibility`` (ground truth since MOT16: 9 columns, and ``score`` is a flag, 0 = do not consider);
-* or ``-1, -1, -1``, or world coordinates ``x, y, z`` (MOT15 ground truth, and results: 10 columns). Results of several
-  classes have ``class, -1, -1`` here; class 0 is not written, so that results of one class are as the benchmark wants.
-
-Values may be separated by commas, semicolons, tabs or spaces.
-
-Source: Milan et al., "MOT16: A Benchmark for Multi-Object Tracking", 2016, section 4.
+The text is told, and read, in `trackforge.io.mot_text`.
 """
 
 from __future__ import annotations
 
 import configparser
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,12 +17,21 @@ import numpy.typing as npt
 
 from trackforge.config import check, setting
 from trackforge.errors import DataError, InvalidInputError, SinkError
-from trackforge.io._mot_reader import Kind, read_mot, sequence_of
 from trackforge.io.atomic import PartialFile, atomic_path
+from trackforge.io.mot_text import Kind, class_column, read_mot, sequence_of
 from trackforge.table import TrackTable
 from trackforge.types import Step
 
-__all__ = ["MotSink", "MotSinkConfig", "SequenceInfo", "read_mot", "read_seqinfo", "sequence_of", "write_mot"]
+__all__ = [
+    "MotSink",
+    "MotSinkConfig",
+    "SequenceInfo",
+    "read_mot",
+    "read_seqinfo",
+    "seqinfo_lines",
+    "sequence_of",
+    "write_mot",
+]
 
 
 def write_mot(path: str | Path, table: TrackTable, *, kind: Kind = "tracks", decimals: int = 9) -> None:
@@ -64,7 +66,7 @@ def write_mot(path: str | Path, table: TrackTable, *, kind: Kind = "tracks", dec
     elif kind == "truth":
         columns += [table.class_id, table.extra.get("visibility", np.ones(n))]
     else:
-        columns += [np.where(table.class_id > 0, table.class_id + 1, -1), *[np.full(n, -1)] * 2]
+        columns += [class_column(table.class_id), *[np.full(n, -1)] * 2]
     texts = [_texts(np.asarray(column), decimals) for column in columns]
     with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(",".join(row) + "\n" for row in zip(*texts, strict=True))
@@ -122,14 +124,18 @@ class MotSink:
         boxes = step.detections.xyxy[tracks.detection] if self.config.box == "detected" else tracks.xyxy
         places, frame = self.config.decimals, step.frame.index + 1
         lines = []
-        for track, score, class_id, (x1, y1, x2, y2) in zip(
-            tracks.track_id.tolist(), tracks.score.tolist(), tracks.class_id.tolist(), boxes.tolist(), strict=True
+        for track, score, number, (x1, y1, x2, y2) in zip(
+            tracks.track_id.tolist(),
+            tracks.score.tolist(),
+            class_column(tracks.class_id).tolist(),
+            boxes.tolist(),
+            strict=True,
         ):
             width, height = x2 - x1, y2 - y1
             if self._keeps(width, height):
                 lines.append(
                     f"{frame},{track},{x1:.{places}f},{y1:.{places}f},{width:.{places}f},{height:.{places}f},"
-                    f"{score:.4f},{class_id + 1 if class_id > 0 else -1},-1,-1\n"
+                    f"{score:.4f},{number},-1,-1\n"
                 )
         with self._partial.writing():
             self._file.writelines(lines)
@@ -185,7 +191,7 @@ def read_seqinfo(path: str | Path) -> SequenceInfo:
     try:
         ini.read_string(path.read_text(encoding="utf-8-sig"))
         section = ini["Sequence"]
-        return SequenceInfo(
+        info = SequenceInfo(
             name=section.get("name", path.parent.name),
             length=int(section["seqLength"]),
             rate=section.getfloat("frameRate", 30.0),
@@ -194,8 +200,25 @@ def read_seqinfo(path: str | Path) -> SequenceInfo:
             image_dir=section.get("imDir", "img1"),
             image_ext=section.get("imExt", ".jpg"),
         )
+        if min(info.length, info.width, info.height) < 0 or not 0 <= info.rate < math.inf:
+            raise ValueError("a number is negative or not finite")
     except (configparser.Error, KeyError, ValueError) as error:
         raise DataError(
             f"A seqinfo.ini must have a section [Sequence] with numbers for seqLength and frameRate; {error}.",
             path=path,
         ) from error
+    return info
+
+
+def seqinfo_lines(info: SequenceInfo) -> tuple[str, ...]:
+    """Return the lines of a ``seqinfo.ini`` that `read_seqinfo` reads back."""
+    return (
+        "[Sequence]",
+        f"name={info.name}",
+        f"imDir={info.image_dir}",
+        f"frameRate={info.rate:g}",
+        f"seqLength={info.length}",
+        f"imWidth={info.width}",
+        f"imHeight={info.height}",
+        f"imExt={info.image_ext}",
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +14,7 @@ import numpy as np
 from trackforge.config import check, setting
 from trackforge.errors import SinkError
 from trackforge.io.atomic import PartialFile
-from trackforge.types import Step
+from trackforge.types import Step, Stream
 
 __all__ = ["ParquetSink", "ParquetSinkConfig"]
 
@@ -33,6 +35,9 @@ class ParquetSinkConfig:
 class ParquetSink:
     """Writes ``sequence, frame, timestamp, track_id, x1, y1, x2, y2, score, class_id``; ``frame`` counts from 0.
 
+    The metadata of the table holds what is known about the stream under ``trackforge.stream``, as JSON: class names,
+    rate, size. Masks are not written.
+
     Raises:
         SinkError: The file cannot be written.
     """
@@ -41,17 +46,18 @@ class ParquetSink:
         self.config = config
         self._partial: PartialFile | None = None
         self._writer: Any = None
+        self._stream = Stream()
         self._parts: list[dict[str, Any]] = []
         self._rows = 0
 
     def __enter__(self) -> ParquetSink:
-        import pyarrow.parquet  # type: ignore[import-untyped]
-
-        self._partial = PartialFile(self.config.path)
-        self._parts, self._rows = [], 0
-        with self._partial.writing() as path:
-            self._writer = pyarrow.parquet.ParquetWriter(path, _schema(), compression=self.config.compression)
+        self._partial, self._stream = PartialFile(self.config.path), Stream()
+        self._parts, self._rows, self._writer = [], 0, None
         return self
+
+    def open(self, stream: Stream, /) -> None:
+        """Note what is known, and take the name of the sequence for frames that do not know it."""
+        self._stream = stream
 
     def write(self, step: Step, /) -> None:
         """Take the visible tracks of one frame."""
@@ -63,7 +69,7 @@ class ParquetSink:
         clock = step.frame.timestamp
         self._parts.append(
             {
-                "sequence": [step.frame.sequence] * n,
+                "sequence": [step.frame.sequence or self._stream.name] * n,
                 "frame": np.full(n, step.frame.index),
                 "timestamp": np.full(n, np.nan if clock is None else clock),
                 "track_id": tracks.track_id,
@@ -81,12 +87,19 @@ class ParquetSink:
                 self._flush()
 
     def _flush(self) -> None:
-        """Write the rows in memory as one row group."""
-        import pyarrow as pa
+        """Write the rows in memory as one row group; the table begins with the first, when the stream is known."""
+        import pyarrow as pa  # type: ignore[import-untyped]
+        import pyarrow.parquet  # type: ignore[import-untyped]
 
+        schema = _schema()
+        if self._writer is None:
+            known = {"trackforge.stream": json.dumps(dataclasses.asdict(self._stream))}
+            assert self._partial is not None  # noqa: S101 - only an open sink gets here
+            self._writer = pa.parquet.ParquetWriter(
+                self._partial.path, schema.with_metadata(known), compression=self.config.compression
+            )
         if not self._rows:
             return
-        schema = _schema()
         columns = [
             pa.array([name for part in self._parts for name in part["sequence"]]).dictionary_encode(),
             *(
@@ -105,10 +118,12 @@ class ParquetSink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         """Make the file final, or leave it under its partial name after an error."""
-        partial, self._partial = self._partial, None
-        if partial is None:
+        if self._partial is None:
             return
-        partial.settle(kind, error, close=self._close)
+        try:
+            self._partial.settle(kind, error, close=self._close)
+        finally:
+            self._partial = None
 
 
 def _schema() -> Any:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from trackforge.errors import DataError, InvalidInputError, MissingDependencyError, MissingFileError
-from trackforge.io._mot_reader import Kind
 from trackforge.io.coco import read_coco, write_coco
 from trackforge.io.jsonl import JsonLinesSink, JsonLinesSinkConfig
+from trackforge.io.masks import plain_mask
 from trackforge.io.mot import read_mot, sequence_of, write_mot
+from trackforge.io.mot_text import Kind
 from trackforge.io.parquet import ParquetSink, ParquetSinkConfig
 from trackforge.protocols import Sink
 from trackforge.table import TrackTable
@@ -89,8 +90,8 @@ def write_tables(path: str | Path, tables: Mapping[str, TrackTable], form: str, 
     return [path]
 
 
-Row = tuple[str, int, int, float, float, float, float, float, int]
-"""Sequence, frame, id, x1, y1, x2, y2, score, class."""
+Row = tuple[str, int, int, float, float, float, float, float, int, float, Any]
+"""Sequence, frame, id, x1, y1, x2, y2, score, class, timestamp (NaN for none) and mask (None for none)."""
 
 
 def _grouped(rows: Iterable[Row], path: Path) -> dict[str, TrackTable]:
@@ -101,7 +102,8 @@ def _grouped(rows: Iterable[Row], path: Path) -> dict[str, TrackTable]:
         return {path.stem: TrackTable.empty(path.stem)}
     tables = {}
     for name, those in parts.items():
-        numbers = np.array([row[1:] for row in those], np.float64)
+        numbers = np.array([row[1:-1] for row in those], np.float64)
+        timed, masks = np.isfinite(numbers[:, 8]).any(), [row[-1] for row in those]
         try:
             tables[name] = TrackTable(
                 frame=numbers[:, 0].astype(np.int64),
@@ -109,6 +111,8 @@ def _grouped(rows: Iterable[Row], path: Path) -> dict[str, TrackTable]:
                 xyxy=numbers[:, 2:6],
                 score=numbers[:, 6],
                 class_id=numbers[:, 7].astype(np.int64),
+                timestamp=numbers[:, 8] if timed else None,
+                mask=None if any(mask is None for mask in masks) else np.array(masks, np.object_),
                 sequence=name,
             )
         except InvalidInputError as error:
@@ -124,6 +128,7 @@ def _json_rows(path: Path) -> Iterator[Row]:
             try:
                 line = json.loads(text)
                 sequence, frame = str(line.get("sequence") or ""), int(line["frame"])
+                seconds = line.get("timestamp")
                 for track in line["tracks"]:
                     corners = [float(value) for value in track["xyxy"]]
                     if len(corners) != 4:
@@ -141,6 +146,8 @@ def _json_rows(path: Path) -> Iterator[Row]:
                         y2,
                         float(track.get("score", 1.0)),
                         int(track.get("class_id", 0)),
+                        np.nan if seconds is None else float(seconds),
+                        None if track.get("mask") is None else plain_mask(track["mask"]),
                     )
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
@@ -162,12 +169,14 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
         ) from error
     names = ("sequence", "frame", "track_id", "x1", "y1", "x2", "y2", "score", "class_id")
     try:
-        table: Any = parquet.read_table(path, columns=list(names))
+        there = parquet.read_schema(path).names
+        absent = [name for name in names if name not in there]
+        if absent:
+            raise DataError(f"A table of tracks must have the column {absent[0]!r}; it does not.", path=path)
+        timed = "timestamp" in there
+        table: Any = parquet.read_table(path, columns=[*names, "timestamp"] if timed else list(names))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"This is no Parquet file: {error}", path=path) from error
-    absent = [name for name in names if name not in table.column_names]
-    if absent:
-        raise DataError(f"A table of tracks must have the column {absent[0]!r}; it does not.", path=path)
     nameless = np.flatnonzero(table["track_id"].to_numpy() < 0)
     if len(nameless):
         raise DataError(
@@ -180,5 +189,6 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
         values = table[name].to_numpy()
         # float32 columns mean their shortest decimals
         columns.append((values.astype(np.str_).astype(np.float64) if values.dtype == np.float32 else values).tolist())
-    for row in zip(*columns, strict=True):
-        yield (row[0] or "", *row[1:])
+    times = table["timestamp"].to_numpy() if timed else np.full(table.num_rows, np.nan)
+    for row in zip(*columns, times.tolist(), strict=True):
+        yield (row[0] or "", *row[1:], None)

@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 from trackforge.config import check, setting
 from trackforge.errors import SourceError, did_you_mean
 from trackforge.io.decode import Converter, Damage, open_video, pictures, rate_of
+from trackforge.io.timeline import Timeline
 from trackforge.types import Frame, Stream
 
 __all__ = ["VideoSource", "VideoSourceConfig"]
@@ -43,7 +44,8 @@ class VideoSource:
     """Frames of a video file, RGB, upright.
 
     ``frame.index`` is the position in the file whatever ``start`` and ``stride`` are, and a frame that cannot be
-    decoded leaves a gap, so that results line up with annotations of the file. Every iteration starts anew.
+    decoded leaves a gap, so that results line up with annotations of the file. Timestamps are the file's, mended where
+    they do not increase (`trackforge.io.timeline`). Every iteration starts anew.
 
     Attributes:
         name: The file's name without its ending.
@@ -103,6 +105,7 @@ class VideoSource:
         container, stream = open_video(self.path)
         convert = Converter()
         origin = float((stream.start_time or 0) * (stream.time_base or 0))
+        timeline = Timeline(self.name, self.rate, origin=origin)
         index, last = 0, 0.0
         with container:
             for index, picture in enumerate(pictures(container, stream), start=1):
@@ -112,7 +115,7 @@ class VideoSource:
                 if isinstance(picture, Damage):
                     self._lose(at, picture.why)
                     continue
-                last = picture.time - origin if self._timed and picture.pts is not None else at / (self.rate or 1.0)
+                last = timeline.place(at, picture.time if self._timed and picture.pts is not None else None)
                 if at >= first and (at - first) % stride == 0:
                     yield Frame(index=at, image=convert(picture), timestamp=last, sequence=self.name)
         self._check_end(index, last)

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trackforge.registry import ComponentSpec, hookimpl
+from trackforge.registry.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 VIDEO = {"requires": ("av", "cv2"), "install": "trackforge-mot[video]"}
 IMAGES = {"requires": ("cv2",), "install": "trackforge-mot[video]"}
-VIDEO_SUFFIXES = (
-    ".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp",
-    ".ogv", ".y4m", ".gif",
-)  # fmt: skip
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
 SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://", "rtp://", "srt://")
 
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from trackforge.protocols import Detector, StagedDetector
+from trackforge.protocols import Detector, Remembering, StagedDetector
 from trackforge.testing.conformance.rules import difference, require, rule, run, snapshot
 from trackforge.types import Detections, Frame
 
@@ -114,6 +114,26 @@ def stages_add_up(make: Make, *, frames: Sequence[Frame] | None = None) -> None:
     for frame, prepared in zip(scene, ahead, strict=True):
         found = difference(staged.select(staged.infer(prepared)), detector.detect([frame]), "detections")
         require(not found, f"in frame {frame.index}, step by step, {found}.")
+
+
+@rule("detector")
+def remembers_only_what_it_says(make: Make, *, frames: Sequence[Frame] | None = None) -> None:
+    """After reset() a detector is as good as new; without one, it answers a frame the same whatever came before."""
+    scene = _scene(frames)
+    detector = make()
+    if isinstance(detector, Remembering):
+        before = detector.detect(scene)
+        detector.reset("another")
+        detector.reset()
+        found = difference(detector.detect(scene), before, "answers")
+        require(not found, f"after reset() {found}.")
+        return
+    forward = [detector.detect([frame])[0] for frame in scene]
+    for frame, one in reversed(list(zip(scene, forward, strict=True))):
+        found = difference(detector.detect([frame])[0], one, "detections")
+        require(
+            not found, f"in frame {frame.index}, given again after others, {found}; it remembers, and has no reset()."
+        )
 
 
 @rule("detector")

@@ -73,6 +73,16 @@ def tells_the_truth_about_itself(make: Make) -> None:
 
 
 @rule("source")
+def knows_its_stream_at_once(make: Make) -> None:
+    """Its stream can be had before the first frame, and while another iteration is under way."""
+    source = make()
+    stream = source.stream
+    frames = iter(source)
+    next(frames)
+    require(source.stream == stream, f"stream is {source.stream} after a frame, and was {stream}.")
+
+
+@rule("source")
 def closes(make: Make) -> None:
     """Where it offers close(), that may be called at any time and more than once."""
     source = make()

@@ -1,4 +1,24 @@
-"""Reading of MOTChallenge text; see `trackforge.io.mot` for the format."""
+"""MOTChallenge text: one grammar for results, ground truth and detections, whoever reads or writes them.
+
+A line is a box. Values stand between commas, semicolons, tabs or spaces; blank lines, and a separator at the end of a
+line, are tolerated. All lines have as many values as the first, 6 or more, in these columns::
+
+    1     frame, counted from 1
+    2     id; of detections -1, and whatever stands there is left out
+    3-6   left, top, width, height in pixels
+    7     score; of ground truth the flag, 0 = do not consider. Detections may leave it out: 1
+    8     class, counted from 1; -1 or left out = not stated
+    9     visibility, 0 to 1: of ground truth with 9 columns (MOT16 and later), else without meaning
+    8-10  world coordinates x, y, z instead, with 10 columns (MOT15 ground truth, and results)
+
+A file does not say which it is: the reader is told the ``kind``. What is open then is decided in `_columns` and nowhere
+else: lines of 10 values hold world coordinates if the ninth or tenth is anything but -1 in any of them, and a class if
+not. In ground truth ``class_id`` is the file's number, for the numbers have meanings there (1 = pedestrian); in results
+and detections class n is ``class_id`` n - 1, and 0 where none is stated. Class 0 is not written, so that results of one
+class are as the benchmark wants them.
+
+Source: Milan et al., "MOT16: A Benchmark for Multi-Object Tracking", 2016, section 4.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +32,13 @@ import numpy.typing as npt
 from trackforge.errors import DataError
 from trackforge.table import TrackTable
 
-__all__ = ["Kind", "read_mot", "sequence_of"]
+__all__ = ["Kind", "class_column", "read_mot", "sequence_of"]
 
 Kind: TypeAlias = Literal["tracks", "truth", "detections"]
 Floats: TypeAlias = npt.NDArray[np.float64]
 LEAST_COLUMNS = {"tracks": 7, "truth": 7, "detections": 6}
+LARGEST = 2.0**53
+"""Above it not every whole number is a float any more."""
 
 
 def read_mot(path: str | Path, *, kind: Kind = "tracks", sequence: str | None = None) -> TrackTable:
@@ -26,8 +48,7 @@ def read_mot(path: str | Path, *, kind: Kind = "tracks", sequence: str | None = 
         path: The file. Its lines may come in any order of frames.
         kind: ``"tracks"``: results, every row must have an id. ``"truth"``: ``class_id`` is the file's number (1 =
             pedestrian, -1 = not stated), ``extra["flag"]`` int64 and ``extra["visibility"]`` float64 (1 where not
-            stated). ``"detections"``: ids are left out. In results and detections the file's class n becomes
-            ``class_id`` n - 1, and 0 where none is stated.
+            stated). ``"detections"``: ids are left out.
         sequence: Name of the sequence; where None it is taken from the path (``<sequence>/gt/gt.txt`` or
             ``<sequence>.txt``).
 
@@ -51,9 +72,8 @@ def read_mot(path: str | Path, *, kind: Kind = "tracks", sequence: str | None = 
         )
     _check_values(values, kind, path)
     order = np.argsort(values[:, 0], kind="stable") if (np.diff(values[:, 0]) < 0).any() else None
-    table = _table(
-        values if order is None else values[order], kind, sequence_of(path) if sequence is None else sequence
-    )
+    rows = values if order is None else values[order]
+    table = TrackTable.unchecked(**_columns(rows, kind), sequence=sequence_of(path) if sequence is None else sequence)
     twice = table.duplicates()
     if len(twice):
         row = int(twice[0])
@@ -133,7 +153,7 @@ def _line_of(path: Path, row: int) -> int:
 def _check_values(values: Floats, kind: Kind, path: Path) -> None:
     frame, track, size = values[:, 0], values[:, 1], values[:, 4:6]
     checks: list[tuple[Any, str]] = [
-        (~np.isfinite(values).all(axis=1), "Every value must be a finite number"),
+        (~(np.abs(values) <= LARGEST).all(axis=1), "Every value must be at most 2**53, and a finite number"),
         (~(frame >= 1) | (frame != np.rint(frame)), "The frame (first value) must be a whole number >= 1"),
         ((size < 0).any(axis=1), "Width and height (fifth and sixth value) must be >= 0"),
     ]
@@ -141,6 +161,8 @@ def _check_values(values: Floats, kind: Kind, path: Path) -> None:
         checks.append((track != np.rint(track), "The id (second value) must be a whole number"))
         what = "A result file holds only boxes that have an id: the second value must be >= 0"
         checks.append((track < 0, what if kind == "tracks" else "The id (second value) must be >= 0"))
+    if values.shape[1] >= 8 and not _has_world(values):
+        checks.append((values[:, 7] != np.rint(values[:, 7]), "The class (eighth value) must be a whole number"))
     for bad, rule in checks:
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
@@ -152,11 +174,16 @@ def _check_values(values: Floats, kind: Kind, path: Path) -> None:
             )
 
 
-def _table(values: Floats, kind: Kind, sequence: str) -> TrackTable:
+def _has_world(values: Floats) -> bool:
+    return values.shape[1] >= 10 and bool((values[:, 8:10] != -1).any())
+
+
+def _columns(values: Floats, kind: Kind) -> dict[str, Any]:
+    """Return what the columns of a table are, by the kind of file, its width, and its values where that is open."""
     n, width = values.shape
     xyxy = values[:, 2:6].copy()
     xyxy[:, 2:] += xyxy[:, :2]
-    world = width >= 10 and bool((values[:, 8:10] != -1).any())
+    world = _has_world(values)
     stated = values[:, 7].astype(np.int64) if width >= 8 and not world else np.full(n, -1)
     extra = {"world": values[:, 7:10].copy()} if world else {}
     score = values[:, 6].copy() if width >= 7 else np.ones(n)
@@ -164,12 +191,16 @@ def _table(values: Floats, kind: Kind, sequence: str) -> TrackTable:
         extra["flag"] = score.astype(np.int64)
         extra["visibility"] = values[:, 8].copy() if width == 9 else np.ones(n)
         score = np.ones(n)
-    return TrackTable.unchecked(
-        frame=values[:, 0].astype(np.int64) - 1,
-        track_id=np.full(n, -1) if kind == "detections" else values[:, 1].astype(np.int64),
-        xyxy=xyxy,
-        score=score,
-        class_id=stated if kind == "truth" else np.maximum(stated - 1, 0),
-        extra=extra,
-        sequence=sequence,
-    )
+    return {
+        "frame": values[:, 0].astype(np.int64) - 1,
+        "track_id": np.full(n, -1) if kind == "detections" else values[:, 1].astype(np.int64),
+        "xyxy": xyxy,
+        "score": score,
+        "class_id": stated if kind == "truth" else np.maximum(stated - 1, 0),
+        "extra": extra,
+    }
+
+
+def class_column(class_id: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the numbers that results and detections state for classes ``(R,)``: n + 1, and -1 for class 0."""
+    return np.where(class_id > 0, class_id + 1, -1)

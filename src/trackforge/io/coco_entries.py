@@ -1,0 +1,210 @@
+"""One entry of a COCO json: an image, an annotation or a result, and how a malformed one is named.
+
+What the fields mean is told in `trackforge.io.coco_json`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isfinite
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from trackforge.errors import DataError
+
+__all__ = [
+    "CocoBox",
+    "CocoImage",
+    "Entry",
+    "Id",
+    "MalformedError",
+    "Report",
+    "frame_number",
+    "id_order",
+    "parse_box",
+    "parse_entries",
+    "parse_id",
+    "whole",
+]
+
+T = TypeVar("T")
+Id: TypeAlias = int | str
+Entry: TypeAlias = Mapping[str, Any]
+Report: TypeAlias = Callable[[str, str], None]
+"""Takes what is wrong, and the kind of problem; may raise, else the entry is left out."""
+LARGEST = 2**63 - 1
+
+
+class CocoImage(NamedTuple):
+    """An image.
+
+    Attributes:
+        id: Its id.
+        file_name: Without ``./`` before it; empty where not stated.
+        size: ``(width, height)`` in pixels; 0 where not stated.
+        sequence: Name of its video, or None.
+        frame: 0-based number in the video, or None where unknown.
+        entry: All that the file says.
+    """
+
+    id: Id
+    file_name: str
+    size: tuple[int, int]
+    sequence: str | None
+    frame: int | None
+    entry: Entry
+
+
+class CocoBox(NamedTuple):
+    """An annotation, or a result.
+
+    Attributes:
+        at: Its place in the list.
+        image: Id of its image; the frame number where no images are known.
+        category: Id of its category; 0 where none is stated.
+        xyxy: Corners in pixels, finite; left and top may lie beyond right and bottom.
+        track_id: Its identity, -1 for none.
+        score: Finite; 1 where not stated.
+        visibility: 1 where not stated.
+        area: In square pixels, None where not stated.
+        ignore: Neither object nor background.
+        entry: All that the file says.
+    """
+
+    at: int
+    image: Id
+    category: Id
+    xyxy: tuple[float, float, float, float]
+    track_id: int
+    score: float
+    visibility: float
+    area: float | None
+    ignore: bool
+    entry: Entry
+
+
+class MalformedError(ValueError):
+    """What an entry must have; `parse_entries` makes a `DataError` or a report of it."""
+
+    def __init__(self, rule: str, kind: str = "format") -> None:
+        super().__init__(rule)
+        self.kind = kind
+
+
+def id_order(number: Id) -> tuple[bool, Id]:
+    """Return a sort key of ids: numbers first, then words."""
+    return isinstance(number, str), number
+
+
+def parse_entries(
+    items: Any,
+    key: str,
+    parse: Callable[[int, Entry], T],
+    *,
+    path: Path,
+    report: Report | None,
+    needs: Sequence[str] = ("id",),
+    rule: str = "must have a whole number or a word for its id",
+) -> Iterator[T]:
+    """Yield what the good entries of a list mean; a malformed one is named by its place.
+
+    Args:
+        items: The list.
+        key: Its name.
+        parse: Takes an entry's place and the entry.
+        path: The file, for messages.
+        report: Takes what is wrong; where None, it raises.
+        needs: What every entry must have.
+        rule: What is broken where ``parse`` cannot make numbers of what it finds.
+
+    Raises:
+        DataError: It is no list; or an entry is malformed and ``report`` is None.
+    """
+    if not isinstance(items, list):
+        raise DataError(f"{key!r} must be a list; got {type(items).__name__}.", path=path)
+    needed = set(needs)
+    for at, entry in enumerate(items):
+        try:
+            if not isinstance(entry, dict) or not entry.keys() >= needed:
+                missing = [n for n in needs if not isinstance(entry, dict) or n not in entry]
+                raise MalformedError(f"must have {', '.join(missing)}")
+            made = parse(at, entry)
+        except (TypeError, ValueError, OverflowError) as error:
+            broken, kind = (
+                (str(error), error.kind) if isinstance(error, MalformedError) else (f"{rule}; {error}", "format")
+            )
+            message = f"{key}[{at}] {broken}; got {_shown(entry)}."
+            if report is None:
+                raise DataError(message, path=path) from error
+            report(message, kind)
+        else:
+            yield made
+
+
+def _shown(entry: Any) -> str:
+    try:
+        return json.dumps(entry, ensure_ascii=False)[:120]
+    except RecursionError:
+        return "brackets in brackets"
+
+
+def parse_box(at: int, entry: Entry) -> CocoBox:
+    """Return what an annotation or result says; whether there is such an image and category, it cannot tell.
+
+    Raises:
+        MalformedError: A corner or the score is not finite.
+        TypeError, ValueError, OverflowError: A value is no number.
+    """
+    corners = entry["bbox"]
+    left, top, width, height = map(float, corners if isinstance(corners, list) else ())
+    track, area = entry.get("track_id", entry.get("instance_id")), entry.get("area")
+    right, bottom, score = left + width, top + height, float(entry.get("score", 1.0))
+    if not (isfinite(right) and isfinite(bottom) and isfinite(score)):  # so are left, top, width and height
+        raise MalformedError("must have a finite bbox [left, top, width, height] and a finite score")
+    return CocoBox(
+        at,
+        parse_id(entry["image_id"]),
+        parse_id(entry.get("category_id", 0)),
+        (left, top, right, bottom),
+        -1 if track is None else max(whole(track), -1),
+        score,
+        float(entry.get("visibility", 1.0)),
+        None if area is None else float(area),
+        bool(entry.get("iscrowd") or entry.get("ignore")),
+        entry,
+    )
+
+
+def parse_id(value: Any) -> Id:
+    """Return an id: a string as it is, else a whole number; raises as `whole` does."""
+    return value if isinstance(value, str) else whole(value)
+
+
+def whole(value: Any) -> int:
+    """Return a whole number that fits int64; 7.0 and ``"7"`` are such.
+
+    Raises:
+        TypeError, ValueError, OverflowError: It is none.
+    """
+    if type(value) is int and -LARGEST <= value <= LARGEST:
+        return value
+    number = int(value)
+    if abs(number) > LARGEST or (isinstance(value, float) and number != value):
+        raise ValueError(f"{value} is no whole number that can be used")
+    return number
+
+
+def frame_number(value: Any, name: str) -> int | None:
+    """Return a number of a frame, or None for none.
+
+    Raises:
+        MalformedError: It is negative.
+        TypeError, ValueError, OverflowError: It is no whole number.
+    """
+    if value is None:
+        return None
+    number = whole(value)
+    if number < 0:
+        raise MalformedError(f"must have a {name} >= 0")
+    return number

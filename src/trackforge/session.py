@@ -1,0 +1,238 @@
+"""One sequence that is being tracked: push a frame, get a step.
+
+>>> import trackforge
+>>> with trackforge.Session("motion", "byte", sinks=["out.txt"]) as session:  # doctest: +SKIP
+...     for frame in frames:
+...         step = session.step(frame)
+
+`trackforge.pipeline.track` pulls from a session, and a `trackforge.pool.SessionPool` pushes into many: what is
+done with a frame and its detections stands here and nowhere else. A session can be saved and go on in another process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from trackforge.errors import InvalidInputError, PluginError, StateError
+from trackforge.packing import pack, unpack
+from trackforge.protocols import Detector, Remembering, Sink, StreamAware, Tracker
+from trackforge.registry import doors
+from trackforge.types import Detections, Frame, Step, Stream
+
+__all__ = ["Session", "answers", "fit", "follows"]
+
+T = TypeVar("T")
+FORMAT = 1
+
+
+class Session:
+    """A detector, a tracker and sinks, to which frames of one sequence are pushed one by one.
+
+    Sinks are opened by ``with`` or by the first frame. Outputs become final with `close`, and at the end of a ``with``
+    block that was left without an exception or through Ctrl-C; after any other exception nothing stands under their
+    names. One thread at a time may use a session.
+
+    Args:
+        detector: A Detector, or the name of one that needs no settings.
+        tracker: A Tracker, or the name of one. It goes on from where it stands.
+        sinks: Sinks, or file names whose ending tells which sink is meant. Opened and closed here.
+        stream: What is known about the frames beforehand; class names are taken from the detector.
+
+    Attributes:
+        stream: What is known about the frames, the detector's classes included.
+        last: Index of the last frame; -1 before the first.
+
+    Raises:
+        InvalidInputError: An argument cannot play its role.
+    """
+
+    def __init__(
+        self,
+        detector: Detector | str,
+        tracker: Tracker | str,
+        *,
+        sinks: Iterable[Sink | str | Path] = (),
+        stream: Stream | None = None,
+    ) -> None:
+        if isinstance(sinks, (str, Path)):
+            raise InvalidInputError(f"sinks must be a list; got {str(sinks)!r}. Write sinks=[{str(sinks)!r}].")
+        made = doors.detector(detector) if isinstance(detector, str) else detector
+        self.detector = fit(made, "detector", "detect")
+        self.tracker = fit(doors.tracker(tracker) if isinstance(tracker, str) else tracker, "tracker", "update")
+        self.sinks = [
+            fit(doors.sink(sink) if isinstance(sink, (str, Path)) else sink, "sink", "write", "__enter__")
+            for sink in sinks
+        ]
+        self.stream = dataclasses.replace(stream or Stream(), classes=tuple(self.detector.classes))
+        self.last = -1
+        self._told = self._closed = False
+        self._opened: contextlib.ExitStack | None = None
+
+    def step(self, frame: Frame, /) -> Step:
+        """Detect in a frame and go on by it.
+
+        Raises:
+            InvalidInputError: It is no Frame, its index does not increase, or the session is closed.
+            PluginError: The detector does not give one Detections a frame.
+            TrackforgeError: Whatever the components raise.
+        """
+        follows(frame, self.last)
+        self._open()
+        return self.associate(frame, answers(self.detector, [frame], self.detector.detect([frame]))[0])
+
+    def associate(self, frame: Frame, detections: Detections, /) -> Step:
+        """Go on by a frame in which somebody else has detected; raises as `step` does."""
+        follows(frame, self.last)
+        self._open()
+        if not self._told:
+            self._tell(self.stream.seen(frame))
+        self.last = frame.index
+        step = Step(frame=frame, detections=detections, tracks=self.tracker.update(detections, frame))
+        for sink in self.sinks:
+            sink.write(step)
+        return step
+
+    def state(self) -> bytes:
+        """Return everything that is needed to go on elsewhere, as bytes (`trackforge.packing`); outputs stay here.
+
+        Raises:
+            StateError: The detector remembers something, which cannot be saved.
+        """
+        if isinstance(self.detector, Remembering):
+            raise StateError(
+                f"A session can be saved where only its tracker remembers; {type(self.detector).__name__} remembers "
+                "frames, too. Use a detector that looks at each frame by itself."
+            )
+        known = dataclasses.asdict(self.stream)
+        return pack({"format": FORMAT, "frame": self.last, "stream": known, "tracker": self.tracker.state_dict()})
+
+    @classmethod
+    def restore(
+        cls,
+        state: bytes,
+        detector: Detector | str,
+        tracker: Tracker | str,
+        *,
+        sinks: Iterable[Sink | str | Path] = (),
+    ) -> Session:
+        """Go on where `state` was taken: the next frame gets the very step that it would have got there.
+
+        Args:
+            state: What `state` returned.
+            detector: A detector like the one of before.
+            tracker: A tracker of the same settings; it takes over the state.
+            sinks: Where the steps from here on go.
+
+        Raises:
+            StateError: The bytes are no such state, or that of another tracker.
+            InvalidInputError: An argument cannot play its role.
+        """
+        saved = unpack(state)
+        if saved.get("format") != FORMAT or not {"frame", "stream", "tracker"} <= saved.keys():
+            raise StateError(
+                f"The state of a session must have format {FORMAT}; got {saved.get('format')!r} with "
+                f"{', '.join(map(str, saved)) or 'nothing'}. Save it with this version."
+            )
+        try:
+            stream, last = Stream(**saved["stream"]), int(saved["frame"])
+        except (TypeError, ValueError) as error:
+            raise StateError(
+                f"The state of a session must tell its stream and last frame; {error}. Save it again."
+            ) from error
+        session = cls(detector, tracker, sinks=sinks, stream=stream)
+        session.tracker.load_state_dict(saved["tracker"])
+        session.last = last
+        return session
+
+    def __enter__(self) -> Session:
+        self._open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        """Finish the outputs, or leave them under their partial names after an error."""
+        self._closed = True
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.push(self._last_words)
+            opened.__exit__(kind, error, trace)
+
+    def close(self) -> None:
+        """Make the outputs final; may be called more than once."""
+        self.__exit__(None, None, None)
+
+    def _open(self) -> None:
+        if self._closed:
+            raise InvalidInputError("A session that is closed takes no more frames. Make a new one, or restore() it.")
+        if self._opened is None:
+            with contextlib.ExitStack() as stack:
+                for sink in self.sinks:
+                    stack.enter_context(sink)
+                self._opened = stack.pop_all()
+
+    def _tell(self, stream: Stream) -> None:
+        """Open what wants to know about the stream."""
+        self.stream, self._told = stream, True
+        for component in (self.tracker, *self.sinks):
+            if isinstance(component, StreamAware):
+                component.open(stream)
+
+    def _last_words(self, kind: type[BaseException] | None, *_: object) -> None:
+        """See to it that outputs without frames know at least what the source said."""
+        if kind is None and not self._told:
+            self._tell(self.stream)
+
+
+def fit(component: T, role: str, *methods: str) -> T:
+    """Refuse what cannot play a role, before the work begins.
+
+    Raises:
+        InvalidInputError: It is a class, or has not all of the methods.
+    """
+    for method in methods:
+        if isinstance(component, type) or not hasattr(component, method):
+            what = f"the class {component.__name__}" if isinstance(component, type) else repr(component)
+            raise InvalidInputError(
+                f"A {role} must be an object with {method}(), or a name; got {what}. See trackforge.protocols."
+            )
+    return component
+
+
+def follows(frame: Any, last: int) -> Frame:
+    """Return the frame, if it is one that may come after the frame of index ``last``; -1 before the first.
+
+    Raises:
+        InvalidInputError: It is something else, or its index does not increase.
+    """
+    if not isinstance(frame, Frame):
+        raise InvalidInputError(
+            f"A source must yield trackforge.Frame objects; got {type(frame).__name__}. "
+            "Wrap it: Frame(index=..., image=...)."
+        )
+    if frame.index <= last:
+        raise InvalidInputError(
+            f"frame.index must increase strictly within a sequence; got {frame.index} after {last}. "
+            "Sort the frames, or track each sequence by itself."
+        )
+    return frame
+
+
+def answers(detector: Detector, frames: Sequence[Frame], found: list[Detections]) -> list[Detections]:
+    """Return what a detector found, if that is one Detections a frame.
+
+    Raises:
+        PluginError: It is something else.
+    """
+    if len(found) != len(frames) or not all(isinstance(one, Detections) for one in found):
+        kinds = ", ".join(sorted({type(one).__name__ for one in found})) or "nothing"
+        raise PluginError(
+            f"detect() must return one Detections a frame; {type(detector).__name__} gave {len(found)} for "
+            f"{len(frames)} frames ({kinds}). trackforge.testing.check_detector shows what else it must do."
+        )
+    return found
