@@ -57,7 +57,7 @@ def test_validation_shows_the_network_what_the_detector_shows_it(size, shape) ->
     before = picture(*shape, boxes=[(3, 4, 30.5, 40)])
     after = ta.validation_pipeline()(before, draw(size))
     canvas = np.empty((*size, 3), np.uint8)
-    ratio = preprocessing("yolox", size).letterbox(before.image, canvas)
+    ratio = preprocessing("yolox", size).draw(before.image, canvas).scale[0]
     np.testing.assert_array_equal(after.image, canvas)
     np.testing.assert_allclose(after.xyxy, before.xyxy * ratio)
 

@@ -285,3 +285,11 @@ def test_a_run_needs_neither_the_command_line_nor_its_packages() -> None:
         "assert 'trackforge.cli' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_file_of_weights_names_its_detector() -> None:
+    weights = Path(__file__).parents[2] / "plugins/trackforge-yolox/tests/fixtures/people-format1.onnx"
+    detector = runs.plan(
+        runs.TrackingRun(sources=("synthetic",), detector={"name": str(weights), "score": 0.4})
+    ).detector
+    assert (detector.name, detector.settings) == ("yolox", {"weights": str(weights), "score": 0.4})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,12 +13,12 @@ import pytest
 import torch
 
 from trackforge.errors import ConfigError, SinkError, WeightsError
+from trackforge.models import KEY, Given, ModelCard
+from trackforge.models.onnx import OnnxBackend, OnnxNetwork
 from trackforge.registry import registry
-from trackforge_yolox.backend_torch import load_network
-from trackforge_yolox.backends import Given, OnnxBackend
-from trackforge_yolox.card import KEY, ModelCard
 from trackforge_yolox.export import ExportConfig, export
 from trackforge_yolox.model import Predictor
+from trackforge_yolox.weights import examine, load_network
 
 
 def run(path: Path, images: np.ndarray) -> np.ndarray:
@@ -25,6 +26,11 @@ def run(path: Path, images: np.ndarray) -> np.ndarray:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return session.run(["predictions"], {"images": images})[0]
+
+
+def opened(path: Path, **given: Any) -> OnnxBackend:
+    network = OnnxNetwork(path, threads=1)
+    return OnnxBackend(network, examine(network, Given(**given))[0])
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -50,7 +56,7 @@ def test_other_architectures_export_too(name: str, checkpoint, tmp_path: Path, f
     path = checkpoint(name)
     out = export(ExportConfig(weights=path, variant=name, output=tmp_path / "x.onnx"))
     network, card = load_network(path, Given(variant=name))
-    assert OnnxBackend(out, Given(), threads=1).card.preprocessing == card.preprocessing
+    assert opened(out).card.preprocessing == card.preprocessing
     images = formula.image(7, (1, 3, 64, 96)) / 64
     with torch.inference_mode():
         wanted = Predictor(network)(torch.from_numpy(images)).numpy()
@@ -77,14 +83,14 @@ def test_everything_fixed(checkpoint, tmp_path: Path) -> None:
     out = export(settings)
     shape = [d.dim_value for d in onnx.load(out).graph.input[0].type.tensor_type.shape.dim]
     assert shape == [2, 3, 64, 96]
-    backend = OnnxBackend(out, Given(), threads=1)
+    backend = opened(out)
     images = [np.full((48, 64, 3), value, np.uint8) for value in (0, 100, 200)]
     together = backend.infer(backend.prepare(images))
     assert len(together) == 3  # 2 + 1, the last run filled up
     for image, wanted in zip(images, together, strict=True):
         np.testing.assert_allclose(backend.infer(backend.prepare([image]))[0], wanted, rtol=1e-5, atol=1e-5)
     with pytest.raises(ConfigError, match="size must be 64,96"):
-        OnnxBackend(out, Given(size=(128, 128)))
+        opened(out, size=(128, 128))
 
 
 def test_half_the_file(checkpoint, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from trackforge.models import Placement
+from trackforge.models.planes import DevicePlanes
 from trackforge_yolox.head import decode, flatten
 from trackforge_yolox.model import YOLOX, fuse
 from trackforge_yolox.preprocess import preprocessing
 from trackforge_yolox.selection import Selection, select
-from trackforge_yolox.suppression import select_tensor
+from trackforge_yolox.selection_torch import select_tensor
 from trackforge_yolox.variants import VARIANTS, class_count, identify
 
 pytestmark = pytest.mark.golden
@@ -110,11 +113,15 @@ def test_preprocessing_is_official(case: int, folder: Path) -> None:
     main, byte = np.load(folder / "preproc_main.npz"), np.load(folder / "preproc_byte.npz")
     image = np.ascontiguousarray(main[f"img_{case}"][..., ::-1])  # the official code reads BGR, frames are RGB
     wanted = main[f"out_{case}"]
+
+    def at(golden: Mapping[str, np.ndarray]) -> Placement:
+        return Placement((float(golden[f"ratio_{case}"]),) * 2)
+
     size = wanted.shape[1:]
     out = np.full((3, *size), np.nan, np.float32)
-    assert preprocessing("yolox", size).planes(image, out) == main[f"ratio_{case}"]
+    assert preprocessing("yolox", size).planes(image, out) == at(main)
     np.testing.assert_array_equal(out, wanted)
-    assert preprocessing("bytetrack", size).planes(image, out) == byte[f"ratio_{case}"]
+    assert preprocessing("bytetrack", size).planes(image, out) == at(byte)
     np.testing.assert_array_equal(out[:, ::8], byte[f"rows_{case}"])
     assert out.sum(dtype=np.float64) == byte[f"checksum_{case}"]
     preprocessing("legacy", size).planes(image, out)
@@ -123,14 +130,12 @@ def test_preprocessing_is_official(case: int, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["yolox", "bytetrack", "legacy"])
 def test_the_way_over_bytes_on_the_device_gives_the_same_input(name: str, folder: Path) -> None:
-    from trackforge_yolox.backend_torch import DevicePlanes
-
     image = np.load(folder / "preproc_main.npz")["img_4"]
     p = preprocessing(name, (96, 160))
     out = np.empty((2, 3, 96, 160), np.float32)
-    ratio = p.planes(image, out[0])
+    placement = p.planes(image, out[0])
     p.planes(image[::-1], out[1])
-    made, ratios = DevicePlanes(p, torch.device("cpu")).fill([image, image[::-1]])
+    made, placements = DevicePlanes(p, torch.device("cpu")).fill([image, image[::-1]])
     np.testing.assert_array_equal(made.numpy(), out)
-    assert ratios == (ratio, ratio)
+    assert placements == (placement, placement)
     assert replace(p, pad=0).table is not p.table

@@ -15,6 +15,7 @@ import trackforge
 from trackforge import training
 from trackforge.data import Boxes, Dataset, Images
 from trackforge.errors import ConfigError, DataError, TrainingError, WeightsError
+from trackforge.models.checkpoints import read_checkpoint
 from trackforge.types import Frame
 from trackforge_yolox.blocks import ConvBlock
 from trackforge_yolox.export import ExportConfig, export
@@ -26,7 +27,6 @@ from trackforge_yolox.training.norms import norms_are_folded, revive_norms
 from trackforge_yolox.training.recipe import YoloxTrainer, augmentation
 from trackforge_yolox.training.start import begin
 from trackforge_yolox.variants import VARIANTS
-from trackforge_yolox.weights import read_checkpoint
 
 SIZE = (64, 96)
 
@@ -330,7 +330,7 @@ def test_the_bundle_says_everything_and_detector_export_and_module_agree(
     data = labelled(pictures, classes=("rocket", "person"))
     module = built(data, YoloxTrainConfig(size=SIZE, validate_score=0.0), str(checkpoint("yolox-nano"))).eval()
     torch.save(module.bundle(), tmp_path / "model.pth")
-    detector = trackforge.detector("yolox", weights=tmp_path / "model.pth", fuse=False, channels_last=False, score=0.0)
+    detector = trackforge.detector(tmp_path / "model.pth", fuse=False, channels_last=False, score=0.0)
     assert detector.classes == ("rocket", "person")
     assert detector.card.preprocessing == preprocessing("yolox", SIZE)
     assert detector.card.variant == "yolox-nano"

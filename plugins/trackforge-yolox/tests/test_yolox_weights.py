@@ -14,15 +14,13 @@ import pytest
 import torch
 
 from trackforge.errors import ConfigError, WeightsError
-from trackforge_yolox import weights as weights_module
-from trackforge_yolox.backend_torch import load_network
-from trackforge_yolox.backends import Given
-from trackforge_yolox.card import KEY, ModelCard
+from trackforge.models import KEY, Given, ModelCard, Preprocessing
+from trackforge.models.checkpoints import load, read_checkpoint
 from trackforge_yolox.export import ExportConfig
 from trackforge_yolox.model import YOLOX
-from trackforge_yolox.preprocess import Preprocessing, preprocessing
+from trackforge_yolox.preprocess import preprocessing
 from trackforge_yolox.variants import VARIANTS, variant
-from trackforge_yolox.weights import download_url, load, read_checkpoint, resolve
+from trackforge_yolox.weights import PUBLISHED, load_network, published_files
 
 
 @pytest.mark.parametrize(("wrap", "prefix"), [("model", ""), ("state_dict", "module."), ("", "")])
@@ -131,6 +129,7 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path, checkpoint) -> None:
 def test_a_checkpoint_that_describes_itself_needs_no_help(tmp_path: Path, checkpoint) -> None:
     state = read_checkpoint(checkpoint("yolox-nano", classes=2)).state
     card = ModelCard(
+        component="yolox",
         classes=("cat", "dog"),
         preprocessing=preprocessing("legacy", (320, 512)),
         variant="yolox-nano",
@@ -166,8 +165,8 @@ def test_names() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'yolox-nano'"):
         variant("yolox-nanno")
     with pytest.raises(WeightsError, match="Did you mean 'yolox-tiny'"):
-        resolve("yolox-tinny", suffix=".pth")
-    assert download_url("yolox-darknet53", ".onnx").endswith("/0.1.1rc0/yolox_darknet.onnx")
+        PUBLISHED.resolve("yolox-tinny", ".pth")
+    assert PUBLISHED.files["yolox-darknet53", ".onnx"].url.endswith("/0.1.1rc0/yolox_darknet.onnx")
 
 
 def test_weights_by_name_come_once_and_are_checked(tmp_path: Path, monkeypatch, checkpoint) -> None:
@@ -179,20 +178,20 @@ def test_weights_by_name_come_once_and_are_checked(tmp_path: Path, monkeypatch, 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("TRACKFORGE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(weights_module, "RELEASE", f"http://127.0.0.1:{server.server_port}")
+    published = published_files(f"http://127.0.0.1:{server.server_port}")
     try:
-        path = resolve("yolox-nano", suffix=".pth")
+        path = published.resolve("yolox-nano", ".pth")
     finally:
         server.shutdown()
         server.server_close()
     assert path == tmp_path / "cache" / "yolox" / "yolox_nano.pth"
     assert hashlib.sha256(content).hexdigest() in path.with_name("yolox_nano.pth.sha256").read_text()
-    assert resolve("yolox-nano", suffix=".pth") == path  # the server is gone: from the cache
+    assert published.resolve("yolox-nano", ".pth") == path  # the server is gone: from the cache
     path.write_bytes(content[:-1])
     with pytest.raises(WeightsError, match="damaged or was replaced"):
-        resolve("yolox-nano", suffix=".pth")
+        published.resolve("yolox-nano", ".pth")
     with pytest.raises(WeightsError, match=r"put it at .*yolox_tiny\.onnx"):
-        resolve("yolox-tiny", suffix=".onnx")
+        published.resolve("yolox-tiny", ".onnx")
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -203,11 +202,11 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 def test_bytetrack_by_name_says_where_to_put_the_file(tmp_path: Path, monkeypatch, checkpoint) -> None:
     monkeypatch.setenv("TRACKFORGE_CACHE", str(tmp_path))
     with pytest.raises(WeightsError, match=r"put it at (.*bytetrack_s_mot17\.pth\.tar)"):
-        resolve("bytetrack-s", suffix=".pth")
+        PUBLISHED.resolve("bytetrack-s", ".pth")
     wanted = tmp_path / "yolox" / "bytetrack_nano_mot17.pth.tar"
     wanted.parent.mkdir()
     wanted.write_bytes(checkpoint("bytetrack-nano").read_bytes())
-    assert resolve("bytetrack-nano", suffix=".pth") == wanted
+    assert PUBLISHED.resolve("bytetrack-nano", ".pth") == wanted
 
 
 def test_priors_make_a_fresh_head_doubtful() -> None:

@@ -27,7 +27,8 @@ def export(
     Parameters
     ----------
     name
-        Name of the exporter; trackforge info exporter lists them.
+        Name of the exporter; trackforge info exporter lists them. Or a checkpoint that training wrote, which says
+        itself which one it needs.
     weights
         Checkpoint, or published name of one.
     out
@@ -40,10 +41,10 @@ def export(
         Show every setting of the exporter, and do nothing.
     """
     from trackforge.errors import ConfigError
-    from trackforge.registry import registry
+    from trackforge.registry.bundles import component_for
     from trackforge.runs.component import checked
 
-    spec = registry().find("exporter", name)
+    spec, settings = component_for("exporter", name)
     if help_settings:
         from trackforge.cli.info import show_settings
 
@@ -55,7 +56,7 @@ def export(
         if not equals:
             raise ConfigError(f"--set must read key=value, e.g. dynamic=false; got {assignment!r}.")
         assigned[key.strip().removeprefix("export.")] = value
-    settings = checked(spec, assigned, f"--set: exporter {name!r}")
+    settings.update(checked(spec, assigned, f"--set: exporter {spec.name!r}"))
     settings.update({key: value for key, value in (("weights", weights), ("output", out)) if value is not None})
     written = spec.create(settings)
     sys.stdout.write((json.dumps({"output": str(written)}) if as_json else f"{written}") + "\n")

@@ -6,21 +6,26 @@ from pathlib import Path
 from typing import Any
 
 from trackforge.protocols import Associator, Detector, MotionModel, Sink, Source, Tracker
+from trackforge.registry.bundles import component_for
 from trackforge.registry.guess import guess_source
 from trackforge.registry.plugins import registry
 
 __all__ = ["associator", "detector", "motion_model", "sink", "source", "tracker"]
 
 
-def detector(name: str, /, **settings: Any) -> Detector:
-    """Make a detector by name, e.g. ``detector("yolox", weights="yolox-s")``.
+def detector(name: str | Path, /, **settings: Any) -> Detector:
+    """Make a detector by name, e.g. ``detector("yolox", weights="yolox-s")``, or from weights that trackforge wrote.
+
+    ``detector("runs/people/model.pth")`` opens what training or export wrote with the detector that it is of.
 
     Raises:
         UnknownComponentError: No plugin offers it; the message suggests the nearest name.
+        WeightsError: The weights are not there, or do not say which detector they are of.
         ConfigError: A setting is unknown, of the wrong type or out of range.
         MissingDependencyError: A package that it needs is not installed.
     """
-    return registry().create("detector", name, settings)  # type: ignore[no-any-return]
+    spec, known = component_for("detector", name)
+    return spec.create({**known, **settings})  # type: ignore[no-any-return]
 
 
 def associator(name: str, /, **settings: Any) -> Associator:

@@ -31,7 +31,8 @@ class ComponentSpec:
         install: What to install where they are not, e.g. ``"trackforge-mot[video]"``.
         source: Paper, or repository and licence.
         suffixes: For sources and sinks, the file name endings they stand for, e.g. ``(".mp4",)``; for sources also
-            beginnings of addresses, e.g. ``("rtsp://",)``. What was named arrives as the setting ``path``.
+            beginnings of addresses, e.g. ``("rtsp://",)``. What was named arrives as the setting ``path``. For
+            detectors and exporters, the endings of the weights that they read, which arrive as ``weights``.
     """
 
     kind: str

@@ -32,6 +32,7 @@ from typing import Any, TypeVar
 from trackforge.config import build, convert, describe
 from trackforge.errors import ConfigError, TrackforgeError, did_you_mean
 from trackforge.registry import registry
+from trackforge.registry.bundles import component_for
 from trackforge.runs.component import Component, Wanted, checked, mention
 
 __all__ = [
@@ -246,7 +247,7 @@ def options(declaration: type[T], layers: Iterable[Layer]) -> T:
 
 
 def choose(kind: str, layers: Sequence[Layer], default: str = "") -> Component:
-    """Find out which component is wanted, with which settings; later layers win.
+    """Find out which component is wanted, by name or by a file of weights, with which settings; later layers win.
 
     Raises:
         UnknownComponentError: There is no such component.
@@ -258,10 +259,9 @@ def choose(kind: str, layers: Sequence[Layer], default: str = "") -> Component:
         if "name" in table:
             name, where = str(table["name"]), whose
     try:
-        spec = registry().find(kind, name)
+        spec, settings = component_for(kind, name)
     except TrackforgeError as error:
         raise mention(error, where) from None
-    settings: dict[str, Any] = {}
     for whose, table in asked:
         named = table.pop("name", name)
         if named != name:

@@ -21,6 +21,7 @@ def trackforge_components() -> Iterator[ComponentSpec]:
         requires=("cv2",),
         install="trackforge-yolox",
         source=SOURCE,
+        suffixes=(".onnx", ".pth", ".tar"),
     )
     yield ComponentSpec(
         kind="exporter",
@@ -31,6 +32,7 @@ def trackforge_components() -> Iterator[ComponentSpec]:
         requires=("torch", "onnx"),
         install="trackforge-yolox[torch]",
         source=SOURCE,
+        suffixes=(".pth", ".tar"),
     )
     yield ComponentSpec(
         kind="trainer",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,11 @@ import numpy.typing as npt
 from trackforge.boxes import nms
 from trackforge_yolox.strides import STRIDES
 
-__all__ = ["Found", "Selection", "cells", "decode_rows", "select"]
+__all__ = ["Cells", "Found", "Selection", "cells", "decode_rows", "select"]
 
 Floats = npt.NDArray[np.floating[Any]]
+Cells: TypeAlias = tuple[Floats, Floats]
+"""Column and row ``(A, 2)``, and stride ``(A, 1)``, of every cell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +62,8 @@ class Found(NamedTuple):
         return self.objectness * self.confidence
 
 
-def cells(size: tuple[int, int], strides: Sequence[int] = STRIDES) -> tuple[Floats, Floats]:
-    """Return column and row ``(A, 2)`` and stride ``(A, 1)`` of every cell of a ``(height, width)`` input."""
+def cells(size: tuple[int, int], strides: Sequence[int] = STRIDES) -> Cells:
+    """Return the cells of a ``(height, width)`` input."""
     positions, sizes = [], []
     for stride in strides:
         y, x = np.mgrid[: size[0] // stride, : size[1] // stride]
@@ -78,7 +80,7 @@ def decode_rows(rows: Floats, position: Floats, stride: Floats) -> Floats:
     return out
 
 
-def select(predictions: Floats, selection: Selection, raw_cells: tuple[Floats, Floats] | None = None) -> Found:
+def select(predictions: Floats, selection: Selection, raw_cells: Cells | None = None) -> Found:
     """Choose the detections of one picture.
 
     Args:

@@ -1,150 +1,158 @@
-"""Find, download, read and check weights.
+"""The published files, and the networks in files: each opened with what is known of it.
+
+Needs no torch unless a checkpoint is read.
 
 Source: names and addresses of Megvii-BaseDetection/YOLOX, release 0.1.1rc0 (Apache-2.0).
 """
 
 from __future__ import annotations
 
-import pickle
-import warnings
-import zipfile
-from collections.abc import Mapping
+import logging
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
-from trackforge.errors import InvalidInputError, SourceError, WeightsError, did_you_mean
-from trackforge.io.fetch import Progress, cache_folder, fetch, verify
-from trackforge_yolox.card import KEY, ModelCard
-from trackforge_yolox.variants import VARIANTS
+import numpy as np
+
+from trackforge.errors import WeightsError
+from trackforge.models import Catalogue, Given, ModelCard, PublishedFile, name_classes
+from trackforge.models.onnx import OnnxNetwork
+from trackforge_yolox.preprocess import preprocessing
+from trackforge_yolox.selection import Cells, cells
+from trackforge_yolox.variants import VARIANTS, Variant, class_count, identify
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from trackforge_yolox.model import YOLOX
 
-__all__ = ["RELEASE", "Checkpoint", "download_url", "load", "mismatches", "read_checkpoint", "resolve"]
+__all__ = ["PUBLISHED", "examine", "load_network", "published_files"]
 
+log = logging.getLogger(__name__)
 RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
-LISTED = 3
+COLUMNS = 5
+"""Box and objectness, before the classes."""
 
 
-def download_url(name: str, suffix: Literal[".pth", ".onnx"]) -> str:
-    """Return the address of the official file of a ``yolox-*`` variant."""
-    return f"{RELEASE}/{name.replace('darknet53', 'darknet').replace('-', '_')}{suffix}"
+def published_files(release: str = RELEASE) -> Catalogue:
+    """List the published files of every variant; ``release`` is the address that YOLOX's own lie under."""
+    files = []
+    for name in VARIANTS:
+        stem = name.replace("darknet53", "darknet").replace("-", "_")
+        if name.startswith("bytetrack-"):  # published on a drive that gives no lasting addresses
+            zoo = "https://github.com/ifzhang/ByteTrack, in its model zoo,"
+            files.append(PublishedFile(name=name, form=".pth", file=f"{stem}_mot17.pth.tar", source=zoo))
+            continue
+        for form in (".pth", ".onnx"):
+            file = f"{stem}{form}"
+            files.append(PublishedFile(name=name, form=form, file=file, url=f"{release}/{file}"))
+    return Catalogue("yolox", files)
 
 
-def resolve(weights: str, *, suffix: Literal[".pth", ".onnx"], progress: Progress | None = None) -> Path:
-    """Return the file that ``weights`` stands for, downloading it on first use where it is the name of a variant.
-
-    Raises:
-        WeightsError: There is no such file or name, the download failed, or the cached file is damaged.
-    """
-    if weights not in VARIANTS:
-        path = Path(weights).expanduser()
-        if path.is_file():
-            return path
-        raise WeightsError(
-            f"weights must be a file or a published name; there is no file {weights!r}."
-            f"{did_you_mean(weights, VARIANTS)} Names: {', '.join(VARIANTS)}."
-        )
-    folder = cache_folder() / "yolox"
-    try:
-        if weights.startswith("bytetrack-"):  # published on a drive that gives no lasting addresses
-            path = folder / f"{weights.replace('-', '_')}_mot17.pth.tar"
-            if not path.is_file():
-                raise WeightsError(
-                    f"The weights {weights!r} cannot be downloaded by a program. Get the file linked in the model zoo "
-                    f"of https://github.com/ifzhang/ByteTrack and put it at {path}."
-                )
-            verify(path)
-            return path
-        url = download_url(weights, suffix)
-        return fetch(url, folder / url.rpartition("/")[2], progress=progress)
-    except (SourceError, InvalidInputError) as error:
-        raise WeightsError(str(error)) from error
+PUBLISHED = published_files()
 
 
-class Checkpoint(NamedTuple):
-    """A checkpoint as read: tensors by official key, and what the file says about itself, if anything."""
-
-    state: dict[str, Tensor]
-    card: ModelCard | None
-
-
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a torch checkpoint onto the CPU; nothing but tensors and plain values is unpickled.
-
-    Takes ``{"model": state}`` (official), ``{"state_dict": state}`` or the bare state; a ``module.`` prefix, as left by
-    data-parallel training, is dropped.
+def load_network(path: Path, given: Given) -> tuple[YOLOX, ModelCard]:
+    """Read a checkpoint into the network it belongs to, in evaluation mode, on the CPU.
 
     Raises:
-        WeightsError: It cannot be read, or holds no tensors.
+        WeightsError: It is not of YOLOX, not of the given variant, or does not tell its preprocessing.
     """
-    import torch
+    from trackforge.models.checkpoints import load, read_checkpoint
+    from trackforge_yolox.model import YOLOX
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch wonders about odd pickles before it refuses them
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} must be a torch checkpoint; {first}. Get the file anew.") from error
-    card = None
-    if isinstance(content, Mapping):
-        if isinstance(content.get(KEY), str):
-            card = ModelCard.from_json(content[KEY])
-        for key in ("model", "state_dict"):
-            if isinstance(content.get(key), Mapping):
-                content = content[key]
-                break
-    if not isinstance(content, Mapping):
-        raise WeightsError(f"{path} must hold a state dict; it holds {type(content).__name__}. Take another file.")
-    state = {str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, torch.Tensor)}
-    if not state:
-        raise WeightsError(f"{path} must hold tensors; it holds none. Take another file.")
-    return Checkpoint(state, card)
+    state, card = read_checkpoint(path)
+    shapes = {key: tuple(value.shape) for key, value in state.items()}
+    name = given.variant or (card.variant if card is not None else None)
+    variant: Variant = VARIANTS[name] if name else _recognise(path, shapes, given)
+    network = YOLOX(variant, class_count(shapes)).eval()
+    load(network, state)
+    if card is not None:
+        return network, card.told("yolox", given, given.size)
+    return network, _assume(class_count(shapes), path.name, variant, given, given.size)
 
 
-def mismatches(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
-    """Say in words, one entry a key, what keeps a state from fitting a network."""
-    own = network.state_dict()
-    found = [
-        f"{key} has shape {tuple(state[key].shape)} where {tuple(own[key].shape)} is needed"
-        for key in own
-        if key in state and state[key].shape != own[key].shape
-    ]
-    found += [f"{key} is missing" for key in own if key not in state]
-    found += [f"{key} is not expected" for key in state if key not in own]
+def _recognise(path: Path, shapes: dict[str, tuple[int, ...]], given: Given) -> Variant:
+    """Tell the variant from the shapes; ByteTrack's from YOLOX's by the official file name, which is all there is."""
+    official = path.name.startswith("bytetrack_") and class_count(shapes) == 1
+    family: Literal["yolox", "bytetrack"] = "bytetrack" if official else "yolox"
+    found = identify(shapes, family=family)
+    if official and given.preprocessing == "auto":
+        log.info("%s is taken for %s by its name, with ByteTrack's preprocessing", path, found.name)
     return found
 
 
-def load(network: nn.Module, state: Mapping[str, Tensor], *, partial: bool = False) -> list[str]:
-    """Put a state into a network.
+def examine(network: OnnxNetwork, given: Given) -> tuple[ModelCard, Cells | None]:
+    """Find out what an ``.onnx`` file is.
 
-    Args:
-        network: Gets the tensors.
-        state: Tensors by key.
-        partial: Load what fits and leave the rest of the network as it is, as fine-tuning to other classes needs.
+    Files that `trackforge_yolox.export` wrote describe themselves. For those of others, the number of classes and
+    whether their boxes are decoded are found out by one run on a grey picture.
 
     Returns:
-        What was not loaded, in words, one entry a key; empty without ``partial``.
+        The card, and the cells that boxes must be decoded with where they are not.
 
     Raises:
-        WeightsError: Something does not fit and ``partial`` is off, or nothing fits at all.
+        WeightsError: It is not of YOLOX, or does not tell its preprocessing.
+        ConfigError: The file has a fixed input size, and another was asked for.
     """
-    wrong = mismatches(network, state)
-    own = network.state_dict()
-    fitting = {key: value for key, value in state.items() if key in own and value.shape == own[key].shape}
-    if (wrong and not partial) or not fitting:
-        kinds = [[line for line in wrong if f" {kind} " in f"{line} "] for kind in ("has", "missing", "expected")]
-        shown = "; ".join(
-            line
-            if len(kind) <= LISTED or line != kind[LISTED - 1]
-            else f"{line}; and {len(kind) - LISTED} more like this"
-            for kind in kinds
-            for line in kind[:LISTED]
-        )
+    path = network.path
+    if not network.takes_pictures or len(network.outputs[0]) != 3:
         raise WeightsError(
-            f"The weights must fit the network in all {len(own)} keys; {len(fitting)} fit. {shown}. Say which variant "
-            "they belong to, or take other weights."
+            f"{path} must take (B, 3, H, W) and give (B, A, 5 + C); it takes {network.inputs} and gives "
+            f"{network.outputs}. It belongs to another model."
         )
-    network.load_state_dict(fitting, strict=not partial)
-    return wrong
+    size = network.fixed_size(given.size)
+    if network.card is not None:
+        return network.card.told("yolox", given, size), None
+    variant = VARIANTS[given.variant] if given.variant is not None else None
+    if size is None:
+        size = variant.size if variant is not None else (640, 640)
+        log.info("%s fixes no input size; taking %s", path, size)
+    predictions = np.asarray(network.run(np.full((1, 3, *size), 114, np.float32))[0])
+    position, stride = cells(size)
+    if predictions.shape[0] != len(position) or predictions.shape[1] <= COLUMNS:
+        raise WeightsError(
+            f"{path} must give {len(position)} predictions of at least 6 columns for an input of {size}; it gives "
+            f"{predictions.shape}. It belongs to another model."
+        )
+    if predictions[:, 4:].min() < 0 or predictions[:, 4:].max() > 1:
+        raise WeightsError(f"{path} must give probabilities; its values leave 0..1. Export it with its sigmoids.")
+    centre = predictions[:, :2]
+    # A raw offset is about one cell wherever the cell lies; a decoded centre is about where its cell is.
+    decoded = np.median(np.abs(centre / stride - position)) < np.median(np.abs(centre))
+    count = predictions.shape[1] - COLUMNS
+    usual = VARIANTS["yolox-s"]
+    if variant is None and count == len(usual.classes):  # COCO's: any of YOLOX's own, which agree in all but their size
+        card = replace(_assume(count, path.name, usual, given, size), variant="")
+    else:
+        card = _assume(count, path.name, variant, given, size)
+    return card, None if decoded else (position, stride)
+
+
+def _assume(count: int, origin: str, variant: Variant | None, given: Given, size: tuple[int, int] | None) -> ModelCard:
+    """Put a card together for a file that has none.
+
+    Args:
+        count: Number of classes of the network.
+        origin: What to call the file in messages.
+        variant: The network, where known.
+        given: What the user says. Preprocessing ``"auto"`` is the variant's own where the classes are also its own.
+        size: ``(height, width)`` of the input where the file fixes it.
+
+    Raises:
+        WeightsError: The class names do not fit, or the preprocessing cannot be known.
+    """
+    names = name_classes(count, given=given.classes, usual=variant.classes if variant else (), origin=origin)
+    dialect = given.preprocessing
+    if dialect == "auto":
+        if variant is None or len(variant.classes) != count:
+            raise WeightsError(
+                f"{origin} does not say which preprocessing it was trained with, and a wrong one would silently ruin "
+                f"the results. Say preprocessing='yolox' (YOLOX since 0.1.1), 'bytetrack' or 'legacy'."
+            )
+        dialect = variant.preprocessing
+    return ModelCard(
+        component="yolox",
+        classes=names,
+        preprocessing=preprocessing(dialect, size or (variant.size if variant is not None else (640, 640))),
+        variant="" if variant is None else variant.name,
+        provenance={"file": origin},
+    )

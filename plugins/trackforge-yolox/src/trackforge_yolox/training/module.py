@@ -12,15 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from trackforge.models import KEY, Preprocessing
 from trackforge.training import Losses, Plan, Schedule, TrainingModule, WarmupCosine
 from trackforge.training.augment import Batch
 from trackforge.types import Detections
-from trackforge_yolox.card import KEY
 from trackforge_yolox.head import decode
 from trackforge_yolox.model import YOLOX
-from trackforge_yolox.preprocess import Preprocessing
 from trackforge_yolox.selection import Selection, select
-from trackforge_yolox.suppression import select_tensor
+from trackforge_yolox.selection_torch import select_tensor
 from trackforge_yolox.training.assignment import BYTETRACK_RULE, YOLOX_RULE
 from trackforge_yolox.training.config import YoloxTrainConfig
 from trackforge_yolox.training.losses import Truth, loss_sums
@@ -80,14 +79,13 @@ class YoloxModule(TrainingModule):
         """Find objects as `trackforge_yolox.detector.YoloxDetector` does."""
         make = self.card.preprocessing
         planes = np.empty((len(images), 3, *make.size), np.float32)
-        ratios = [make.planes(image, out) for image, out in zip(images, planes, strict=True)]
+        placements = [make.planes(image, out) for image, out in zip(images, planes, strict=True)]
         predictions = decode(self.model(torch.from_numpy(planes).to(self.device)))
         out = []
-        for rows, ratio in zip(predictions.float(), ratios, strict=True):
+        for rows, placement in zip(predictions.float(), placements, strict=True):
             one = rows[(rows[:, :4].abs() < ABSURD).all(dim=1)]
             found = select_tensor(one, self.selection) if one.is_cuda else select(one.numpy(), self.selection)
-            xyxy = found.xyxy / np.float32(ratio)
-            out.append(Detections(xyxy=xyxy, score=found.score, class_id=found.class_id))
+            out.append(Detections(xyxy=placement.back(found.xyxy), score=found.score, class_id=found.class_id))
         return out
 
     def bundle(self) -> dict[str, Any]:

@@ -15,15 +15,14 @@ from torch import Tensor
 from trackforge.data import Dataset, Samples
 from trackforge.errors import WeightsError
 from trackforge.io.fetch import digest
-from trackforge_yolox.backend_torch import load_network
-from trackforge_yolox.backends import Given
-from trackforge_yolox.card import ModelCard
+from trackforge.models import Given, ModelCard, Preprocessing
+from trackforge.models.checkpoints import load
 from trackforge_yolox.model import YOLOX
-from trackforge_yolox.preprocess import Preprocessing, preprocessing
+from trackforge_yolox.preprocess import preprocessing
 from trackforge_yolox.training.config import YoloxTrainConfig
 from trackforge_yolox.training.norms import norms_are_folded, revive_norms
 from trackforge_yolox.variants import VARIANTS, Variant
-from trackforge_yolox.weights import load, resolve
+from trackforge_yolox.weights import PUBLISHED, load_network
 
 __all__ = ["Start", "begin"]
 
@@ -70,9 +69,11 @@ def begin(config: YoloxTrainConfig, dataset: Dataset, weights: str, *, seed: int
             dialect = VARIANTS[name].preprocessing if config.preprocessing == "auto" else config.preprocessing
             made = preprocessing(dialect, config.size or VARIANTS[name].size)
             network = YOLOX(name, len(classes))
-            card = ModelCard(classes=classes, preprocessing=made, variant=name, provenance=provenance)
+            card = ModelCard(
+                component="yolox", classes=classes, preprocessing=made, variant=name, provenance=provenance
+            )
             return Start(network=network, card=card)
-        path = resolve(weights, suffix=".pth")
+        path = PUBLISHED.resolve(weights, ".pth")
         old, known = load_network(path, Given(preprocessing=config.preprocessing, size=config.size))
         _refuse_broken(old, path)
         variant = _same_network(old.variant, config.variant, path)

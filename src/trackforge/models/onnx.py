@@ -1,0 +1,143 @@
+"""Networks on ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trackforge.errors import ConfigError, DeviceError, MissingDependencyError, WeightsError
+from trackforge.models.card import ModelCard
+from trackforge.models.planes import Batch, HostPlanes
+from trackforge.registry.bundles import KEY
+
+__all__ = ["OnnxBackend", "OnnxNetwork"]
+
+Image = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Rows = Floats | tuple[Floats, ...]
+"""Outputs for one picture: an array where the network has one output, else one for each."""
+
+
+class OnnxNetwork:
+    """An ``.onnx`` file, opened: one input of pictures, one or more outputs of as many rows.
+
+    Args:
+        path: The file.
+        device: ``"auto"`` (the CPU), ``"cpu"`` or ``"cuda:N"``.
+        threads: Threads for one picture; 0 lets ONNX Runtime decide.
+        install: What to install where ONNX Runtime is not there.
+
+    Attributes:
+        inputs: Shape of each input; sizes that are free are names.
+        outputs: Shape of each output.
+        card: What the file says about itself, or None.
+
+    Raises:
+        WeightsError: It is no ONNX file.
+        DeviceError: CUDA was asked for, but this ONNX Runtime does not offer it.
+        MissingDependencyError: ONNX Runtime is not installed.
+    """
+
+    def __init__(self, path: Path, *, device: str = "cpu", threads: int = 0, install: str = "onnxruntime") -> None:
+        self.path = path
+        self._session = _session(path, "cpu" if device == "auto" else device, threads, install)
+        inputs = self._session.get_inputs()
+        self.inputs: list[list[int | str | None]] = [i.shape for i in inputs]
+        self.outputs: list[list[int | str | None]] = [o.shape for o in self._session.get_outputs()]
+        self._name = inputs[0].name
+        text = self._session.get_modelmeta().custom_metadata_map.get(KEY)
+        self.card = None if text is None else ModelCard.from_json(text)
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether it has one input, of shape ``(B, 3, H, W)``."""
+        return len(self.inputs) == 1 and len(self.inputs[0]) == 4 and self.inputs[0][1] == 3
+
+    def fixed_size(self, wanted: tuple[int, int] | None) -> tuple[int, int] | None:
+        """Return the ``(height, width)`` that the file was exported for; where it is free, the one wanted.
+
+        Raises:
+            ConfigError: It is fixed, and another is wanted.
+        """
+        height, width = self.inputs[0][2:]
+        if not (isinstance(height, int) and isinstance(width, int)):
+            return wanted
+        if wanted is not None and tuple(wanted) != (height, width):
+            raise ConfigError(
+                f"size must be {height},{width}, which {self.path.name} was exported for; got {wanted}. Leave size "
+                "out, or export the checkpoint with free height and width."
+            )
+        return height, width
+
+    def run(self, data: Floats) -> list[Rows]:
+        """Run it on ``(B, 3, H, W)``, in parts where the file takes a fixed number of pictures; one entry a picture."""
+        size = self.inputs[0][0]
+        step = size if isinstance(size, int) else len(data)
+        found: list[Rows] = []
+        for start in range(0, len(data), step):
+            part = data[start : start + step]
+            missing = step - len(part)
+            if missing:
+                part = np.concatenate((part, np.zeros((missing, *part.shape[1:]), np.float32)))
+            outputs = self._session.run(None, {self._name: part})
+            rows: list[Rows] = list(outputs[0]) if len(outputs) == 1 else list(zip(*outputs, strict=True))
+            found.extend(rows[: step - missing])
+        return found
+
+
+class OnnxBackend:
+    """Runs a network on ONNX Runtime; a `trackforge.models.Backend`.
+
+    Args:
+        network: The network.
+        card: What is known of it.
+    """
+
+    def __init__(self, network: OnnxNetwork, card: ModelCard) -> None:
+        self.card = card
+        self._network = network
+        self._planes = HostPlanes(card.preprocessing)
+
+    def prepare(self, images: Sequence[Image], /) -> Batch:
+        """Turn RGB pictures into one input."""
+        return Batch(*self._planes.fill(images))
+
+    def infer(self, batch: Batch, /) -> list[Rows]:
+        """Run the network; float32 outputs of each picture."""
+        return self._network.run(batch.data)
+
+
+def _session(path: Path, device: str, threads: int, install: str) -> Any:
+    try:
+        import onnxruntime as ort  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"The onnx backend needs onnxruntime, which is not installed; run: pip install {install}"
+        ) from error
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    providers: list[Any] = ["CPUExecutionProvider"]
+    if device != "cpu":
+        if "CUDAExecutionProvider" not in ort.get_available_providers():
+            raise DeviceError(
+                f"device {device!r} needs an ONNX Runtime with CUDA; this one offers "
+                f"{', '.join(ort.get_available_providers())}. Install onnxruntime-gpu, or take backend='torch' or "
+                "device='cpu'."
+            )
+        providers.insert(0, ("CUDAExecutionProvider", {"device_id": int(device.partition(":")[2] or 0)}))
+    try:
+        session = ort.InferenceSession(path, options, providers=providers)
+    except Exception as error:  # ONNX Runtime's exceptions have no public base class
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path} must be a readable ONNX model; {first}. Get or export it anew.") from error
+    if device != "cpu" and "CUDAExecutionProvider" not in session.get_providers():
+        raise DeviceError(
+            f"device {device!r} must be usable by ONNX Runtime; it fell back to {session.get_providers()}. Check that "
+            "CUDA and cuDNN fit this onnxruntime-gpu, or take backend='torch' or device='cpu'."
+        )
+    return session

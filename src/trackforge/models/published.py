@@ -1,0 +1,87 @@
+"""Weights by name: a family's list of published files, downloaded on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trackforge.errors import InvalidInputError, SourceError, WeightsError, did_you_mean
+from trackforge.io.fetch import Progress, cache_folder, fetch, verify
+
+__all__ = ["Catalogue", "PublishedFile"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedFile:
+    """One file.
+
+    Attributes:
+        name: What users write, e.g. ``"yolox-s"``; files of one network in several forms share it.
+        form: ``".pth"`` for every checkpoint, or ``".onnx"``.
+        file: Its name in the cache.
+        url: Where it is downloaded from, or empty where no program can.
+        source: Page where people find it; needed without ``url``.
+        sha256: Checksum, where it is published.
+    """
+
+    name: str
+    form: str
+    file: str
+    url: str = ""
+    source: str = ""
+    sha256: str | None = None
+
+
+class Catalogue:
+    """The published files of a family.
+
+    Args:
+        folder: Name of the family's folder in the cache.
+        files: What there is.
+
+    Attributes:
+        files: The same, by name and form.
+        names: Every name, once.
+    """
+
+    def __init__(self, folder: str, files: Sequence[PublishedFile]) -> None:
+        self._folder = folder
+        self.files = {(file.name, file.form): file for file in files}
+        self.names = tuple(dict.fromkeys(file.name for file in files))
+
+    def has(self, name: str, form: str) -> bool:
+        """Whether a file of that name and form is published and can be downloaded."""
+        return (name, form) in self.files and bool(self.files[name, form].url)
+
+    def resolve(self, weights: str, form: str, *, progress: Progress | None = None) -> Path:
+        """Return the file that ``weights`` stands for, downloading it on first use where it is a published name.
+
+        Raises:
+            WeightsError: There is no such file or name, the download failed, or the cached file is damaged.
+        """
+        if weights not in self.names:
+            path = Path(weights).expanduser()
+            if path.is_file():
+                return path
+            raise WeightsError(
+                f"weights must be a file or a published name; there is no file {weights!r}."
+                f"{did_you_mean(weights, self.names)} Names: {', '.join(self.names) or 'none'}."
+            )
+        file = self.files.get((weights, form))
+        if file is None:
+            forms = " and ".join(f for name, f in self.files if name == weights)
+            raise WeightsError(f"The weights {weights!r} are published as {forms}, not as {form}. Export them first.")
+        path = cache_folder() / self._folder / file.file
+        try:
+            if file.url:
+                return fetch(file.url, path, sha256=file.sha256, progress=progress)
+            if not path.is_file():
+                raise WeightsError(
+                    f"The weights {weights!r} cannot be downloaded by a program. Get the file linked at {file.source} "
+                    f"and put it at {path}."
+                )
+            verify(path, file.sha256)
+        except (SourceError, InvalidInputError) as error:
+            raise WeightsError(str(error)) from error
+        return path
