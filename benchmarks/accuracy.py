@@ -10,15 +10,16 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import trackforge
 from benchmarks.context import data_dir, save
-from trackforge import Frame, Report, Step, TrackTable
+from trackforge import Detections, Frame, Report, Step, TrackTable
 from trackforge.io.mot import SequenceInfo, read_mot, read_seqinfo
 from trackforge.protocols import Tracker
+from trackforge.runs import replay
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -31,12 +32,14 @@ COUNTS = ("IDSW", "Frag", "FP", "FN")
 
 def steps(tracker: Tracker, detections: TrackTable, info: SequenceInfo, least_score: float) -> Iterable[Step]:
     """Track one sequence from a table of detections, empty frames included."""
-    tracker.reset()
-    for index in range(info.length):
-        frame = Frame(index=index, size=(info.width, info.height), sequence=info.name)
-        found = detections.detections(index)
-        found = found[found.score >= least_score]
-        yield Step(frame=frame, detections=found, tracks=tracker.update(found, frame))
+
+    def pairs() -> Iterator[tuple[Frame, Detections]]:
+        for index in range(info.length):
+            found = detections.detections(index)
+            frame = Frame(index=index, size=(info.width, info.height), sequence=info.name)
+            yield frame, found[found.score >= least_score]
+
+    return replay(pairs(), tracker)
 
 
 def run_row(row: Mapping[str, Any], setup: Mapping[str, Any], data: Path, results: Path) -> Report:

@@ -5,7 +5,7 @@ the settings found on those held out. Folds go by the order of names: sequence i
 held-out sequences together give one cross-validated score a tracker, to be compared with the same tracker's defaults on
 the same sequences. Ranges are the default ones, the objective is HOTA, seed 0, one worker a study, so that the numbers
 can be repeated. "tuned" is the steady trial of a study, "luckiest" the one of the greatest score (see
-`trackforge.tuning.picking`). Writes ``results/tuning.json``.
+`trackforge.tuning.judging`). Writes ``results/tuning.json``.
 
 Read the rows with care: the defaults of the clean trackers were chosen on all seven sequences of MOT17 half-val, those
 held out here included, and ByteTrack's authors chose theirs there, too. SORT's and OC-SORT's were made for other
@@ -19,6 +19,7 @@ steady pick and the rows of SORT, OC-SORT and MOT15 were added after that.
 from __future__ import annotations
 
 import argparse
+import collections
 import concurrent.futures
 import dataclasses
 import multiprocessing
@@ -31,6 +32,7 @@ from typing import Any, Literal
 from benchmarks.context import data_dir, save
 from trackforge import tuning
 from trackforge.metrics import Report, combine
+from trackforge.runs import replay
 from trackforge.tuning import Component
 
 FOLDS = 3
@@ -150,9 +152,8 @@ def cost(trials: int) -> dict[str, Any]:
     begin = time.process_time()
     found = [asked.library.find(one, {}) for one in footage]
     for one in found:
-        tracker = asked.setup.make_tracker()
-        for frame, boxes in zip(one.frames, one.detections, strict=True):
-            tracker.update(boxes, frame)
+        pairs = zip(one.frames, one.detections, strict=True)
+        collections.deque(replay(pairs, asked.setup.make_tracker()), maxlen=0)
     tracking = time.process_time() - begin
     begin = time.process_time()
     asked.score({})

@@ -22,8 +22,9 @@ from typing import Any
 import trackforge
 from benchmarks.accuracy import steps
 from benchmarks.context import data_dir, save
-from trackforge import Frame, Step, TrackTable
+from trackforge import TrackTable
 from trackforge.io.mot import read_mot, read_seqinfo, write_mot
+from trackforge.runs import replay
 from trackforge.synthetic.crowd import Crowd, CrowdConfig
 
 ROUNDS = 5
@@ -48,11 +49,7 @@ def write_crowd(folder: Path) -> int:
     """Store truth and tracks of the crowd; return the number of track rows."""
     crowd = Crowd(CROWD)
     tracker = trackforge.tracker("bytetrack", track_thresh=0.6, match_thresh=0.9, track_buffer=30)
-
-    def follow(frame: Frame, found: trackforge.Detections) -> Step:
-        return Step(frame=frame, detections=found, tracks=tracker.update(found, frame))
-
-    tracks = TrackTable.from_steps(follow(frame, found) for frame, found in crowd)
+    tracks = TrackTable.from_steps(replay(crowd, tracker))
     truth = crowd.truth
     pedestrians = TrackTable(
         frame=truth.frame, xyxy=truth.xyxy, track_id=truth.track_id, class_id=truth.class_id * 0 + 1, extra=truth.extra

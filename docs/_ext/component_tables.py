@@ -29,11 +29,7 @@ def _default(setting: Setting) -> str:
 
 def _range(setting: Setting) -> str:
     low, high = setting.minimum, setting.maximum
-    if low is None and high is None:
-        return ""
-    if high is None:
-        return f">= {low:g}"
-    return f"<= {high:g}" if low is None else f"{low:g} to {high:g}"
+    return setting.bounds if low is None or high is None else f"{low:g} to {high:g}"
 
 
 class Components(Directive):

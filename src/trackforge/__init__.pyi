@@ -6,6 +6,7 @@ from trackforge.metrics import evaluate as evaluate
 from trackforge.online import Lifecycle as Lifecycle
 from trackforge.online import OnlineTracker as OnlineTracker
 from trackforge.pipeline import track as track
+from trackforge.pool import SessionPool as SessionPool
 from trackforge.registry.doors import analytic as analytic
 from trackforge.registry.doors import associator as associator
 from trackforge.registry.doors import camera_motion as camera_motion
@@ -17,7 +18,6 @@ from trackforge.registry.doors import motion_model as motion_model
 from trackforge.registry.doors import sink as sink
 from trackforge.registry.doors import source as source
 from trackforge.registry.doors import tracker as tracker
-from trackforge.pool import SessionPool as SessionPool
 from trackforge.session import Session as Session
 from trackforge.table import TrackTable as TrackTable
 from trackforge.types import Detections as Detections

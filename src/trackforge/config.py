@@ -40,6 +40,10 @@ def setting(
     unit: str = "",
     minimum: float | None = None,
     maximum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    commas: bool = False,
+    flags: tuple[str, ...] | None = None,
 ) -> Any:
     """Declare one setting of a config dataclass.
 
@@ -49,9 +53,17 @@ def setting(
         unit: What the number counts, e.g. ``"px"``, ``"frames"``, ``"IoU"``.
         minimum: Least value allowed, inclusive.
         maximum: Greatest value allowed, inclusive.
+        above: What the value must exceed.
+        below: What the value must stay under.
+        commas: Of a list: whether each of its texts may hold several, divided by commas, as ``--flag a,b --flag c``.
+        flags: Spellings on a command line, where it has a flag of its own and ``--name-of-the-setting`` is not the one;
+            empty for no flag. That of a switch which is on by default turns it off.
     """
-    meta = {_KEY: {"help": help, "unit": unit, "minimum": minimum, "maximum": maximum}}
-    return dataclasses.field(default=default, metadata=meta)
+    meta = {
+        "help": help, "unit": unit, "minimum": minimum, "maximum": maximum, "above": above, "below": below,
+        "commas": commas, "flags": flags,
+    }  # fmt: skip
+    return dataclasses.field(default=default, metadata={_KEY: meta})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,10 +73,14 @@ class Setting:
     name: str
     annotation: Any
     default: Any
-    help: str
-    unit: str
-    minimum: float | None
-    maximum: float | None
+    help: str = ""
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
+    commas: bool = False
+    flags: tuple[str, ...] | None = None
 
     @property
     def required(self) -> bool:
@@ -75,6 +91,21 @@ class Setting:
     def type_name(self) -> str:
         """The type as people read it: ``int``, ``float or none``, ``a | b`` for choices."""
         return _type_name(self.annotation)
+
+    @property
+    def bounds(self) -> str:
+        """The range as people read it: ``>= 0 and < 1``, or empty."""
+        signs = ((">=", self.minimum), (">", self.above), ("<=", self.maximum), ("<", self.below))
+        return " and ".join(f"{sign} {bound:g}" for sign, bound in signs if bound is not None)
+
+    def admits(self, number: float) -> bool:
+        """Whether a number is within the range."""
+        return (
+            (self.minimum is None or number >= self.minimum)
+            and (self.above is None or number > self.above)
+            and (self.maximum is None or number <= self.maximum)
+            and (self.below is None or number < self.below)
+        )
 
 
 def describe(config: type) -> tuple[Setting, ...]:
@@ -93,15 +124,7 @@ def _settings(config: type) -> Iterator[Setting]:
         default = f.default
         if default is dataclasses.MISSING and f.default_factory is not dataclasses.MISSING:
             default = f.default_factory()
-        yield Setting(
-            f.name,
-            hints[f.name],
-            default,
-            meta.get("help", ""),
-            meta.get("unit", ""),
-            meta.get("minimum"),
-            meta.get("maximum"),
-        )
+        yield Setting(f.name, hints[f.name], default, **meta)
 
 
 def check(config: Any) -> None:
@@ -173,6 +196,9 @@ class _Mismatch(Exception):  # noqa: N818 - a signal inside this module, never r
 
 
 def _convert(s: Setting, value: Any, owner: str) -> Any:
+    if s.commas and isinstance(value, (list, tuple)):
+        words = (str(one).split(",") if isinstance(one, (str, Path)) else (one,) for one in value)
+        value = tuple(word.strip() if isinstance(word, str) else word for some in words for word in some if word != "")
     try:
         out = _coerce(s.annotation, value)
     except _Mismatch:
@@ -181,13 +207,9 @@ def _convert(s: Setting, value: Any, owner: str) -> Any:
         if isinstance(number, (int, float)) and not isinstance(number, bool):
             if number != number:
                 raise ConfigError(f"{owner}.{s.name} must be a number; got {value!r}.")
-            low = s.minimum is not None and not number >= s.minimum
-            high = s.maximum is not None and not number <= s.maximum
-            if low or high:
-                bounds = [f">= {s.minimum:g}"] if s.minimum is not None else []
-                bounds += [f"<= {s.maximum:g}"] if s.maximum is not None else []
+            if not s.admits(number):
                 unit = f" {s.unit}" if s.unit else ""
-                raise ConfigError(f"{owner}.{s.name} must be {' and '.join(bounds)}{unit}; got {value!r}.")
+                raise ConfigError(f"{owner}.{s.name} must be {s.bounds}{unit}; got {value!r}.")
     return out
 
 

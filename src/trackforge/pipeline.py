@@ -5,9 +5,9 @@
 >>> for step in steps:  # doctest: +SKIP
 ...     print(step.frame.index, step.tracks.visible.track_id)
 
-It is a generator, so that progress bars, early stop and filters wrap it from outside; `trackforge.timing.Stopwatch`
-times its stages the same way. Decoding, detection and association overlap: each of the first two runs in a thread of
-its own, a few frames ahead, and a `StagedDetector` shares its work out among all three.
+It is a generator, so that progress bars, early stop and filters wrap it from outside; `trackforge.runs.Stopwatch` times
+its stages the same way. Decoding, detection and association overlap: each of the first two runs in a thread of its own,
+a few frames ahead, and a `StagedDetector` shares its work out among all three.
 """
 
 from __future__ import annotations

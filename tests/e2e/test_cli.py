@@ -248,7 +248,7 @@ def test_demo_prints_scores_and_files(tmp_path: Path) -> None:
 
 
 def test_the_example_configuration_in_the_documentation_is_toml() -> None:
-    from trackforge.cli import layers
+    from trackforge.runs import layers
 
     text = (layers.__doc__ or "").partition("::\n")[2].rpartition("\n\nEvery place")[0]
     toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")

@@ -67,7 +67,7 @@ STUCK = """
 import sys, threading
 import trackforge
 from trackforge import pipeline
-from trackforge.cli import stopping
+from trackforge.runs import stopping
 
 stopping.GRACE = 0.5
 out = sys.argv[1]

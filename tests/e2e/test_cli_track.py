@@ -46,7 +46,9 @@ def frames_of(video: Path) -> int:
 
 def test_a_folder_gets_video_mot_file_and_summary(tmp_path: Path) -> None:
     done = run("track", "synthetic", *SMALL, "-o", tmp_path / "out")
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["street.mp4", "street.txt", "summary.json"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "run.toml", "street.mp4", "street.txt", "summary.json",
+    ]  # fmt: skip
     assert frames_of(tmp_path / "out" / "street.mp4") == 40
     table = read_mot(tmp_path / "out" / "street.txt")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
@@ -121,7 +123,7 @@ def test_a_folder_of_sequences_with_known_detections(sequences: Path, tmp_path: 
     words = ("track", sequences, "--detector", "file", "--set", f"detector.path={sequences}/{{name}}/det/det.txt")
     answer = run_json(*words, "--truth", sequences, "--box", "detected", "-o", tmp_path / "out")
     assert [one["name"] for one in answer["sequences"]] == ["walk-2", "walk-10"]  # natural order
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"walk-2.txt", "walk-10.txt", "summary.json"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"walk-2.txt", "walk-10.txt", "summary.json", "run.toml"}
     assert answer["scores"]["combined"]["MOTA"] > 0.7
     assert answer["scores"]["detections"]["ap50"] > 0.99
     # every sequence by itself gives the same: nothing is carried from one to the next
@@ -174,10 +176,10 @@ def test_settings_flags_beat_set_beats_file_beats_defaults(sequences: Path, tmp_
         ("[tracker]\nname = 'bite'\n", "There is no tracker 'bite'. Did you mean 'byte'?"),
         ("[detector]\nname = 'motion'\nhistory = 'x'\n", "MotionDetectorConfig.history must be int; got 'x'"),
         ("[trakcer]\n", "unknown key 'trakcer'. Did you mean 'tracker'?"),
-        ("frames = 'x'\n", "frames must be int; got 'x'"),
-        ("frames = true\n", "frames must be int; got True"),
+        ("frames = 'x'\n", "frames must be int or none; got 'x'"),
+        ("frames = true\n", "frames must be int or none; got True"),
         ("frames = 0\n", "frames must be >= 1; got 0"),
-        ("ahead = -1\n", "ahead must be >= 0; got -1"),
+        ("ahead = -1\n", "ahead must be >= 0 frames; got -1"),
         ("detector = 'yolox'\n", "detector must be a table; got 'yolox'. Write [detector] and name = 'yolox'."),
         ("[sink]\npath = 'x.txt'\n", "write [[sink]], not [sink]"),
         ("[[sink]]\nbox = 'detected'\n", "[[sink]] needs a path"),
@@ -217,12 +219,12 @@ def test_what_is_wrong_in_a_file_is_told_with_its_name(
         (("-o", "a.txt", "-o", "a.txt"), "a.txt is there twice"),
         (("--frames", "0"), "--frames"),
         (("--batch-size", "many"), "--batch-size"),
-        (("--batch-size", "2.5"), "--batch-size: it must be a whole number; got '2.5'"),
+        (("--batch-size", "2.5"), "--batch-size: TrackingRun.batch_size must be int; got '2.5'"),
         (("--ahead", "-1"), "--ahead"),
         (("--box", "both"), "--box"),
         (("--classes", "zebra", "--frames", "2"), "'zebra' is none. It has: person"),
         (("--config", "nowhere.toml"), "--config must name a TOML file; nowhere.toml cannot be read"),
-        (("--truth", ".", "--preprocessing", "mot71"), "--preprocessing must be one of"),
+        (("--truth", ".", "--preprocessing", "mot71"), "preprocessing must be one of"),
         (("--tracker", "byte", "--associator", "iou"), "only 'online' takes one by name"),
     ],
 )
@@ -250,7 +252,7 @@ def test_failures_are_exit_code_1_and_leave_nothing(tmp_path: Path) -> None:
     done = run("track", tmp_path / "nowhere.mp4", code=1)
     assert "does not exist" in done.stderr
     done = run("track", "synthetic", "--truth", tmp_path / "nowhere.txt", code=1)
-    assert "--truth must name a file or folder; there is no" in done.stderr
+    assert "truth must name a file or folder; there is no" in done.stderr
     (tmp_path / "gt.txt").write_text(MOT + "2,1,10,20\n")
     done = run("track", "synthetic", "--truth", tmp_path / "gt.txt", code=1)
     assert "gt.txt:2: " in done.stderr
@@ -360,7 +362,9 @@ def test_a_signal_leaves_complete_files(
     frames = answer["sequences"][0]["frames"]
     assert frames > 10
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jsonl", "out"]
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["street.mp4", "street.txt", "summary.json"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "run.toml", "street.mp4", "street.txt", "summary.json",
+    ]  # fmt: skip
     assert frames_of(tmp_path / "out" / "street.mp4") == frames
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [line["frame"] for line in lines] == list(range(frames))

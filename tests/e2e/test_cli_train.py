@@ -95,7 +95,11 @@ def test_sigterm_saves_and_resume_goes_on(labels: Path, tmp_path: Path) -> None:
         (("--data", "nothing"), 1, "nothing here"),
         (("--data", "SET", "--set", "train.epoch=3"), 2, "no setting 'epoch'. Did you mean 'epochs'?"),
         (("--data", "SET", "--set", "trainer.sise=64"), 2, "trainer 'yolox'"),
-        (("--data", "SET", "--set", "epochs=3"), 2, "--set must read train.KEY=VALUE or trainer.KEY=VALUE"),
+        (
+            ("--data", "SET", "--set", "epochs=3"),
+            2,
+            "--set must read section.key=value, with a section of trainer, train",
+        ),
         (("--data", "SET", "--halves", "bytetrack", "--val", "SET"), 2, "said in one way"),
         (("--data", "SET", "--rename", "a"), 2, "--rename takes OLD=NEW"),
         (("--data", "SET", "--split", "day"), 1, "split must be one of the set's"),

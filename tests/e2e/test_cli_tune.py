@@ -160,7 +160,7 @@ def test_default_space_and_help(tmp_path: Path) -> None:
         (["--val-share", "0.5"], 2, "--val or --val-share"),
         (["--objective", "HOT"], 2, "There is no score 'HOT'"),
         (["--detector", "motion"], 2, "--detections or --detector"),
-        (["--preprocessing", "mot18"], 2, "--preprocessing must be one of"),
+        (["--preprocessing", "mot18"], 2, "preprocessing must be one of"),
         (["--truth", "nowhere"], 1, "there is no nowhere"),
     ],
 )

@@ -33,6 +33,8 @@ class Every:
     mixed: tuple[str | int, ...] | None = setting(None, help="Names or numbers.")
     table: Mapping[str, Any] | None = setting(None, help="Settings of something else.")
     anything: Any = setting(None, help="Whatever.")
+    share: float = setting(0.5, help="An open interval.", above=0, below=1)
+    words: tuple[str, ...] = setting((), help="Names, divided by commas too.", commas=True)
 
     def __post_init__(self) -> None:
         check(self)
@@ -86,6 +88,9 @@ class Bare:
         ("size", [320, 240], (320, 240)),
         ("names", "a, b", ("a", "b")),
         ("names", "", ()),
+        ("words", ["a,b", "c"], ("a", "b", "c")),
+        ("words", "a,b", ("a", "b")),
+        ("share", "0.01", 0.01),
         ("names", ["a"], ("a",)),
         ("names", "axle", ("axle",)),
         ("mixed", "person,3", ("person", "3")),
@@ -152,6 +157,9 @@ def test_messages_say_what_must_hold_and_what_came() -> None:
         build(Every, {"number": "7"})
     with pytest.raises(ConfigError, match=r"must be >= 1 frames; got 0"):
         build(Every, {"count": 0})
+    for end in (0, 1):
+        with pytest.raises(ConfigError, match=rf"share must be > 0 and < 1; got {end}"):
+            build(Every, {"share": end})
     with pytest.raises(ConfigError, match=r"must be low \| high \| 3; got 'x' \(str\)"):
         build(Every, {"choice": "x"})
     with pytest.raises(ConfigError, match=r"must be list of str or int or none; got 5 \(int\)"):
@@ -187,6 +195,12 @@ def test_describe_tells_everything_a_help_page_needs() -> None:
     settings = {s.name: s for s in describe(Every)}
     assert list(settings) == [f.name for f in dataclasses.fields(Every)]
     number = settings["number"]
+    assert [settings[name].bounds for name in ("number", "count", "share", "text")] == [
+        ">= 0 and <= 1",
+        ">= 1",
+        "> 0 and < 1",
+        "",
+    ]
     assert (number.default, number.unit, number.minimum, number.maximum, number.help) == (0.5, "IoU", 0, 1, "A ratio.")
     assert {name: s.type_name for name, s in settings.items()} == {
         "number": "float",
@@ -202,6 +216,8 @@ def test_describe_tells_everything_a_help_page_needs() -> None:
         "mixed": "list of str or int or none",
         "table": "Mapping or none",
         "anything": "Any",
+        "share": "float",
+        "words": "list of str",
     }
     assert [s.required for s in describe(Required)] == [True, True, False]
 

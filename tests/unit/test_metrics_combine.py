@@ -9,14 +9,14 @@ import trackforge
 from trackforge import TrackTable
 from trackforge.errors import InvalidInputError
 from trackforge.metrics import combine
+from trackforge.runs import replay
 from trackforge.synthetic.crowd import Crowd, CrowdConfig
 
 
 def scene(seed: int) -> tuple[TrackTable, TrackTable]:
     crowd = Crowd(CrowdConfig(objects=6, frames=25, seed=seed))
     tracker = trackforge.tracker("iou", birth_score=0.3)
-    steps = (trackforge.Step(frame=f, detections=d, tracks=tracker.update(d, f)) for f, d in crowd)
-    return crowd.truth, TrackTable.from_steps(steps)
+    return crowd.truth, TrackTable.from_steps(replay(crowd, tracker))
 
 
 @pytest.fixture(scope="module")

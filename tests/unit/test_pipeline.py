@@ -17,7 +17,7 @@ from trackforge.errors import InvalidInputError, PluginError, SinkError, SourceE
 from trackforge.io.atomic import PartialFile
 from trackforge.pipeline import track
 from trackforge.protocols import Detector, Sink, Tracker
-from trackforge.timing import Stopwatch
+from trackforge.runs import Stopwatch
 
 
 class Walk:

@@ -9,11 +9,38 @@ import pytest
 import trackforge
 from trackforge.registry import doors
 
-PROMISED = """
-    Detections Frame Lifecycle Matches OnlineTracker Report Session SessionPool Step Stream TrackState TrackTable Tracks
-    __version__ analytic associator camera_motion command data detector embedder errors evaluate export motion_model
-    sink source track tracker training
-""".split()
+PROMISED = [
+    "Detections",
+    "Frame",
+    "Lifecycle",
+    "Matches",
+    "OnlineTracker",
+    "Report",
+    "Session",
+    "SessionPool",
+    "Step",
+    "Stream",
+    "TrackState",
+    "TrackTable",
+    "Tracks",
+    "__version__",
+    "analytic",
+    "associator",
+    "camera_motion",
+    "command",
+    "data",
+    "detector",
+    "embedder",
+    "errors",
+    "evaluate",
+    "export",
+    "motion_model",
+    "sink",
+    "source",
+    "track",
+    "tracker",
+    "training",
+]
 
 
 def test_the_public_names_are_exactly_these() -> None:

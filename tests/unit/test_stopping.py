@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from trackforge.cli import stopping
-from trackforge.cli.stopping import Stopping
+from trackforge.runs import stopping
+from trackforge.runs.stopping import Stopping
 
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 

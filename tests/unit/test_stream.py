@@ -15,7 +15,7 @@ from trackforge import Frame, Tracks
 from trackforge.errors import InvalidInputError
 from trackforge.pipeline import track
 from trackforge.protocols import Closable, Lossy, Sink, Source, StreamAware, Tracker, stream_of
-from trackforge.timing import Stopwatch
+from trackforge.runs import Stopwatch
 from trackforge.types import Detections, Step, Stream
 
 DETECTIONS = "1,-1,10,20,30,40,0.9,-1,-1,-1\n2,-1,11,20,30,40,0.9,2,-1,-1\n3,-1,12,20,30,40,0.9,-1,-1,-1\n"

@@ -9,10 +9,10 @@ import pytest
 
 from trackforge import Detections, Frame, TrackTable
 from trackforge.registry import ComponentSpec, hookimpl, registry
+from trackforge.runs.fingerprint import fingerprint
+from trackforge.runs.storage import load, store
 from trackforge.synthetic.world import SyntheticSource, SyntheticSourceConfig
 from trackforge.tuning import Component, Footage, Library, Range
-from trackforge.tuning.fingerprint import fingerprint
-from trackforge.tuning.storage import load, store
 
 SETTINGS = {"frames": 12, "size": (160, 120), "walkers": 3}
 

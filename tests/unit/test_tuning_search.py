@@ -16,10 +16,11 @@ import pytest
 from tuning_scenes import files, make_problem, write_scenes
 
 from trackforge import tuning
-from trackforge.cli.layers import choose, from_toml
 from trackforge.errors import ConfigError, DataError, InvalidInputError
+from trackforge.runs import TrackingRun
+from trackforge.runs.layers import choose, from_toml
 from trackforge.tuning import Component, Objective, Search, Trial
-from trackforge.tuning.picking import best, steady
+from trackforge.tuning.judging import best, steady
 
 pytest.importorskip("optuna")
 ASKED = ("tracker.high_score=0.2:0.9", "tracker.max_lost=1:60:int", "tracker.min_hits=1:4")
@@ -258,9 +259,9 @@ def test_files_of_a_search(outcome, tmp_path: Path) -> None:
     assert facts["val"] == ["c"]
     assert facts["gain"]["val"] == outcome.gain(held_out=True)
     assert sum(facts["importances"].values()) == pytest.approx(1)
-    layer = from_toml(tmp_path / "best.toml", {"box": str})
+    layer = from_toml(tmp_path / "best.toml", TrackingRun)
     choice = choose("tracker", [layer])
-    assert choice.spec.name == "byte"
+    assert choice.name == "byte"
     for name, value in outcome.best.values.items():
         assert choice.settings[name.partition(".")[2]] == value
     shown = tuning.text(outcome)
@@ -275,7 +276,7 @@ def test_settings_of_every_kind_come_back_from_toml(scenes: Path, tmp_path: Path
     problem = tuning.Problem(setup=setup, space=problem.space, train=problem.train, library=problem.library)
     made = tuning.tune(problem, tmp_path / "s", trials=1)
     (tmp_path / "best.toml").write_text(tuning.toml(made), encoding="utf-8")
-    choice = choose("tracker", [from_toml(tmp_path / "best.toml", {"box": str})])
+    choice = choose("tracker", [from_toml(tmp_path / "best.toml", TrackingRun)])
     assert {key: choice.settings[key] for key in settings} == settings
     assert "Nothing was held out" in tuning.text(made)
 

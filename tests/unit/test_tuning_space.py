@@ -97,7 +97,7 @@ def test_default_space_of_every_tracker_is_within_its_declarations(name) -> None
         key = one.name.partition(".")[2]
         assert isinstance(one, Range)
         for value in (one.low, one.high):  # raises where out of range
-            component.convert({key: one.plain(value)})
+            component.convert({key: one.suggested(value)})
         default = made.value(one.name)
         assert one.low <= default <= one.high, f"{one.name}: the default {default} is not searched"
 

@@ -54,7 +54,7 @@ def _run(tokens: list[str]) -> int:
     from cyclopts import CycloptsError
 
     from trackforge.cli.app import app
-    from trackforge.cli.stopping import Stopping
+    from trackforge.runs.stopping import Stopping
 
     try:
         with Stopping():  # SIGTERM shall unwind as Ctrl-C does, so that no half-written file is left

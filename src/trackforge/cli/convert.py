@@ -52,7 +52,7 @@ def convert(
     forms = (_form(source, from_), _form(target, to))
     if _is_data_set(source, target, from_, to):
         from trackforge import data
-        from trackforge.cli.words import split
+        from trackforge.cli.flags import split
 
         report = data.convert(source, target, to=to, format=from_, classes=split(classes), images=images)
         facts, text = dataclasses.asdict(report), str(report)

@@ -24,7 +24,7 @@ app = App(name="data", help=HELP, help_format="plaintext", default_parameter=Par
 Json = Annotated[bool, Parameter(name=["--json"])]
 From = Annotated[str | None, Parameter(name=["--from"])]
 Names = list[str] | None
-"""Given with commas or repeated, see `trackforge.cli.words.split`."""
+"""Given with commas or repeated, see `trackforge.cli.flags.split`."""
 Rule = Literal["pedestrian", "official", "all"]
 
 
@@ -119,7 +119,7 @@ def show(
         One colour a class, or one an identity.
     """
     from trackforge import data
-    from trackforge.cli.words import split as words
+    from trackforge.cli.flags import split as words
 
     dataset = data.read(path, from_, **_options(split=split, rule=rule))
     if classes:
@@ -190,7 +190,7 @@ def convert(
         Print JSON.
     """
     from trackforge import data
-    from trackforge.cli.words import split as words
+    from trackforge.cli.flags import split as words
     from trackforge.errors import ConfigError
 
     if val is not None and val_sequences:

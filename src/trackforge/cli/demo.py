@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from trackforge.cli.numbers import Positive, Whole
+from trackforge.cli.flags import Positive, Whole
 
 __all__ = ["demo"]
 

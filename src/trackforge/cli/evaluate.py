@@ -55,7 +55,7 @@ def evaluate(
     plot
         File for a figure of HOTA over its thresholds: .png, .svg or .pdf.
     """
-    from trackforge.cli.words import split
+    from trackforge.cli.flags import split
     from trackforge.errors import ConfigError
     from trackforge.metrics import average_precision
     from trackforge.metrics import evaluate as score

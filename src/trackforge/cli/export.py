@@ -40,9 +40,9 @@ def export(
     help_settings
         Show every setting of the exporter, and do nothing.
     """
-    from trackforge.cli.layers import checked
     from trackforge.errors import ConfigError
     from trackforge.registry.bundles import component_for
+    from trackforge.runs.component import checked
 
     spec, settings = component_for("exporter", name)
     if help_settings:

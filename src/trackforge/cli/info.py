@@ -17,10 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from trackforge import __version__
-from trackforge.cli.plain import plain
 from trackforge.config import Setting
 from trackforge.io.fetch import cache_folder
 from trackforge.registry import ComponentSpec, kind_named, registry
+from trackforge.runs.values import plain
 
 __all__ = ["info", "show_settings"]
 
@@ -95,6 +95,8 @@ def _spec(spec: ComponentSpec) -> dict[str, Any]:
             "required": s.required,
             "minimum": s.minimum,
             "maximum": s.maximum,
+            "above": s.above,
+            "below": s.below,
             "unit": s.unit,
             "help": s.help,
         }
@@ -116,11 +118,9 @@ def _default(s: Setting) -> str:
 
 
 def _range(s: Setting) -> str:
-    low = "" if s.minimum is None else f">= {s.minimum:g}"
-    high = "" if s.maximum is None else f"<= {s.maximum:g}"
-    if low and high:
+    if s.minimum is not None and s.maximum is not None:
         return f"{s.minimum:g}..{s.maximum:g}"
-    return low or high
+    return s.bounds
 
 
 def _write(value: Any) -> None:

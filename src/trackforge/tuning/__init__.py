@@ -3,16 +3,19 @@
 Needs Optuna (``trackforge-mot[tune]``), but not before a search begins. The command is ``trackforge tune``.
 
 In Python, a `Setup` of components, a space from `search_space`, sequences as `Footage`, and a `Library` of their
-detections make a `Problem`; `tune` searches, and `write` writes what it found.
+detections make a `Problem`; `tune` searches, and `write` writes what it found. `TuningRun` declares a whole search, as
+the command and configuration files know it.
 """
 
-from trackforge.tuning.folders import footage_of_folder
+from trackforge.runs.component import Component
+from trackforge.runs.recordings import Footage
+from trackforge.runs.setups import Setup
+from trackforge.tuning.library import Library, footage_of_folder
 from trackforge.tuning.objective import Objective
 from trackforge.tuning.optimising import Search, Trial
 from trackforge.tuning.problem import Problem, split
-from trackforge.tuning.recordings import Footage, Library
 from trackforge.tuning.report import facts, text, toml, write
-from trackforge.tuning.setups import Component, Setup
+from trackforge.tuning.run import TuningRun
 from trackforge.tuning.space import Choice, Dimension, Range, parse
 from trackforge.tuning.spaces import default_space, search_space
 from trackforge.tuning.tuning import Outcome, tune
@@ -30,6 +33,7 @@ __all__ = [
     "Search",
     "Setup",
     "Trial",
+    "TuningRun",
     "default_space",
     "facts",
     "footage_of_folder",

@@ -20,7 +20,7 @@ from trackforge.tuning.space import suggest
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["Search", "Trial", "open_study", "recorded", "work"]
+__all__ = ["Search", "Trial", "load_optuna", "open_study", "recorded", "work"]
 
 log = logging.getLogger(__name__)
 NAME = "trackforge"
@@ -63,7 +63,7 @@ class Search:
         startup: Trials at random before a model of the scores chooses.
         pruning: Whether to stop trials that are worse than half of the others after the same sequences.
         pick: Which trial counts in the end: ``"best"``, that of the greatest value; or ``"steady"``, that of the
-            greatest gain over the untuned settings less its standard error (see `trackforge.tuning.picking`).
+            greatest gain over the untuned settings less its standard error (see `trackforge.tuning.judging`).
     """
 
     seed: int = 0

@@ -11,13 +11,14 @@ import numpy as np
 from trackforge.errors import InvalidInputError, did_you_mean
 from trackforge.metrics import Report, combine, evaluate
 from trackforge.metrics.preprocessing import Preprocessing
+from trackforge.runs.fingerprint import fingerprint, of_table, versions
+from trackforge.runs.recordings import Footage
+from trackforge.runs.replaying import replay
+from trackforge.runs.setups import Setup
 from trackforge.table import TrackTable
-from trackforge.tuning.fingerprint import fingerprint, of_table, versions
+from trackforge.tuning.library import Library
 from trackforge.tuning.objective import Objective
-from trackforge.tuning.recordings import Footage, Library
-from trackforge.tuning.setups import Setup
 from trackforge.tuning.space import Dimension
-from trackforge.types import Step
 
 __all__ = ["Problem", "split"]
 
@@ -92,7 +93,7 @@ class Problem:
         for one in self.space:
             value = self.setup.value(one.name)
             if one.holds(value):
-                values[one.name] = one.plain(value)
+                values[one.name] = one.suggested(value)
         return values
 
     def reports(self, values: Mapping[str, Any], footage: Iterable[Footage]) -> Iterator[Report]:
@@ -105,12 +106,8 @@ class Problem:
         tracker = setup.make_tracker()
         detecting = {name.partition(".")[2]: v for name, v in values.items() if name.startswith("detector.")}
         for one in footage:
-            tracker.reset()
             found = self.library.find(one, detecting)
-            steps = (
-                Step(frame=frame, detections=boxes, tracks=tracker.update(boxes, frame))
-                for frame, boxes in zip(found.frames, found.detections, strict=True)
-            )
+            steps = replay(zip(found.frames, found.detections, strict=True), tracker)
             table = TrackTable.from_steps(steps, self.box, sequence=one.name)
             ends = (table.frame[-1:].tolist(), one.truth.frame[-1:].tolist(), [found.frames[-1].index])
             length = one.length or max(end[0] for end in ends if end) + 1

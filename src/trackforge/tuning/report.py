@@ -6,16 +6,16 @@ import csv
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from trackforge.errors import MissingDependencyError
 from trackforge.io.atomic import atomic_path
 from trackforge.metrics import Report
+from trackforge.runs.values import plain, written
+from trackforge.runs.values import toml as toml_of
 from trackforge.tuning.optimising import KEPT, Trial
-from trackforge.tuning.setups import plain
-from trackforge.tuning.space import Range, written
+from trackforge.tuning.space import Range
 from trackforge.tuning.tuning import Outcome
 
 __all__ = ["facts", "text", "toml", "write"]
@@ -101,23 +101,7 @@ def toml(outcome: Outcome) -> str:
     if outcome.best_val is not None and outcome.default_val is not None:
         held, before = (problem.objective(report) for report in (outcome.best_val, outcome.default_val))
         lines.append(f"# Held out {', '.join(one.name for one in problem.val)}: {held:.6g}, untuned {before:.6g}.")
-    lines.append(f'box = "{problem.box}"')
-    for section, table in outcome.setup.tables().items():
-        lines += ["", f"[{section}]", *(f"{key} = {_toml_value(value)}" for key, value in table.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _toml_value(value: Any) -> str:
-    value = plain(value)
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{json.dumps(str(key))} = {_toml_value(one)}" for key, one in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml_value, value)) + "]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (int, float)):
-        return repr(value)
-    return json.dumps(written(value), ensure_ascii=False)  # TOML has no null: settings understand "none"
+    return "".join(f"{line}\n" for line in lines) + toml_of({"box": problem.box, **outcome.setup.tables()})
 
 
 def _write_csv(outcome: Outcome, path: Path) -> None:

@@ -15,14 +15,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from trackforge.errors import ConfigError
+from trackforge.runs.setups import split_name
+from trackforge.runs.values import written
 
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["SECTIONS", "Choice", "Dimension", "Range", "parse", "parse_all", "split_name", "suggest"]
+__all__ = ["Choice", "Dimension", "Range", "parse", "parse_all", "suggest"]
 
-SECTIONS = ("detector", "tracker", "associator", "motion")
-"""What settings belong to; the first part of a dimension's name."""
 Value: TypeAlias = "float | int | str"
 
 
@@ -73,7 +73,7 @@ class Range:
             return False
         return self.step is None or abs((value - self.low) / self.step - round((value - self.low) / self.step)) < 1e-9
 
-    def plain(self, value: Any) -> Value:
+    def suggested(self, value: Any) -> Value:
         """Return a value as `suggest` gives it."""
         return int(value) if self.whole else float(value)
 
@@ -105,36 +105,12 @@ class Choice:
         """Whether a value could be suggested."""
         return written(value) in self.choices
 
-    def plain(self, value: Any) -> Value:
+    def suggested(self, value: Any) -> Value:
         """Return a value as `suggest` gives it."""
         return written(value)
 
 
 Dimension: TypeAlias = "Range | Choice"
-
-
-def written(value: Any) -> str:
-    """Return a value as people write it in settings: ``true``, ``none``, ``640,480``."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (tuple, list)):
-        return "x".join(map(written, value))
-    return str(value)
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """Return section and setting of ``tracker.high_score``.
-
-    Raises:
-        ConfigError: It does not read so.
-    """
-    section, dot, key = name.strip().partition(".")
-    key = key.strip().replace("-", "_")
-    if not dot or not key or section not in SECTIONS:
-        raise ConfigError(
-            f"What is tuned must be named section.setting, with a section of {', '.join(SECTIONS)}; got {name!r}."
-        )
-    return section, key
 
 
 def parse(name: str, values: Any) -> Dimension:

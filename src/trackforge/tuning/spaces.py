@@ -14,8 +14,10 @@ from typing import Any, Literal
 
 from trackforge.config import Setting
 from trackforge.errors import ConfigError, did_you_mean
-from trackforge.tuning.setups import Component, Setup
-from trackforge.tuning.space import Choice, Dimension, Range, parse, split_name, written
+from trackforge.runs.component import Component
+from trackforge.runs.setups import Setup, split_name
+from trackforge.runs.values import written
+from trackforge.tuning.space import Choice, Dimension, Range, parse
 
 __all__ = ["default_dimension", "default_space", "search_space"]
 

@@ -5,42 +5,31 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from trackforge import pipeline
-from trackforge.cli.layers import Choice
-from trackforge.cli.plan import Output, Plan, for_sequence
-from trackforge.cli.progress import progress
-from trackforge.cli.stopping import Stopping
 from trackforge.errors import ConfigError
 from trackforge.protocols import Closable, Detector, Lossy, Sink, Source, Tracker, stream_of
+from trackforge.runs.component import Component
+from trackforge.runs.planning import Output, RunPlan
+from trackforge.runs.stopping import Stopping
+from trackforge.runs.stopwatch import Stopwatch
 from trackforge.table import TrackTable
-from trackforge.timing import Stopwatch
 from trackforge.types import Detections, Step
 
-__all__ = ["Input", "Options", "Outcome", "open_sources", "run"]
+__all__ = ["Input", "Progress", "SequenceResult", "open_sources", "run"]
 
-
-@dataclass(frozen=True)
-class Options:
-    """How to run, whatever the components."""
-
-    batch_size: int = 1
-    ahead: int = 4
-    frames: int | None = None
-    classes: Sequence[str] = ()
-    box: Literal["filtered", "detected"] = "filtered"
-    quiet: bool = False
-    keep: bool = False
-    """Whether to keep the tracks in memory, to score them."""
+Progress: TypeAlias = "Callable[[str, int | None], AbstractContextManager[Callable[[], None]]]"
+"""Watches a sequence: called with its name and its frames, where known; the context gives what to call after each."""
 
 
 @dataclass
-class Outcome:
+class SequenceResult:
     """What came of one sequence."""
 
     name: str
@@ -110,17 +99,19 @@ class Input:
     source: Source
 
 
-def open_sources(plan: Plan) -> list[Input]:
+def open_sources(plan: RunPlan) -> list[Input]:
     """Open the sources of a plan; nothing is read yet.
 
     Raises:
         SourceError: One cannot be opened.
-        ConfigError: Two sequences have one name.
+        ConfigError: There is none, or two sequences have one name.
     """
+    if not plan.sources:
+        raise ConfigError("track needs a source: a video, a folder of images, a URL. Give one: trackforge track a.mp4.")
     inputs: list[Input] = []
-    for choice in plan.sources:
-        source = choice.create()
-        given = str(choice.settings.get("path", choice.spec.name))
+    for component in plan.sources:
+        source = component.create()
+        given = str(component.settings.get("path", component.name))
         name = stream_of(source).name or Path(given).stem or "sequence"
         if any(name == other.name for other in inputs):
             raise ConfigError(f"Sequences need different names; two are called {name!r}. Track them one by one.")
@@ -128,53 +119,82 @@ def open_sources(plan: Plan) -> list[Input]:
     return inputs
 
 
-def run(plan: Plan, inputs: Sequence[Input], options: Options, stopping: Stopping) -> Iterator[Outcome]:
-    """Track one sequence after the other, until all are done or a signal came.
+def run(
+    plan: RunPlan,
+    inputs: Sequence[Input] | None = None,
+    *,
+    keep: bool = False,
+    progress: Progress | None = None,
+    stopping: Stopping | None = None,
+) -> Iterator[SequenceResult]:
+    """Track one sequence after the other, until all are done or somebody asked for a stop.
 
     Components are made once and reset between sequences, but for those that have ``{name}`` in their settings.
+
+    Args:
+        plan: What to do.
+        inputs: The sources of the plan, where they are open already.
+        keep: Whether to keep tracks and detections in memory, to score them.
+        progress: Watches each sequence.
+        stopping: Tells when to stop; signals reach it where somebody entered it.
+
+    Raises:
+        TrackforgeError: What `trackforge.track` and the components raise.
     """
+    inputs = open_sources(plan) if inputs is None else inputs
+    stopping = Stopping() if stopping is None else stopping
     detector, tracker = _Reused(plan.detector), _Reused(plan.tracker)
     for one in inputs:
-        outcome = Outcome(one.name, one.given)
+        result = SequenceResult(one.name, one.given)
         with contextlib.ExitStack() as stack:
             if isinstance(one.source, Closable):
                 stack.callback(one.source.close)
-            yield _run(outcome, one.source, detector(one.name), tracker(one.name), plan.outputs, options, stopping)
+            parts = one.source, detector(one.name), tracker(one.name)
+            yield _run(result, *parts, plan, keep=keep, progress=progress or _unwatched, stopping=stopping)
         if stopping.signal:
             return
+
+
+@contextlib.contextmanager
+def _unwatched(name: str, total: int | None) -> Iterator[Callable[[], None]]:  # noqa: ARG001 - see `Progress`
+    yield lambda: None
 
 
 class _Reused:
     """Gives a component that is as good as new for every sequence, at the least cost."""
 
-    def __init__(self, choice: Choice) -> None:
-        self._choice = choice
+    def __init__(self, component: Component) -> None:
+        self._component = component
         self._made: Any = None
         self._settings: Mapping[str, Any] = {}
 
     def __call__(self, sequence: str) -> Any:
-        choice = for_sequence(self._choice, sequence)
-        if self._made is None or choice.settings != self._settings:
-            self._made, self._settings = choice.create(), choice.settings
+        component = self._component.for_sequence(sequence)
+        if self._made is None or component.settings != self._settings:
+            self._made, self._settings = component.create(), component.settings
         elif hasattr(self._made, "reset"):
             self._made.reset()
         return self._made
 
 
 def _run(
-    outcome: Outcome,
+    result: SequenceResult,
     source: Source,
     detector: Detector,
     tracker: Tracker,
-    outputs: Sequence[Output],
-    options: Options,
+    plan: RunPlan,
+    *,
+    keep: bool,
+    progress: Progress,
     stopping: Stopping,
-) -> Outcome:
-    if options.classes:
-        detector = _OnlyClasses(detector, options.classes)
+) -> SequenceResult:
+    options = plan.options
+    if plan.classes:
+        detector = _OnlyClasses(detector, plan.classes)
+    outputs = plan.outputs
     if any(output.optional for output in outputs) and not _has_pictures(source):
         outputs = [output for output in outputs if not output.optional]
-    sinks = list(_sinks(outputs, outcome))
+    sinks = list(_sinks(outputs, result))
     watch = Stopwatch()
     begin = time.perf_counter()
     steps = pipeline.track(
@@ -189,48 +209,54 @@ def _run(
     if options.frames is not None:
         total = options.frames if total is None else min(total, options.frames)
     stopping.patient = stopping.waiting = True
-    with progress(outcome.name, total, quiet=options.quiet) as advance, contextlib.closing(steps):
-        watched = _watched(steps, outcome, options, stopping, advance)
-        if options.keep:
-            outcome.table = TrackTable.from_steps(watched, options.box, sequence=outcome.name)
+    with progress(result.name, total) as advance, contextlib.closing(steps):
+        watched = _watched(steps, result, options.frames, stopping, advance, keep=keep)
+        if keep:
+            result.table = TrackTable.from_steps(watched, options.box or "filtered", sequence=result.name)
         else:
             for _ in watched:
                 pass
     stopping.patient = False
-    outcome.seconds, outcome.stages = time.perf_counter() - begin, watch.seconds
-    outcome.skipped = source.skipped if isinstance(source, Lossy) else 0
-    return outcome
+    result.seconds, result.stages = time.perf_counter() - begin, watch.seconds
+    result.skipped = source.skipped if isinstance(source, Lossy) else 0
+    return result
 
 
 def _watched(
-    steps: Iterator[Step], outcome: Outcome, options: Options, stopping: Stopping, advance: Callable[[], None]
+    steps: Iterator[Step],
+    result: SequenceResult,
+    most: int | None,
+    stopping: Stopping,
+    advance: Callable[[], None],
+    *,
+    keep: bool,
 ) -> Iterator[Step]:
     """Count, and end where somebody asked for it."""
     for step in steps:
         tracks = step.tracks.visible
-        outcome.frames += 1
-        outcome.last = step.frame.index
-        outcome.detections += len(step.detections)
-        outcome.boxes += len(tracks)
-        outcome.ids.update(tracks.track_id.tolist())
-        if options.keep:
-            outcome.found.append((step.frame.index, step.detections))
+        result.frames += 1
+        result.last = step.frame.index
+        result.detections += len(step.detections)
+        result.boxes += len(tracks)
+        result.ids.update(tracks.track_id.tolist())
+        if keep:
+            result.found.append((step.frame.index, step.detections))
         advance()
         yield step
-        if stopping.signal or outcome.frames == options.frames:
-            outcome.stopped = True
+        if stopping.signal or result.frames == most:
+            result.stopped = True
             break
     stopping.settled()
 
 
-def _sinks(outputs: Sequence[Output], outcome: Outcome) -> Iterator[Sink]:
+def _sinks(outputs: Sequence[Output], result: SequenceResult) -> Iterator[Sink]:
     """Make the sinks of one sequence."""
     for output in outputs:
-        path = output.path.replace("{name}", outcome.name)
-        if Path(path).exists() and Path(outcome.source).exists() and Path(path).samefile(outcome.source):
+        path = output.path.replace("{name}", result.name)
+        if Path(path).exists() and Path(result.source).exists() and Path(path).samefile(result.source):
             raise ConfigError(f"An output must not replace its source; both are {path}. Choose another name.")
-        sink: Sink = output.choice.create(path=path)
-        outcome.outputs.append(path)
+        sink: Sink = output.sink.create(path=path)
+        result.outputs.append(path)
         yield sink
 
 

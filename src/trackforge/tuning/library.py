@@ -1,16 +1,39 @@
-"""Sequences of a MOTChallenge folder, ready to be tuned on."""
+"""What a search tries its settings on: sequences with their truth, and the detections of them all."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from trackforge.errors import SourceError
 from trackforge.io.mot import SequenceInfo, read_mot, read_seqinfo
 from trackforge.io.pictures import natural_key
-from trackforge.tuning.recordings import Footage
-from trackforge.tuning.setups import Component
+from trackforge.runs.component import Component
+from trackforge.runs.recordings import Floor, Footage, Recordings
+from trackforge.tuning.space import Dimension, Range
 
-__all__ = ["blank_source", "footage_of_folder"]
+__all__ = ["FLOORS", "Library", "blank_source", "footage_of_folder"]
+
+FLOORS = ("score", "min_score")
+"""Settings of detectors that only leave out boxes of lower scores."""
+
+
+class Library(Recordings):
+    """Detections of sequences, for a search.
+
+    Args:
+        detector: The detector as it is without tuning; ``{name}`` in its settings is the name of the sequence.
+        space: What is tuned; dimensions of other sections are ignored.
+        folder: Where to keep detections, or None for memory only.
+    """
+
+    def __init__(self, detector: Component, space: Iterable[Dimension] = (), folder: Path | None = None) -> None:
+        floors = [
+            Floor(one.name.partition(".")[2], one.low, one.high)
+            for one in space
+            if isinstance(one, Range) and one.name in {f"detector.{key}" for key in FLOORS}
+        ]
+        super().__init__(detector, folder, floor=floors[-1] if floors else None)
 
 
 def footage_of_folder(folder: str | Path, *, truth_file: str = "gt/gt.txt") -> list[Footage]:

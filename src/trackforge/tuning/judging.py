@@ -1,4 +1,4 @@
-"""Which trial to believe.
+"""What trials tell: which one to believe, and which dimensions decide.
 
 The best of many trials is lucky as well as good: a hundred settings tried on five sequences find one that happens to
 keep two more identities in one of them. A *steady* trial is better than the untuned settings by more than a single
@@ -11,13 +11,21 @@ standard error in Breiman et al., "Classification and Regression Trees", 1984, s
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trackforge.tuning.optimising import Trial
+from trackforge.tuning.optimising import Trial, load_optuna
 
-__all__ = ["best", "steady"]
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["LEAST", "best", "importances", "steady"]
+
+LEAST = 8
+"""Complete trials below which nothing can be said about dimensions."""
 
 
 def best(trials: Sequence[Trial]) -> Trial | None:
@@ -49,3 +57,20 @@ def _error(tuned: Mapping[str, float], untuned: Mapping[str, float]) -> float:
     gains = np.array([tuned[name] - untuned[name] for name in untuned])
     n = len(gains)
     return float(np.sqrt((n - 1) / n * ((gains - gains.mean()) ** 2).sum()))
+
+
+def importances(study: optuna.Study) -> dict[str, float]:
+    """Return the share of each dimension, greatest first; empty where there are too few complete trials.
+
+    Source: Watanabe et al., "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary Subspaces",
+    IJCAI 2023, as implemented in Optuna (MIT).
+    """
+    optuna = load_optuna()
+    complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    if len(complete) < LEAST or len({trial.value for trial in complete}) < 2:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about dimensions that have one value only: their share is 0
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return {name: float(share) for name, share in found.items()}

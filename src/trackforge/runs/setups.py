@@ -1,71 +1,34 @@
-"""The components of a run and their settings, with what a trial puts in."""
+"""The components of a run and their settings, to be varied."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from trackforge.config import convert
 from trackforge.errors import ConfigError
 from trackforge.protocols import Tracker
-from trackforge.registry import registry
-from trackforge.registry.spec import ComponentSpec
-from trackforge.tuning.space import split_name
+from trackforge.runs.component import Component
 
-__all__ = ["Component", "Setup"]
+__all__ = ["SECTIONS", "Setup", "split_name"]
+
+SECTIONS = ("detector", "tracker", "associator", "motion")
+"""What settings that vary belong to; the first part of their names."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Component:
-    """A component by kind and name, with settings other than its defaults."""
+def split_name(name: str) -> tuple[str, str]:
+    """Return section and setting of ``tracker.high_score``.
 
-    kind: str
-    name: str
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    @property
-    def spec(self) -> ComponentSpec:
-        """What the registry knows about it."""
-        return registry().find(self.kind, self.name)
-
-    def create(self) -> Any:
-        """Make it; raises as the doors of `trackforge` do."""
-        return self.spec.create(self.settings)
-
-    def convert(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Check some of its settings, and convert them to the declared types.
-
-        Raises:
-            ConfigError: One is unknown, wrong or out of range.
-        """
-        config = self.spec.load_config()
-        if config is None:
-            if settings:
-                raise ConfigError(f"{self.kind} {self.name!r} has no settings; got {', '.join(settings)}.")
-            return {}
-        try:
-            return convert(config, settings)
-        except ConfigError as error:
-            raise ConfigError(f"{self.kind} {self.name!r}: {error}") from None
-
-    def value(self, setting: str) -> Any:
-        """Return what a setting is: as given, else its default; `dataclasses.MISSING` where it must be given."""
-        if setting in self.settings:
-            return self.settings[setting]
-        return next((s.default for s in self.spec.settings() if s.name == setting), dataclasses.MISSING)
-
-    def but(self, settings: Mapping[str, Any]) -> Component:
-        """Return it with some settings changed; ``name`` among them changes the component."""
-        more = dict(settings)
-        made = dataclasses.replace(self, name=str(more.pop("name", self.name)))
-        kept = self.settings
-        if made.name != self.name:  # settings of the old one that the new one knows too, go with it
-            known = {s.name for s in made.spec.settings()}
-            kept = {key: value for key, value in kept.items() if key in known}
-            more = {key: value for key, value in more.items() if key in known}
-        return dataclasses.replace(made, settings={**kept, **made.convert(more)})
+    Raises:
+        ConfigError: It does not read so.
+    """
+    section, dot, key = name.strip().partition(".")
+    key = key.strip().replace("-", "_")
+    if not dot or not key or section not in SECTIONS:
+        raise ConfigError(
+            f"What is tuned must be named section.setting, with a section of {', '.join(SECTIONS)}; got {name!r}."
+        )
+    return section, key
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,9 +51,8 @@ class Setup:
     motion: Component | None = None
 
     def __post_init__(self) -> None:
-        known = {s.name for s in self.tracker.spec.settings()}
         for part in self.parts():
-            if f"{part.kind}_settings" not in known:
+            if not self.tracker.has(f"{part.kind}_settings"):
                 raise ConfigError(
                     f"tracker {self.tracker.name!r} brings its own {part.kind}; only 'online' takes one by name. "
                     f"Leave the {part.kind} out, or take the tracker 'online'."
@@ -105,8 +67,7 @@ class Setup:
         found: Component | None = getattr(self, section)
         if found is None:
             name = self.tracker.value(section)
-            known = {s.name for s in self.tracker.spec.settings()}
-            if f"{section}_settings" not in known or not isinstance(name, str):
+            if not self.tracker.has(f"{section}_settings") or not isinstance(name, str):
                 raise ConfigError(
                     f"There is no {section} by itself in tracker {self.tracker.name!r}; take the tracker 'online', or "
                     f"leave out what begins with {section!r}."
@@ -151,13 +112,4 @@ class Setup:
         named = [self.tracker, *self.parts()]
         if self.detector.name != "file":
             named.insert(0, self.detector)
-        return {one.kind: {"name": one.name, **one.settings} for one in named}
-
-
-def plain(value: Any) -> Any:
-    """Return a setting as JSON can hold it."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [plain(one) for one in value]
-    return str(value) if isinstance(value, Path) else value
+        return {one.kind: one.table() for one in named}

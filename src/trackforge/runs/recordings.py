@@ -1,7 +1,7 @@
 """What trackers are tried on: the detections of whole sequences, found once and replayed ever after.
 
 A detector runs once for every sequence and every set of settings that its network can notice. A threshold below which
-boxes are left out is no such setting: the detector runs at the lowest one, and trials leave out the rest (`Library`
+boxes are left out is no such setting: the detector runs at the lowest one, and trials leave out the rest (`Recordings`
 checks that this gives the same boxes). Detections are kept in memory, and on disk where a folder is given.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,16 @@ import numpy as np
 
 from trackforge.errors import InvalidInputError
 from trackforge.protocols import Closable
+from trackforge.runs.component import Component
+from trackforge.runs.fingerprint import fingerprint, versions
+from trackforge.runs.storage import load, store
+from trackforge.runs.values import written
 from trackforge.table import TrackTable
-from trackforge.tuning.fingerprint import fingerprint, versions
-from trackforge.tuning.setups import Component
-from trackforge.tuning.space import Dimension, Range, written
-from trackforge.tuning.storage import load, store
 from trackforge.types import Detections, Frame
 
-__all__ = ["FLOORS", "Footage", "Found", "Library"]
+__all__ = ["Floor", "Footage", "Found", "Recordings"]
 
 log = logging.getLogger(__name__)
-FLOORS = ("score", "min_score")
-"""Settings of detectors that only leave out boxes of lower scores."""
 TRIED = 10
 """Frames on which it is checked that they do."""
 
@@ -64,25 +62,30 @@ class Footage:
     length: int | None = None
 
 
-class Library:
+@dataclasses.dataclass(frozen=True)
+class Floor:
+    """A setting of the detector that should do no more than leave out boxes of lower scores, and its range."""
+
+    key: str
+    low: float
+    high: float
+
+
+class Recordings:
     """Detections of sequences, by the settings of a detector.
 
     Args:
-        detector: The detector as it is without tuning; ``{name}`` in its settings is the name of the sequence.
-        space: What is tuned; dimensions of other sections are ignored.
+        detector: The detector as it is; ``{name}`` in its settings is the name of the sequence.
         folder: Where to keep detections, or None for memory only.
+        floor: The least score, if that is going to vary.
     """
 
-    def __init__(self, detector: Component, space: Iterable[Dimension] = (), folder: Path | None = None) -> None:
+    def __init__(self, detector: Component, folder: Path | None = None, *, floor: Floor | None = None) -> None:
         self.detector = detector
         self.folder = folder
+        self.floor = floor
         self.runs = 0
         self._kept: dict[tuple[str, str], Found] = {}
-        self.floor: Range | None = None
-        for one in space:
-            section, _, key = one.name.partition(".")
-            if section == "detector" and key in FLOORS and isinstance(one, Range):
-                self.floor = one
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"runs": 0}
@@ -94,7 +97,7 @@ class Library:
         """
         if self.floor is None or self.detector.name == "file":
             return
-        key = self.floor.name.partition(".")[2]
+        key = self.floor.key
         middle = (self.floor.low + self.floor.high) / 2
         others = {name: value for name, value in values.items() if name != key}
         low, high = (
@@ -107,8 +110,8 @@ class Library:
         )
         if not same:
             log.warning(
-                "%s does more than to leave out boxes, so the detector runs again for every value of it",
-                self.floor.name,
+                "detector.%s does more than to leave out boxes, so the detector runs again for every value of it",
+                self.floor.key,
             )
             self.floor = None
 
@@ -125,7 +128,7 @@ class Library:
         """
         values, least = dict(values), None
         if self.floor is not None:
-            key = self.floor.name.partition(".")[2]
+            key = self.floor.key
             given = values.get(key, self.detector.value(key))
             if isinstance(given, (int, float)) and given >= self.floor.low:
                 least, values[key] = float(given), self.floor.low
@@ -167,7 +170,7 @@ class Library:
         return Found([frame for frame, _ in pairs], [found for _, found in pairs])
 
     def _detect(self, detector: Component, footage: Footage, most: int | None) -> Iterator[tuple[Frame, Detections]]:
-        made = for_sequence(detector, footage.name).create()
+        made = detector.for_sequence(footage.name).create()
         source = footage.source.create()
         try:
             for frame in itertools.islice(source, most):
@@ -178,15 +181,6 @@ class Library:
         finally:
             if isinstance(source, Closable):
                 source.close()
-
-
-def for_sequence(component: Component, name: str) -> Component:
-    """Put the name of a sequence in place of ``{name}`` in settings that are text or paths."""
-    filled = {
-        key: type(value)(str(value).replace("{name}", name)) if isinstance(value, (str, Path)) else value
-        for key, value in component.settings.items()
-    }
-    return dataclasses.replace(component, settings=filled)
 
 
 def _same(a: Detections, b: Detections) -> bool:

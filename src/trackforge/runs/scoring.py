@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.text import Text
-
-from trackforge.cli.running import Outcome
 from trackforge.errors import ConfigError, InvalidInputError, MissingDependencyError, MissingFileError, did_you_mean
 from trackforge.io.coco import read_coco
 from trackforge.io.mot import read_mot
 from trackforge.metrics import PREPROCESSING, DetectionReport, Report, average_precision, evaluate
+from trackforge.runs.running import SequenceResult
 from trackforge.table import TrackTable
 
 __all__ = ["Scores", "Truth"]
@@ -43,15 +39,6 @@ class Scores:
             "scored_frames": dict(self.cut),
         }
 
-    def show(self, console: Console) -> None:
-        """Print the table."""
-        sys.stdout.write(self.report.table() + "\n")
-        if self.detections is not None:
-            mean = self.detections.mean
-            sys.stdout.write(f"detections: AP50 {100 * mean.ap50:.2f}, AP {100 * mean.ap:.2f}\n")
-        for name, frames in self.cut.items():
-            console.print(Text(f"{name}: only the first {frames} frames were tracked and scored", style="yellow"))
-
 
 @dataclasses.dataclass(frozen=True)
 class Truth:
@@ -73,34 +60,34 @@ class Truth:
         if preprocessing not in PREPROCESSING:
             known = ", ".join(PREPROCESSING)
             raise ConfigError(
-                f"--preprocessing must be one of {known}; got {preprocessing!r}."
+                f"preprocessing must be one of {known}; got {preprocessing!r}."
                 f"{did_you_mean(preprocessing, PREPROCESSING)}"
             )
         for path in paths:
             if not path.exists():
-                raise MissingFileError(f"--truth must name a file or folder; there is no {path}.")
+                raise MissingFileError(f"truth must name a file or folder; there is no {path}.")
         return cls({name: _truth(name, paths, only=len(names) == 1) for name in names}, preprocessing)
 
-    def score(self, outcomes: Sequence[Outcome]) -> Scores | None:
+    def score(self, results: Sequence[SequenceResult]) -> Scores | None:
         """Score what was tracked; a sequence that was stopped counts up to there."""
         tables, truth, cut = {}, {}, {}
-        for outcome in outcomes:
-            if outcome.table is None or not outcome.frames:
+        for result in results:
+            if result.table is None or not result.frames:
                 continue
-            tables[outcome.name] = outcome.table
-            truth[outcome.name] = self.tables[outcome.name]
-            if outcome.stopped:
-                cut[outcome.name] = outcome.last + 1
-                truth[outcome.name] = _first(truth[outcome.name], outcome.last + 1)
+            tables[result.name] = result.table
+            truth[result.name] = self.tables[result.name]
+            if result.stopped:
+                cut[result.name] = result.last + 1
+                truth[result.name] = _first(truth[result.name], result.last + 1)
         if not tables:
             return None
         lengths = {
-            name: max(outcome.last + 1, int(truth[name].frame.max(initial=-1)) + 1)
-            for outcome in outcomes
-            if (name := outcome.name) in tables
+            name: max(result.last + 1, int(truth[name].frame.max(initial=-1)) + 1)
+            for result in results
+            if (name := result.name) in tables
         }
         report = evaluate(truth, tables, preprocessing=self.preprocessing, lengths=lengths)
-        found = {outcome.name: outcome.detected() for outcome in outcomes if outcome.name in tables}
+        found = {result.name: result.detected() for result in results if result.name in tables}
         try:
             precision = average_precision(truth, found, preprocessing=self.preprocessing, lengths=lengths)
         except MissingDependencyError as error:

@@ -1,0 +1,240 @@
+"""What a run is going to do: which sequences, with which components, into which files."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trackforge.errors import ConfigError, did_you_mean
+from trackforge.io.pictures import natural_key
+from trackforge.registry import registry
+from trackforge.registry.guess import source_for
+from trackforge.registry.spec import ComponentSpec
+from trackforge.runs.component import Component, checked
+from trackforge.runs.layers import Layer, choose, from_job, options, place
+from trackforge.runs.tracking import COMPOSED, DETECTOR, TRACKER, TrackingRun
+
+__all__ = ["Output", "RunPlan", "expand", "plan", "source_of"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output, for every sequence.
+
+    Attributes:
+        path: A file, or with ``{name}`` in it one file a sequence.
+        sink: The sink and its settings, ``path`` apart.
+        optional: Whether to do without it where it cannot be made, since nobody asked for it by name.
+    """
+
+    path: str
+    sink: Component
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """Everything that was asked for, checked as far as possible before the first frame.
+
+    Attributes:
+        options: The options of the run; its components stand beside it.
+        sources: One for each sequence.
+        detector: Where boxes come from.
+        tracker: What joins them.
+        outputs: What is written, for every sequence.
+        classes: Classes to keep, as far as the detector does not see to it itself.
+        named: The source that was asked for by name, or empty.
+    """
+
+    options: TrackingRun
+    sources: Sequence[Component]
+    detector: Component
+    tracker: Component
+    outputs: Sequence[Output]
+    classes: Sequence[str] = ()
+    named: str = ""
+
+    def components(self) -> Iterator[Component]:
+        """Yield every component."""
+        yield from self.sources
+        yield self.detector
+        yield self.tracker
+        for output in self.outputs:
+            yield output.sink
+
+    def job(self) -> TrackingRun:
+        """Return the run with everything that was settled, so that it can be written down and repeated."""
+        source: dict[str, Any] = {"name": self.named} if self.named else {}
+        for one in self.sources:
+            if not self.named or one.name == self.named:
+                source |= {key: value for key, value in one.settings.items() if key != "path"}
+        job = dataclasses.replace(self.options, source=source, detector=self.detector, tracker=self.tracker)
+        if job.out:
+            return dataclasses.replace(
+                job, sinks={one.sink.name: one.sink.settings for one in self.outputs if one.sink.settings} or None
+            )
+        outputs = tuple({"path": one.path, **one.sink.table()} for one in self.outputs)
+        return dataclasses.replace(job, sink=outputs)
+
+
+def plan(*given: TrackingRun | Layer) -> RunPlan:
+    """Put together what a run, or several places about it, say.
+
+    Args:
+        given: From weak to strong. Files and folders of ``out`` are the outputs (a folder stands for a MOT file and a
+            video a sequence); where there are none, the ``sink`` tables count. A folder of MOTChallenge sequences
+            stands for all of them.
+
+    Raises:
+        ConfigError: A setting is wrong, or two outputs would fall upon each other.
+        UnknownComponentError: A component or file ending is unknown.
+    """
+    layers = [one if isinstance(one, Layer) else from_job(one) for one in given]
+    job = options(TrackingRun, layers)
+    job = dataclasses.replace(job, sources=job.sources or _sources(layers))
+    expanded = [one for source in job.sources for one in expand(source)]
+    outputs = list(_from_paths(job.out, layers) if job.out else _from_tables(layers))
+    paths = [output.path for output in outputs]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise ConfigError(f"Every output needs a file of its own; {path} is there twice. Rename one.")
+        if len(expanded) > 1 and "{name}" not in path:
+            raise ConfigError(
+                f"{len(expanded)} sequences cannot share the file {path}. "
+                "Give a folder, or a name with {name} in it: -o 'out/{name}.txt'."
+            )
+    _check_used(outputs, layers)
+    if job.box is not None:
+        outputs = [_writing(output, job.box) for output in outputs]
+    detector, classes = choose("detector", layers, DETECTOR), job.classes
+    if classes and detector.has("keep_classes"):  # it does it sooner than we could
+        detector, classes = detector.but({"keep_classes": classes}), ()
+    return RunPlan(
+        options=job,
+        sources=[source_of(one, layers) for one in expanded],
+        detector=detector,
+        tracker=_tracker(layers),
+        outputs=outputs,
+        classes=classes,
+        named=_asked(layers, "name"),
+    )
+
+
+def _asked(layers: Sequence[Layer], key: str) -> str:
+    """Return what the strongest layer says about the source, or an empty text."""
+    return next((str(table[key]) for one in reversed(layers) if key in (table := one.tables.get("source", {}))), "")
+
+
+def _sources(layers: Sequence[Layer]) -> tuple[str, ...]:
+    """Return the source that the settings name, where no option does."""
+    given = _asked(layers, "path") or _asked(layers, "name")
+    return (given,) if given else ()
+
+
+def _writing(output: Output, box: str) -> Output:
+    """Return an output with a box other than the sink's own choice, where the sink has one."""
+    return dataclasses.replace(output, sink=output.sink.but({"box": box})) if output.sink.has("box") else output
+
+
+def expand(source: str) -> list[str]:
+    """Return the MOTChallenge sequences in a folder of such, in natural order, or else the source itself."""
+    folder = Path(source)
+    if not folder.is_dir() or (folder / "seqinfo.ini").exists():
+        return [source]
+    found = [path.parent for path in folder.glob("*/seqinfo.ini")]
+    return [str(path) for path in sorted(found, key=lambda path: natural_key(path.name))] or [source]
+
+
+def source_of(given: str, layers: Sequence[Layer]) -> Component:
+    """Choose the source that was named, or that reads the path."""
+    named = {spec.name for spec, _ in registry().specs("source")}
+    if given in named:
+        return choose("source", [*layers, Layer("the source", {"source": {"name": given}})])
+    source = choose("source", layers, "" if _asked(layers, "name") else source_for(given).name)
+    return dataclasses.replace(source, settings={**source.settings, "path": given})
+
+
+def _tracker(layers: Sequence[Layer]) -> Component:
+    """Choose the tracker; an associator or motion model asked for by itself makes it the composed one."""
+    parts = [kind for kind in ("associator", "motion") if any(layer.tables.get(kind) for layer in layers)]
+    tracker = choose("tracker", layers, COMPOSED if parts else TRACKER)
+    settings = dict(tracker.settings)
+    for kind in parts:
+        if not tracker.has(f"{kind}_settings"):
+            raise ConfigError(
+                f"tracker {tracker.name!r} brings its own {kind}; only {COMPOSED!r} takes one by name. "
+                f"Leave the {kind} out, or use --tracker {COMPOSED}."
+            )
+        part = choose(kind, layers, str(tracker.value(kind)))
+        settings[kind] = part.name
+        settings[f"{kind}_settings"] = {**(settings.get(f"{kind}_settings") or {}), **part.settings}
+    return dataclasses.replace(tracker, settings=settings)
+
+
+def _from_paths(outs: Sequence[str], layers: Sequence[Layer]) -> Iterator[Output]:
+    for out in outs:
+        if out.endswith(("/", "\\")) or Path(out).is_dir() or not Path(out).suffix:
+            stem = str(Path(out) / "{name}")
+            yield _output(registry().find("sink", "mot"), stem + ".txt", {}, layers, "-o")
+            overlay = registry().find("sink", "overlay")
+            if overlay.missing():
+                log.warning("no overlay video without %s; run: pip install '%s'", overlay.missing()[0], overlay.install)
+                continue
+            yield _output(overlay, stem + ".mp4", {}, layers, "-o", optional=True)
+        else:
+            yield _output(registry().for_file("sink", out), out, {}, layers, "-o")
+
+
+def _from_tables(layers: Sequence[Layer]) -> Iterator[Output]:
+    for layer in layers:
+        for table in layer.sinks:
+            settings = dict(table)
+            path, name = settings.pop("path", None), settings.pop("name", None)
+            where = place(layer.where, "[[sink]]")
+            if not isinstance(path, str):
+                raise ConfigError(f"{where} needs a path; got {table!r}. Give one: path = 'out.txt'.")
+            spec = registry().find("sink", str(name)) if name else registry().for_file("sink", path)
+            yield _output(spec, path, settings, layers, where)
+
+
+def _check_used(outputs: Sequence[Output], layers: Sequence[Layer]) -> None:
+    """Refuse settings for sinks that no output has, and mention sinks that have settings but no output."""
+    known = {s.name for output in outputs for s in output.sink.spec.settings()}
+    used = {output.sink.name for output in outputs}
+    for layer in layers:
+        for key in layer.tables.get("sink", {}):
+            if key.replace("-", "_") not in known:
+                has = ", ".join(sorted(known)) or "no output at all"
+                raise ConfigError(
+                    place(layer.where, f"no output has a setting {key!r}.{did_you_mean(key, known)} There is: {has}.")
+                )
+        for spec, _ in registry().specs("sink"):
+            if layer.tables.get(spec.name) and spec.name not in used:
+                checked(spec, layer.tables[spec.name], place(layer.where, f"sink {spec.name!r}"))
+                unused = f"the settings of sink {spec.name!r} go unused, since no output is one"
+                log.warning("%s", place(layer.where, unused))
+
+
+def _output(
+    spec: ComponentSpec,
+    path: str,
+    settings: Mapping[str, Any],
+    layers: Sequence[Layer],
+    where: str,
+    *,
+    optional: bool = False,
+) -> Output:
+    """Join an output's own settings, those for every sink that has them, and those for sinks of its name."""
+    merged = checked(spec, settings, place(where, f"sink {spec.name!r}"))
+    known = {s.name for s in spec.settings()}
+    for layer in layers:
+        shared = {key: value for key, value in layer.tables.get("sink", {}).items() if key.replace("-", "_") in known}
+        merged.update(checked(spec, shared, place(layer.where, "sink")))
+        merged.update(checked(spec, layer.tables.get(spec.name, {}), place(layer.where, f"sink {spec.name!r}")))
+    return Output(path, Component("sink", spec.name, merged).ordered(), optional)

@@ -1,0 +1,89 @@
+"""What a run has come to, and the run itself: ``summary.json`` and ``run.toml`` beside the outputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trackforge import __version__
+from trackforge.io.atomic import atomic_path
+from trackforge.runs.component import Component
+from trackforge.runs.layers import content
+from trackforge.runs.planning import RunPlan
+from trackforge.runs.running import Progress, SequenceResult, open_sources, run
+from trackforge.runs.scoring import Scores, Truth
+from trackforge.runs.stopping import Stopping
+from trackforge.runs.values import plain, toml
+
+__all__ = ["Summary", "carry_out"]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Sequences, times, outputs and scores of one run; ``signal`` is the one that ended it early, or 0."""
+
+    plan: RunPlan
+    results: Sequence[SequenceResult]
+    signal: int = 0
+    scores: Scores | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON, with the settings that differ from the defaults."""
+        facts: dict[str, Any] = {
+            "trackforge": __version__,
+            "detector": _chosen(self.plan.detector),
+            "tracker": _chosen(self.plan.tracker),
+            "interrupted": bool(self.signal),
+            "sequences": [result.as_dict() for result in self.results],
+        }
+        if self.scores is not None:
+            facts["scores"] = self.scores.as_dict()
+        return facts
+
+    def write(self) -> None:
+        """Put ``summary.json`` and ``run.toml`` into every folder that was given as output.
+
+        ``trackforge track --config run.toml`` repeats the run, from the same working directory.
+
+        Raises:
+            SinkError: The place cannot be written to.
+        """
+        texts = {
+            "summary.json": json.dumps(self.as_dict(), indent=2) + "\n",
+            "run.toml": f"# Written by trackforge {__version__}; repeat it with: trackforge track --config run.toml\n"
+            + toml(content(self.plan.job())),
+        }
+        for folder in {str(Path(output.path).parent) for output in self.plan.outputs if output.optional}:
+            for name, text in texts.items():
+                with atomic_path(Path(folder) / name) as path:
+                    path.write_text(text, encoding="utf-8")
+
+
+def carry_out(plan: RunPlan, *, progress: Progress | None = None, stopping: Stopping | None = None) -> Summary:
+    """Track every sequence of a plan, score the tracks where there is truth, and write everything down.
+
+    Args:
+        plan: What to do.
+        progress: Watches each sequence.
+        stopping: Tells when to stop; signals reach it where somebody entered it.
+
+    Raises:
+        TrackforgeError: What opening sources, reading truth, tracking and writing raise.
+    """
+    stopping = Stopping() if stopping is None else stopping
+    inputs = open_sources(plan)
+    truth = None
+    if plan.options.truth:
+        truth = Truth.find(plan.options.truth, [one.name for one in inputs], plan.options.preprocessing)
+    results = list(run(plan, inputs, keep=truth is not None, progress=progress, stopping=stopping))
+    scores = None if truth is None else truth.score(results)
+    summary = Summary(plan, results, stopping.signal, scores)
+    summary.write()
+    return summary
+
+
+def _chosen(component: Component) -> Mapping[str, Any]:
+    return {"name": component.name, "settings": plain(component.settings)}
