@@ -33,8 +33,8 @@ _HOMES = {
     "FitResult": "fitting", "FitSettings": "settings", "Losses": "losses", "Plan": "plan", "Recipe": "recipe",
     "ResumableBatchSampler": "sampling", "SampleKey": "sampling", "SampleSource": "recipe", "Schedule": "schedules",
     "Steps": "schedules", "TrainingModule": "module", "WarmupCosine": "schedules", "fit": "fitting",
-    "settings_for": "settings", "trainer": "fitting", "Training": "recipe", "CocoAP": "scorers", "ReId": "scorers", "Tracking": "scorers",
-    "VocAP": "scorers", "Score": "scores", "Scorer": "scores",
+    "settings_for": "settings", "trainer": "fitting", "Training": "recipe", "CocoAP": "scorers", "ReId": "scorers",
+    "Tracking": "scorers", "VocAP": "scorers", "Score": "scores", "Scorer": "scores",
 }  # fmt: skip
 
 __all__ = [

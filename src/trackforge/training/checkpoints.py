@@ -65,8 +65,8 @@ def check_header(found: Mapping[str, Any], wanted: Mapping[str, Any], path: Path
     """
     if found.get("version") != VERSION:
         raise StateError(
-            f"To resume, the checkpoint must be of version {VERSION}; {path} is of version {found.get('version')}. Go on "
-            "with the library that wrote it, or start anew from the run's model.pth in another folder."
+            f"To resume, the checkpoint must be of version {VERSION}; {path} is of version {found.get('version')}. Go "
+            "on with the library that wrote it, or start anew from the run's model.pth in another folder."
         )
     names = dict.fromkeys((*wanted, *(name for name in found if name != "version")))
     other = [

@@ -180,10 +180,11 @@ def _callbacks(
     from trackforge.training.callbacks.saving import Saving
     from trackforge.training.callbacks.signals import Signals
 
-    scorers = [] if val is None else _scorers(training, settings)
+    scorers: list[Scorer] = []
     scores = losses(training.module.terms)
-    for scorer in scorers if val is not None else ():
-        scores += tuple(scorer.announce(val.dataset))
+    if val is not None:
+        scorers = _scorers(training, settings)
+        scores += tuple(score for scorer in scorers for score in scorer.announce(val.dataset))
     names = [*RESERVED, *(score.name for score in scores)]
     twice = [name for name in names if names.count(name) > 1]
     if twice:

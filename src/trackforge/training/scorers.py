@@ -163,7 +163,7 @@ class Embeds(Protocol):
     """A module whose model describes appearance, so that `ReId` can score it."""
 
     def embed(
-        self, images: Sequence[npt.NDArray[np.uint8]], boxes: Sequence[npt.NDArray[np.float32]], /
+        self, images: Sequence[npt.NDArray[np.uint8]], boxes: Sequence[npt.NDArray[np.float64]], /
     ) -> Sequence[npt.NDArray[np.float32]]:
         """Describe what is in boxes ``(N, 4)`` of each picture, pixels, as vectors ``(N, D)``."""
 

@@ -1,7 +1,7 @@
 """What a score is: a name, a value and which direction is better. Nothing else in the library knows.
 
-What is monitored, the tables, the figure, TensorBoard, the command's lines and those that SageMaker reads metrics from are
-all made of `Score`. A new one is a `Scorer`; what core offers stands in `trackforge.training.scorers`.
+What is monitored, the tables, the figure, TensorBoard, the command's lines and those that SageMaker reads metrics from
+are all made of `Score`. A new one is a `Scorer`; what core offers stands in `trackforge.training.scorers`.
 """
 
 from __future__ import annotations

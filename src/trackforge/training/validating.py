@@ -97,8 +97,8 @@ def validate(
     result = Validation(scores=())
     if rank == 0:
         everything = {row: one for part, _ in parts for row, one in part.items()}
-        found, *columns = map(list, zip(*(everything[row] for row in range(len(samples))), strict=True))
-        result = Validation(scores=_score(samples.dataset, scorers, columns), found=found)
+        detections, *seen_by = map(list, zip(*(everything[row] for row in range(len(samples))), strict=True))
+        result = Validation(scores=_score(samples.dataset, scorers, seen_by), found=detections)
     if several:
         shared: list[Any] = [tuple(result.scores)]
         dist.broadcast_object_list(shared, src=0)

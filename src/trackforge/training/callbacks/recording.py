@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 PLOT_EVERY = 20
 """Seconds between two drawings of the same figure, which takes a part of one."""
 Watcher: TypeAlias = Callable[[Mapping[str, Any]], None]
-"""Is told of every epoch, on the first process: ``epoch``, ``epochs``, ``step``, ``loss`` and its terms, ``seconds``, the
-scores by name; and all of these with their directions as ``scores``, a tuple of `trackforge.training.Score`."""
+"""Is told of every epoch, on the first process: ``epoch``, ``epochs``, ``step``, ``loss`` and its terms, ``seconds``,
+scores by name; and losses and scores with their directions as ``scores``, a tuple of `trackforge.training.Score`."""
 
 
 class Recording(pl.Callback):
