@@ -26,7 +26,7 @@ from trackforge.types import Detections
 SIDE, CELL = 64, 16
 
 
-def read_shades(path: Path, *, findings: Any) -> Dataset:  # noqa: ARG001 - nothing is ever wrong with it
+def read_shades(path: Path, *, findings: Any) -> Dataset:
     """Draw, in an empty folder whose name ends with ``.shades``, stills of two squares out of four identities."""
     rng = np.random.default_rng(0)
     boxes, ids = [], []
@@ -124,7 +124,7 @@ class ToyModule(TrainingModule):
 
 
 class ToyTrainer:
-    defaults = {"epochs": 4, "batch_size": 8, "monitor": "count_error", "validate_losses": True}
+    defaults: Mapping[str, Any] = {"epochs": 4, "batch_size": 8, "monitor": "count_error", "validate_losses": True}
 
     def __init__(self, config: ToyConfig) -> None:
         self.config = config
