@@ -14,7 +14,7 @@ from torch import nn
 
 from trackforge.config import check, setting
 from trackforge.data import Boxes, Dataset, Images, Samples, sample_rng
-from trackforge.training import Losses, Plan, SampleKey, TrainingModule, WarmupCosine
+from trackforge.training import Losses, Plan, SampleKey, Training, TrainingModule, WarmupCosine
 from trackforge.training.augment import LabelledImage, TrainingSample
 from trackforge.types import Detections
 
@@ -83,6 +83,8 @@ class TinySource:
 
 
 class TinyModule(TrainingModule):
+    terms: Sequence[str] = ("box", "objectness")
+
     def __init__(self, plan: Plan, config: TinyConfig, on_step: Callable[[int], None] | None = None) -> None:
         layers: list[nn.Module] = []
         channels = 3
@@ -149,12 +151,16 @@ class TinyRecipe:
     def defaults(self) -> Mapping[str, Any]:
         return {"batch_size": 4, "epochs": 3}
 
-    def build(self, plan: Plan, /) -> TinyModule:
+    def begin(self, plan: Plan, /) -> Training:
+        val = plan.validation
+        return Training(
+            module=self.build(plan),
+            train=TinySource(Samples(plan.dataset), plan.seed),
+            val=None if val is None else TinySource(Samples(val), plan.seed),
+            sizes=((48, 48), (64, 64)),
+            identity={"rate": self.config.rate, "adam": self.config.adam},
+        )
+
+    def build(self, plan: Plan) -> TinyModule:
         self.module = TinyModule(plan, self.config, self.on_step)
         return self.module
-
-    def pipeline(self, plan: Plan, /) -> TinySource:
-        return TinySource(Samples(plan.dataset), plan.seed)
-
-    def sizes(self, plan: Plan, /) -> tuple[Sequence[tuple[int, int]], int]:
-        return ((48, 48), (64, 64)), 1

@@ -96,7 +96,7 @@ def test_the_bundle_is_the_averaged_model_and_says_where_it_comes_from(data: Dat
     train(data, tmp_path, config={"width": 4})
     bundle = torch.load(tmp_path / "model.pth", weights_only=True)
     checkpoint = torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)
-    average = checkpoint["callbacks"]["trackforge"]["average"]["state"]
+    average = checkpoint["callbacks"]["average"]["state"]
     assert average.keys() == bundle["model"].keys()
     assert all(torch.equal(bundle["model"][name], value) for name, value in average.items())
     raw = {name.removeprefix("model."): value for name, value in checkpoint["state_dict"].items()}
@@ -164,7 +164,7 @@ def test_one_seed_one_result(data: Dataset, tmp_path: Path) -> None:
 class Loaded(TinyRecipe):
     """A recipe whose network comes as a detector loads it: in eval mode."""
 
-    def build(self, plan: Plan, /) -> TinyModule:
+    def build(self, plan: Plan) -> TinyModule:
         module = super().build(plan)
         module.model.eval()
         return module
@@ -186,7 +186,7 @@ class Frozen(TinyModule):
 
 
 class FrozenRecipe(TinyRecipe):
-    def build(self, plan: Plan, /) -> TinyModule:
+    def build(self, plan: Plan) -> TinyModule:
         return Frozen(plan, self.config)
 
 
@@ -210,6 +210,8 @@ def test_settings_of_a_recipe() -> None:
 
 class FairLike(TinyModule):
     """What FairMOT needs: a classifier that only training has, learned loss weights, a normaliser for each loss."""
+
+    terms = ("box", "objectness", "identity")
 
     def __init__(self, plan: Plan, config: TinyConfig) -> None:
         super().__init__(plan, config)
@@ -236,7 +238,7 @@ class FairLike(TinyModule):
 
 
 class FairLikeRecipe(TinyRecipe):
-    def build(self, plan: Plan, /) -> TinyModule:
+    def build(self, plan: Plan) -> TinyModule:
         self.module = FairLike(plan, self.config)
         return self.module
 

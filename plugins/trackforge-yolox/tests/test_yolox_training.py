@@ -65,7 +65,9 @@ def plan(dataset: Dataset, *, weights: str = "", **changes: int) -> training.Pla
 
 
 def built(dataset: Dataset, config: YoloxTrainConfig, weights: str = "", **changes: int) -> YoloxModule:
-    return YoloxTrainer(config).build(plan(dataset, weights=weights, **changes))
+    module = YoloxTrainer(config).begin(plan(dataset, weights=weights, **changes)).module
+    assert isinstance(module, YoloxModule)
+    return module
 
 
 def random_start(**settings: object) -> YoloxTrainConfig:

@@ -52,9 +52,9 @@ def _train(layers: list[Layer], words: _TrainWords) -> int:
 
 def _watch() -> Callable[[Mapping[str, Any]], None]:
     def watch(row: Mapping[str, Any]) -> None:
-        scores = [f"{key} {100 * row[key]:.1f}" for key in ("ap", "ap50", "hota", "mota", "idf1") if key in row]
-        words = [f"epoch {row['epoch']}/{row['epochs']}", f"loss {row['loss']:.4g}", *scores, f"{row['seconds']:.0f} s"]
-        sys.stderr.write("  ".join(words) + "\n")
+        from trackforge.training.scores import epoch_words
+
+        sys.stderr.write(epoch_words(row) + "\n")
 
     return watch
 
@@ -72,16 +72,17 @@ def _facts(result: FitResult) -> dict[str, Any]:
 
 
 def _summary(result: FitResult) -> str:
+    from trackforge.training.scores import best_words
+
     words = {
         "signal": f"stopped after {result.steps} steps, checkpoint saved; go on with --resume",
-        "early": f"stopped after {result.epochs} epochs: the score rises no more",
+        "early": f"stopped after {result.epochs} epochs: the score gets no better",
         "steps": f"stopped after {result.steps} steps",
         "": f"{result.epochs} epochs, {result.steps} steps",
     }
     lines = [f"{words[result.stopped]} ({result.seconds:.0f} s)"]
-    if "ap" in result.best:
-        best = result.best
-        lines.append(f"best: epoch {best['epoch']:.0f}, AP {100 * best['ap']:.2f}, AP50 {100 * best['ap50']:.2f}")
+    if result.best:
+        lines.append(best_words(result.best["epoch"], result.scores))
     if result.model is not None:
         lines.append(str(result.model))
     return "\n".join(lines)

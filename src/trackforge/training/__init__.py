@@ -21,30 +21,41 @@ if TYPE_CHECKING:
     from trackforge.training.fitting import FitResult, fit, trainer
     from trackforge.training.losses import Losses
     from trackforge.training.module import TrainingModule
-    from trackforge.training.plan import Plan, Recipe, SampleSource
+    from trackforge.training.plan import Plan
+    from trackforge.training.recipe import Recipe, SampleSource, Training
     from trackforge.training.sampling import ResumableBatchSampler, SampleKey
     from trackforge.training.schedules import Schedule, Steps, WarmupCosine
+    from trackforge.training.scorers import CocoAP, ReId, Tracking, VocAP
+    from trackforge.training.scores import Score, Scorer
     from trackforge.training.settings import FitSettings, settings_for
 
 _HOMES = {
-    "FitResult": "fitting", "FitSettings": "settings", "Losses": "losses", "Plan": "plan", "Recipe": "plan",
-    "ResumableBatchSampler": "sampling", "SampleKey": "sampling", "SampleSource": "plan", "Schedule": "schedules",
+    "FitResult": "fitting", "FitSettings": "settings", "Losses": "losses", "Plan": "plan", "Recipe": "recipe",
+    "ResumableBatchSampler": "sampling", "SampleKey": "sampling", "SampleSource": "recipe", "Schedule": "schedules",
     "Steps": "schedules", "TrainingModule": "module", "WarmupCosine": "schedules", "fit": "fitting",
-    "settings_for": "settings", "trainer": "fitting",
+    "settings_for": "settings", "trainer": "fitting", "Training": "recipe", "CocoAP": "scorers", "ReId": "scorers",
+    "Tracking": "scorers", "VocAP": "scorers", "Score": "scores", "Scorer": "scores",
 }  # fmt: skip
 
 __all__ = [
+    "CocoAP",
     "FitResult",
     "FitSettings",
     "Losses",
     "Plan",
+    "ReId",
     "Recipe",
     "ResumableBatchSampler",
     "SampleKey",
     "SampleSource",
     "Schedule",
+    "Score",
+    "Scorer",
     "Steps",
+    "Tracking",
+    "Training",
     "TrainingModule",
+    "VocAP",
     "WarmupCosine",
     "fit",
     "settings_for",

@@ -13,10 +13,11 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from trackforge.errors import StateError, WeightsError
 from trackforge.io.atomic import atomic_path
 
-__all__ = ["HEADER", "AtomicCheckpointIO", "check_header", "read_checkpoint", "save_atomically"]
+__all__ = ["HEADER", "VERSION", "AtomicCheckpointIO", "check_header", "read_checkpoint", "save_atomically"]
 
 HEADER = "trackforge"
-VERSION = 1
+VERSION = 2
+"""Of what a checkpoint holds; 1 kept everything between the steps in one piece."""
 
 
 def save_atomically(content: Mapping[str, Any], path: str | Path) -> None:
@@ -59,14 +60,25 @@ def check_header(found: Mapping[str, Any], wanted: Mapping[str, Any], path: Path
     """Refuse to go on with another run than the one that was begun.
 
     Raises:
-        StateError: Data, classes or settings that decide the course differ.
+        StateError: Data, classes or settings that decide the course differ, or the checkpoint is of another revision of
+            the library.
     """
-    for name, value in wanted.items():
-        if found.get(name) != value:
-            raise StateError(
-                f"To resume, the run must be the same; {path} was made with {name} {_short(found.get(name))}, now it "
-                f"is {_short(value)}. Give what it was, or start anew in another folder."
-            )
+    if found.get("version") != VERSION:
+        raise StateError(
+            f"To resume, the checkpoint must be of version {VERSION}; {path} is of version {found.get('version')}. Go "
+            "on with the library that wrote it, or start anew from the run's model.pth in another folder."
+        )
+    names = dict.fromkeys((*wanted, *(name for name in found if name != "version")))
+    other = [
+        f"{name} {_short(found.get(name))}, now it is {_short(wanted.get(name))}"
+        for name in names
+        if found.get(name) != wanted.get(name)
+    ]
+    if other:
+        raise StateError(
+            f"To resume, the run must be the same; {path} was made with {'; '.join(other)}. Give what it was, or start "
+            "anew in another folder."
+        )
 
 
 def _short(value: Any) -> str:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from trackforge.errors import ConfigError, DeviceError, MissingDependencyError
 from trackforge.training.settings import FitSettings
-
-if TYPE_CHECKING:
-    from trackforge.training.course import Course
 
 __all__ = ["Engine", "quietly"]
 
@@ -49,7 +46,7 @@ class Engine:
         self._devices = devices
         self.world_size = count * settings.nodes
 
-    def trainer(self, course: Course, header: Mapping[str, Any]) -> Any:
+    def trainer(self, callbacks: Sequence[Any], header: Mapping[str, Any]) -> Any:
         """Make Lightning's trainer; ``header`` is what a checkpoint to resume from must say of its run."""
         from trackforge.training.checkpoints import AtomicCheckpointIO
 
@@ -57,9 +54,7 @@ class Engine:
         strategy = settings.strategy
         if strategy == "auto" and self.world_size > 1:
             strategy = "ddp"
-        callbacks: list[Any] = [course]
-        if settings.progress:
-            callbacks.append(self._lightning.callbacks.RichProgressBar(leave=False))
+        bar = [self._lightning.callbacks.RichProgressBar(leave=False)] if settings.progress else []
         return self._lightning.Trainer(
             accelerator="cpu" if not self.on_gpu and settings.accelerator == "cpu" else settings.accelerator,
             devices=self._devices,
@@ -71,7 +66,7 @@ class Engine:
             accumulate_grad_batches=settings.accumulate,
             gradient_clip_val=settings.clip or None,
             deterministic=settings.deterministic or None,
-            callbacks=callbacks,
+            callbacks=[*callbacks, *bar],
             logger=False,
             limit_val_batches=0,
             plugins=[AtomicCheckpointIO(header)],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,20 +13,25 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from trackforge.data.model import Dataset
-from trackforge.data.samples import verify_dataset
-from trackforge.errors import ConfigError, StateError
+from trackforge.data.samples import Samples, verify_dataset
+from trackforge.errors import ConfigError, InvalidInputError, StateError
 from trackforge.registry import registry
 from trackforge.training.engine import Engine, quietly
-from trackforge.training.plan import Plan, Recipe
+from trackforge.training.plan import Plan
 from trackforge.training.provenance import identity, provenance
+from trackforge.training.recipe import Recipe, Training
 from trackforge.training.sampling import ResumableBatchSampler
+from trackforge.training.scores import Score, Scorer, losses
 from trackforge.training.settings import FitSettings
 
 if TYPE_CHECKING:
-    from trackforge.training.course import Course, Watcher
-    from trackforge.training.module import TrainingModule
+    from trackforge.training.callbacks.recording import Watcher
+    from trackforge.training.callbacks.rounds import Rounds
 
 __all__ = ["FitResult", "fit", "trainer"]
+
+RESERVED = ("epoch", "epochs", "step", "lr", "seconds", "scores")
+"""Columns and keys that no loss or score may be called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +43,8 @@ class FitResult:
         out: Folder of the run.
         epochs: Epochs done.
         steps: Steps done.
-        best: Scores of the best epoch, with ``epoch``, ``step`` and ``loss``; empty without validation.
+        best: Scores of the best epoch, with ``epoch``, ``step``, ``loss`` and its terms; empty without validation.
+        scores: The same scores with their directions, losses left out.
         stopped: ``"signal"``, ``"early"`` (no better score for long), ``"steps"`` (train.max_steps), or empty.
         signal: Number of the signal, or 0.
         rank: Number of this process; only 0 writes files.
@@ -50,6 +56,7 @@ class FitResult:
     epochs: int
     steps: int
     best: Mapping[str, float] = field(default_factory=dict)
+    scores: Sequence[Score] = ()
     stopped: Literal["", "signal", "early", "steps"] = ""
     signal: int = 0
     rank: int = 0
@@ -97,7 +104,8 @@ def fit(
 
     Raises:
         DataError: A set is empty or faulty, or a picture is missing or broken.
-        ConfigError: Settings contradict each other, or the folder holds a run already.
+        ConfigError: Settings contradict each other, there is no score of the name to monitor, or the folder holds a run
+            already.
         WeightsError: Weights or checkpoint are missing, damaged or of another model.
         StateError: The checkpoint is of another run.
         TrainingError: The loss or a weight is not finite; the last checkpoint is intact.
@@ -108,47 +116,36 @@ def fit(
     began = time.monotonic()
     out = Path(out)
     last = out / "checkpoints" / "last.ckpt"
-    _check(settings, val is not None)
-    verify_dataset(train)
-    if last.exists() and not resume:
-        raise ConfigError(f"The folder must be new; {out} holds a run already. Resume it, or name another folder.")
-    with quietly():
-        from trackforge.training.course import Course
-        from trackforge.training.validating import validation_set
-
-        checked = None if val is None else validation_set(val, train.classes, settings.tracker)
-        _seed(settings.seed)
-        engine = Engine(settings, out)
-        plan = _plan(train, settings, engine.world_size, weights)
-        module = recipe.build(plan).train()  # Lightning leaves a network that was loaded for inference as it is
-        source = recipe.pipeline(plan)
-        header = identity(recipe, plan)
-        origin = provenance(recipe, plan, settings, checked.dataset if checked else None)
-        course = Course(settings, out, checked, header=header, provenance=origin, watch=watch)
-        lightning = engine.trainer(course, header)
-        batches = _batches(recipe, plan, settings, source, lightning)
-        module.prepare(engine.world_size, sync=settings.sync_batch_norm, native=engine.on_gpu)
-        resuming = resume and last.exists()
-        with _state_errors(last), contextlib.closing(batches):
-            lightning.fit(module, train_dataloaders=batches, ckpt_path=str(last) if resuming else None)
-        course.finish(lightning, module)
-    return _result(course, lightning, module, out, time.monotonic() - began)
-
-
-def _check(settings: FitSettings, validated: bool) -> None:
     if settings.plain_epochs > settings.epochs:
         raise ConfigError(
             f"train.plain_epochs must be at most train.epochs; got {settings.plain_epochs} of {settings.epochs}."
         )
-    scores = ("ap", "ap50", "loss") + (("hota", "mota", "idf1") if settings.tracker else ())
-    if validated and settings.monitor not in scores:
-        raise ConfigError(
-            f"train.monitor must be one of {', '.join(scores)}; got {settings.monitor!r}."
-            + (" For tracking scores, set train.tracker." if settings.monitor in ("hota", "mota", "idf1") else "")
-        )
+    verify_dataset(train)
+    if last.exists() and not resume:
+        raise ConfigError(f"The folder must be new; {out} holds a run already. Resume it, or name another folder.")
+    with quietly():
+        from trackforge.training.validating import validation_set
+
+        checked = None if val is None else validation_set(val, train.classes)
+        _seed(settings.seed)
+        engine = Engine(settings, out)
+        plan = _plan(train, checked.dataset if checked else None, settings, engine.world_size, weights)
+        training = recipe.begin(plan)
+        module = training.module.train()  # Lightning leaves a network that was loaded for inference as it is
+        header = identity(recipe, training, settings)
+        origin = provenance(recipe, plan, settings, plan.validation)
+        callbacks, rounds = _callbacks(training, settings, out, checked, header=header, provenance=origin, watch=watch)
+        lightning = engine.trainer(callbacks, header)
+        batches = _batches(training, settings, lightning)
+        module.prepare(engine.world_size, sync=settings.sync_batch_norm, native=engine.on_gpu)
+        resuming = resume and last.exists()
+        with _state_errors(last), contextlib.closing(batches):
+            lightning.fit(module, train_dataloaders=batches, ckpt_path=str(last) if resuming else None)
+        rounds.finish(lightning, module)
+    return _result(rounds, lightning, plan, out, time.monotonic() - began)
 
 
-def _plan(train: Dataset, settings: FitSettings, world: int, weights: str) -> Plan:
+def _plan(train: Dataset, val: Dataset | None, settings: FitSettings, world: int, weights: str) -> Plan:
     pieces = world * settings.accumulate
     if settings.batch_size % pieces:
         raise ConfigError(
@@ -156,6 +153,7 @@ def _plan(train: Dataset, settings: FitSettings, world: int, weights: str) -> Pl
         )
     return Plan(
         dataset=train,
+        validation=val,
         epochs=settings.epochs,
         plain_epochs=settings.plain_epochs,
         batch_size=settings.batch_size,
@@ -165,40 +163,110 @@ def _plan(train: Dataset, settings: FitSettings, world: int, weights: str) -> Pl
     )
 
 
-def _batches(recipe: Recipe, plan: Plan, settings: FitSettings, source: Any, lightning: Any) -> Any:
+def _callbacks(
+    training: Training,
+    settings: FitSettings,
+    out: Path,
+    val: Samples | None,
+    *,
+    header: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    watch: Watcher | None,
+) -> tuple[list[Any], Rounds]:
+    """Return all callbacks, in the order in which they must be called, and the one that knows how the run went."""
+    from trackforge.training.callbacks.averaging import Averaging
+    from trackforge.training.callbacks.recording import Recording
+    from trackforge.training.callbacks.rounds import Rounds
+    from trackforge.training.callbacks.saving import Saving
+    from trackforge.training.callbacks.signals import Signals
+
+    scorers: list[Scorer] = []
+    scores = losses(training.module.terms)
+    if val is not None:
+        scorers = _scorers(training, settings)
+        scores += tuple(score for scorer in scorers for score in scorer.announce(val.dataset))
+    names = [*RESERVED, *(score.name for score in scores)]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InvalidInputError(
+            f"Every score and loss must have a name of its own; {twice[0]!r} is taken. Rename the loss or the score."
+        )
+    averaging, signals = Averaging(settings), Signals()
+    recording = Recording(settings, out, scores, watch=watch)
+    saving = Saving(out, averaging, signals, every=settings.checkpoint_steps, header=header, provenance=provenance)
+    rounds = Rounds(
+        settings,
+        val,
+        scorers,
+        scores,
+        averaging=averaging,
+        recording=recording,
+        signals=signals,
+        saving=saving,
+    )
+    return [averaging, recording, signals, rounds, saving], rounds
+
+
+def _scorers(training: Training, settings: FitSettings) -> list[Scorer]:
+    from trackforge.training.scorers import CocoAP, Tracking, ValidationLosses
+
+    scorers: list[Scorer] = [CocoAP()] if training.scorers is None else list(training.scorers)
+    if settings.tracker:
+        scorers.append(Tracking(settings.tracker))
+    if settings.validate_losses:
+        if training.val is None:
+            raise ConfigError(
+                "train.validate_losses needs a recipe that prepares validation pictures; this one does not. Leave it "
+                "out."
+            )
+        terms = training.module.terms
+        scorers.insert(0, ValidationLosses(training.val, training.batching, size=training.middle_size, terms=terms))
+    return scorers
+
+
+def _batches(training: Training, settings: FitSettings, lightning: Any) -> Any:
     from trackforge.training.loading import Batches
 
-    collate: Any = getattr(recipe, "collate", None)
-    if collate is None:
-        from trackforge.training.augment import collate
-    sizes, every = recipe.sizes(plan)
+    plan = training.module.plan
     sampler = ResumableBatchSampler(
         len(plan.dataset),
         batch_size=plan.batch_size // (lightning.world_size * settings.accumulate),
-        sizes=sizes,
+        sizes=training.sizes,
         seed=plan.seed,
         accumulate=settings.accumulate,
         rank=lightning.global_rank,
         world_size=lightning.world_size,
-        size_every=every,
+        size_every=training.size_every,
         plain_from=plan.plain_from,
     )
-    return Batches(source, collate, sampler, workers=settings.workers, position=lambda: int(lightning.global_step))
+    return Batches(
+        training.train,
+        training.batching,
+        sampler,
+        workers=settings.workers,
+        position=lambda: int(lightning.global_step),
+    )
 
 
-def _result(course: Course, lightning: Any, module: TrainingModule, out: Path, seconds: float) -> FitResult:
+def _result(rounds: Rounds, lightning: Any, plan: Plan, out: Path, seconds: float) -> FitResult:
     steps = int(lightning.global_step)
-    stopped: Any = course.stopped
-    if not stopped and steps < module.plan.epochs * module.plan.steps_per_epoch:
+    stopped: Literal["", "signal", "early", "steps"] = ""
+    if rounds.signals.stopping:
+        stopped = "signal"
+    elif rounds.early:
+        stopped = "early"
+    elif steps < plan.epochs * plan.steps_per_epoch:
         stopped = "steps"
+    model = rounds.saving.model_path
     return FitResult(
-        model=course.model_path if course.model_path.is_file() else None,
+        model=model if model.is_file() else None,
         out=out,
         steps=steps,
-        best=course.best,
-        epochs=steps // module.plan.steps_per_epoch,
+        best=rounds.best,
+        scores=rounds.best_scores,
+        epochs=steps // plan.steps_per_epoch,
         stopped=stopped,
-        signal=course.signal,
+        signal=rounds.signals.number,
         rank=int(lightning.global_rank),
         seconds=seconds,
     )

@@ -6,18 +6,18 @@ import csv
 import importlib
 import importlib.util
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from trackforge.errors import SinkError
 from trackforge.io.atomic import atomic_path
+from trackforge.training.scores import Score
 
 __all__ = ["History", "Rows"]
 
 INK, FAINT, GRID = "#1f2430", "#6b7280", "#e5e7eb"
 COLOURS = ("#2563eb", "#ea580c", "#059669", "#9333ea", "#db2777", "#0891b2", "#ca8a04", "#4b5563")
-TITLES = {"ap": "AP", "ap50": "AP50", "hota": "HOTA", "mota": "MOTA", "idf1": "IDF1"}
 STYLE = {
     "font.family": "DejaVu Sans", "font.size": 10, "text.color": INK, "axes.labelcolor": FAINT, "xtick.color": FAINT,
     "ytick.color": FAINT, "axes.edgecolor": GRID, "axes.spines.top": False, "axes.spines.right": False,
@@ -80,10 +80,11 @@ class History:
         out: Folder.
         until: Steps that are done already; later ones, of a run that was killed, are cut off.
         tensorboard: Write TensorBoard logs too, where it is installed.
+        scores: What will be scored: how the figure shows it.
     """
 
-    def __init__(self, out: Path, *, until: int = 0, tensorboard: bool = True) -> None:
-        self.out = out
+    def __init__(self, out: Path, *, until: int = 0, tensorboard: bool = True, scores: Sequence[Score] = ()) -> None:
+        self.out, self.scores = out, scores
         self.losses = Rows(out / "losses.csv", until=until)
         self.epochs = Rows(out / "epochs.csv", until=until)
         self._writer: Any = None
@@ -114,16 +115,26 @@ class History:
         matplotlib: Any = importlib.import_module("matplotlib")
         figures: Any = importlib.import_module("matplotlib.figure")
         path = self.out / "training.png"
-        scores = [name for name in TITLES if any(name in row for row in self.epochs.rows)]
+        drawn = [s for s in self.scores if not s.detail and any(s.name in row for row in self.epochs.rows)]
+        shares = [s for s in drawn if s.unit == "share"]
+        others = [s for s in drawn if not s.unit]
+        panels = 1 + bool(shares) + bool(others)
         with matplotlib.rc_context(STYLE):
-            figure = figures.Figure(figsize=(11, 4.2) if scores else (6.5, 4.2), layout="constrained")
-            panels = figure.subplots(1, 2 if scores else 1, squeeze=False)[0]
+            figure = figures.Figure(figsize=(2 + 4.5 * panels, 4.2), layout="constrained")
+            axes = iter(figure.subplots(1, panels, squeeze=False)[0])
+            losses = next(axes)
             single = [n for row in self.losses.rows for n in row if n not in ("step", "epoch", "lr", "loss")]
-            _lines(panels[0], self.losses.rows, ["loss", *dict.fromkeys(single)], "Loss over steps")
-            if scores:
-                _lines(panels[1], self.epochs.rows, scores, "Validation over steps, %", scale=100)
-                panels[1].set_ylim(min(0, panels[1].get_ylim()[0]), 100)
-                panels[1].legend(frameon=False, fontsize=9, loc="lower right")
+            names = {"loss": "loss", **{name: name for name in single}}
+            _lines(losses, self.losses.rows, names, "Loss over steps")
+            validated = {s.name: s.title or s.name for s in drawn if s.unit == "loss" and s.name not in names}
+            _lines(losses, self.epochs.rows, validated, "Loss over steps", first=len(names))
+            if shares:
+                panel = next(axes)
+                _lines(panel, self.epochs.rows, _titles(shares), "Validation over steps, %", scale=100)
+                panel.set_ylim(min(0, panel.get_ylim()[0]), 100)
+                panel.legend(frameon=False, fontsize=9, loc="lower right")
+            if others:
+                _lines(next(axes), self.epochs.rows, _titles(others), "Validation over steps")
             with atomic_path(path) as partial:
                 figure.savefig(partial, dpi=120)
         return path
@@ -135,15 +146,21 @@ class History:
                     self._writer.add_scalar(f"{group}/{name}", value, int(row["step"]))
 
 
-def _lines(axes: Any, rows: list[dict[str, float]], names: list[str], title: str, scale: float = 1) -> None:
-    for place, name in enumerate(names):
+def _titles(scores: Sequence[Score]) -> dict[str, str]:
+    return {score.name: score.title or score.name for score in scores}
+
+
+def _lines(
+    axes: Any, rows: list[dict[str, float]], names: Mapping[str, str], title: str, *, scale: float = 1, first: int = 0
+) -> None:
+    for place, (name, words) in enumerate(names.items(), first):
         points = [(row["step"], scale * row[name]) for row in rows if name in row and math.isfinite(row[name])]
         if points:
             axes.plot(
                 *zip(*points, strict=True),
                 color=COLOURS[place % len(COLOURS)],
                 lw=2.2 if place == 0 else 1.4,
-                label=f"{TITLES.get(name, name)}  {points[-1][1]:.3g}",
+                label=f"{words}  {points[-1][1]:.3g}",
                 clip_on=False,
                 markersize=4,
                 marker="o" if len(points) < 3 else None,

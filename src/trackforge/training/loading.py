@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from trackforge.data.samples import Sample, Samples
 from trackforge.errors import TrackforgeError
-from trackforge.training.plan import SampleSource
+from trackforge.training.recipe import SampleSource
 from trackforge.training.sampling import ResumableBatchSampler
 
 __all__ = ["Batches", "validation_batches"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trackforge.errors import InvalidInputError
 
@@ -53,3 +53,14 @@ class Losses:
                 f"Weights and normalisers must be of sums; got {strange[0]!r} on one side only. "
                 f"The sums are: {', '.join(self.sums)}."
             )
+
+    def numbers(self) -> dict[str, Any]:
+        """Return all of it as plain numbers: ``sums``, ``counts`` and ``weights`` by name, ``constant``, ``least``."""
+        by_name = self.normaliser if isinstance(self.normaliser, Mapping) else dict.fromkeys(self.sums, self.normaliser)
+        return {
+            "sums": {name: float(value) for name, value in self.sums.items()},
+            "counts": {name: float(by_name[name]) for name in self.sums},
+            "weights": {name: float(self.weights.get(name, 1.0)) for name in self.sums},
+            "constant": 0.0 if self.constant is None else float(self.constant),
+            "least": self.least,
+        }

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from trackforge.errors import TrainingError
+from trackforge.errors import InvalidInputError, TrainingError
 from trackforge.training.batch_norm import synchronise
 from trackforge.training.losses import Losses
 from trackforge.training.normalising import Reduced, Window
@@ -38,10 +38,13 @@ class TrainingModule(pl.LightningModule):
         model: The network.
 
     Attributes:
+        terms: Names of the losses, if they are to be monitored one by one.
         plan: The run.
         model: The network.
         reduced: Losses of the last step, over the global batch.
     """
+
+    terms: Sequence[str] = ()
 
     def __init__(self, plan: Plan, model: nn.Module) -> None:
         super().__init__()
@@ -125,9 +128,13 @@ class TrainingModule(pl.LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return the loss that gives the gradient of the global batch."""
         pieces = self.trainer.accumulate_grad_batches
-        total, reduced, stop = self.window.add(
-            self.compute_losses(batch), piece=batch_idx % pieces, pieces=pieces, stop=self.stop_asked
-        )
+        losses = self.compute_losses(batch)
+        if self.terms and set(self.terms) != set(losses.sums):
+            raise InvalidInputError(
+                f"The losses must be those that the module names in `terms`, {', '.join(self.terms)}; compute_losses "
+                f"gave {', '.join(losses.sums)}. Make them agree."
+            )
+        total, reduced, stop = self.window.add(losses, piece=batch_idx % pieces, pieces=pieces, stop=self.stop_asked)
         self.stop_agreed = self.stop_agreed or stop
         if reduced.broken:
             self._refuse(batch, reduced)

@@ -5,23 +5,45 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from trackforge.data.model import Dataset
-from trackforge.training.plan import Plan, Recipe
+from trackforge.training.plan import Plan
+from trackforge.training.recipe import Recipe, Training
 from trackforge.training.settings import FitSettings
 
-__all__ = ["identity", "provenance"]
+__all__ = ["FREE", "identity", "provenance"]
 
 
-def identity(recipe: Recipe, plan: Plan) -> dict[str, Any]:
-    """What must be the same when a run is resumed."""
+FREE = frozenset(
+    {
+        # what prolongs or shortens a run
+        "epochs", "plain_epochs", "max_steps", "patience",
+        # where and how fast the same steps are made
+        "workers", "accelerator", "devices", "nodes", "strategy", "accumulate", "deterministic",
+        # what an error about the loss advises
+        "precision", "clip",
+        # what is looked at and written down
+        "validate_every", "validate_batch", "validate_losses", "tracker", "checkpoint_steps", "log_every",
+        "tensorboard", "progress",
+    }
+)  # fmt: skip
+"""Settings that may change when a run is resumed; all others may not."""
+
+
+def identity(recipe: Recipe, training: Training, settings: FitSettings) -> dict[str, Any]:
+    """What must be the same when a run is resumed, in plain values."""
+    dataset = training.module.plan.dataset
+    kept = {k: v for k, v in dataclasses.asdict(settings).items() if k not in FREE}
     return {
         "recipe": type(recipe).__name__,
-        "classes": list(plan.dataset.classes),
-        "pictures": len(plan.dataset),
-        "batch_size": plan.batch_size,
-        "seed": plan.seed,
+        "classes": list(dataset.classes),
+        "pictures": len(dataset),
+        "boxes": len(dataset.boxes),
+        "identities": dataset.identities()[1],
+        **{f"train.{name}": _plain(value) for name, value in kept.items()},
+        **{f"trainer.{name}": _plain(value) for name, value in training.identity.items()},
     }
 
 
@@ -50,6 +72,8 @@ def provenance(recipe: Recipe, plan: Plan, settings: FitSettings, val: Dataset |
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)

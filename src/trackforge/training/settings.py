@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from trackforge.config import build, check, setting
 
 if TYPE_CHECKING:
-    from trackforge.training.plan import Recipe
+    from trackforge.training.recipe import Recipe
 
 __all__ = ["FitSettings", "settings_for"]
 
@@ -42,7 +42,12 @@ class FitSettings:
     ema_ramp: float = setting(2000.0, help="Steps over which that decay rises.", unit="steps", minimum=1)
     validate_every: int = setting(1, help="Epochs from one validation to the next.", unit="epochs", minimum=1)
     validate_batch: int = setting(8, help="Pictures at a time in validation.", unit="pictures", minimum=1)
-    monitor: str = setting("ap", help="Score that tells the best checkpoint: ap, ap50, hota, mota, idf1, loss.")
+    validate_losses: bool = setting(
+        False, help="Compute losses on the validation set too, val_loss and its terms, where the recipe can."
+    )
+    monitor: str = setting(
+        "ap", help="Score or loss that tells the best checkpoint: ap, ap50, hota, loss, val_loss, ..."
+    )
     patience: int = setting(0, help="Validations without a better score before stopping early; 0: never.", minimum=0)
     tracker: str = setting("", help="Tracker to score validation sequences with, e.g. byte; empty: boxes only.")
     checkpoint_steps: int = setting(

@@ -46,6 +46,7 @@ class YoloxModule(TrainingModule):
     """
 
     model: YOLOX
+    terms = ("box", "objectness", "class", "l1")
 
     def __init__(self, plan: Plan, start: Start, config: YoloxTrainConfig) -> None:
         network = start.network

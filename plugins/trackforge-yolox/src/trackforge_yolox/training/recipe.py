@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from trackforge.data import Samples
-from trackforge.training import Plan
+from trackforge.training import Plan, Training
 from trackforge.training.augment import (
     AugmentedSamples,
     Pipeline,
     bytetrack_pipeline,
     finetune_pipeline,
+    validation_pipeline,
     yolox_pipeline,
 )
 from trackforge_yolox.training.config import FIT_DEFAULTS, YoloxTrainConfig
@@ -19,6 +21,9 @@ from trackforge_yolox.training.module import YoloxModule
 from trackforge_yolox.training.start import Start, begin
 
 __all__ = ["YoloxTrainer", "augmentation"]
+
+FREE = ("weights", "validate_score", "validate_nms", "cache_mb", "channels_last")
+"""Settings that a resumed run may change: they do not decide what is learnt. Weights are compared by content."""
 
 
 class YoloxTrainer:
@@ -36,40 +41,39 @@ class YoloxTrainer:
 
     def __init__(self, config: YoloxTrainConfig | None = None) -> None:
         self.config = config or YoloxTrainConfig()
-        self._made: tuple[Plan, Start, YoloxTrainConfig] | None = None
 
     @property
     def defaults(self) -> Mapping[str, Any]:
         """`trackforge.training.FitSettings` of the recipe."""
         return FIT_DEFAULTS[self.config.recipe]
 
-    def build(self, plan: Plan, /) -> YoloxModule:
-        """Make the module, with the weights to start from.
+    def begin(self, plan: Plan, /) -> Training:
+        """Read the weights, on which the network, the sizes and the augmentation depend, and make everything.
 
         Raises:
             WeightsError: The weights cannot be used.
         """
-        _, start, config = self._begin(plan)
-        return YoloxModule(plan, start, config)
-
-    def pipeline(self, plan: Plan, /) -> AugmentedSamples:
-        """Make what loads and augments training pictures."""
-        _, _, config = self._begin(plan)
+        weights = self.config.start(plan.weights)
+        start = begin(self.config, plan.dataset, weights, seed=plan.seed)
+        config = self.config.filled(start.network.variant, fresh=not weights)
         samples = Samples(plan.dataset, cache_mb=config.cache_mb)
-        return AugmentedSamples(samples, augmentation(config), seed=plan.seed)
+        val = plan.validation
+        size = start.card.preprocessing.size
+        return Training(
+            module=YoloxModule(plan, start, config),
+            train=AugmentedSamples(samples, augmentation(config), seed=plan.seed),
+            val=None if val is None else AugmentedSamples(Samples(val, verify=False), validation_pipeline()),
+            sizes=config.sizes(size),
+            size_every=config.size_every,
+            identity=_identity(config, start, size),
+        )
 
-    def sizes(self, plan: Plan, /) -> tuple[Sequence[tuple[int, int]], int]:
-        """Return the input sizes to draw from, and how many steps keep one size."""
-        _, start, config = self._begin(plan)
-        return config.sizes(start.card.preprocessing.size), config.size_every
 
-    def _begin(self, plan: Plan) -> tuple[Plan, Start, YoloxTrainConfig]:
-        """Read the weights once, though the size, the augmentation and the network each depend on them."""
-        if self._made is None or self._made[0] is not plan:
-            weights = self.config.start(plan.weights)
-            start = begin(self.config, plan.dataset, weights, seed=plan.seed)
-            self._made = plan, start, self.config.filled(start.network.variant, fresh=not weights)
-        return self._made
+def _identity(config: YoloxTrainConfig, start: Start, size: tuple[int, int]) -> dict[str, Any]:
+    """Return what decides the course; weights by their content, wherever they lie."""
+    settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in FREE}
+    known = start.card.provenance.get("started_from_sha256", "random")
+    return {**settings, "variant": start.card.variant, "size": size, "weights": known}
 
 
 def augmentation(config: YoloxTrainConfig) -> Pipeline:

@@ -1,0 +1,90 @@
+"""Checkpoints and the one-file result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import lightning.pytorch as pl
+
+from trackforge.errors import TrainingError
+from trackforge.training.averaging import all_finite
+from trackforge.training.callbacks.averaging import Averaging
+from trackforge.training.callbacks.signals import Signals
+from trackforge.training.checkpoints import HEADER, VERSION, save_atomically
+
+if TYPE_CHECKING:
+    from trackforge.training.module import TrainingModule
+
+__all__ = ["Saving"]
+
+
+class Saving(pl.Callback):
+    """Saves when a signal stops the run and every few steps within an epoch; `Rounds` has it save at their end.
+
+    Args:
+        out: Folder of the run.
+        averaging: Whose average is checked, like the weights, before it is saved.
+        signals: Tells that the run stops.
+        every: Steps from one checkpoint to the next within an epoch; 0 for none.
+        header: What a checkpoint says about the run that it is of.
+        provenance: What a bundle says about it.
+
+    Attributes:
+        owed: Whether the run has come further than its last checkpoint, without a step.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        averaging: Averaging,
+        signals: Signals,
+        *,
+        every: int,
+        header: Mapping[str, Any],
+        provenance: Mapping[str, Any],
+    ) -> None:
+        self.out, self.averaging, self.signals, self.every = out, averaging, signals, every
+        self.header, self.provenance = dict(header), dict(provenance)
+        self.owed = False
+
+    @property
+    def model_path(self) -> Path:
+        """Where the bundle stands."""
+        return self.out / "model.pth"
+
+    def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:  # noqa: ARG002
+        """Say which run the checkpoint is of."""
+        checkpoint[HEADER] = {"version": VERSION, **self.header}
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
+        """Save after a whole step, where it is time; what ends an epoch is saved after its validation."""
+        if (batch_idx + 1) % trainer.accumulate_grad_batches:
+            return
+        step = trainer.global_step
+        within = step % pl_module.plan.steps_per_epoch != 0 and step != trainer.max_steps
+        if self.signals.stopping or (self.every and step % self.every == 0 and within):
+            self.checkpoint(trainer, pl_module, "last")
+
+    def checkpoint(self, trainer: Any, module: TrainingModule, name: str) -> None:
+        """Save a checkpoint, unless what it would hold is broken.
+
+        Raises:
+            TrainingError: A weight is no longer a number.
+            SinkError: The place cannot be written to, or is full.
+        """
+        if not (all_finite(module.parameters()) and self.averaging.average.finite()):
+            raise TrainingError(
+                f"Every weight must be finite; after step {trainer.global_step} some are not. The last checkpoint is "
+                "intact. Lower the learning rate, clip gradients (train.clip), or train in 32 bits."
+            )
+        trainer.save_checkpoint(self.out / "checkpoints" / f"{name}.ckpt")
+        self.owed = self.owed and name != "last"
+
+    def bundle(self, trainer: Any, module: TrainingModule, row: Mapping[str, float]) -> None:
+        """Write the one-file result; the average is in place."""
+        if trainer.is_global_zero:
+            plain = {name: (None if math.isnan(value) else float(value)) for name, value in row.items()}
+            save_atomically({**module.bundle(), "training": {**self.provenance, "scores": plain}}, self.model_path)
