@@ -15,14 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from trackforge.registry import Registry
+from trackforge.registry.official import OFFICIAL
 from trackforge.registry.spec import KINDS
 
 __all__ = ["plugins"]
-
-OFFICIAL = {
-    "trackforge-byte": "association methods and trackers: BYTE, SORT, OC-SORT",
-    "trackforge-yolox": "YOLOX detectors, nano to x",
-}
 
 
 def plugins(
