@@ -27,7 +27,7 @@ def make(name: str, summary: str, root: Path = ROOT) -> Path:
         raise SystemExit(f"NAME must be new; {folder} is there already. Take another, or remove it.")
     version = re.search(r'^version = "(.+)"$', _read(root / "pyproject.toml"), re.MULTILINE)
     assert version is not None
-    words = {"newcomer": name, "Newcomer": name.capitalize(), "SUMMARY": summary, "VERSION": version[1]}
+    words = {"newcomer": name, "Newcomer": name.capitalize(), "SUMMARY": summary, "0.0.0": version[1]}
     # every edit first, so that a list that has changed its form stops us before anything is written
     written = dict(_entries(root, name, summary))
     for source in sorted(path for path in TEMPLATE.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
@@ -64,7 +64,7 @@ def _entries(root: Path, name: str, summary: str) -> list[tuple[Path, str]]:
 
 
 def _filled(text: str, words: dict[str, str]) -> str:
-    return re.sub("|".join(words), lambda found: words[found[0]], text)
+    return re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], text)
 
 
 def _read(path: Path) -> str:
