@@ -1,8 +1,8 @@
 """This checkout against another revision of trackforge, in one run: association, pipeline, import, evaluation.
 
 Each side works in processes of its own, in turns, on the same stored scenes; reported are medians of the rounds and the
-their ratio with the middle half of the ratios round by round. The other revision is a git worktree in a temporary folder;
-both sides' distributions are installed into folders of their own, so that each finds its own plugins.
+their ratio with the middle half of the ratios round by round. The other revision is a git worktree in a temporary
+folder; both sides' distributions are installed into folders of their own, so that each finds its own plugins.
 
 ``python -m benchmarks.speed.revision [REVISION] [--rounds N]`` writes ``results/speed-revision.json``.
 """
