@@ -56,7 +56,7 @@ new-plugin: $(VENV)/.dev ## Make plugins/trackforge-NAME, ready for `make test`:
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e "plugins/trackforge-$(NAME)"
 
 changelog: $(VENV)/.dev ## Gather changelog.d/*.md into CHANGELOG.md
-	$(BIN)/towncrier build --yes
+	$(BIN)/towncrier build --yes --version "$$($(BIN)/python -c 'import trackforge; print(trackforge.__version__)')"
 
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .venv-* demo out docs/_build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
