@@ -5,6 +5,7 @@ Run by `revision.py` with the revision's ``src`` folders on the path; imports no
 
 import itertools
 import json
+import os
 import statistics
 import sys
 import time
@@ -71,4 +72,7 @@ def _touched(trackforge, begin):
 if __name__ == "__main__":
     task, *places = sys.argv[1:]
     work = {"association": association, "pipeline": pipeline, "evaluation": evaluation, "import": importing}[task]
-    print(json.dumps(work(*map(Path, places))))
+    seconds = work(*map(Path, places))
+    used = {Path(module.__file__) for name, module in sys.modules.items() if name in ("trackforge", "trackforge_byte")}
+    assert all(file.is_relative_to(os.environ["PYTHONPATH"]) for file in used), f"not the revision asked for: {used}"
+    print(json.dumps(seconds))
