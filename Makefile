@@ -5,21 +5,34 @@ BIN := $(VENV)/bin
 export TRACKFORGE_DATA ?= $(abspath ../shared/data)
 export TRACKFORGE_GOLDEN ?= $(abspath ../shared/golden)
 
+# Tests that start no other process and train nothing.
+QUICK := tests/unit tests/property tests/contract/test_house_rules.py tests/contract/test_documents.py \
+	tests/contract/test_conformance.py tests/golden/test_recordings.py plugins/trackforge-byte \
+	--ignore-glob='*training_fit*' --ignore-glob='*tuning_search*' --ignore-glob='*online_flat*' \
+	--ignore-glob='*sources_camera*' --ignore-glob='*ocsort_golden*'
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench golden matrix clean
+.PHONY: help demo quick test lint docs nightly bench golden matrix coverage new-plugin changelog clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Track a synthetic street: video, MOT file, picture and scores in demo/
 	$(BIN)/trackforge demo --out demo
 
-test: $(VENV)/.dev lint ## Lint, then run every test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+quick: $(VENV)/.dev ## In a minute: the tests that need no other process, no training and no data
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow and not golden and not nightly" $(QUICK)
+
+test: $(VENV)/.dev lint docs ## What CI runs: lint, docs, every test and every example in a docstring
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not nightly"
+
+nightly: $(VENV)/.dev matrix ## What takes too long for every change: every Python, a plugin made and checked
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m nightly
 
 lint: $(VENV)/.dev ## Style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check -q .
+	$(BIN)/codespell
 	$(BIN)/mypy src plugins/*/src
 	$(BIN)/lint-imports
 
@@ -34,6 +47,16 @@ golden: $(VENV)/.dev ## Only the tests against outputs of the official code
 
 matrix: ## Core and BYTE on every Python from 3.10 to 3.13 found here, the oldest with NumPy 1.26
 	tests/matrix.sh
+
+coverage: $(VENV)/.dev ## Which lines the tests reach, in out/coverage
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not nightly" --cov --cov-report=term:skip-covered --cov-report=html
+
+new-plugin: $(VENV)/.dev ## Make plugins/trackforge-NAME, ready for `make test`: make new-plugin NAME=x SUMMARY="What it is"
+	$(BIN)/python workshop/new_plugin.py "$(NAME)" "$(SUMMARY)"
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e "plugins/trackforge-$(NAME)"
+
+changelog: $(VENV)/.dev ## Gather changelog.d/*.md into CHANGELOG.md
+	$(BIN)/towncrier build --yes --version "$$($(BIN)/python -c 'import trackforge; print(trackforge.__version__)')"
 
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .venv-* demo out docs/_build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Fixtures for every test: where the shared data and golden outputs lie."""
+"""For every test: Hypothesis without a clock, and where the shared data and golden outputs lie."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent
+
+# A slow machine is no bug: neither an example nor the making of one may be too slow. `timeout` in pyproject.toml ends
+# what hangs.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def _shared(variable: str, folder: str) -> Path:

@@ -103,6 +103,17 @@ def tuning(result: dict[str, Any]) -> str:
     )
 
 
+def revision(result: dict[str, Any]) -> str:
+    """Times of two revisions and their ratio."""
+    rows = [
+        (name, f"{row['old_ms']:.2f}", f"{row['new_ms']:.2f}", f"{row['ratio']:.3f} ({low:.3f} to {high:.3f})")
+        for name, row in result["rows"].items()
+        for low, high in [row["ratio_range"]]
+    ]
+    heads = ("milliseconds", result["against"], "this revision", "ratio (middle half of rounds)")
+    return table(heads, rows) + _origin(result)
+
+
 def _origin(result: dict[str, Any]) -> str:
     c = result["context"]
     return f"\n{c['machine']}; Python {c['python']}, NumPy {c['numpy']}; revision {c['revision']}.\n"
@@ -113,6 +124,7 @@ WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "speed-association": association,
     "speed-evaluation": evaluation,
     "speed-pipeline": pipeline,
+    "speed-revision": revision,
     "tuning": tuning,
 }
 

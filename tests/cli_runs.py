@@ -18,7 +18,7 @@ def command(*words: object) -> list[str]:
 
 
 def run(
-    *words: object, code: int = 0, cwd: Path | None = None, timeout: float = 120, **environment: str
+    *words: object, code: int = 0, cwd: Path | None = None, timeout: float = 300, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end and check its exit code."""
     done = subprocess.run(

@@ -48,7 +48,7 @@ def train(folder: Path, **options: Any) -> Any:
         torch.set_num_threads(threads)
 
 
-def train_apart(folder: Path, *, timeout: float = 120, **options: Any) -> subprocess.CompletedProcess[str]:
+def train_apart(folder: Path, *, timeout: float = 300, **options: Any) -> subprocess.CompletedProcess[str]:
     """Train in another process, whatever becomes of it."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
     return subprocess.run(

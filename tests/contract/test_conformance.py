@@ -577,7 +577,7 @@ def test_rules_can_be_run_one_by_one_and_left_out():
 # -- the strategies ---------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(strategies.streams(classes=3, embedding_dim=4, gap=2))
 def test_streams_are_what_trackers_take(stream):
     tracker = trackforge.tracker("byte")
@@ -591,7 +591,7 @@ def test_streams_are_what_trackers_take(stream):
         assert len(set(tracks.track_id.tolist())) == len(tracks)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(strategies.boxes(empty=False, size=(100, 50), margin=10), strategies.images())
 def test_boxes_and_images_keep_their_bounds(boxes, image):
     assert boxes.dtype == np.float32

@@ -15,7 +15,7 @@ HEAVY = (
 
 
 def interpreter(code: str) -> object:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
     answer: object = json.loads(done.stdout)
     return answer
 
@@ -37,9 +37,10 @@ def test_types_and_listing_components_load_nothing_heavy() -> None:
 
 
 def test_import_takes_less_than_a_quarter_of_a_second() -> None:
-    code = "import time; t = time.perf_counter(); import trackforge; print(time.perf_counter() - t)"
+    """Of processor time, at best: a busy machine is not our weight."""
+    code = "import time; t = time.process_time(); import trackforge; print(time.process_time() - t)"
     seconds = []
-    for _ in range(12):  # the best of several: a busy machine is not our weight
+    for _ in range(12):
         seconds.append(float(str(interpreter(code))))
         if seconds[-1] < 0.25:
             return
@@ -52,7 +53,7 @@ def test_help_takes_less_than_half_a_second() -> None:
     for _ in range(6):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
-            [sys.executable, "-m", "trackforge", "--help"], capture_output=True, timeout=60, check=True, env=os.environ
+            [sys.executable, "-m", "trackforge", "--help"], capture_output=True, timeout=300, check=True, env=os.environ
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         best = min(best, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)

@@ -56,7 +56,7 @@ def test_no_command_is_help_and_an_unknown_one_is_wrong(capsys: pytest.CaptureFi
 @pytest.mark.parametrize("absent", ["cyclopts", "rich"])
 def test_without_its_packages_the_command_line_says_what_to_install(absent: str) -> None:
     code = f"import sys; sys.modules[{absent!r}] = None; from trackforge.cli import main; sys.exit(main(['info']))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 2
     assert done.stderr == f"error: the command line needs {absent}; run: pip install 'trackforge-mot[cli]'\n"
 

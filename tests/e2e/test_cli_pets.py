@@ -27,7 +27,7 @@ def test_pets_with_yolox_nano_and_byte(data_dir: Path, tmp_path: Path) -> None:
         pets / "gt" / "gt.txt",
         "-o",
         tmp_path / "pets.txt",
-        timeout=500,
+        timeout=1700,
     )
     combined = answer["scores"]["combined"]
     assert answer["sequences"][0]["frames"] == 795
@@ -40,7 +40,7 @@ def test_pets_with_yolox_nano_and_byte(data_dir: Path, tmp_path: Path) -> None:
 def test_pets_with_the_motion_detector(data_dir: Path, tmp_path: Path) -> None:
     pets = data_dir / "pets09-s2l1"
     words = ("track", pets / "vtest.avi", "--truth", pets / "gt" / "gt.txt", "-o", tmp_path / "pets.txt")
-    answer = run_json(*words, timeout=500)
+    answer = run_json(*words, timeout=1700)
     assert answer["detector"] == {"name": "motion", "settings": {}}
     assert answer["tracker"] == {"name": "byte", "settings": {}}
     assert answer["scores"]["detections"]["ap50"] >= 0.6

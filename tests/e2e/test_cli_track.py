@@ -316,7 +316,7 @@ def test_a_full_disk_leaves_nothing_under_the_final_name(tmp_path: Path) -> None
             command("track", "synthetic", *SMALL, "-o", tmp_path / name),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             env=ENVIRONMENT,
             check=False,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500)),
@@ -339,7 +339,7 @@ def endless(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         env=ENVIRONMENT,
     )
     partial = tmp_path / "a.partial.jsonl"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and process.poll() is None:
         if partial.exists() and partial.stat().st_size > 20_000:
             break
@@ -354,7 +354,7 @@ def test_a_signal_leaves_complete_files(
     endless: subprocess.Popen[str], tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     endless.send_signal(number)
-    out, err = endless.communicate(timeout=60)
+    out, err = endless.communicate(timeout=300)
     assert endless.returncode == code, err
     assert err == "warning: interrupted; the outputs are whole and hold what came before\n"
     answer = json.loads(out)

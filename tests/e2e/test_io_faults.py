@@ -187,7 +187,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, ending: str, room: in
     path = tmp_path / f"out.{ending}"
     path.write_text("an earlier result")
     process = run(FULL, path, room, frames=150)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert out.startswith(f"SinkError {path} cannot be written: "), out + err
     assert "File too large. Choose another place" in out
@@ -220,7 +220,7 @@ def test_a_signal_makes_the_results_final(tmp_path: Path, number: signal.Signals
     assert process.stdout is not None
     assert process.stdout.readline() == "running\n"
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out.jsonl", "out.mp4"]
     frames = list(trackforge.source(video))
@@ -236,5 +236,5 @@ def test_a_killed_process_leaves_no_result(tmp_path: Path) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "running\n"
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out.partial.jsonl", "out.partial.mp4"]

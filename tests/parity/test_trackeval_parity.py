@@ -138,7 +138,7 @@ def table(rows: Rows, *, truth: bool) -> TrackTable:
 
 
 @pytest.mark.parametrize("scipy", [True, False], ids=["scipy", "lap"])
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(worlds=st.lists(st.tuples(ROWS, ROWS), min_size=1, max_size=3), rule=st.sampled_from(["none", *BENCHMARKS]))
 @example(worlds=[([], [])], rule="mot17")
 @example(worlds=[([(0, 1, (0, 0, 3, 3), 1, 1)], [])], rule="mot20")

@@ -30,7 +30,7 @@ PAPER = 114
 TOLERANCE = (
     2.0  # px: half a pixel of quantisation a side, rounding of the letterbox, corners that are less than half full
 )
-QUICK = settings(max_examples=25, deadline=None)
+QUICK = settings(max_examples=25)
 SEEDS = st.integers(0, 2**32 - 1)
 SIZES = st.sampled_from([(96, 160), (128, 128), (160, 96), (96, 96)])
 
@@ -209,7 +209,7 @@ PIPELINES = {
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=SEEDS, size=SIZES, strong=st.booleans())
 def test_pipelines_keep_their_word(name: str, seed: int, size: tuple[int, int], strong: bool) -> None:
     pipeline = PIPELINES[name]

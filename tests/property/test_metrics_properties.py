@@ -50,7 +50,7 @@ def score(truth: TrackTable, tracks: TrackTable) -> Scores:
     return trackforge.evaluate(truth, tracks, lengths=7).combined
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(truth=ROWS | TABLES, tracks=ROWS | TABLES)
 def test_all_overlaps_are_found(truth: Rows, tracks: Rows) -> None:
     gt, tr = table(truth), table(tracks)
@@ -70,7 +70,7 @@ def test_all_overlaps_are_found(truth: Rows, tracks: Rows) -> None:
         assert iou == pytest.approx(wanted[pair], rel=1e-12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(truth=TABLES, tracks=TABLES)
 def test_ratios_are_fractions_and_counts_add_up(truth: Rows, tracks: Rows) -> None:
     scores = score(table(truth), table(tracks))
@@ -84,7 +84,7 @@ def test_ratios_are_fractions_and_counts_add_up(truth: Rows, tracks: Rows) -> No
     assert (np.diff(scores.curve("HOTA_TP")) <= 0).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(truth=TABLES.filter(len))
 def test_truth_against_itself_is_perfect(truth: Rows) -> None:
     scores = score(table(truth), table(truth))
@@ -93,7 +93,7 @@ def test_truth_against_itself_is_perfect(truth: Rows) -> None:
     assert scores["IDSW"] == 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(truth=TABLES, tracks=TABLES, shift=st.integers(-64, 64), seed=st.integers(0, 99))
 def test_names_of_ids_and_the_place_in_the_image_do_not_matter(
     truth: Rows, tracks: Rows, shift: int, seed: int
@@ -112,7 +112,7 @@ def test_names_of_ids_and_the_place_in_the_image_do_not_matter(
     assert len(moved.iou) == pytest.approx(len(still.iou), abs=2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(truth=TABLES, tracks=TABLES)
 def test_a_sequence_twice_scores_as_once(truth: Rows, tracks: Rows) -> None:
     gt, tr = table(truth), table(tracks)

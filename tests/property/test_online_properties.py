@@ -67,7 +67,7 @@ gaps = st.lists(st.integers(1, 4), min_size=25, max_size=25)
 
 
 @given(trackers, frames(), gaps)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_tracks_are_well_formed(tracker, stream, steps):
     born, gone, last = {}, set(), {}
     for detections, index in zip(stream, itertools.accumulate(steps), strict=False):
@@ -100,7 +100,7 @@ def test_tracks_are_well_formed(tracker, stream, steps):
 
 
 @given(trackers, frames(min_size=2), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_saved_anywhere_it_continues_to_the_last_bit(tracker, stream, data):
     at = data.draw(st.integers(0, len(stream)))
     other = copy.deepcopy(tracker)
@@ -114,7 +114,7 @@ def test_saved_anywhere_it_continues_to_the_last_bit(tracker, stream, data):
 
 
 @given(trackers, frames())
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 def test_reset_is_a_fresh_start(tracker, stream):
     first = play(tracker, stream)
     tracker.reset()
@@ -123,7 +123,7 @@ def test_reset_is_a_fresh_start(tracker, stream):
 
 
 @given(trackers, frames(), st.integers(1, 1000))
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 def test_where_counting_starts_does_not_matter(tracker, stream, start):
     first = play(tracker, stream)
     tracker.reset()
@@ -132,7 +132,7 @@ def test_where_counting_starts_does_not_matter(tracker, stream, start):
 
 
 @given(frames(), frames())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_trackers_do_not_know_of_each_other(one, two):
     alone = play(trackforge.tracker("byte"), one)
     a, b = trackforge.tracker("byte"), trackforge.tracker("byte")
@@ -146,7 +146,7 @@ def test_trackers_do_not_know_of_each_other(one, two):
 
 
 @given(frames())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_separate_classes_are_separate_trackers(stream):
     """Tracking classes apart in one tracker gives each class the boxes that a tracker of its own would."""
 

@@ -7,7 +7,7 @@ import itertools
 import lap
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -54,7 +54,6 @@ def check_form(cost, limit, rows, columns):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-@settings(deadline=None)  # the first call may import SciPy
 @given(cost=st.one_of(coarse, fine), limit=st.sampled_from([0.0, 0.25, 0.5, 0.8, 2.0]))
 def test_costs_what_lapjv_with_a_limit_costs(solver, cost, limit):
     rows, columns = assign(cost, limit, solver=solver)
@@ -68,7 +67,6 @@ def test_costs_what_lapjv_with_a_limit_costs(solver, cost, limit):
     )
 
 
-@settings(deadline=None)
 @given(cost=fine, limit=st.floats(0.01, 1.5))
 def test_makes_the_pairs_that_lapjv_makes(cost, limit):
     """Without ties the optimum is unique: lap gated, lap ungated on our terms, and SciPy all find it."""
@@ -83,7 +81,6 @@ def test_makes_the_pairs_that_lapjv_makes(cost, limit):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-@settings(deadline=None)
 @given(
     cost=hnp.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 4)), elements=st.integers(-4, 8)),
     limit=st.integers(-3, 8),

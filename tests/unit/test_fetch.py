@@ -204,7 +204,7 @@ def test_processes_that_want_one_file_fetch_it_once(server: Server, tmp_path: Pa
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(300)
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     assert len(server.asked) == 1
     assert (tmp_path / "w.bin").read_bytes() == CONTENT

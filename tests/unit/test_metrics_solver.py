@@ -16,7 +16,7 @@ TIED = arrays.arrays(np.float64, SHAPES, elements=st.sampled_from([0.0, 0.0, -0.
 ANY = arrays.arrays(np.float64, SHAPES, elements=st.floats(-2, 0, allow_subnormal=False))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(cost=TIED | ANY)
 def test_same_search_as_scipy(cost: npt.NDArray[np.float64]) -> None:
     ours, scipy = shortest_augmenting_paths(cost), linear_sum_assignment(cost)
@@ -24,7 +24,7 @@ def test_same_search_as_scipy(cost: npt.NDArray[np.float64]) -> None:
     assert np.array_equal(ours[1], scipy[1])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(cost=TIED)
 def test_lap_makes_the_same_choice_of_real_pairs(cost: npt.NDArray[np.float64]) -> None:
     chosen = []
@@ -34,7 +34,7 @@ def test_lap_makes_the_same_choice_of_real_pairs(cost: npt.NDArray[np.float64]) 
     assert chosen[0] == chosen[1]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(weight=arrays.arrays(np.int64, SHAPES, elements=st.integers(0, 9)))
 def test_best_total(weight: npt.NDArray[np.int64]) -> None:
     row, column = np.nonzero(weight)

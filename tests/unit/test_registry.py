@@ -243,7 +243,7 @@ def ask(folder: Path, code: str = LIST, **environment: str) -> tuple[dict[str, A
         [sys.executable, "-c", textwrap.dedent(code)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
         env={**os.environ, "PYTHONPATH": str(folder), **environment},
     )

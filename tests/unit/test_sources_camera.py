@@ -48,7 +48,7 @@ class Streamer:
             time.sleep(self._seconds / pieces)
 
     def join(self) -> None:
-        self._thread.join(10)
+        self._thread.join(300)
         assert not self._thread.is_alive()
 
 
@@ -74,17 +74,18 @@ def test_every_frame_of_a_stream(clip: bytes) -> None:
 
 
 def test_a_slow_consumer_sees_the_present(clip: bytes) -> None:
-    server = Streamer(clip, 1.0)
+    server = Streamer(clip, 0.2)
     camera = CameraSource(CameraSourceConfig(path=server.address, reconnect=0))
     seen = []
     for frame in camera:
         seen.append(frame.index)
         assert index_of(frame.image) == frame.index
-        time.sleep(0.15)
-    server.join()
-    assert 3 <= len(seen) <= 12
+        server.join()
+        for reader in (t for t in threading.enumerate() if t.name.startswith("camera")):
+            reader.join(300)
+    assert len(seen) <= 2  # while it had the first, all others came
     assert seen == sorted(set(seen))
-    assert seen[-1] >= 45  # the newest, however slow the consumer
+    assert seen[-1] == 49  # the newest, however slow the consumer
     assert camera.dropped == 50 - len(seen)
 
 
@@ -139,12 +140,19 @@ def test_an_iteration_left_early_stops_its_thread(clip: bytes) -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith("camera")]
 
 
+def _refused(config: CameraSourceConfig) -> None:
+    with pytest.raises(SourceError, match="cannot be opened"):
+        CameraSource(config)
+
+
 def test_a_silent_camera_runs_into_the_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        begin = time.monotonic()
-        with pytest.raises(SourceError, match="cannot be opened"):
-            CameraSource(CameraSourceConfig(path=f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout=0.5))
-        assert time.monotonic() - begin < 5
+        path = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        patient = threading.Thread(target=_refused, args=(CameraSourceConfig(path=path, timeout=120),))
+        patient.start()
+        _refused(CameraSourceConfig(path=path, timeout=0.5))
+        assert patient.is_alive()
+    patient.join()  # the closed socket ends its wait
 
 
 def test_a_camera_that_is_not_there() -> None:
@@ -169,11 +177,11 @@ def test_rtsp(free_port: int) -> None:
     publisher = subprocess.Popen([sys.executable, "-c", PUBLISHER, address], cwd=Path(__file__).parent.parent)
     try:
         camera = trackforge.source(
-            address, latest=False, reconnect=0, options=("rtsp_flags=listen", "listen_timeout=15")
+            address, latest=False, reconnect=0, options=("rtsp_flags=listen", "listen_timeout=300")
         )
         assert isinstance(camera, CameraSource)
         frames = list(camera)
-        assert publisher.wait(15) == 0
+        assert publisher.wait(300) == 0
     finally:
         publisher.kill()
     assert len(frames) >= 25  # those before the first key frame may be lost
@@ -184,7 +192,7 @@ PUBLISHER = """
 import sys, time, av
 from io_files import picture
 
-for _ in range(100):
+for _ in range(1000):
     try:
         container = av.open(sys.argv[1], "w", format="rtsp", options={"rtsp_transport": "tcp"})
         stream = container.add_stream("libx264", rate=25, options={"tune": "zerolatency"})

@@ -20,6 +20,10 @@ def send(number: int) -> None:
     time.sleep(0.05)
 
 
+def clocks() -> list[threading.Timer]:
+    return [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer) and thread.is_alive()]
+
+
 @SIGNALS
 def test_a_first_signal_asks_and_a_second_enforces(number: int) -> None:
     before = signal.getsignal(number)
@@ -41,21 +45,24 @@ def test_nobody_looking_means_at_once(number: int) -> None:
 
 
 def test_time_runs_out_only_while_frames_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopping, "GRACE", 0.2)
+    monkeypatch.setattr(stopping, "GRACE", 600)
     with Stopping() as stop:
         stop.patient = True
         send(signal.SIGINT)
-        time.sleep(0.5)  # outputs being finished: nothing comes in between
+        assert not clocks()  # outputs being finished: nothing comes in between
     with Stopping() as stop:
         stop.patient = stop.waiting = True
         send(signal.SIGINT)
+        (clock,) = clocks()
         stop.settled()
-        time.sleep(0.5)
+        clock.join(300)
+        assert not clock.is_alive()
+    monkeypatch.setattr(stopping, "GRACE", 0.2)
     with Stopping() as stop:
         stop.patient = stop.waiting = True
         send(signal.SIGINT)
         with pytest.raises(SystemExit):
-            threading.Event().wait(5)
+            threading.Event().wait(300)
 
 
 def test_without_a_signal_nothing_changes() -> None:

@@ -215,9 +215,9 @@ def test_batch_norm_of_two_processes_is_that_of_all_pictures(tmp_path: Path, aff
     ]
     for worker in workers:
         worker.start()
-    found = dict(queue.get(timeout=60) for _ in workers)
+    found = dict(queue.get(timeout=300) for _ in workers)
     for worker in workers:
-        worker.join(timeout=30)
+        worker.join(timeout=300)
     for key, wanted in (("out", out), ("gradient", whole.grad)):
         both = np.concatenate([found[0][key], found[1][key]])
         np.testing.assert_allclose(both, wanted.detach().numpy(), rtol=1e-4, atol=1e-5, err_msg=key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
@@ -60,7 +60,6 @@ def test_a_gate_afterwards_undoes_a_pair_that_already_cost_another():
 @given(
     st.lists(st.floats(0, 300), max_size=6), st.lists(st.floats(0, 300), max_size=6), st.sampled_from([0.1, 0.3, 0.5])
 )
-@settings(deadline=None)
 def test_afterwards_is_the_full_assignment_cut_down(tracks, boxes, least):
     """Leaving out pairs that do not overlap changes nothing: both sets of pairs have the same total."""
     a, b = [at(x) for x in tracks], [at(x) for x in boxes]

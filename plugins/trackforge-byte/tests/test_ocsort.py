@@ -257,7 +257,7 @@ def test_frames_must_come_in_order(name):
         max_size=12,
     )
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_whatever_comes(name, frames):
     """Coinciding boxes, boxes without area, empty frames: ids unique and never used again, rows right, no warning."""
     tracker = trackforge.tracker(name, **({"low_score": 0.2} if name != "ocsort" else {"use_byte": True}))

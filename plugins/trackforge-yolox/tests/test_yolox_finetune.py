@@ -26,7 +26,7 @@ def test_fine_tuning_on_people_improves_detection_and_tracking(data_dir: Path) -
         capture_output=True,
         text=True,
         check=False,
-        timeout=570,
+        timeout=1700,
         env={**os.environ, "TRACKFORGE_DATA": str(data_dir.resolve()), "OMP_NUM_THREADS": THREADS},
     )
     assert run.returncode == 0, run.stderr

@@ -156,7 +156,7 @@ def simota(rule, boxes, objectness, classes, truth, kinds, cells) -> list[tuple[
     return [(int(pool[column]), owner) for column, owner in owners.items()]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=objects, seed=st.integers(0, 10**6), name=st.sampled_from(sorted(RULES)), pairs=st.integers(1, 2000))
 def test_assignment_is_simota_in_groups_of_any_size(rows, seed: int, name: str, pairs: int) -> None:
     maps = some_maps(seed)

@@ -37,7 +37,7 @@ def boxes(draw: st.DrawFn, most: int = 200) -> tuple[np.ndarray, np.ndarray, np.
 
 
 @given(boxes(), LIMITS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_form_of_suppression_keeps_the_same_boxes(made, limit: float) -> None:
     xyxy, score, class_id = made
     wanted = one_by_one(xyxy, score, limit, class_id)
@@ -56,7 +56,7 @@ def test_every_form_of_suppression_keeps_the_same_boxes(made, limit: float) -> N
     st.sampled_from([None, (2,), (3, 0)]),
     st.sampled_from([5, 1000]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_numpy_and_torch_choose_alike(predictions, limit, agnostic, keep, candidates) -> None:
     predictions[:, :4] *= 100
     selection = Selection(score=0.2, limit=limit, keep=keep, class_agnostic=agnostic, candidates=candidates)

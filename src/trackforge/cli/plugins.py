@@ -15,13 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from trackforge.registry import Registry, kind_named
+from trackforge.registry.official import OFFICIAL
 
 __all__ = ["plugins"]
-
-OFFICIAL = {
-    "trackforge-byte": "association methods and trackers: BYTE, SORT, OC-SORT",
-    "trackforge-yolox": "YOLOX detectors, nano to x",
-}
 
 
 def plugins(

@@ -1,5 +1,6 @@
 """For everybody who writes components: a conformance kit, a synthetic world with ground truth, Hypothesis strategies.
 
+>>> import trackforge
 >>> from trackforge.testing import check_tracker
 >>> check_tracker(lambda: trackforge.tracker("byte"))
 

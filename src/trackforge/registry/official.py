@@ -1,0 +1,11 @@
+"""The plugins that are made in trackforge's own repository, for those who have not installed them."""
+
+from __future__ import annotations
+
+__all__ = ["OFFICIAL"]
+
+OFFICIAL = {
+    "trackforge-byte": "association methods and trackers: BYTE, SORT, OC-SORT",
+    "trackforge-yolox": "YOLOX detectors, nano to x",
+}
+"""What each gives, by distribution; ``make new-plugin`` adds its line."""

@@ -1,0 +1,18 @@
+"""What this plugin offers. Imports nothing but the registry, so that listing plugins stays fast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trackforge.registry import ComponentSpec, hookimpl
+
+
+@hookimpl
+def trackforge_components() -> Iterator[ComponentSpec]:
+    """Offer an associator."""
+    yield ComponentSpec(
+        kind="associator",
+        name="newcomer",
+        target="trackforge_newcomer.associator:NewcomerAssociator",
+        summary="Greatest overlap first.",
+    )
