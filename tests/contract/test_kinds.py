@@ -38,7 +38,7 @@ def test_every_kind_has_a_contract_a_check_and_a_door(kind):
 
 def test_an_unknown_kind_gets_a_hint():
     with pytest.raises(ConfigError, match="Did you mean 'tracker'"):
-        kind_named("traker")
+        kind_named("trackr")
 
 
 # -- components of the newer kinds, as short as they can be -----------------------------------------------------------
