@@ -34,7 +34,7 @@ lint: $(VENV)/.dev ## Style, types and import contracts
 	$(BIN)/ruff format --check -q .
 	$(BIN)/codespell
 	$(BIN)/mypy src plugins/*/src
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 docs: $(VENV)/.dev ## Build the documentation in docs/_build/html; a warning is an error
 	$(BIN)/python -m sphinx -W -n -q -b html docs docs/_build/html

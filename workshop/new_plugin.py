@@ -44,7 +44,8 @@ def _entries(root: Path, name: str, summary: str) -> list[tuple[Path, str]]:
     contracts = re.sub(
         rf"((?:{plugin})+)", rf"\1    trackforge_{name}\n", _read(root / "setup.cfg"), flags=re.MULTILINE
     )
-    assert contracts.count(f"    trackforge_{name}\n") == 3, "setup.cfg must list plugins three times."
+    lists = contracts.count("    trackforge_byte\n")
+    assert lists and contracts.count(f"    trackforge_{name}\n") == lists, "every list in setup.cfg must have it."
     edits = [(root / "setup.cfg", contracts)]
     for file, pattern, line in (
         ("requirements/dev.txt", r"-e plugins/", f"-e plugins/trackforge-{name}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,18 +16,18 @@ from trackforge.metrics.detection import average_precision
 from trackforge.metrics.evaluation import evaluate
 from trackforge.metrics.retrieval import retrieve
 from trackforge.metrics.voc import voc_average_precision
-from trackforge.protocols import Tracker
 from trackforge.registry.doors import tracker as make_tracker
+from trackforge.runs.replaying import replay
 from trackforge.table import TrackTable
 from trackforge.training.sampling import SampleKey
 from trackforge.training.scores import Score, Scorer, losses
-from trackforge.types import Detections, Frame, Step
+from trackforge.types import Detections, Frame
 
 if TYPE_CHECKING:
     from trackforge.training.module import TrainingModule
     from trackforge.training.recipe import SampleSource
 
-__all__ = ["CocoAP", "Embeds", "ReId", "Tracking", "ValidationLosses", "VocAP", "replay"]
+__all__ = ["CocoAP", "Embeds", "ReId", "Tracking", "ValidationLosses", "VocAP"]
 
 WHOLE = "val"
 """Name of a validation set taken as one sequence."""
@@ -143,19 +143,11 @@ class Tracking(Scorer):
             ]
             part = dataset[rows]
             truth[sequence] = _truth(part, part.images.frame[part.boxes.image], sequence)
-            tracks[sequence] = replay(
-                zip(frames, [seen[row] for row in rows.tolist()], strict=True), tracker, sequence=sequence
-            )
+            found = zip(frames, [seen[row] for row in rows.tolist()], strict=True)
+            tracks[sequence] = TrackTable.from_steps(replay(found, tracker), sequence=sequence)
             lengths[sequence] = int(part.images.frame[-1]) + 1
         combined = evaluate(truth, tracks, lengths=lengths).combined
         return {"hota": combined["HOTA"], "mota": combined["MOTA"], "idf1": combined["IDF1"]}
-
-
-def replay(frames: Iterable[tuple[Frame, Detections]], tracker: Tracker, *, sequence: str) -> TrackTable:
-    """Track one sequence, from its beginning, with detections that are there already."""
-    tracker.reset()
-    steps = [Step(frame=frame, detections=found, tracks=tracker.update(found, frame)) for frame, found in frames]
-    return TrackTable.from_steps(steps, sequence=sequence)
 
 
 @runtime_checkable
