@@ -45,7 +45,8 @@ def _entries(root: Path, name: str, summary: str) -> list[tuple[Path, str]]:
         rf"((?:{plugin})+)", rf"\1    trackforge_{name}\n", _read(root / "setup.cfg"), flags=re.MULTILINE
     )
     lists = contracts.count("    trackforge_byte\n")
-    assert lists and contracts.count(f"    trackforge_{name}\n") == lists, "every list in setup.cfg must have it."
+    assert lists, "setup.cfg must list plugins."
+    assert contracts.count(f"    trackforge_{name}\n") == lists, "every list in setup.cfg must have the new plugin."
     edits = [(root / "setup.cfg", contracts)]
     for file, pattern, line in (
         ("requirements/dev.txt", r"-e plugins/", f"-e plugins/trackforge-{name}"),
