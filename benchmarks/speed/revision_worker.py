@@ -1,4 +1,4 @@
-"""One revision, one task, one process: prints seconds as JSON. Public names only, for the revisions' modules differ.
+"""One revision, one task, one process: prints seconds of CPU as JSON. Public names only, for the revisions' modules differ.
 
 Run by `revision.py` with the revision's ``src`` folders on the path; imports nothing of the benchmarks package.
 """
@@ -23,10 +23,10 @@ def association(scene):
     for name in ("byte", "bytetrack", "sort", "observation-centric", "ocsort"):
         tracker, spent = trackforge.tracker(name), []
         for index, (a, b) in enumerate(itertools.pairwise(starts)):
-            begin = time.perf_counter()
+            begin = time.process_time()
             detections = trackforge.Detections(xyxy=rows[a:b, :4], score=rows[a:b, 4])
             tracker.update(detections, trackforge.Frame(index=index, size=(1920, 1080)))
-            spent.append(time.perf_counter() - begin)
+            spent.append(time.process_time() - begin)
         found[name] = statistics.median(spent[len(spent) // 5 :])
     return found
 
@@ -42,9 +42,9 @@ def pipeline(folder):
 
     name = f"tracks-{time.time_ns()}"
     run()
-    begin = time.perf_counter()
+    begin = time.process_time()
     count = run()
-    return {"a frame": (time.perf_counter() - begin) / count}
+    return {"a frame": (time.process_time() - begin) / count}
 
 
 def evaluation(folder):
@@ -52,9 +52,9 @@ def evaluation(folder):
 
     sides = [{path.stem: path for path in sorted((folder / side).glob("*.txt"))} for side in ("truth", "tracks")]
     trackforge.evaluate(*sides, preprocessing="none")
-    begin = time.perf_counter()
+    begin = time.process_time()
     trackforge.evaluate(*sides, preprocessing="none")
-    return {"files to scores": time.perf_counter() - begin}
+    return {"files to scores": time.process_time() - begin}
 
 
 def importing():
