@@ -1,6 +1,6 @@
 """This checkout against another revision of trackforge, in one run: association, pipeline, import, evaluation.
 
-Each side works in processes of its own, in turns, on the same stored scenes; reported are medians of the rounds and the
+Each side works in processes of its own, in turns, on the same stored scenes; reported are medians of the rounds and
 their ratio with the middle half of the ratios round by round. The other revision is a git worktree in a temporary
 folder; both sides' distributions are installed into folders of their own, so that each finds its own plugins.
 
@@ -126,7 +126,7 @@ def run(revision: str, rounds: int) -> dict[str, Any]:
         "name": "This revision against another",
         "against": revision,
         "rounds": rounds,
-        "unit": "milliseconds of CPU, median of rounds; ratio new / old of the medians, and the middle half of the rounds",
+        "unit": "milliseconds of CPU, median of rounds; ratio new / old of medians, and the middle half of the rounds",
         "rows": {name: _row(*both) for name, both in spent.items()},
     }
 

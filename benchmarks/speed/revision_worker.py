@@ -1,4 +1,4 @@
-"""One revision, one task, one process: prints seconds of CPU as JSON. Public names only, for the revisions' modules differ.
+"""One revision, one task, one process: prints seconds of CPU as JSON. Public names only: the modules differ.
 
 Run by `revision.py` with the revision's ``src`` folders on the path; imports nothing of the benchmarks package.
 """
