@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent
+collect_ignore_glob = ["**/fixtures/make_*.py"]
+"""Scripts that need an older revision of the library; they are kept to say how the fixtures were made."""
 
 # A slow machine is no bug: neither an example nor the making of one may be too slow. `timeout` in pyproject.toml ends
 # what hangs.
