@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent
+collect_ignore_glob = ["tests/fixtures/*.py", "plugins/*/tests/fixtures/*.py"]
+"""What made the fixtures, with earlier revisions; it does not import with this one."""
 
 # A slow machine is no bug: neither an example nor the making of one may be too slow. `timeout` in pyproject.toml ends
 # what hangs.

@@ -102,7 +102,7 @@ class ToyModule(TrainingModule):
 
     def detect(self, images: Sequence[Any]) -> list[Detections]:
         found = []
-        for score in self.maps(images)[:, 0].sigmoid().cpu():
+        for score in (self.maps([image])[0, 0].sigmoid().cpu() for image in images):
             row, column = (score > 0.05).nonzero().numpy().T * CELL
             xyxy = np.stack((column, row, column + CELL, row + CELL), axis=1)
             found.append(Detections(xyxy=xyxy, score=score[score > 0.05].numpy(), class_id=np.zeros(len(xyxy))))

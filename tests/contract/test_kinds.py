@@ -188,7 +188,8 @@ def test_doors_of_the_newer_kinds_lead_to_plugins(monkeypatch):
     made = Registry()
     made.register(Plugin(), "toy")
     monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
-    monkeypatch.setattr("trackforge.registry.doors.registry", lambda: made)
+    for module in ("doors", "bundles"):
+        monkeypatch.setattr(f"trackforge.registry.{module}.registry", lambda: made)
     assert isinstance(trackforge.embedder("toy"), Colours)
     assert isinstance(trackforge.camera_motion("toy"), Shift)
     assert isinstance(trackforge.analytic("toy"), Count)

@@ -16,6 +16,7 @@ from trackforge import training
 from trackforge.data import Boxes, Dataset, Images
 from trackforge.errors import ConfigError, DataError, TrainingError, WeightsError
 from trackforge.models.checkpoints import read_checkpoint
+from trackforge.testing import check_trainer
 from trackforge.types import Frame
 from trackforge_yolox.blocks import ConvBlock
 from trackforge_yolox.export import ExportConfig, export
@@ -253,6 +254,18 @@ def test_bytetrack_may_start_from_weights_of_coco(people: Dataset, checkpoint: C
     assert start.card.variant == "bytetrack-nano"
     assert start.card.preprocessing == preprocessing("yolox", SIZE)  # what the weights are used to
     assert any("as the weights are used to" in note for note in start.notes)
+
+
+# ---- the trainer
+
+
+@pytest.mark.parametrize("recipe", ["finetune", "coco", "bytetrack"])
+def test_it_keeps_the_promises_of_a_trainer(recipe: str) -> None:
+    check_trainer(
+        lambda: training.trainer(
+            "yolox", recipe=recipe, weights="random", variant="yolox-nano", size=SIZE, size_steps=(0, 1)
+        )
+    )
 
 
 # ---- the module
