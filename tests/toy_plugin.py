@@ -19,7 +19,7 @@ from torch import nn
 from trackforge.config import check, setting
 from trackforge.data import Boxes, Dataset, Format, Images, Samples
 from trackforge.registry import ComponentSpec, hookimpl
-from trackforge.training import CocoAP, Losses, Plan, ReId, Score, Scorer, Training, TrainingModule
+from trackforge.training import CocoAP, Losses, Plan, ReId, Score, Scorer, Training, TrainingModule, VocAP
 from trackforge.training.augment import AugmentedSamples, validation_pipeline
 from trackforge.types import Detections
 
@@ -139,7 +139,7 @@ class ToyTrainer:
             val=source(plan.validation) if plan.validation is not None else None,
             sizes=[(SIDE, SIDE)],
             identity={"rate": self.config.rate},
-            scorers=[CocoAP(), ReId(), CountError()],
+            scorers=[CocoAP(), VocAP(), ReId(), CountError()],
         )
 
 
