@@ -30,8 +30,8 @@ from trackforge.errors import (  # noqa: E402
     WeightsError,
 )
 from trackforge.training import FitResult, FitSettings, Losses, Plan, Steps, fit, settings_for  # noqa: E402
-from trackforge.training.checkpoints import FREEDOM  # noqa: E402
-from trackforge.training.provenance import ADVICE, FREE  # noqa: E402
+from trackforge.training.checkpoints import ADVICE, FREEDOM  # noqa: E402
+from trackforge.training.provenance import FREE  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from trackforge.errors import StateError, WeightsError
 from trackforge.io.atomic import atomic_path
 
 __all__ = [
+    "ADVICE",
     "FREEDOM",
     "HEADER",
     "VERSION",
@@ -28,6 +29,11 @@ __all__ = [
 HEADER = "trackforge"
 FREEDOM = "trackforge.free"
 """Where a checkpoint says with which settings it was made that a resumed run may change."""
+ADVICE = (
+    "Resume with gradients clipped (train.clip=10, say) or in more bits (train.precision=bf16, or 32). A lower "
+    "learning rate is another run: begin it in another folder, from this one's model.pth."
+)
+"""What to do where losses or weights are not finite; a resumed run may do it."""
 VERSION = 2
 """Of what a checkpoint holds; 1 kept everything between the steps in one piece."""
 

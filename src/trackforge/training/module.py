@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from trackforge.errors import InvalidInputError, TrainingError
 from trackforge.training.batch_norm import synchronise
+from trackforge.training.checkpoints import ADVICE
 from trackforge.training.losses import Losses
 from trackforge.training.normalising import Reduced, Window
 from trackforge.training.plan import Plan
-from trackforge.training.provenance import ADVICE
 from trackforge.training.schedules import Schedule, WarmupCosine
 from trackforge.types import Detections
 

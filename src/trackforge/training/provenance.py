@@ -13,7 +13,7 @@ from trackforge.training.plan import Plan
 from trackforge.training.recipe import Recipe, Training
 from trackforge.training.settings import FitSettings
 
-__all__ = ["ADVICE", "FREE", "freedom", "identity", "provenance"]
+__all__ = ["FREE", "freedom", "identity", "provenance"]
 
 FREE = frozenset(
     {
@@ -21,7 +21,7 @@ FREE = frozenset(
         "epochs", "plain_epochs", "max_steps", "patience",
         # where and how fast the same steps are made
         "workers", "accelerator", "devices", "nodes", "strategy", "accumulate", "deterministic",
-        # what ADVICE advises
+        # what trackforge.training.checkpoints.ADVICE advises
         "precision", "clip",
         # what is looked at and written down
         "validate_every", "validate_batch", "validate_losses", "tracker", "checkpoint_steps", "log_every",
@@ -29,11 +29,6 @@ FREE = frozenset(
     }
 )  # fmt: skip
 """Settings that may change when a run is resumed; all others may not."""
-ADVICE = (
-    "Resume with gradients clipped (train.clip=10, say) or in more bits (train.precision=bf16, or 32). A lower "
-    "learning rate is another run: begin it in another folder, from this one's model.pth."
-)
-"""What to do where losses or weights are not finite."""
 
 
 def identity(recipe: Recipe, training: Training, settings: FitSettings) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from trackforge.errors import TrainingError
 from trackforge.training.averaging import all_finite
 from trackforge.training.callbacks.averaging import Averaging
 from trackforge.training.callbacks.signals import Signals
-from trackforge.training.checkpoints import FREEDOM, HEADER, VERSION, changes, count_in_pieces, save_atomically
-from trackforge.training.provenance import ADVICE, freedom
+from trackforge.training.checkpoints import ADVICE, FREEDOM, HEADER, VERSION, changes, count_in_pieces, save_atomically
+from trackforge.training.provenance import freedom
 from trackforge.training.settings import FitSettings
 
 if TYPE_CHECKING:
