@@ -155,7 +155,7 @@ def test_impossible_streams_are_refused(wrong: dict[str, object]) -> None:
 
 
 def test_python_writes_what_the_command_writes(pictures: Path, tmp_path: Path) -> None:
-    # x264 compiled for AVX reads behind its rows unless they are whole vectors of 16 macroblocks, so that at other widths
+    # x264 compiled for AVX reads behind its rows unless they are whole vectors of 16 macroblocks; at other widths
     # two runs may differ by a bit
     for file in pictures.glob("*/*.png"):
         cv2.imwrite(str(file), np.full((192, 256, 3), 90, np.uint8))

@@ -15,14 +15,16 @@ import trackforge
 from trackforge import training
 from trackforge.data import Boxes, Dataset, Images
 from trackforge.errors import ConfigError, DataError, TrainingError, WeightsError
+from trackforge.models import InputValues
 from trackforge.models.checkpoints import read_checkpoint
+from trackforge.testing import check_trainer
 from trackforge.types import Frame
 from trackforge_yolox.blocks import ConvBlock
 from trackforge_yolox.export import ExportConfig, export
 from trackforge_yolox.model import YOLOX, Predictor
 from trackforge_yolox.preprocess import preprocessing
 from trackforge_yolox.training.config import YoloxTrainConfig
-from trackforge_yolox.training.module import YoloxModule, normalised
+from trackforge_yolox.training.module import YoloxModule
 from trackforge_yolox.training.norms import norms_are_folded, revive_norms
 from trackforge_yolox.training.recipe import YoloxTrainer, augmentation
 from trackforge_yolox.training.start import begin
@@ -255,6 +257,18 @@ def test_bytetrack_may_start_from_weights_of_coco(people: Dataset, checkpoint: C
     assert any("as the weights are used to" in note for note in start.notes)
 
 
+# ---- the trainer
+
+
+@pytest.mark.parametrize("recipe", ["finetune", "coco", "bytetrack"])
+def test_it_keeps_the_promises_of_a_trainer(recipe: str) -> None:
+    check_trainer(
+        lambda: training.trainer(
+            "yolox", recipe=recipe, weights="random", variant="yolox-nano", size=SIZE, size_steps=(0, 1)
+        )
+    )
+
+
 # ---- the module
 
 
@@ -264,8 +278,8 @@ def test_pictures_become_the_input_that_the_detector_makes(name: str) -> None:
     make = preprocessing(name, SIZE)
     wanted = np.empty((3, *SIZE), np.float32)
     make.planes(image, wanted)
-    found = normalised(torch.from_numpy(image.transpose(2, 0, 1).copy())[None], make)[0]
-    np.testing.assert_allclose(found, wanted, rtol=0 if name == "yolox" else 1e-5, atol=0 if name == "yolox" else 1e-6)
+    found = InputValues(make)(torch.from_numpy(image.transpose(2, 0, 1).copy())[None])[0]
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_every_parameter_is_in_one_group_and_only_weights_decay(people: Dataset) -> None:
