@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -379,6 +380,37 @@ def test_a_run_gives_one_file_that_the_detector_reads(people: Dataset, tmp_path:
     assert detector.card.preprocessing.size == SIZE
     content = torch.load(done.model, weights_only=True)
     assert content["training"]["recipe_settings"]["variant"] == "yolox-nano"
+
+
+class BothRules(YoloxTrainer):
+    """Scored by COCO's and by VOC's rules."""
+
+    def begin(self, plan: training.Plan, /) -> training.Training:
+        return dataclasses.replace(super().begin(plan), scorers=[training.CocoAP(), training.VocAP()])
+
+
+def test_a_bundle_of_an_earlier_revision_goes_on_learning(people: Dataset, tmp_path: Path) -> None:
+    """Scored by boxes and by losses, the lowest of which is kept."""
+    weights = Path(__file__).parent / "fixtures" / "people-format1.pth"
+    recipe = BothRules(YoloxTrainConfig(weights=str(weights), size_steps=(0, 0), learning_rate=1e-4, warmup=0.0))
+    settings = {"epochs": 3, "validate_losses": True, "monitor": "val_loss", "validate_batch": 4}
+    seen: list[dict[str, float]] = []
+    done = training.fit(
+        recipe,
+        people,
+        people,
+        training.FitSettings(**QUICK | settings),
+        tmp_path / "run",
+        watch=lambda r: seen.append(dict(r)),
+    )
+    assert done.best["val_loss"] == min(row["val_loss"] for row in seen)
+    assert {"ap", "ap50", "voc_ap", "voc_ap11", "val_box", "val_objectness", "val_class", "val_l1"} <= done.best.keys()
+    assert all(np.isfinite(row[name]) for row in seen for name in done.best if name in row)
+    detector = trackforge.detector(tmp_path / "run" / "model.pth")
+    assert detector.card.variant == "bytetrack-nano"
+    assert detector.card.preprocessing == preprocessing("bytetrack", (96, 160))
+    assert detector.classes == ("person",)
+    assert detector.card.provenance["started_from"] == weights.name
 
 
 def test_a_rate_that_explodes_names_step_and_pictures(people: Dataset, tmp_path: Path) -> None:
