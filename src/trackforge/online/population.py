@@ -111,9 +111,14 @@ class Population:
                 increase, or embeddings changed their width. Nothing has changed then.
         """
         expect(detections, frame)
-        if self._alpha is not None:
-            self.appearance.expect(len(self), detections.embedding)
-        dt = self.clock.advance(frame)
+        known = self.appearance.value
+        try:
+            if self._alpha is not None:
+                self.appearance.expect(len(self), detections.embedding)
+            dt = self.clock.advance(frame)
+        except InvalidInputError:
+            self.appearance.value = known
+            raise
         if dt > 1 and len(self):
             self.keep(~self._death.given_up(self.table, self.clock.now))
         return dt
