@@ -303,7 +303,9 @@ class Population:
         fresh.reset()
         with complete():
             n = len(state["table"]["track_id"])
-            fresh.table = {name: restore(name, state["table"][name], n, c.dtype) for name, c in self._columns.items()}
+            fresh.table = {
+                name: restore(name, state["table"][name], n, c.dtype, c.shape) for name, c in self._columns.items()
+            }
             fresh.filters = fresh._restored(state["filters"], n)
             fresh.memories = {name: fresh._restored(state[name], n) for name in self._names}
             fresh._votes.load_state_dict(state["votes"], n)
@@ -315,4 +317,4 @@ class Population:
     def _restored(self, saved: Mapping[str, Any], n: int) -> MotionState:
         if not n:  # as a new population has them: what no track is in says nothing
             return self.filters
-        return tuple(restore("filters", saved[str(i)], n) for i in range(len(self.filters)))
+        return tuple(restore("filters", saved[str(i)], n, a.dtype, a.shape[1:]) for i, a in enumerate(self.filters))

@@ -92,15 +92,19 @@ def complete() -> Iterator[None]:
         raise StateError(f"The state must be complete; {error!r} is wrong with it. Save it again.") from error
 
 
-def restore(name: str, value: Any, length: int | None = None, dtype: Any = None) -> Any:
+def restore(
+    name: str, value: Any, length: int | None = None, dtype: Any = None, row: tuple[int, ...] | None = None
+) -> Any:
     """Return a writable copy of a saved array.
 
     Raises:
-        StateError: It is no array, of another type, or of another length.
+        StateError: It is no array, of another type, of another length, or its rows are of another shape.
     """
     array = np.array(value)
     if array.ndim == 0 or (dtype is not None and array.dtype != dtype):
         raise StateError(f"{name} must be an array of {dtype}; got {array.dtype} of shape {array.shape}.")
+    if row is not None and array.shape[1:] != row:
+        raise StateError(f"{name} must have rows of shape {row}; got {array.shape[1:]}. The state is damaged.")
     if length is not None and len(array) != length:
         raise StateError(f"{name} must have {length} rows, one a track; got {len(array)}. The state is damaged.")
     return array
