@@ -40,6 +40,17 @@ def test_a_missing_stamp_is_counted_from_the_last_one() -> None:
     assert placed(Timeline("a", 10.0, origin=0.0), [0.0, 3.0, None, None, 3.3]) == pytest.approx([0, 3, 3.1, 3.2, 3.3])
 
 
+def test_stamps_that_are_no_numbers_count_as_missing() -> None:
+    nan, inf = float("nan"), float("inf")
+    made = placed(Timeline("a", 10.0, origin=0.0), [0.0, nan, inf, 0.3])
+    assert made == pytest.approx([0, 0.1, 0.2, 0.3])
+
+
+def test_seconds_increase_after_a_leap_into_the_far_future() -> None:
+    made = placed(Timeline("a", 10.0, origin=0.0), [0.0, 1e15, 1e15, 0.0, 0.1])
+    assert all(a < b for a, b in itertools.pairwise(made))
+
+
 def test_joined_streams_go_on(caplog: pytest.LogCaptureFixture) -> None:
     timeline = Timeline("joined", 10.0, origin=0.0)
     made = placed(timeline, [0.0, 0.1, 0.2, 0.0, 0.1, 0.2, 0.0])
