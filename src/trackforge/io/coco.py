@@ -6,6 +6,7 @@ What the fields mean is told in `trackforge.io.coco_json`.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,30 +73,44 @@ def read_coco_classes(path: str | Path) -> tuple[str, ...]:
     return tuple(categories[number] for number in sorted(categories, key=id_order))
 
 
+class _Columns:
+    """The boxes of a sequence, a list a column: a tuple a box would keep the collector of garbage busy."""
+
+    __slots__ = ("class_id", "corners", "flag", "frame", "mask", "score", "track")
+
+    def __init__(self) -> None:
+        self.frame: list[Id] = []
+        self.track: list[int] = []
+        self.corners: list[float] = []
+        self.score: list[float] = []
+        self.class_id: list[Id] = []
+        self.flag: list[bool] = []
+        self.mask: list[Any] = []
+
+
 def _tables(file: CocoFile, items: Any, what: Literal["annotations", "results"], name: str) -> dict[str, TrackTable]:
     """Return the boxes of each sequence; where no images are known, of the one sequence ``name``."""
     places = _places(file, name)
     classes: dict[Id, int] = {number: k for k, number in enumerate(sorted(file.categories, key=id_order))}
     bare = what == "results" and not places
-    rows: dict[str, list[tuple[Any, ...]]] = {s: [] for s in (*file.sequences, *(s for s, _ in places.values()))}
-    for box in file.boxes(items, what, frames=bare):
-        at, image, category, xyxy, track, score, _, _, ignore, entry = box
-        if not (xyxy[0] <= xyxy[2] and xyxy[1] <= xyxy[3]):
+    known = (*file.sequences, *(s for s, _ in places.values()))
+    found: dict[str, _Columns] = defaultdict(_Columns, {s: _Columns() for s in known})
+    for at, image, category, (left, top, right, bottom), track, score, _, _, ignore, entry in file.boxes(
+        items, what, frames=bare
+    ):
+        if not (left <= right and top <= bottom):
             raise DataError(f"{what}[{at}] must have width and height >= 0; got {entry['bbox']}.", path=file.path)
         sequence, frame = (name, image) if bare else places[image]
-        mask = entry.get("segmentation")  # polygons are left out: they are no run-length masks
-        row = (
-            frame,
-            track,
-            xyxy,
-            score,
-            classes.get(category, category),
-            0 if ignore else 1,
-            mask if isinstance(mask, dict) else None,
-        )
-        rows.setdefault(sequence, []).append(row)
+        columns, mask = found[sequence], entry.get("segmentation")
+        columns.frame.append(frame)
+        columns.track.append(track)
+        columns.corners += (left, top, right, bottom)
+        columns.score.append(score)
+        columns.class_id.append(classes.get(category, category))
+        columns.flag.append(not ignore)
+        columns.mask.append(mask if isinstance(mask, dict) else None)  # polygons are no run-length masks
     try:
-        return {s: _table(s, part, with_flag=what == "annotations") for s, part in rows.items()}
+        return {s: _table(s, columns, with_flag=what == "annotations") for s, columns in found.items()}
     except InvalidInputError as error:
         raise DataError(str(error), path=file.path) from error
 
@@ -112,20 +127,17 @@ def _places(file: CocoFile, name: str) -> dict[Id, tuple[str, int]]:
     return places
 
 
-def _table(sequence: str, rows: list[tuple[Any, ...]], *, with_flag: bool) -> TrackTable:
-    if not rows:
+def _table(sequence: str, columns: _Columns, *, with_flag: bool) -> TrackTable:
+    if not columns.frame:
         return TrackTable.empty(sequence)
-    columns: Any = zip(*rows, strict=True)
-    frame, track, xyxy, score, class_id, flag, masks = columns
+    given: Any = {"frame": columns.frame, "track_id": columns.track, "class_id": columns.class_id}
     return TrackTable(
-        frame=frame,
-        track_id=track,
-        xyxy=xyxy,
-        score=score,
-        class_id=class_id,
-        mask=None if any(mask is None for mask in masks) else masks,
+        **given,
+        xyxy=np.array(columns.corners).reshape(-1, 4),
+        score=np.array(columns.score),
+        mask=None if None in columns.mask else columns.mask,
         sequence=sequence,
-        extra={"flag": np.array(flag)} if with_flag else {},
+        extra={"flag": np.array(columns.flag, np.int64)} if with_flag else {},
     )
 
 

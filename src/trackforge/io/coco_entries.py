@@ -6,7 +6,7 @@ What the fields mean is told in `trackforge.io.coco_json`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -34,6 +34,7 @@ Entry: TypeAlias = Mapping[str, Any]
 Report: TypeAlias = Callable[[str, str], None]
 """Takes what is wrong, and the kind of problem; may raise, else the entry is left out."""
 LARGEST = 2**63 - 1
+_IDS = (int, str)
 
 
 class CocoImage(NamedTuple):
@@ -149,36 +150,57 @@ def _shown(entry: Any) -> str:
         return "brackets in brackets"
 
 
-def parse_box(at: int, entry: Entry) -> CocoBox:
-    """Return what an annotation or result says; whether there is such an image and category, it cannot tell.
+def parse_box(
+    at: int, entry: Entry, images: Container[Id] | None = None, categories: Container[Id] | None = None
+) -> CocoBox:
+    """Return what an annotation or result says.
+
+    The common case, plain numbers that are fine, takes no call but `float`: files have hundreds of thousands of boxes.
+
+    Args:
+        at: Its place in the list.
+        entry: The entry.
+        images: Ids of the images there are; None: ``image_id`` is the 0-based number of the frame.
+        categories: Ids of the categories there are; None: ``category_id`` is a whole number.
 
     Raises:
-        MalformedError: A corner or the score is not finite.
+        MalformedError: A corner or the score is not finite, or there is no such image or category.
         TypeError, ValueError, OverflowError: A value is no number.
     """
-    corners = entry["bbox"]
+    get, corners = entry.get, entry["bbox"]
     left, top, width, height = map(float, corners if isinstance(corners, list) else ())
-    track, area = entry.get("track_id", entry.get("instance_id")), entry.get("area")
-    right, bottom, score = left + width, top + height, float(entry.get("score", 1.0))
-    if not (isfinite(right) and isfinite(bottom) and isfinite(score)):  # so are left, top, width and height
+    track, area = get("track_id"), get("area")
+    if track is None and "track_id" not in entry:
+        track = get("instance_id")
+    right, bottom, score = left + width, top + height, float(get("score", 1.0))
+    # a finite sum has finite parts, and so are left, top, width and height; one too great for a float may have them too
+    if not isfinite(right + bottom + score) and not (isfinite(right) and isfinite(bottom) and isfinite(score)):
         raise MalformedError("must have a finite bbox [left, top, width, height] and a finite score")
-    return CocoBox(
-        at,
-        parse_id(entry["image_id"]),
-        parse_id(entry.get("category_id", 0)),
-        (left, top, right, bottom),
-        -1 if track is None else max(whole(track), -1),
-        score,
-        float(entry.get("visibility", 1.0)),
-        None if area is None else float(area),
-        bool(entry.get("iscrowd") or entry.get("ignore")),
-        entry,
-    )
+    image, category = entry["image_id"], get("category_id", 0)
+    if type(image) not in _IDS:
+        image = whole(image)
+    if type(category) not in _IDS:
+        category = whole(category)
+    if track is None:
+        track = -1
+    elif type(track) is not int or not -1 <= track <= LARGEST:
+        track = max(whole(track), -1)
+    visibility, area = float(get("visibility", 1.0)), None if area is None else float(area)
+    if images is None:
+        image = frame_number(image, "image_id") or 0
+    elif image not in images:
+        raise MalformedError(f"must belong to an image; there is none with id {image}")
+    if categories is None:
+        category = whole(category)
+    elif category not in categories:
+        raise MalformedError(f"must have a category of the file; there is none with id {category}", "class-range")
+    ignore = bool(get("iscrowd") or get("ignore"))
+    return CocoBox(at, image, category, (left, top, right, bottom), track, score, visibility, area, ignore, entry)
 
 
 def parse_id(value: Any) -> Id:
     """Return an id: a string or whole number as it is, of any size; raises as `whole` does."""
-    return value if type(value) in (int, str) else whole(value)
+    return value if type(value) in _IDS else whole(value)
 
 
 def whole(value: Any) -> int:

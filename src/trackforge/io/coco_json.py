@@ -79,19 +79,10 @@ class CocoFile:
         named = self.complete or bool(self.categories)
         needs = ("image_id", "category_id", "bbox") if named else ("image_id", "bbox")
 
+        images, categories = None if frames else self.images, self.categories if named else None
+
         def parse(at: int, entry: Entry) -> CocoBox:
-            box = parse_box(at, entry)
-            if frames:
-                box = box._replace(image=frame_number(box.image, "image_id") or 0)
-            elif box.image not in self.images:
-                raise MalformedError(f"must belong to an image; there is none with id {box.image}")
-            if not named:
-                return box._replace(category=whole(box.category))
-            if box.category not in self.categories:
-                raise MalformedError(
-                    f"must have a category of the file; there is none with id {box.category}", "class-range"
-                )
-            return box
+            return parse_box(at, entry, images, categories)
 
         rule = "must have bbox [left, top, width, height] and numbers for ids, score, area and visibility"
         return parse_entries(items, key, parse, path=self.path, report=self.report, needs=needs, rule=rule)
