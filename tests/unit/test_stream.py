@@ -183,9 +183,9 @@ def test_python_writes_what_the_command_writes(pictures: Path, tmp_path: Path) -
         made, expected = ((tmp_path / who / name).read_bytes() for who in ("python", "command"))
         assert made == expected, name
     films = [list(trackforge.source(tmp_path / who / names[-1])) for who in ("python", "command")]
-    for made, expected in zip(*films, strict=True):  # an encoder of several threads may differ by a bit
+    for made, expected in zip(*films, strict=True):  # an encoder that shares a busy machine may differ
         assert made.timestamp == expected.timestamp
-        np.testing.assert_allclose(made.image.astype(int), expected.image.astype(int), atol=8)
+        assert np.abs(made.image.astype(int) - expected.image).mean() < 2
     text = (tmp_path / "python" / "out.json").read_text()
     assert '"name": "dog"' in text
     assert '"file_name": "a/a/10.png"' in text

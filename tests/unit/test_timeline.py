@@ -57,7 +57,7 @@ def test_damaged_pictures_at_the_joint_take_their_time() -> None:
 
 def test_a_gap_of_a_file_is_time_that_passed(caplog: pytest.LogCaptureFixture) -> None:
     timeline = Timeline("a", 10.0, origin=0.0)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="trackforge"):
         assert placed(timeline, [0.0, 0.1, 60.0, 60.1, 90.0]) == [0.0, 0.1, 60.0, 60.1, 90.0]
     assert (timeline.gaps, timeline.restarts) == (2, 0)
     assert [record.message for record in caplog.records] == [
