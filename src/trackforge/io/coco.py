@@ -131,11 +131,12 @@ def _table(sequence: str, columns: _Columns, *, with_flag: bool) -> TrackTable:
     if not columns.frame:
         return TrackTable.empty(sequence)
     given: Any = {"frame": columns.frame, "track_id": columns.track, "class_id": columns.class_id}
+    if None not in columns.mask:
+        given["mask"] = columns.mask
     return TrackTable(
         **given,
         xyxy=np.array(columns.corners).reshape(-1, 4),
         score=np.array(columns.score),
-        mask=None if None in columns.mask else columns.mask,
         sequence=sequence,
         extra={"flag": np.array(columns.flag, np.int64)} if with_flag else {},
     )
