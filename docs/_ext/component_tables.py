@@ -1,7 +1,7 @@
 """Directives that write reference pages from the code itself, so that they cannot differ from it.
 
-``{components} tracker`` lists every tracker with its summary, source and a table of settings; ``{kinds}`` is a table of
-all kinds of components; ``{command-help} track`` is what ``trackforge track --help`` prints.
+``.. components:: tracker`` lists every tracker with its summary, source and a table of settings;
+``.. kinds::`` is one of all kinds of components; ``{command-help} track`` is what ``trackforge track --help`` prints.
 """
 
 from __future__ import annotations
