@@ -16,6 +16,7 @@ collect_ignore_glob = ["**/fixtures/make_*.py"]
 # what hangs.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+settings.register_profile("quick", settings.get_profile("unhurried"), max_examples=10)
 
 
 def _shared(variable: str, folder: str) -> Path:
