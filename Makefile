@@ -11,7 +11,9 @@ QUICK := tests/unit tests/property tests/contract/test_house_rules.py tests/cont
 	--ignore-glob='*training*' --ignore-glob='*augment*' --ignore-glob='*models_family*' --ignore-glob='*tuning*' \
 	--ignore-glob='*online_flat*' --ignore-glob='*online_properties*' --ignore-glob='*sources_camera*' \
 	--ignore-glob='*metrics_detection*' --ignore-glob='*metrics_properties*' --ignore-glob='*ocsort_golden*' \
-	--ignore-glob='*motion_detector*' --ignore-glob='*interop*' \
+	--ignore-glob='*motion_detector*' --ignore-glob='*interop*' --ignore-glob='*any_bytes*' --ignore-glob='*roundtrip*' \
+	--deselect=tests/unit/test_packing.py::test_everything_comes_back_to_the_bit \
+	--deselect=tests/contract/test_conformance.py::test_streams_are_what_trackers_take \
 	--deselect='tests/contract/test_conformance.py::test_installed_detectors[yolox]' \
 	--deselect=tests/contract/test_conformance.py::test_installed_trackers_take_embeddings_and_images
 
