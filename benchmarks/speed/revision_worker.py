@@ -57,21 +57,9 @@ def evaluation(folder):
     return {"files to scores": time.perf_counter() - begin}
 
 
-def importing():
-    begin = time.process_time()
-    import trackforge
-
-    return {"import trackforge": time.process_time() - begin, "with types": _touched(trackforge, begin)}
-
-
-def _touched(trackforge, begin):
-    trackforge.Detections, trackforge.tracker  # noqa: B018 - names load on first use
-    return time.process_time() - begin
-
-
 if __name__ == "__main__":
     task, *places = sys.argv[1:]
-    work = {"association": association, "pipeline": pipeline, "evaluation": evaluation, "import": importing}[task]
+    work = {"association": association, "pipeline": pipeline, "evaluation": evaluation}[task]
     seconds = work(*map(Path, places))
     used = {Path(module.__file__) for name, module in sys.modules.items() if name in ("trackforge", "trackforge_byte")}
     assert all(file.is_relative_to(os.environ["PYTHONPATH"]) for file in used), f"not the revision asked for: {used}"
