@@ -9,11 +9,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent
+collect_ignore_glob = ["**/fixtures/make_*.py"]
+"""Scripts that need an older revision of the library; they are kept to say how the fixtures were made."""
 
 # A slow machine is no bug: neither an example nor the making of one may be too slow. `timeout` in pyproject.toml ends
 # what hangs.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+settings.register_profile("quick", settings.get_profile("unhurried"), max_examples=10)
 
 
 def _shared(variable: str, folder: str) -> Path:

@@ -10,7 +10,7 @@ for version in 3.10 3.11 3.12 3.13; do
     continue
   fi
   folder=.venv-$version
-  leave=(--ignore-glob='*training*' --ignore-glob='*augment*' --ignore-glob='*tuning*' --ignore=tests/contract/test_documents.py)
+  leave=(--ignore-glob='*training*' --ignore-glob='*augment*' --ignore-glob='*tuning*' --ignore-glob='*models_family*' --ignore-glob='*test_bundles*' --ignore=tests/contract/test_documents.py)
   wanted=(-r requirements/matrix.txt)
   if [ "$version" = 3.10 ]; then
     wanted=('numpy==1.26.4' -e '.[cli,video,parquet,plot,ap,scipy,testing]' -e plugins/trackforge-byte -e plugins/trackforge-yolox

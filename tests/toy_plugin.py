@@ -19,7 +19,7 @@ from torch import nn
 from trackforge.config import check, setting
 from trackforge.data import Boxes, Dataset, Format, Images, Samples
 from trackforge.registry import ComponentSpec, hookimpl
-from trackforge.training import CocoAP, Losses, Plan, ReId, Score, Scorer, Training, TrainingModule
+from trackforge.training import CocoAP, Losses, Plan, ReId, Score, Scorer, Training, TrainingModule, VocAP
 from trackforge.training.augment import AugmentedSamples, validation_pipeline
 from trackforge.types import Detections
 
@@ -102,7 +102,7 @@ class ToyModule(TrainingModule):
 
     def detect(self, images: Sequence[Any]) -> list[Detections]:
         found = []
-        for score in self.maps(images)[:, 0].sigmoid().cpu():
+        for score in (self.maps([image])[0, 0].sigmoid().cpu() for image in images):
             row, column = (score > 0.05).nonzero().numpy().T * CELL
             xyxy = np.stack((column, row, column + CELL, row + CELL), axis=1)
             found.append(Detections(xyxy=xyxy, score=score[score > 0.05].numpy(), class_id=np.zeros(len(xyxy))))
@@ -139,7 +139,7 @@ class ToyTrainer:
             val=source(plan.validation) if plan.validation is not None else None,
             sizes=[(SIDE, SIDE)],
             identity={"rate": self.config.rate},
-            scorers=[CocoAP(), ReId(), CountError()],
+            scorers=[CocoAP(), VocAP(), ReId(), CountError()],
         )
 
 

@@ -15,11 +15,12 @@ SIGNALS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM, "INT": signal.SIGINT}
 
 
 def train(folder: Path, **options: Any) -> Any:
-    """Train in ``folder`` and return the FitResult."""
+    """Train the tiny detector, or the toy family, in ``folder`` and return the FitResult."""
     import torch
     from tiny_training import TinyConfig, TinyRecipe, squares
+    from toy_plugin import ToyConfig, ToyTrainer, read_shades
 
-    from trackforge.training import FitSettings, fit
+    from trackforge.training import fit, settings_for
 
     pieces: list[int] = []
 
@@ -34,13 +35,20 @@ def train(folder: Path, **options: Any) -> Any:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the number of threads decides the last bits of sums
     try:
-        data = squares(Path(options["data"]), count=options.get("count", 10))
+        root, config = Path(options["data"]), options.get("config", {})
         settings = {"epochs": 3, "batch_size": 4, "workers": 0, "ema_ramp": 5, "log_every": 1, "tensorboard": False}
+        recipe: Any
+        if options.get("toy"):
+            root.mkdir(exist_ok=True)
+            data, recipe = read_shades(root, findings=None), ToyTrainer(ToyConfig(**config))
+        else:
+            data = squares(root, count=options.get("count", 10))
+            recipe = TinyRecipe(TinyConfig(**{"dropout": 0.2, **config}), on_step)
         return fit(
-            TinyRecipe(TinyConfig(**{"dropout": 0.2, **options.get("config", {})}), on_step),
+            recipe,
             data,
             data if options.get("validate", True) else None,
-            FitSettings(**{**settings, **options.get("settings", {})}),
+            settings_for(recipe, **{**settings, **options.get("settings", {})}),
             folder,
             resume=options.get("resume", False),
         )

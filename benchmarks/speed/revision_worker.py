@@ -1,4 +1,4 @@
-"""One revision, one task, one process: prints seconds of CPU as JSON. Public names only: the modules differ.
+"""One revision, one task, one process: prints seconds as JSON. Public names only, for the revisions' modules differ.
 
 Run by `revision.py` with the revision's ``src`` folders on the path; imports nothing of the benchmarks package.
 """
@@ -23,10 +23,10 @@ def association(scene):
     for name in ("byte", "bytetrack", "sort", "observation-centric", "ocsort"):
         tracker, spent = trackforge.tracker(name), []
         for index, (a, b) in enumerate(itertools.pairwise(starts)):
-            begin = time.process_time()
+            begin = time.perf_counter()
             detections = trackforge.Detections(xyxy=rows[a:b, :4], score=rows[a:b, 4])
             tracker.update(detections, trackforge.Frame(index=index, size=(1920, 1080)))
-            spent.append(time.process_time() - begin)
+            spent.append(time.perf_counter() - begin)
         found[name] = statistics.median(spent[len(spent) // 5 :])
     return found
 
@@ -42,9 +42,9 @@ def pipeline(folder):
 
     name = f"tracks-{time.time_ns()}"
     run()
-    begin = time.process_time()
+    begin = time.perf_counter()
     count = run()
-    return {"a frame": (time.process_time() - begin) / count}
+    return {"a frame": (time.perf_counter() - begin) / count}
 
 
 def evaluation(folder):
@@ -52,26 +52,14 @@ def evaluation(folder):
 
     sides = [{path.stem: path for path in sorted((folder / side).glob("*.txt"))} for side in ("truth", "tracks")]
     trackforge.evaluate(*sides, preprocessing="none")
-    begin = time.process_time()
+    begin = time.perf_counter()
     trackforge.evaluate(*sides, preprocessing="none")
-    return {"files to scores": time.process_time() - begin}
-
-
-def importing():
-    begin = time.process_time()
-    import trackforge
-
-    return {"import trackforge": time.process_time() - begin, "with types": _touched(trackforge, begin)}
-
-
-def _touched(trackforge, begin):
-    trackforge.Detections, trackforge.tracker  # noqa: B018 - names load on first use
-    return time.process_time() - begin
+    return {"files to scores": time.perf_counter() - begin}
 
 
 if __name__ == "__main__":
     task, *places = sys.argv[1:]
-    work = {"association": association, "pipeline": pipeline, "evaluation": evaluation, "import": importing}[task]
+    work = {"association": association, "pipeline": pipeline, "evaluation": evaluation}[task]
     seconds = work(*map(Path, places))
     used = {Path(module.__file__) for name, module in sys.modules.items() if name in ("trackforge", "trackforge_byte")}
     assert all(file.is_relative_to(os.environ["PYTHONPATH"]) for file in used), f"not the revision asked for: {used}"

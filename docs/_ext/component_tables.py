@@ -1,7 +1,7 @@
 """Directives that write reference pages from the code itself, so that they cannot differ from it.
 
-``{components} tracker`` lists every tracker with its summary, source and a table of settings; ``{command-help} track``
-is what ``trackforge track --help`` prints.
+``.. components:: tracker`` lists every tracker with its summary, source and a table of settings;
+``.. kinds::`` is one of all kinds of components; ``{command-help} track`` is what ``trackforge track --help`` prints.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from docutils import nodes
@@ -18,7 +19,7 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 
 from trackforge.config import Setting, describe
-from trackforge.registry import registry
+from trackforge.registry import KINDS, registry
 
 
 def _default(setting: Setting) -> str:
@@ -30,6 +31,13 @@ def _default(setting: Setting) -> str:
 def _range(setting: Setting) -> str:
     low, high = setting.minimum, setting.maximum
     return setting.bounds if low is None or high is None else f"{low:g} to {high:g}"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, widths: str) -> list[str]:
+    lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", ""]
+    for cells in (head, *rows):
+        lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(cells)]
+    return lines
 
 
 class Components(Directive):
@@ -46,9 +54,8 @@ class Components(Directive):
             config = spec.load_config()
             rows = describe(config) if config is not None and dataclasses.is_dataclass(config) else ()
             if rows:
-                lines += [".. list-table::", "   :header-rows: 1", "   :widths: 22 18 14 12 34", ""]
-                for cells in (("setting", "type", "default", "range", "meaning"), *map(self._cells, rows)):
-                    lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(cells)]
+                head = ("setting", "type", "default", "range", "meaning")
+                lines += _table(head, map(self._cells, rows), widths="22 18 14 12 34")
             self.state.nested_parse(StringList(lines), 0, section)
             out.append(section)
         return out
@@ -65,6 +72,32 @@ class Components(Directive):
         )
 
 
+class Kinds(Directive):
+    """Write the table of kinds: what each is, its contract and what that asks for, what checks it, what makes one."""
+
+    def run(self) -> list[nodes.Node]:
+        rows = []
+        for kind in KINDS.values():
+            parts = ", ".join(f"``{name}``" for name in _parts(kind.load("protocol")))
+            contract, check, door = (
+                f"``{getattr(kind, what).replace(':', '.')}``" for what in ("protocol", "check", "door")
+            )
+            check = check.replace("trackforge.testing.", "")
+            rows.append((f"``{kind.name}``", kind.summary, f"{contract}: {parts}", check, door))
+        node = nodes.container()
+        head = ("kind", "what it is", "contract", "checked by", "made by")
+        self.state.nested_parse(StringList(_table(head, rows, widths="10 24 32 18 16")), 0, node)
+        return [node]
+
+
+def _parts(contract: type) -> list[str]:
+    """Return the names that a protocol, or a class of plain values, asks for."""
+    own = [
+        name for base in reversed(contract.__mro__) for name in (*vars(base), *vars(base).get("__annotations__", ()))
+    ]
+    return [n for n in dict.fromkeys(own) if not n.startswith("_") or n in ("__call__", "__iter__", "__enter__")]
+
+
 class CommandHelp(Directive):
     """Show the help page of a command."""
 
@@ -79,5 +112,6 @@ class CommandHelp(Directive):
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("components", Components)
+    app.add_directive("kinds", Kinds)
     app.add_directive("command-help", CommandHelp)
     return {"parallel_read_safe": True}

@@ -20,6 +20,7 @@ from trackforge.registry.doors import source as source
 from trackforge.registry.doors import tracker as tracker
 from trackforge.session import Session as Session
 from trackforge.table import TrackTable as TrackTable
+from trackforge.training.fitting import trainer as trainer
 from trackforge.types import Detections as Detections
 from trackforge.types import Frame as Frame
 from trackforge.types import Matches as Matches

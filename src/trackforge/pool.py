@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import itertools
 import logging
 import threading
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from trackforge.errors import InvalidInputError, TrackforgeError
+from trackforge.errors import InvalidInputError
 from trackforge.protocols import Detector, Remembering, Sink, Tracker
 from trackforge.registry import doors
 from trackforge.session import Session, answers, fit, follows
@@ -76,6 +77,7 @@ class SessionPool:
         self._changed = threading.Condition(threading.RLock())
         self._closed = False
         self._turning = threading.Lock()
+        self._worker: int | None = None  # the thread whose turn it is
         self._thread = threading.Thread(target=self._work, name="trackforge-pool", daemon=True) if thread else None
         if self._thread is not None:
             self._thread.start()
@@ -100,29 +102,51 @@ class SessionPool:
             InvalidInputError: The pool is closed, or another session has the tracker.
             StateError: The state does not fit.
         """
-        if state is None:
-            session = Session(self.detector, tracker, sinks=sinks, stream=stream)
-        else:
-            session = Session.restore(state, self.detector, tracker, sinks=sinks)
+        made = doors.tracker(tracker) if isinstance(tracker, str) else tracker
         with self._changed:
             if self._closed:
                 raise InvalidInputError("A pool that is closed takes no more sessions. Make a new one.")
-            if any(other.session.tracker is session.tracker for other in self._sessions):
+            if any(other.session.tracker is made for other in self._sessions):  # before a state is loaded into it
                 raise InvalidInputError("Every session needs a tracker of its own; got one that another session has.")
+            if state is None:
+                session = Session(self.detector, made, sinks=sinks, stream=stream)
+            else:
+                session = Session.restore(state, self.detector, made, sinks=sinks)
             pooled = PooledSession(self, session)
             session.__enter__()
             self._sessions.append(pooled)
         return pooled
 
     def turn(self) -> int:
-        """Detect in one batch of what waits, and go on by it; return how many frames that were."""
+        """Detect in one batch of what waits, and go on by it; return how many frames that were.
+
+        Raises:
+            BaseException: Ctrl-C or the like came; it has ended the sessions of the batch, and nobody waits for ever.
+        """
+        self._may_wait()
+        count, stopped = self._turn()
+        if stopped is not None:
+            raise stopped
+        return count
+
+    def _turn(self) -> tuple[int, BaseException | None]:
+        """Do a turn; return how many frames that were, and what is no error but wants everything to stop."""
         with self._turning:
-            batch = self._batch()
-            if not batch:
-                return 0
-            for (pooled, (frame, future)), found in zip(batch, self._detect([f for _, (f, _) in batch]), strict=True):
-                pooled._take(frame, found, future)
-            return len(batch)
+            self._worker = threading.get_ident()
+            try:
+                batch = self._batch()
+                found = self._detect([frame for _, (frame, _) in batch]) if batch else []
+                failures = [pooled._take(*waiting, one) for (pooled, waiting), one in zip(batch, found, strict=True)]
+            finally:
+                self._worker = None
+        return len(batch), next((f for f in failures if f is not None and not isinstance(f, Exception)), None)
+
+    def _may_wait(self) -> None:
+        """Refuse to wait for a turn within one."""
+        if self._worker == threading.get_ident():
+            raise InvalidInputError(
+                "A callback of a future must not wait for the pool, which waits for the callback. Use another thread."
+            )
 
     def close(self) -> None:
         """Do what waits, end all sessions, make their outputs final, and stop the thread.
@@ -169,13 +193,13 @@ class SessionPool:
                     frame, future = pooled._waiting.popleft()
                     if future.set_running_or_notify_cancel():  # else nobody wants it any more
                         batch.append((pooled, (frame, future)))
-                        pooled._busy += 1
+                        pooled._busy.append(frame.index)
                 else:
                     idle += 1
             self._changed.notify_all()
         return batch
 
-    def _detect(self, frames: list[Frame]) -> list[Detections | Exception]:
+    def _detect(self, frames: list[Frame]) -> list[Detections | BaseException]:
         """Detect in a batch; where that fails, frame by frame, so that only the faulty ones suffer."""
         try:
             return list(answers(self.detector, frames, self.detector.detect(frames)))
@@ -183,6 +207,8 @@ class SessionPool:
             if len(frames) == 1:
                 return [error]
             log.warning("a batch of %d frames failed (%s), which are tried one by one", len(frames), error)
+        except BaseException as stopped:  # noqa: BLE001 - Ctrl-C, say; those who wait must hear of it
+            return [stopped] * len(frames)
         return [self._detect([frame])[0] for frame in frames]
 
     def _work(self) -> None:
@@ -192,14 +218,20 @@ class SessionPool:
                     if self._closed:
                         return
                     self._changed.wait()
-            self.turn()
+            self._turn()
 
     def _idle(self, pooled: PooledSession) -> None:
-        """Wait until nothing of a session is on its way."""
+        """Wait until nothing of a session is on its way that was handed in before."""
+        last = pooled._last
         while True:
             with self._changed:
-                if not pooled._waiting and not pooled._busy:
+                on_their_way = [
+                    *itertools.islice(pooled._busy, 1),
+                    *(f.index for f, _ in itertools.islice(pooled._waiting, 1)),
+                ]
+                if min(on_their_way, default=last + 1) > last:
                     return
+                self._may_wait()
                 if self._thread is not None:
                     self._changed.wait()
                     continue
@@ -221,7 +253,7 @@ class PooledSession:
         self.error: BaseException | None = None
         self._pool = pool
         self._waiting: collections.deque[Waiting] = collections.deque()
-        self._busy = 0
+        self._busy: collections.deque[int] = collections.deque()  # indices of frames that are being worked on
         self._last = session.last
         self._closed = self._left = False
         self._guard = threading.RLock()  # held while somebody works on the session
@@ -237,6 +269,7 @@ class PooledSession:
             InvalidInputError: It is no Frame, its index does not increase, or the session is closed.
         """
         pool, future = self._pool, Future[Step]()
+        stale: list[Waiting] = []
         while True:
             with pool._changed:
                 if self._closed:
@@ -246,23 +279,30 @@ class PooledSession:
                 if pool.policy == "newest" or len(self._waiting) < pool.waiting:
                     self._last = follows(frame, self._last).index
                     if pool.policy == "newest":
-                        self.dropped += len(self._waiting)
-                        self._cancel()
+                        stale = self._stale()
+                        self.dropped += sum(not old.cancelled() for _, old in stale)
                     self._waiting.append((frame, future))
                     pool._changed.notify_all()
-                    return future
+                    break
+                pool._may_wait()
                 if pool._thread is not None:
                     pool._changed.wait()
                     continue
             pool.turn()
+        _cancel(stale)
+        return future
 
     def state(self) -> bytes:
-        """Do what waits, and return the state of the session as bytes; raises as `Session.state` does."""
+        """Do what waits now, and return the state of the session as bytes; raises as `Session.state` does.
+
+        Frames that other threads hand in meanwhile may be part of it: its last frame says which.
+        """
         self._pool._idle(self)
-        return self.session.state()
+        with self._guard:
+            return self.session.state()
 
     def close(self) -> None:
-        """Do what waits, and make the outputs final; may be called more than once, but from no callback of a future."""
+        """Do what waits, and make the outputs final; may be called more than once."""
         with self._pool._changed:
             self._closed = True
             self._pool._changed.notify_all()
@@ -280,43 +320,45 @@ class PooledSession:
             self._end(error)
         self.close()
 
-    def _take(self, frame: Frame, found: Detections | Exception, future: Future[Step]) -> None:
-        """Go on by a frame, in the thread that works."""
+    def _take(self, frame: Frame, future: Future[Step], found: Detections | BaseException) -> BaseException | None:
+        """Go on by a frame, in the thread that works; return what went wrong."""
         step: Step | None = None
         with self._guard:
-            failure = self.error or (found if isinstance(found, Exception) else None)
+            failure = self.error or (found if isinstance(found, BaseException) else None)
             if failure is None and isinstance(found, Detections):
                 try:
                     step = self.session.associate(frame, found)
-                except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the step
+                except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the step
                     failure = error
             if failure is not None:
                 self._end(failure)
         with self._pool._changed:
-            self._busy -= 1
+            self._busy.popleft()
             self._pool._changed.notify_all()
         if step is not None:
             future.set_result(step)
         else:
             future.set_exception(failure)
+        return failure
 
     def _end(self, error: BaseException) -> None:
         """Give up: cancel what waits, and leave the outputs as after any error."""
         with self._pool._changed:
             self._closed = True
             self.error = self.error or error
-            self._cancel()
+            stale = self._stale()
             self._pool._changed.notify_all()
+        _cancel(stale)
         try:
             self._leave(error)
-        except TrackforgeError as problem:
+        except Exception as problem:  # noqa: BLE001 - of a sink, whose session has an error already
             log.warning("%s", problem)
 
-    def _cancel(self) -> None:
-        while self._waiting:
-            future = self._waiting.popleft()[1]
-            future.cancel()
-            future.set_running_or_notify_cancel()  # wakes who waits for several
+    def _stale(self) -> list[Waiting]:
+        """Take out what waits."""
+        stale = list(self._waiting)
+        self._waiting.clear()
+        return stale
 
     def _leave(self, error: BaseException | None) -> None:
         """Let go of the session, once."""
@@ -327,3 +369,10 @@ class PooledSession:
             with self._pool._changed:
                 self._pool._sessions.remove(self)
             self.session.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
+
+
+def _cancel(stale: list[Waiting]) -> None:
+    """Tell who waits that nothing comes; without a lock, since callbacks are run."""
+    for _, future in stale:
+        future.cancel()
+        future.set_running_or_notify_cancel()  # wakes who waits for several

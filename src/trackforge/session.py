@@ -140,7 +140,7 @@ class Session:
             )
         try:
             stream, last = Stream(**saved["stream"]), int(saved["frame"])
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise StateError(
                 f"The state of a session must tell its stream and last frame; {error}. Save it again."
             ) from error
@@ -185,7 +185,7 @@ class Session:
 
     def _last_words(self, kind: type[BaseException] | None, *_: object) -> None:
         """See to it that outputs without frames know at least what the source said."""
-        if kind is None and not self._told:
+        if (kind is None or not issubclass(kind, Exception)) and not self._told:  # Ctrl-C makes outputs final, too
             self._tell(self.stream)
 
 
@@ -223,16 +223,17 @@ def follows(frame: Any, last: int) -> Frame:
     return frame
 
 
-def answers(detector: Detector, frames: Sequence[Frame], found: list[Detections]) -> list[Detections]:
+def answers(detector: Detector, frames: Sequence[Frame], found: Any) -> list[Detections]:
     """Return what a detector found, if that is one Detections a frame.
 
     Raises:
         PluginError: It is something else.
     """
-    if len(found) != len(frames) or not all(isinstance(one, Detections) for one in found):
-        kinds = ", ".join(sorted({type(one).__name__ for one in found})) or "nothing"
+    given = found if isinstance(found, (list, tuple)) else [found]
+    if given is not found or len(given) != len(frames) or not all(isinstance(one, Detections) for one in given):
+        kinds = ", ".join(sorted({type(one).__name__ for one in given})) or "nothing"
         raise PluginError(
-            f"detect() must return one Detections a frame; {type(detector).__name__} gave {len(found)} for "
+            f"detect() must return a list of one Detections a frame; {type(detector).__name__} gave {len(given)} for "
             f"{len(frames)} frames ({kinds}). trackforge.testing.check_detector shows what else it must do."
         )
-    return found
+    return list(given)

@@ -132,7 +132,8 @@ class TrackTable(Columns):
         """Join the rows of tables of one sequence, e.g. of its segments.
 
         Args:
-            tables: At least one; of ``timestamp``, ``mask`` and ``extra``, the columns that all of them have are kept.
+            tables: At least one; of ``timestamp``, ``mask`` and ``extra``, the columns are kept that all tables with
+                rows have.
             sequence: Name of the result; that of the first table where None.
 
         Raises:
@@ -140,6 +141,8 @@ class TrackTable(Columns):
         """
         if not tables:
             raise InvalidInputError("concatenate needs at least one table; got none. Use TrackTable.empty().")
+        sequence = tables[0].sequence if sequence is None else sequence
+        tables = [table for table in tables if len(table)] or tables[:1]
         common = [name for name in tables[0].extra if all(name in t.extra for t in tables)]
         columns = {
             name: np.concatenate([getattr(t, name) for t in tables])
@@ -147,7 +150,7 @@ class TrackTable(Columns):
             if all(getattr(t, name) is not None for t in tables)
         }
         extra = {name: np.concatenate([t.extra[name] for t in tables]) for name in common}
-        return cls(**columns, extra=extra, sequence=tables[0].sequence if sequence is None else sequence)
+        return cls(**columns, extra=extra, sequence=sequence)
 
     @classmethod
     def from_steps(

@@ -68,3 +68,11 @@ def test_every_list_names_every_plugin():
         named = [line.partition("plugins/")[2].partition("[")[0] for line in _lines(file) if "-e plugins/" in line]
         assert sorted(named) == PLUGINS, file
     assert sorted(OFFICIAL) == PLUGINS
+
+
+def test_the_architecture_page_shows_the_layers_of_the_contract():
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / "setup.cfg")
+    layers = contracts["importlinter:contract:layers"]["layers"].strip().replace(" | ", " · ")
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert f"```\n{layers}\n```" in page

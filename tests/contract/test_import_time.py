@@ -36,6 +36,12 @@ def test_types_and_listing_components_load_nothing_heavy() -> None:
     assert interpreter(code) == dict.fromkeys(heavy, False)
 
 
+def test_the_conformance_kit_loads_no_network_library() -> None:
+    heavy = ("torch", "lightning", "cv2", "onnxruntime", "matplotlib")
+    code = f"import sys, json, trackforge.testing; print(json.dumps({{m: m in sys.modules for m in {heavy!r}}}))"
+    assert interpreter(code) == dict.fromkeys(heavy, False)
+
+
 def test_import_takes_less_than_a_quarter_of_a_second() -> None:
     """Of processor time, at best: a busy machine is not our weight."""
     code = "import time; t = time.process_time(); import trackforge; print(time.process_time() - t)"

@@ -14,7 +14,7 @@ import trackforge
 from trackforge.data import format_named, formats
 from trackforge.errors import ConfigError, SinkError
 from trackforge.io.atomic import atomic_path
-from trackforge.registry import KINDS, ComponentSpec, Registry, hookimpl, kind_named
+from trackforge.registry import KINDS, ComponentSpec, hookimpl, kind_named, registry
 from trackforge.testing import (
     BrokenRule,
     check_analytic,
@@ -185,11 +185,12 @@ def test_doors_of_the_newer_kinds_lead_to_plugins(monkeypatch):
             ):
                 yield ComponentSpec(kind=kind, name="toy", target=f"{__name__}:{target}")
 
-    made = Registry()
-    made.register(Plugin(), "toy")
     monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
-    monkeypatch.setattr("trackforge.registry.doors.registry", lambda: made)
-    assert isinstance(trackforge.embedder("toy"), Colours)
-    assert isinstance(trackforge.camera_motion("toy"), Shift)
-    assert isinstance(trackforge.analytic("toy"), Count)
-    assert trackforge.command("toy")(["--help"]) == 0
+    registry().register(Plugin(), "toy")
+    try:
+        assert isinstance(trackforge.embedder("toy"), Colours)
+        assert isinstance(trackforge.camera_motion("toy"), Shift)
+        assert isinstance(trackforge.analytic("toy"), Count)
+        assert trackforge.command("toy")(["--help"]) == 0
+    finally:
+        registry().unregister("toy")

@@ -92,6 +92,37 @@ def plugin(folder: Path, name: str, code: str) -> None:
     (info / "entry_points.txt").write_text(f"[trackforge]\n{name} = {name}\n")
 
 
+COMMAND_PLUGIN = """
+from trackforge.registry import ComponentSpec, hookimpl
+
+@hookimpl
+def trackforge_components():
+    yield ComponentSpec(kind="command", name="greet", target="tf_greet:make", summary="Greets whoever is named.")
+    yield ComponentSpec(kind="command", name="info", target="tf_greet:make", summary="Takes no built-in name.")
+    yield ComponentSpec(kind="command", name="hollow", target="tf_greet:absent", summary="Cannot be had.")
+
+def make():
+    def greet(argv):
+        print("greet", argv)
+        return 7 if "--fail" in argv else 0
+    return greet
+"""
+
+
+def test_plugins_add_subcommands(tmp_path: Path) -> None:
+    plugin(tmp_path, "tf_greet", COMMAND_PLUGIN)
+    plugin(tmp_path, "tf_broken", "1 / 0\n")
+    path = str(tmp_path)
+    assert run("greet", "--help", "-q", "a b", PYTHONPATH=path).stdout == "greet ['--help', '-q', 'a b']\n"
+    assert run("greet", "--fail", PYTHONPATH=path, code=7).stdout == "greet ['--fail']\n"
+    shown = run("--help", PYTHONPATH=path).stdout
+    assert "Greets whoever is named." in shown
+    assert "Takes no built-in name." not in shown
+    assert "trackforge" in run_json("info", PYTHONPATH=path)
+    assert "'greet'" in run("gret", PYTHONPATH=path, code=2).stderr.replace('"', "'")
+    assert "has no 'absent'" in run("hollow", PYTHONPATH=path, code=1).stderr
+
+
 def test_plugins_shows_ready_missing_broken_and_available(tmp_path: Path) -> None:
     plugin(tmp_path, "tf_broken", "1 / 0\n")
     plugin(

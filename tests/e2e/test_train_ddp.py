@@ -61,3 +61,29 @@ def test_accumulated_pieces_give_the_loss_curve_of_one(tmp_path: Path) -> None:
     train(tmp_path / "one", **options)
     train(tmp_path / "pieces", **options, settings={"accumulate": 4})
     assert_same_course(tmp_path / "pieces", tmp_path / "one")
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 4), (4, 2)])
+def test_a_run_stopped_within_an_epoch_goes_on_in_other_pieces(tmp_path: Path, before: int, after: int) -> None:
+    options = {"data": str(tmp_path / "data"), "config": {**EXACT, "norm": False}}
+    train(tmp_path / "one", **options)
+    assert train(tmp_path / "other", **options, settings={"accumulate": before, "max_steps": 4}).steps == 4
+    assert train(tmp_path / "other", **options, settings={"accumulate": after}, resume=True).steps == 9
+    mine, its = (torch.load(tmp_path / name / "model.pth", weights_only=True)["model"] for name in ("other", "one"))
+    for name, value in its.items():
+        torch.testing.assert_close(mine[name], value, rtol=1e-3, atol=1e-4, msg=name)
+    assert table(tmp_path / "other/losses.csv")["step"].tolist() == list(range(1, 10))
+
+
+def test_every_scorer_gives_in_two_processes_what_it_gives_in_one(tmp_path: Path) -> None:
+    """Boxes by both rules, appearance, losses and a score of the family's own; nothing is learned."""
+    options = {"data": str(tmp_path / "data"), "toy": True, "config": {"rate": 0.0}}
+    train(tmp_path / "one", **options, settings={"epochs": 1, "validate_batch": 5})
+    settings = {"epochs": 1, "validate_batch": 5, "devices": 2, "accelerator": "cpu"}
+    done = train_apart(tmp_path / "two", **options, settings=settings)
+    assert done.returncode == 0, done.stderr
+    mine, its = (table(tmp_path / name / "epochs.csv") for name in ("two", "one"))
+    scores = {"ap", "ap50", "voc_ap", "voc_ap11", "reid_map", "rank1", "tpr", "count_error"}
+    assert scores | {"val_loss", "val_where", "val_who"} <= its.keys()
+    for name in [name for name in its if name in scores or name.startswith("val_")]:
+        np.testing.assert_allclose(mine[name], its[name], rtol=1e-5, atol=1e-7, err_msg=name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import json
 
 import numpy as np
@@ -9,10 +11,13 @@ import pytest
 from recordings.make import METRICS, ROWS, RUNS, SCENES, shown, table_of, truth_of
 
 import trackforge
+from trackforge.registry import registry
 
+NAMES = ("street", "churn", "crush")
+NEEDS = {"skip_empty": "count_updates", "lose_once": "late_removal"}  # the first has no meaning without the second
 CASES = [
     pytest.param(scene, preset, name, id=f"{scene}-{preset}-{name}")
-    for scene in ("street", "churn")
+    for scene in NAMES
     for preset, runs in RUNS.items()
     for name in runs
 ]
@@ -49,11 +54,32 @@ def test_parameters_make_a_difference():
     """No run of a preset is another under a second name: each would notice a parameter that does nothing."""
     with np.load(ROWS) as recorded:
         for preset, runs in RUNS.items():
-            told = {
-                name: b"".join(recorded[f"{scene}/{preset}/{name}"].tobytes() for scene in ("street", "churn"))
-                for name in runs
-            }
+            told = {name: b"".join(recorded[f"{scene}/{preset}/{name}"].tobytes() for scene in NAMES) for name in runs}
             assert len(set(told.values())) == len(told), preset
+
+
+def _quirks(preset):
+    """Names of the oddities that some run of a preset has."""
+    made = [dataclasses.asdict(trackforge.tracker(preset, **settings).quirks) for settings in RUNS[preset].values()]
+    return sorted({name for quirks in made for name, on in quirks.items() if on})
+
+
+@pytest.mark.parametrize(("preset", "quirk"), [(preset, quirk) for preset in RUNS for quirk in _quirks(preset)])
+def test_the_loss_of_any_quirk_is_noticed(preset, quirk, monkeypatch):
+    """Some recorded run comes out otherwise as soon as one oddity is switched off."""
+    spec = registry().find("tracker", preset)
+    module = importlib.import_module(spec.target.partition(":")[0])
+    kind = "ObservationCentricQuirks" if preset == "ocsort" else "Quirks"
+    original = getattr(module, kind)
+    off = {quirk, *(more for more, base in NEEDS.items() if base == quirk)}
+    monkeypatch.setattr(module, kind, lambda **on: original(**{n: v and n not in off for n, v in on.items()}))
+    assert not getattr(trackforge.tracker(preset).quirks, quirk)
+    with np.load(SCENES) as scenes, np.load(ROWS) as recorded:
+        assert any(
+            shown(preset, settings, scenes[scene])[0].tolist() != recorded[f"{scene}/{preset}/{name}"].tolist()
+            for scene in NAMES
+            for name, settings in RUNS[preset].items()
+        )
 
 
 @pytest.mark.parametrize("rule", ["none", "mot17"])

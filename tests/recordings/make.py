@@ -48,7 +48,7 @@ RUNS = {
 
 
 def scenes() -> dict[str, np.ndarray]:
-    """Draw two crowds; rows are frame, x1, y1, x2, y2, score.
+    """Draw three crowds; rows are frame, x1, y1, x2, y2, score. The third is small and dense, seen by a poor detector.
 
     Scores come in steps of 0.05, so that they tie and fall on thresholds; some frames are empty, alone and five in a
     row; some numbers are left out; everybody is unseen for a while, and one box stands twice.
@@ -59,6 +59,16 @@ def scenes() -> dict[str, np.ndarray]:
     for name, config in {
         "street": CrowdConfig(objects=9, frames=FRAMES, size=(640, 360), miss=0.12, false_positives=0.6, seed=5),
         "churn": CrowdConfig(objects=7, frames=FRAMES, size=(400, 300), lifetime=25, miss=0.2, jitter=0.06, seed=8),
+        "crush": CrowdConfig(
+            objects=12,
+            frames=FRAMES,
+            size=(200, 150),
+            lifetime=40,
+            miss=0.3,
+            jitter=0.1,
+            false_positives=1.0,
+            seed=1,
+        ),
     }.items():
         rows = []
         for frame, detections in Crowd(config):
@@ -68,7 +78,7 @@ def scenes() -> dict[str, np.ndarray]:
             unseen = 30 <= index < 38
             seen = detections[(np.arange(len(detections)) % 2 == 0) | (not unseen)]
             score = np.round(seen.score * 20) / 20
-            boxes = np.round(seen.xyxy * 8) / 8
+            boxes = np.round(seen.xyxy * (1 if name == "crush" else 8)) / 8
             rows.append(np.column_stack((np.full(len(seen), index), boxes, score)))
             if index == 50 and len(seen):
                 rows.append(rows[-1][:1])

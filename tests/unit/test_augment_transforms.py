@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import colorsys
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from trackforge.errors import ConfigError
+from trackforge.models import IMAGENET_MEAN, IMAGENET_STD, InputValues, Preprocessing
 from trackforge.training import augment as ta
 from trackforge_yolox.preprocess import preprocessing
 
@@ -60,6 +62,76 @@ def test_validation_shows_the_network_what_the_detector_shows_it(size, shape) ->
     ratio = preprocessing("yolox", size).draw(before.image, canvas).scale[0]
     np.testing.assert_array_equal(after.image, canvas)
     np.testing.assert_allclose(after.xyxy, before.xyxy * ratio)
+
+
+FAIRMOT = {
+    "align": "centre",
+    "rounding": "nearest",
+    "interpolation": "area",
+    "pad": 128,
+    "order": "rgb",
+    "scale": 255.0,
+}
+WAYS = {
+    "yolox": Preprocessing(size=(64, 96)),
+    "fairmot": Preprocessing(size=(64, 96), **FAIRMOT),
+    "ssd": Preprocessing(size=(64, 96), fit="stretch", order="rgb", mean=(123.0, 117.0, 104.0)),
+    "reid": Preprocessing(
+        size=(64, 96),
+        fit="stretch",
+        interpolation="adaptive",
+        order="rgb",
+        scale=255,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("shape", [(64, 48), (48, 131), (96, 64)])
+def test_every_family_is_shown_in_training_what_its_detector_sees(way: str, shape: tuple[int, int]) -> None:
+    """Pixels and values to the bit, boxes by the detector's own way back."""
+    torch = pytest.importorskip("torch")
+    make, before = WAYS[way], picture(*shape, boxes=[(3, 4, 30.5, 40), (-2, 0, 9, 9)])
+    after = ta.validation_pipeline(make)(before, draw(make.size))
+    wanted = np.empty((3, *make.size), np.float32)
+    placement = make.planes(before.image, wanted)
+    pixels = torch.from_numpy(after.image).permute(2, 0, 1)[None]
+    np.testing.assert_array_equal(InputValues(make)(pixels)[0], wanted)
+    np.testing.assert_array_equal(InputValues(make)(pixels.contiguous())[0], wanted)
+    np.testing.assert_allclose(placement.back(after.xyxy.astype(np.float32)), before.xyxy, atol=1e-4)
+    np.testing.assert_allclose(after.matrix @ [3, 4, 1], [*after.xyxy[0, :2], 1])
+
+
+@pytest.mark.parametrize("shape", [(64, 48), (480, 641), (769, 577), (96, 64)])
+def test_yolox_is_prepared_as_it_always_was(shape: tuple[int, int]) -> None:
+    before = picture(*shape, boxes=[(3, 4, 30.5, 40)])
+    one, other = (step(before, draw((64, 96))) for step in (ta.Prepare(preprocessing=WAYS["yolox"]), ta.LetterBox()))
+    for name in ("image", "xyxy", "matrix"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "way"),
+    [
+        (ta.finetune_pipeline, "ssd"),
+        (ta.finetune_pipeline, "fairmot"),
+        (ta.fairmot_pipeline, "fairmot"),
+        (ta.yolox_pipeline, "ssd"),
+    ],
+)
+def test_augmentation_pads_and_stretches_as_the_weights_want(pipeline: Any, way: str) -> None:
+    make = WAYS[way]
+    before = picture(40, 160, boxes=[(10, 5, 90, 35)])
+    made = pipeline(preprocessing=make)
+    canvas = np.empty((*make.size, 3), np.uint8)
+    make.draw(before.image, canvas)
+    (plain,) = made.plain
+    np.testing.assert_array_equal(plain(before, draw(make.size)).image, canvas)
+    if make.fit == "stretch":
+        assert plain in made.steps
+    assert {step.pad for step in made.steps if isinstance(step, ta.RandomAffine)} <= {make.pad}
 
 
 @pytest.mark.golden

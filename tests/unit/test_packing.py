@@ -76,6 +76,10 @@ def test_what_is_easily_lost() -> None:
     assert back["strided"].flags.writeable
 
 
+ENDLESS: list[Any] = []
+ENDLESS.append(ENDLESS)
+
+
 @pytest.mark.parametrize(
     ("value", "what"),
     [
@@ -83,7 +87,11 @@ def test_what_is_easily_lost() -> None:
         (np.array([object()]), "state.x is ndarray"),
         ({(1, 2): 0}, r"state.x has \(1, 2\)"),
         ([b"raw"], r"state.x\[0\] is bytes"),
+        ("\ud800", "whole characters"),
+        (10**5000, "integer string conversion"),
+        (ENDLESS, "not nest without end"),
     ],
+    ids=range(7),
 )
 def test_other_things_are_refused(value: object, what: str) -> None:
     with pytest.raises(StateError, match=what):
@@ -103,6 +111,11 @@ def npy(header: str) -> bytes:
 
 HUGE = npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }")
 OBJECTS = npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }") + bytes(8)
+HOLLOW = [
+    npy(f"{{'descr': '{descr}', 'fortran_order': False, 'shape': (1000000000000,), }}")
+    for descr in ("|V0", "<U0", "|S0")
+]
+BROKEN = [npy(text) for text in ("{'descr': (", "-" * 9000 + "1", "[" * 900, "\0")]
 NEGATIVE = npy("{'descr': '<f8', 'fortran_order': False, 'shape': (-1, -1), }") + bytes(8)
 
 
@@ -137,6 +150,20 @@ NEGATIVE = npy("{'descr': '<f8', 'fortran_order': False, 'shape': (-1, -1), }") 
 def test_hostile_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(StateError, match=r"A saved state must"):
         unpack(data)
+
+
+@pytest.mark.parametrize("array", [*HOLLOW, *BROKEN], ids=range(7))
+def test_headers_of_arrays_that_numpy_would_choke_on(array: bytes) -> None:
+    with pytest.raises(StateError, match=r"A saved state must"):
+        unpack(container({"d": [["a", {"a": [0, len(array)]}]]}, array))
+
+
+def test_an_array_stands_once_so_that_memory_stays_in_proportion() -> None:
+    array = npy("{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }") + bytes(24)
+    once = {"a": [0, len(array)]}
+    assert len(unpack(container({"d": [["a", {"l": [once]}]]}, array))["a"][0]) == 3
+    with pytest.raises(StateError, match="cannot stand at"):
+        unpack(container({"d": [["a", {"l": [once, once]}]]}, array))
 
 
 def test_every_change_of_a_bit_or_length_is_noticed() -> None:

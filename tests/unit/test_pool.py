@@ -310,3 +310,51 @@ def test_what_a_pool_cannot_share() -> None:
         with pytest.raises(InvalidInputError, match="must be"):
             SessionPool(Six(), **wrong)  # type: ignore[arg-type]
     assert Session(MotionDetector(), "byte").last == -1
+
+
+def test_a_tracker_that_is_in_use_keeps_its_state() -> None:
+    known, tracker = Six(), trackforge.tracker("byte")
+    fresh = Session(known, "byte").state()
+    with SessionPool(known, thread=False) as pool:
+        session = pool.open(tracker)
+        session.push(known.frames[CAMERAS[0]][0])
+        before = session.state()
+        with pytest.raises(InvalidInputError, match="tracker of its own"):
+            pool.open(tracker, state=fresh)
+        assert session.state() == before
+
+
+def test_ctrl_c_within_a_turn_hangs_nobody() -> None:
+    class Stopped(Six):
+        def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
+            raise KeyboardInterrupt
+
+    known = Stopped()
+    pool = SessionPool(known, thread=False)
+    session = pool.open("byte")
+    futures = [session.push(frame) for frame in known.frames[CAMERAS[0]][:3]]
+    with pytest.raises(KeyboardInterrupt):
+        pool.turn()
+    pool.close()
+    assert isinstance(futures[0].exception(), KeyboardInterrupt)
+    with SessionPool(known) as pool:
+        future = pool.open("byte").push(known.frames[CAMERAS[0]][0])
+        assert isinstance(future.exception(LONG), KeyboardInterrupt)
+        assert isinstance(pool.open("byte").push(known.frames[CAMERAS[0]][0]).exception(LONG), KeyboardInterrupt)
+
+
+def test_a_callback_that_would_wait_for_itself_is_told() -> None:
+    known, told = Six(), []
+    with SessionPool(known, thread=False) as pool:
+        session = pool.open("byte")
+
+        def callback(future: Future[Step]) -> None:
+            try:
+                session.state()
+            except InvalidInputError as error:
+                told.append(str(error))
+
+        session.push(known.frames[CAMERAS[0]][0]).add_done_callback(callback)
+        session.push(known.frames[CAMERAS[0]][1])
+        pool.turn()
+    assert "Use another thread" in told[0]

@@ -39,6 +39,7 @@ PROMISED = [
     "source",
     "track",
     "tracker",
+    "trainer",
     "training",
 ]
 

@@ -169,6 +169,16 @@ def test_outputs_given_as_tables_are_written_down_whole() -> None:
     assert "\n".join(lines) in toml(content(settled))
 
 
+def test_any_text_in_a_run_can_be_read_back(tmp_path: Path) -> None:
+    odd = "a 'b' \"c\" \\ = \u00fc \u2028 \x00 \x7f\n{name}"
+    job = runs.TrackingRun(sources=(odd,), detector={"name": "file", "path": odd, odd: [1e-07, None, True]})
+    file = tmp_path / "run.toml"
+    file.write_text(toml(content(job)), encoding="utf-8")
+    layer = runs.from_toml(file, runs.TrackingRun)
+    assert layer.options["sources"] == (odd,)
+    assert layer.tables["detector"] == {"name": "file", "path": odd, odd: [1e-07, "none", True]}
+
+
 def test_progress_and_stopping_are_passed_in() -> None:
     seen: list[Any] = []
 
@@ -221,6 +231,11 @@ def test_what_is_wrong_in_the_environment_is_told_with_its_name(environment: dic
     with pytest.raises(ConfigError, match="TRACKFORGE_TRACK_") as raised:
         runs.from_environment(runs.TrackingRun, "track", environment)
     assert message in str(raised.value)
+
+
+def test_an_empty_variable_says_nothing() -> None:
+    environment = {"TRACKFORGE_TRACK_TRACKER": "", "TRACKFORGE_TRACK_BATCH_SIZE": ""}
+    assert runs.from_environment(runs.TrackingRun, "track", environment) == []
 
 
 def test_settings_of_sinks_by_name_are_checked() -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import trackforge
-from trackforge.errors import StateError
+from trackforge.errors import InvalidInputError, StateError
 from trackforge.motion import KalmanXYWH, KalmanXYWHConfig
 from trackforge.online import Lifecycle, OnlineTracker
+from trackforge.packing import pack
 from trackforge.types import Detections, Frame
 from trackforge_byte.byte import ByteTrackerConfig
 
@@ -99,3 +100,36 @@ def test_old_states_of_other_settings_are_refused(change):
     state["settings"]["lifecycle"] = change(state["settings"]["lifecycle"])
     with pytest.raises(StateError, match="same lifecycle"):
         trackforge.tracker("byte", **SETTINGS["byte"]).load_state_dict(state)
+
+
+@pytest.mark.parametrize("junk", [None, 3, float("inf"), "x", [], {}, np.zeros((4, 2)), np.array(["a"])])
+@pytest.mark.parametrize("part", ["", "settings", "clock", "table", "votes", "filters"])
+def test_a_damaged_state_is_told_and_changes_nothing(part, junk):
+    state, _, _ = saved("byte")
+    tracker = trackforge.tracker("byte", **SETTINGS["byte"])
+    tracker.load_state_dict(state)
+    before = pack(tracker.state_dict())
+    key, _, inner = part.partition("/")
+    wrong = {**state, key: {**state[key], inner: junk} if inner else junk} if part else junk
+    with pytest.raises(StateError):
+        tracker.load_state_dict(wrong)
+    assert pack(tracker.state_dict()) == before
+
+
+@pytest.mark.parametrize("number", [None, float("inf"), float("nan"), "x", [], {}])
+@pytest.mark.parametrize("part", ["now", "updates", "index"])
+def test_a_clock_that_cannot_be_is_told(part, number):
+    state, _, _ = saved("byte")
+    with pytest.raises(StateError, match="must be complete"):
+        trackforge.tracker("byte", **SETTINGS["byte"]).load_state_dict(
+            {**state, "clock": {**state["clock"], part: number}}
+        )
+
+
+def test_a_frame_that_is_refused_changes_nothing():
+    tracker = trackforge.tracker("byte")
+    tracker.update(Detections(xyxy=[[0, 0, 9, 9]]), Frame(index=4))
+    before = pack(tracker.state_dict())
+    with pytest.raises(InvalidInputError, match="must increase"):
+        tracker.update(Detections(xyxy=[[0, 0, 9, 9]], embedding=np.ones((1, 4))), Frame(index=4))
+    assert pack(tracker.state_dict()) == before

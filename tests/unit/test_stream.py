@@ -155,6 +155,10 @@ def test_impossible_streams_are_refused(wrong: dict[str, object]) -> None:
 
 
 def test_python_writes_what_the_command_writes(pictures: Path, tmp_path: Path) -> None:
+    # x264 compiled for AVX reads behind its rows unless they are whole vectors of 16 macroblocks; at other widths
+    # two runs may differ by a bit
+    for file in pictures.glob("*/*.png"):
+        cv2.imwrite(str(file), np.full((192, 256, 3), 90, np.uint8))
     detections = tmp_path / "det.txt"
     detections.write_text(DETECTIONS)
     names = ["out.json", "out.txt", "out.jsonl", "out.parquet", "out.mp4"]
@@ -179,13 +183,9 @@ def test_python_writes_what_the_command_writes(pictures: Path, tmp_path: Path) -
         "detector.classes=person,dog",
         *outs,
     )
-    for name in names[:-1]:
+    for name in names:
         made, expected = ((tmp_path / who / name).read_bytes() for who in ("python", "command"))
         assert made == expected, name
-    films = [list(trackforge.source(tmp_path / who / names[-1])) for who in ("python", "command")]
-    for made, expected in zip(*films, strict=True):  # an encoder of several threads may differ by a bit
-        assert made.timestamp == expected.timestamp
-        np.testing.assert_allclose(made.image.astype(int), expected.image.astype(int), atol=8)
     text = (tmp_path / "python" / "out.json").read_text()
     assert '"name": "dog"' in text
     assert '"file_name": "a/a/10.png"' in text

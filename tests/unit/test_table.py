@@ -161,3 +161,13 @@ def test_a_table_without_clock_or_masks_has_none() -> None:
     assert joined.mask is None
     with pytest.raises(InvalidInputError, match="timestamp has 2 rows where xyxy has 1"):
         TrackTable(frame=[0], xyxy=boxes(1), timestamp=[1.0, 2.0])
+
+
+def test_an_empty_table_takes_no_column_away() -> None:
+    timed = TrackTable(frame=[0, 1], xyxy=boxes(2), timestamp=[0.0, 0.5], mask=["a", "b"], extra={"k": [1, 2]})
+    joined = TrackTable.concatenate([TrackTable.empty("s"), timed])
+    assert joined.sequence == "s"
+    assert joined.timestamp is not None
+    assert joined.timestamp.tolist() == [0.0, 0.5]
+    assert joined.mask is not None
+    assert joined.extra["k"].tolist() == [1, 2]

@@ -40,6 +40,17 @@ def test_a_missing_stamp_is_counted_from_the_last_one() -> None:
     assert placed(Timeline("a", 10.0, origin=0.0), [0.0, 3.0, None, None, 3.3]) == pytest.approx([0, 3, 3.1, 3.2, 3.3])
 
 
+def test_stamps_that_are_no_numbers_count_as_missing() -> None:
+    nan, inf = float("nan"), float("inf")
+    made = placed(Timeline("a", 10.0, origin=0.0), [0.0, nan, inf, 0.3])
+    assert made == pytest.approx([0, 0.1, 0.2, 0.3])
+
+
+def test_seconds_increase_after_a_leap_into_the_far_future() -> None:
+    made = placed(Timeline("a", 10.0, origin=0.0), [0.0, 1e15, 1e15, 0.0, 0.1])
+    assert all(a < b for a, b in itertools.pairwise(made))
+
+
 def test_joined_streams_go_on(caplog: pytest.LogCaptureFixture) -> None:
     timeline = Timeline("joined", 10.0, origin=0.0)
     made = placed(timeline, [0.0, 0.1, 0.2, 0.0, 0.1, 0.2, 0.0])
@@ -57,7 +68,7 @@ def test_damaged_pictures_at_the_joint_take_their_time() -> None:
 
 def test_a_gap_of_a_file_is_time_that_passed(caplog: pytest.LogCaptureFixture) -> None:
     timeline = Timeline("a", 10.0, origin=0.0)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="trackforge"):
         assert placed(timeline, [0.0, 0.1, 60.0, 60.1, 90.0]) == [0.0, 0.1, 60.0, 60.1, 90.0]
     assert (timeline.gaps, timeline.restarts) == (2, 0)
     assert [record.message for record in caplog.records] == [

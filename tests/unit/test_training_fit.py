@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import logging
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from trackforge.errors import (  # noqa: E402
     WeightsError,
 )
 from trackforge.training import FitResult, FitSettings, Losses, Plan, Steps, fit, settings_for  # noqa: E402
+from trackforge.training.checkpoints import ADVICE, FREEDOM  # noqa: E402
+from trackforge.training.provenance import FREE  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -274,6 +277,43 @@ def test_a_loss_that_is_no_number_names_step_and_pictures(data: Dataset, tmp_pat
     assert all(torch.isfinite(v).all() for v in last["state_dict"].values() if v.is_floating_point())
     result, _ = train(data, tmp_path, epochs=5, resume=True)  # the cause is gone
     assert result.steps == 10
+
+
+def test_what_an_error_advises_a_resumed_run_may_do_and_the_log_says_it(
+    data: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """But a lower learning rate, which the advice calls another run, and which is refused."""
+    with pytest.raises(TrainingError, match=re.escape(ADVICE)):
+        train(data, tmp_path, epochs=2, config={"poison": 3}, checkpoint_steps=1)
+    advised = set(re.findall(r"train\.(\w+)=", ADVICE))
+    assert advised == {"clip", "precision"}
+    assert advised <= FREE
+    with pytest.raises(StateError, match=r"trainer\.rate 0\.05, now it is 0\.01"):
+        train(data, tmp_path, config={"rate": 0.01}, resume=True)
+    caplog.set_level(logging.INFO, "trackforge.training")
+    result, _ = train(data, tmp_path, clip=10, precision="bf16", accumulate=2, resume=True)
+    assert result.steps == 4
+    told = [record.message for record in caplog.records if "other settings" in record.message]
+    assert len(told) == 1
+    assert told[0].startswith("going on with other settings; the checkpoint was made with ")
+    for words in (
+        "train.precision 32, now it is bf16",
+        "train.clip 0.0, now it is 10.0",
+        "train.accumulate 1, now it is 2",
+    ):
+        assert words in told[0]
+    caplog.clear()
+    train(data, tmp_path, clip=10, precision="bf16", accumulate=2, epochs=2, resume=True)
+    assert not [record for record in caplog.records if "other settings" in record.message]
+
+
+def test_checkpoints_that_do_not_say_what_may_change_go_on(data: Dataset, tmp_path: Path) -> None:
+    train(data, tmp_path, epochs=1)
+    last = tmp_path / "checkpoints/last.ckpt"
+    content = torch.load(last, weights_only=True)
+    del content[FREEDOM]
+    torch.save(content, last)
+    assert train(data, tmp_path, resume=True, clip=5)[0].steps == 4
 
 
 def test_broken_weights_are_not_saved(data: Dataset, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -15,14 +16,16 @@ import trackforge
 from trackforge import training
 from trackforge.data import Boxes, Dataset, Images
 from trackforge.errors import ConfigError, DataError, TrainingError, WeightsError
+from trackforge.models import InputValues
 from trackforge.models.checkpoints import read_checkpoint
+from trackforge.testing import check_trainer
 from trackforge.types import Frame
 from trackforge_yolox.blocks import ConvBlock
 from trackforge_yolox.export import ExportConfig, export
 from trackforge_yolox.model import YOLOX, Predictor
 from trackforge_yolox.preprocess import preprocessing
 from trackforge_yolox.training.config import YoloxTrainConfig
-from trackforge_yolox.training.module import YoloxModule, normalised
+from trackforge_yolox.training.module import YoloxModule
 from trackforge_yolox.training.norms import norms_are_folded, revive_norms
 from trackforge_yolox.training.recipe import YoloxTrainer, augmentation
 from trackforge_yolox.training.start import begin
@@ -255,6 +258,18 @@ def test_bytetrack_may_start_from_weights_of_coco(people: Dataset, checkpoint: C
     assert any("as the weights are used to" in note for note in start.notes)
 
 
+# ---- the trainer
+
+
+@pytest.mark.parametrize("recipe", ["finetune", "coco", "bytetrack"])
+def test_it_keeps_the_promises_of_a_trainer(recipe: str) -> None:
+    check_trainer(
+        lambda: training.trainer(
+            "yolox", recipe=recipe, weights="random", variant="yolox-nano", size=SIZE, size_steps=(0, 1)
+        )
+    )
+
+
 # ---- the module
 
 
@@ -264,8 +279,8 @@ def test_pictures_become_the_input_that_the_detector_makes(name: str) -> None:
     make = preprocessing(name, SIZE)
     wanted = np.empty((3, *SIZE), np.float32)
     make.planes(image, wanted)
-    found = normalised(torch.from_numpy(image.transpose(2, 0, 1).copy())[None], make)[0]
-    np.testing.assert_allclose(found, wanted, rtol=0 if name == "yolox" else 1e-5, atol=0 if name == "yolox" else 1e-6)
+    found = InputValues(make)(torch.from_numpy(image.transpose(2, 0, 1).copy())[None])[0]
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_every_parameter_is_in_one_group_and_only_weights_decay(people: Dataset) -> None:
@@ -365,6 +380,37 @@ def test_a_run_gives_one_file_that_the_detector_reads(people: Dataset, tmp_path:
     assert detector.card.preprocessing.size == SIZE
     content = torch.load(done.model, weights_only=True)
     assert content["training"]["recipe_settings"]["variant"] == "yolox-nano"
+
+
+class BothRules(YoloxTrainer):
+    """Scored by COCO's and by VOC's rules."""
+
+    def begin(self, plan: training.Plan, /) -> training.Training:
+        return dataclasses.replace(super().begin(plan), scorers=[training.CocoAP(), training.VocAP()])
+
+
+def test_a_bundle_of_an_earlier_revision_goes_on_learning(people: Dataset, tmp_path: Path) -> None:
+    """Scored by boxes and by losses, the lowest of which is kept."""
+    weights = Path(__file__).parent / "fixtures" / "people-format1.pth"
+    recipe = BothRules(YoloxTrainConfig(weights=str(weights), size_steps=(0, 0), learning_rate=1e-4, warmup=0.0))
+    settings = {"epochs": 3, "validate_losses": True, "monitor": "val_loss", "validate_batch": 4}
+    seen: list[dict[str, float]] = []
+    done = training.fit(
+        recipe,
+        people,
+        people,
+        training.FitSettings(**QUICK | settings),
+        tmp_path / "run",
+        watch=lambda r: seen.append(dict(r)),
+    )
+    assert done.best["val_loss"] == min(row["val_loss"] for row in seen)
+    assert {"ap", "ap50", "voc_ap", "voc_ap11", "val_box", "val_objectness", "val_class", "val_l1"} <= done.best.keys()
+    assert all(np.isfinite(row[name]) for row in seen for name in done.best if name in row)
+    detector = trackforge.detector(tmp_path / "run" / "model.pth")
+    assert detector.card.variant == "bytetrack-nano"
+    assert detector.card.preprocessing == preprocessing("bytetrack", (96, 160))
+    assert detector.classes == ("person",)
+    assert detector.card.provenance["started_from"] == weights.name
 
 
 def test_a_rate_that_explodes_names_step_and_pictures(people: Dataset, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import pickle
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -215,3 +216,10 @@ def test_priors_make_a_fresh_head_doubtful() -> None:
         maps = network(torch.zeros(1, 3, 64, 64))
     probability = torch.cat([m[:, 4:].sigmoid().flatten() for m in maps])
     np.testing.assert_allclose(probability.median(), 0.01, atol=0.002)
+
+
+def test_a_checkpoint_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data/0", bytes(1 << 24))
+    with pytest.raises(WeightsError, match="torch does not compress"):
+        read_checkpoint(tmp_path / "bomb.pth")

@@ -53,12 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(tokens: list[str]) -> int:
     from cyclopts import CycloptsError
 
-    from trackforge.cli.app import app
+    from trackforge.cli.app import call
     from trackforge.runs.stopping import Stopping
 
     try:
         with Stopping():  # SIGTERM shall unwind as Ctrl-C does, so that no half-written file is left
-            code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+            code = call(tokens)
     except CycloptsError as error:
         _say(f"error: {error}\nRun 'trackforge {' '.join(error.command_chain or ())}".rstrip() + " --help' to see how.")
         return 2

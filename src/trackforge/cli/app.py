@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cyclopts import App, Parameter
 
 import trackforge
 
-__all__ = ["app"]
+__all__ = ["app", "call"]
 
 HELP = """Track objects in videos, and score, convert and export what that takes.
 
@@ -43,3 +45,28 @@ for _name, _target, _help in (
     ("info", "info:info", "Show versions and devices, or every setting of a component."),
 ):
     app.command(f"trackforge.cli.{_target}", name=_name, help=_help)
+BUILT_IN = frozenset(app) - {"--help", "-h"}
+
+
+def call(tokens: Sequence[str]) -> object:
+    """Run a command and return what it returns; plugins are asked only where no built-in command is named.
+
+    Raises:
+        CycloptsError: The words are wrong.
+        TrackforgeError: What the command raises.
+    """
+    name = tokens[0] if tokens else "--help"
+    if name not in BUILT_IN:
+        from trackforge.registry import registry
+
+        offered = {spec.name: spec for spec, _ in registry().specs("command") if spec.name not in BUILT_IN}
+        if name in offered:  # by its name, so that two of one name are told
+            return registry().find("command", name).create({})(list(tokens[1:]))
+        for spec in offered.values():  # for the list of commands, and the nearest to a wrong one
+            if spec.name not in app:
+                app.command(_shown, name=spec.name, help=spec.summary)
+    return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+
+
+def _shown() -> None:
+    """Stand for a plugin's command in the list; `call` runs the real one."""

@@ -130,12 +130,9 @@ def _places(file: CocoFile, name: str) -> dict[Id, tuple[str, int]]:
 def _table(sequence: str, columns: _Columns, *, with_flag: bool) -> TrackTable:
     if not columns.frame:
         return TrackTable.empty(sequence)
-    given: Any = {
-        "frame": columns.frame,
-        "track_id": columns.track,
-        "class_id": columns.class_id,
-        "mask": None if None in columns.mask else columns.mask,
-    }
+    given: Any = {"frame": columns.frame, "track_id": columns.track, "class_id": columns.class_id}
+    if None not in columns.mask:
+        given["mask"] = columns.mask
     return TrackTable(
         **given,
         xyxy=np.array(columns.corners).reshape(-1, 4),

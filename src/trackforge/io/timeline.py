@@ -8,6 +8,7 @@ sinks and speeds need seconds that increase, so the source mends them here, once
 from __future__ import annotations
 
 import logging
+import math
 
 __all__ = ["Timeline"]
 
@@ -34,7 +35,7 @@ class Timeline:
     * one that falls further begins a new clock: the picture comes as many frame intervals after the one before it as
       its position says or, where it is later, when it arrived, and the stamps that follow count from there. So does a
       stamp of a live stream that leaps far ahead of the picture's arrival, and the first one after `rejoin`;
-    * without a stamp, the time of arrival counts, or else the rate.
+    * without a stamp, or with one that is no finite number, the time of arrival counts, or else the rate.
 
     Args:
         name: Of the stream, for messages.
@@ -73,6 +74,8 @@ class Timeline:
             arrival: Seconds since the first picture came in, for a live stream.
         """
         last, self.missed = self._last, 0
+        if stamp is not None and not math.isfinite(stamp):
+            stamp = None
         if stamp is None:
             begin, since = self._anchor
             seconds = arrival if arrival is not None else since + (position - begin) / (self._rate or 1 / INTERVAL)
@@ -82,7 +85,7 @@ class Timeline:
             seconds = stamp - self._origin + self._shift
         if last is not None:
             if seconds <= last:
-                seconds = last + NUDGE * self._interval
+                seconds = max(last + NUDGE * self._interval, math.nextafter(last, math.inf))
             self._tell_gap(last, seconds)
         if stamp is not None:
             self._anchor = (position, seconds)

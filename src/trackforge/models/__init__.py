@@ -8,7 +8,7 @@ numpy only; torch, ONNX Runtime and OpenCV come when something runs on them.
 from __future__ import annotations
 
 from trackforge.models.card import Given, ModelCard, name_classes
-from trackforge.models.planes import Batch
+from trackforge.models.planes import Batch, InputValues
 from trackforge.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Placement, Preprocessing
 from trackforge.models.published import Catalogue, PublishedFile
 from trackforge.models.settings import NetworkConfig, TorchOptions, choose_backend
@@ -23,6 +23,7 @@ __all__ = [
     "Batch",
     "Catalogue",
     "Given",
+    "InputValues",
     "ModelCard",
     "NetworkConfig",
     "Objects",

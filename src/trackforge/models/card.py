@@ -93,7 +93,7 @@ class ModelCard:
                 provenance=values["provenance"],
                 extra=values["extra"],
             )
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, RecursionError, json.JSONDecodeError) as error:
             raise WeightsError(
                 f"The weights' description must be readable; it is not ({error!r}). Export them anew."
             ) from error

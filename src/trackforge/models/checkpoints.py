@@ -42,6 +42,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch wonders about odd pickles before it refuses them
+            _check_unpacked(path)
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -60,6 +61,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not state:
         raise WeightsError(f"{path} must hold tensors; it holds none. Take another file.")
     return Checkpoint(state, card)
+
+
+def _check_unpacked(path: Path) -> None:
+    """Refuse an archive that holds more than it weighs: torch packs without compressing."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        unpacked, size = sum(member.file_size for member in archive.infolist()), path.stat().st_size
+    if unpacked > size:
+        message = f"its {size} bytes unpack to {unpacked}, and torch does not compress"
+        raise ValueError(message)
 
 
 def mismatches(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:

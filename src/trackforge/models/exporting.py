@@ -31,7 +31,9 @@ class OnnxConfig:
     """Settings of every export; a family adds its own, and gives ``weights`` its default."""
 
     weights: str | Path = setting(help="Checkpoint, or a published name.")
-    output: Path | None = setting(None, help="The .onnx file to write; beside the checkpoint if left out.")
+    output: Path | None = setting(
+        None, help="The .onnx file to write; if left out, here, by the name of the checkpoint."
+    )
     classes: tuple[str, ...] | None = setting(
         None, help="Names of all classes of the weights, where the file has none."
     )

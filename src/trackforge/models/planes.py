@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["Batch", "DevicePlanes", "HostPlanes"]
+__all__ = ["Batch", "DevicePlanes", "HostPlanes", "InputValues"]
 
 Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -42,6 +42,32 @@ class HostPlanes:
         return batch, tuple(self._preprocessing.planes(image, out) for image, out in zip(images, batch, strict=True))
 
 
+class InputValues:
+    """The second half of `Preprocessing`, where a picture lies in its place already: bytes become values of the input.
+
+    Detectors on a GPU and training use it; each value is, to the bit, the one that `HostPlanes` gives.
+    """
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        self._preprocessing = preprocessing
+        self._table: Tensor | None = None
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Return the input ``(B, 3, H, W)`` float32 of RGB uint8 pixels ``(B, 3, H, W)``, on their device."""
+        import torch
+
+        if self._preprocessing.order == "bgr":
+            pixels = pixels.flip(1)
+        if self._preprocessing.plain:
+            return pixels.float()
+        if self._table is None or self._table.device != pixels.device:
+            self._table = torch.from_numpy(self._preprocessing.table.copy()).to(pixels.device)
+        out = torch.empty_like(pixels, dtype=torch.float32)
+        for channel, row in enumerate(self._table):  # one by one: places take eight times the room of bytes
+            out[:, channel] = row[pixels[:, channel].long()]
+        return out
+
+
 class DevicePlanes:
     """Makes inputs on a GPU: pictures cross as bytes, a quarter of what floats would take."""
 
@@ -50,8 +76,7 @@ class DevicePlanes:
 
         self._preprocessing = preprocessing
         self._device = device
-        self._table = torch.from_numpy(preprocessing.table.copy()).to(device).flatten()
-        self._offset = torch.tensor([0, 256, 512], device=device)
+        self._values = InputValues(preprocessing)
         self._canvas = torch.empty((0, *preprocessing.size, 3), dtype=torch.uint8)
 
     def fill(self, images: Sequence[Image]) -> tuple[Tensor, tuple[Placement, ...]]:
@@ -65,8 +90,4 @@ class DevicePlanes:
         views = canvas.numpy()
         placements = tuple(self._preprocessing.draw(image, out) for image, out in zip(images, views, strict=True))
         pixels = canvas.to(self._device)  # blocks, so that the canvas is free for the next batch
-        if self._preprocessing.order == "bgr":
-            pixels = pixels.flip(-1)
-        if self._preprocessing.plain:
-            return pixels.permute(0, 3, 1, 2).float(), placements
-        return self._table[pixels.long() + self._offset].permute(0, 3, 1, 2), placements
+        return self._values(pixels.permute(0, 3, 1, 2)), placements

@@ -22,7 +22,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +92,12 @@ class Preprocessing:
     arithmetic: Literal["float64", "float32"] = "float64"
 
     def __post_init__(self) -> None:
+        for name, known in get_type_hints(type(self)).items():  # a word of a later version must not mean another one
+            if get_origin(known) is Literal and getattr(self, name) not in get_args(known):
+                raise ConfigError(f"{name} must be one of {', '.join(get_args(known))}; got {getattr(self, name)!r}.")
         step = self.multiple
+        if step < 1:
+            raise ConfigError(f"multiple must be >= 1; got {step}.")
         if len(self.size) != 2 or any(n < step or n % step for n in self.size):
             raise ConfigError(
                 f"size must be height,width in multiples of {step}; got {tuple(self.size)}. "

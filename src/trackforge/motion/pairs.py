@@ -274,7 +274,7 @@ def _map(affine: npt.ArrayLike) -> tuple[Floats, Floats, float]:
     scale = 0.0
     if array.shape == (2, 3) and np.isfinite(array).all():
         scale = float(abs(array[0, 0] * array[1, 1] - array[0, 1] * array[1, 0])) ** 0.5
-    if not scale > 0:
+    if not 0 < scale < np.inf:
         raise InvalidInputError(
             f"A camera's motion must be a finite (2, 3) array that keeps areas above 0; got {array.tolist()}. "
             "Use None for frames in which it is not known."

@@ -105,8 +105,8 @@ class ClassVotes:
 
     def load_state_dict(self, state: Mapping[str, Any], tracks: int) -> None:
         """Continue where `state_dict` was taken."""
-        known = restore("votes", state["known"], None, np.int64)
-        score = restore("votes", state["score"], tracks if len(known) else 0, np.float64)
+        known = restore("votes", state["known"], None, np.int64, ())
+        score = restore("votes", state["score"], tracks if len(known) else 0, np.float64, (len(known),))
         self.known, self.score = known, score
 
     def _learn(self, class_id: Ints) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from trackforge.errors import InvalidInputError
@@ -77,9 +78,16 @@ class Clock:
         return {"now": self.now, "updates": self.updates, "index": self.index, **timestamp}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where `state_dict` was taken."""
+        """Continue where `state_dict` was taken.
+
+        Raises:
+            ValueError: It says no time.
+        """
         self.now, self.updates, self.index = float(state["now"]), int(state["updates"]), int(state["index"])
         self._timestamp = float(state["timestamp"]) if "timestamp" in state else None
+        if not math.isfinite(self.now):
+            message = f"a clock cannot stand at {self.now}"
+            raise ValueError(message)
 
     def _check_order(self, frame: Frame) -> None:
         if frame.index <= self.index:

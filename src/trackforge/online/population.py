@@ -111,9 +111,14 @@ class Population:
                 increase, or embeddings changed their width. Nothing has changed then.
         """
         expect(detections, frame)
-        if self._alpha is not None:
-            self.appearance.expect(len(self), detections.embedding)
-        dt = self.clock.advance(frame)
+        known = self.appearance.value
+        try:
+            if self._alpha is not None:
+                self.appearance.expect(len(self), detections.embedding)
+            dt = self.clock.advance(frame)
+        except InvalidInputError:
+            self.appearance.value = known
+            raise
         if dt > 1 and len(self):
             self.keep(~self._death.given_up(self.table, self.clock.now))
         return dt
@@ -298,7 +303,9 @@ class Population:
         fresh.reset()
         with complete():
             n = len(state["table"]["track_id"])
-            fresh.table = {name: restore(name, state["table"][name], n, c.dtype) for name, c in self._columns.items()}
+            fresh.table = {
+                name: restore(name, state["table"][name], n, c.dtype, c.shape) for name, c in self._columns.items()
+            }
             fresh.filters = fresh._restored(state["filters"], n)
             fresh.memories = {name: fresh._restored(state[name], n) for name in self._names}
             fresh._votes.load_state_dict(state["votes"], n)
@@ -310,4 +317,4 @@ class Population:
     def _restored(self, saved: Mapping[str, Any], n: int) -> MotionState:
         if not n:  # as a new population has them: what no track is in says nothing
             return self.filters
-        return tuple(restore("filters", saved[str(i)], n) for i in range(len(self.filters)))
+        return tuple(restore("filters", saved[str(i)], n, a.dtype, a.shape[1:]) for i, a in enumerate(self.filters))

@@ -44,6 +44,8 @@ def header(kind: str, components: Mapping[str, object]) -> dict[str, Any]:
 
 def translated(state: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a state in today's words; those of version 1 had other names, and components with their modules."""
+    if not isinstance(state, Mapping) or not isinstance(state.get("settings", {}), Mapping):
+        raise StateError("A tracker's state must be a dict with its settings; got something else. Save it again.")
     kind = state.get("format")
     if state.get("version") != 1 or kind not in FORMATS:
         return state
@@ -84,21 +86,25 @@ def complete() -> Iterator[None]:
     """Load a state in this block: what is missing or misshapen becomes a StateError."""
     try:
         yield
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         if isinstance(error, StateError):
             raise
         raise StateError(f"The state must be complete; {error!r} is wrong with it. Save it again.") from error
 
 
-def restore(name: str, value: Any, length: int | None = None, dtype: Any = None) -> Any:
+def restore(
+    name: str, value: Any, length: int | None = None, dtype: Any = None, row: tuple[int, ...] | None = None
+) -> Any:
     """Return a writable copy of a saved array.
 
     Raises:
-        StateError: It is no array, of another type, or of another length.
+        StateError: It is no array, of another type, of another length, or its rows are of another shape.
     """
     array = np.array(value)
     if array.ndim == 0 or (dtype is not None and array.dtype != dtype):
         raise StateError(f"{name} must be an array of {dtype}; got {array.dtype} of shape {array.shape}.")
+    if row is not None and array.shape[1:] != row:
+        raise StateError(f"{name} must have rows of shape {row}; got {array.shape[1:]}. The state is damaged.")
     if length is not None and len(array) != length:
         raise StateError(f"{name} must have {length} rows, one a track; got {len(array)}. The state is damaged.")
     return array
@@ -143,6 +149,6 @@ def _settings(described: str) -> dict[str, str] | None:
     """Take a description apart, values as they were written; None where it cannot be read."""
     try:
         call = ast.parse(f"f({described.partition('(')[2]}", mode="eval").body
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return {k.arg: ast.unparse(k.value) for k in call.keywords if k.arg} if isinstance(call, ast.Call) else None

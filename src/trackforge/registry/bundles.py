@@ -8,6 +8,7 @@ of a checkpoint the pickle is read as the list of instructions that it is, of wh
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,8 @@ FIRST_FORMAT = ("detector", "yolox")
 """The only component whose files were of format 1, which named none."""
 LARGEST = 1 << 26
 """Bytes of a description, or of a checkpoint without its tensors, beyond which a file is not looked into."""
+MOST_FIELDS = 1 << 16
+"""Fields of an ONNX model, each of which may be gigabytes, after which no description is looked for."""
 LONGEST_NUMBER = 10
 """Bytes of a protobuf varint."""
 METADATA_PROPS, ENTRY_KEY, ENTRY_VALUE = 14, 1, 2
@@ -42,17 +45,22 @@ def component_for(kind: str, text: str | Path) -> tuple[ComponentSpec, dict[str,
         kind: What is wanted, e.g. ``"detector"``. An exporter or trainer is found by the file's detector, since it
             bears the same name.
         text: A registered name, or the path of a ``.onnx`` file or checkpoint; this arrives as the setting ``weights``.
+            A file of the name of a component is meant by ``./name``, or by a Path.
 
     Raises:
         UnknownComponentError: No plugin offers that name, or the component that the file names.
         WeightsError: There is no such file, it does not say what it belongs to, or it is of another kind.
     """
     known = [spec.name for spec, _ in registry().specs(kind)]
-    path = Path(text).expanduser()
-    is_name = isinstance(text, str) and text in known
-    if is_name or not (path.name.lower().endswith(MODEL_SUFFIXES) or path.is_file()):
+    path = Path(text)
+    is_file = False
+    with contextlib.suppress(OSError, RuntimeError):  # a name too long for a file, a home that nobody has
+        path = path.expanduser()
+        is_file = path.is_file()
+    is_name = isinstance(text, str) and text in known  # what it means must not depend on what lies in the folder
+    if is_name or not (path.name.lower().endswith(MODEL_SUFFIXES) or is_file):
         return registry().find(kind, str(text)), {}
-    if not path.is_file():
+    if not is_file:
         raise WeightsError(f"A {kind} is found by its name or by its weights; there is no file {path}.")
     found = component_of(path)
     if found is None:
@@ -81,12 +89,14 @@ def component_of(path: str | Path) -> tuple[str, str] | None:
         return None
     try:
         values = json.loads(text)
-        named = values.get("component") or dict(zip(("kind", "name"), FIRST_FORMAT, strict=True))
+        named = dict(zip(("kind", "name"), FIRST_FORMAT, strict=True))
+        if values["format"] != 1:
+            named = values["component"]
         kind, name = named["kind"], named["name"]
-    except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise WeightsError(f"{path} must describe itself readably; it does not ({error!r}). Export it anew.") from error
     if not (isinstance(kind, str) and isinstance(name, str)):
-        raise WeightsError(f"{path} must name its component in words; it names {named!r}. Export it anew.")
+        raise WeightsError(f"{path} must name its component in words; it names {str(named)[:60]}. Export it anew.")
     return kind, name
 
 
@@ -97,6 +107,7 @@ def description(path: str | Path) -> str | None:
         WeightsError: The file cannot be read.
     """
     import zipfile
+    import zlib
 
     path = Path(path)
     try:
@@ -104,7 +115,7 @@ def description(path: str | Path) -> str | None:
             if zipfile.is_zipfile(file):
                 return _of_checkpoint(file)
             return _of_onnx(file) if path.suffix.lower() == ".onnx" else None
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise WeightsError(f"{path} must be a readable file of weights; {reason}. Get it anew.") from error
 
@@ -161,9 +172,13 @@ def _entry(file: IO[bytes], end: int) -> Iterator[tuple[int, bytes]]:
 
 def _fields(file: IO[bytes], end: int) -> Iterator[tuple[int, int]]:
     """Yield number and length of each field that has a length; the others are passed over."""
-    while file.tell() < end:
+    for _ in range(MOST_FIELDS):
+        if file.tell() >= end:
+            return
         tag = _varint(file)
         number, wire = tag >> 3, tag & 7
+        if not number:
+            raise EOFError
         if wire == VARINT:
             _varint(file)
         elif wire in (FIXED64, FIXED32):

@@ -113,7 +113,7 @@ KINDS: dict[str, Kind] = {
             summary="Trains a model.",
             protocol="trackforge.training:Recipe",
             check="trackforge.testing:check_trainer",
-            door="trackforge.training:trainer",
+            door="trackforge:trainer",
         ),
         Kind(
             name="exporter",

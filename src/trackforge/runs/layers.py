@@ -194,6 +194,8 @@ def from_strings(given: Mapping[str, str], declaration: type, where: str) -> Lay
 def from_environment(declaration: type, command: str, environment: Mapping[str, str]) -> list[Layer]:
     """Read ``TRACKFORGE_TRACK_BATCH_SIZE=4``, and ``TRACKFORGE_TRACK_TRACKER__MIN_HITS=3`` for a component's setting.
 
+    A variable that is set but empty says nothing, as in shells and container settings; ``none`` says none.
+
     Raises:
         ConfigError: A name that begins like this is unknown, or an option is wrong; the message names the variable.
     """
@@ -201,7 +203,7 @@ def from_environment(declaration: type, command: str, environment: Mapping[str, 
     return [
         from_strings({key.removeprefix(prefix).lower().replace("__", "."): environment[key]}, declaration, key)
         for key in sorted(environment)
-        if key.startswith(prefix)
+        if key.startswith(prefix) and environment[key]
     ]
 
 

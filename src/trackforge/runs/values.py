@@ -72,7 +72,7 @@ def _pairs(table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else json.dumps(key)
+    return key if _BARE.fullmatch(key) else _text(key)
 
 
 def _value(value: Any) -> str:
@@ -85,4 +85,8 @@ def _value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, (int, float)):
         return repr(value)
-    return json.dumps(written(value), ensure_ascii=False)
+    return _text(written(value))
+
+
+def _text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # which JSON lets through and TOML does not

@@ -13,9 +13,27 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from trackforge.errors import StateError, WeightsError
 from trackforge.io.atomic import atomic_path
 
-__all__ = ["HEADER", "VERSION", "AtomicCheckpointIO", "check_header", "read_checkpoint", "save_atomically"]
+__all__ = [
+    "ADVICE",
+    "FREEDOM",
+    "HEADER",
+    "VERSION",
+    "AtomicCheckpointIO",
+    "changes",
+    "check_header",
+    "count_in_pieces",
+    "read_checkpoint",
+    "save_atomically",
+]
 
 HEADER = "trackforge"
+FREEDOM = "trackforge.free"
+"""Where a checkpoint says with which settings it was made that a resumed run may change."""
+ADVICE = (
+    "Resume with gradients clipped (train.clip=10, say) or in more bits (train.precision=bf16, or 32). A lower "
+    "learning rate is another run: begin it in another folder, from this one's model.pth."
+)
+"""What to do where losses or weights are not finite; a resumed run may do it."""
 VERSION = 2
 """Of what a checkpoint holds; 1 kept everything between the steps in one piece."""
 
@@ -68,17 +86,33 @@ def check_header(found: Mapping[str, Any], wanted: Mapping[str, Any], path: Path
             f"To resume, the checkpoint must be of version {VERSION}; {path} is of version {found.get('version')}. Go "
             "on with the library that wrote it, or start anew from the run's model.pth in another folder."
         )
-    names = dict.fromkeys((*wanted, *(name for name in found if name != "version")))
-    other = [
-        f"{name} {_short(found.get(name))}, now it is {_short(wanted.get(name))}"
-        for name in names
-        if found.get(name) != wanted.get(name)
-    ]
+    other = changes({name: value for name, value in found.items() if name != "version"}, wanted)
     if other:
         raise StateError(
-            f"To resume, the run must be the same; {path} was made with {'; '.join(other)}. Give what it was, or start "
+            f"To resume, the run must be the same; {path} was made with {other}. Give what it was, or start "
             "anew in another folder."
         )
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say what is another than it was; empty where nothing is."""
+    return "; ".join(
+        f"{name} {_short(before.get(name))}, now it is {_short(now.get(name))}"
+        for name in dict.fromkeys((*now, *before))
+        if before.get(name) != now.get(name)
+    )
+
+
+def count_in_pieces(checkpoint: Mapping[str, Any], pieces: int) -> None:
+    """Make a checkpoint's count of batches one of so many pieces a step, since Lightning's loop counts pieces.
+
+    Without it, a run that is resumed within an epoch with another ``train.accumulate`` would go on in mid-step.
+    """
+    steps, progress = checkpoint["global_step"], checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+    done = progress["total"]["processed"]
+    for count in (progress["total"], progress["current"]):
+        more = count["processed"] * steps * pieces // max(done, 1) - count["processed"]
+        count.update({name: value + more for name, value in count.items()})
 
 
 def _short(value: Any) -> str:

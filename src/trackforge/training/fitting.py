@@ -193,7 +193,7 @@ def _callbacks(
         )
     averaging, signals = Averaging(settings), Signals()
     recording = Recording(settings, out, scores, watch=watch)
-    saving = Saving(out, averaging, signals, every=settings.checkpoint_steps, header=header, provenance=provenance)
+    saving = Saving(settings, out, averaging, signals, header=header, provenance=provenance)
     rounds = Rounds(
         settings,
         val,

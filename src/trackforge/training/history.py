@@ -11,18 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from trackforge.errors import SinkError
+from trackforge.figures import GRID, LINES, drawing, save
 from trackforge.io.atomic import atomic_path
 from trackforge.training.scores import Score
 
 __all__ = ["History", "Rows"]
 
-INK, FAINT, GRID = "#1f2430", "#6b7280", "#e5e7eb"
-COLOURS = ("#2563eb", "#ea580c", "#059669", "#9333ea", "#db2777", "#0891b2", "#ca8a04", "#4b5563")
-STYLE = {
-    "font.family": "DejaVu Sans", "font.size": 10, "text.color": INK, "axes.labelcolor": FAINT, "xtick.color": FAINT,
-    "ytick.color": FAINT, "axes.edgecolor": GRID, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 10,
-}  # fmt: skip
+COLOURS = (*LINES.values(), "#db2777", "#0891b2", "#ca8a04", "#4b5563")
 
 
 class Rows:
@@ -112,15 +107,13 @@ class History:
         """Draw losses and scores; return where, or None without matplotlib or without anything to draw."""
         if importlib.util.find_spec("matplotlib") is None or not self.losses.rows:
             return None
-        matplotlib: Any = importlib.import_module("matplotlib")
-        figures: Any = importlib.import_module("matplotlib.figure")
         path = self.out / "training.png"
         drawn = [s for s in self.scores if not s.detail and any(s.name in row for row in self.epochs.rows)]
         shares = [s for s in drawn if s.unit == "share"]
         others = [s for s in drawn if not s.unit]
         panels = 1 + bool(shares) + bool(others)
-        with matplotlib.rc_context(STYLE):
-            figure = figures.Figure(figsize=(2 + 4.5 * panels, 4.2), layout="constrained")
+        with drawing() as new:
+            figure = new(figsize=(2 + 4.5 * panels, 4.2), dpi=120, layout="constrained")
             axes = iter(figure.subplots(1, panels, squeeze=False)[0])
             losses = next(axes)
             single = [n for row in self.losses.rows for n in row if n not in ("step", "epoch", "lr", "loss")]
@@ -135,8 +128,7 @@ class History:
                 panel.legend(frameon=False, fontsize=9, loc="lower right")
             if others:
                 _lines(next(axes), self.epochs.rows, _titles(others), "Validation over steps")
-            with atomic_path(path) as partial:
-                figure.savefig(partial, dpi=120)
+            save(figure, path)
         return path
 
     def _board(self, group: str, row: Mapping[str, float]) -> None:

@@ -58,9 +58,13 @@ class Losses:
         """Return all of it as plain numbers: ``sums``, ``counts`` and ``weights`` by name, ``constant``, ``least``."""
         by_name = self.normaliser if isinstance(self.normaliser, Mapping) else dict.fromkeys(self.sums, self.normaliser)
         return {
-            "sums": {name: float(value) for name, value in self.sums.items()},
-            "counts": {name: float(by_name[name]) for name in self.sums},
-            "weights": {name: float(self.weights.get(name, 1.0)) for name in self.sums},
-            "constant": 0.0 if self.constant is None else float(self.constant),
+            "sums": {name: _number(value) for name, value in self.sums.items()},
+            "counts": {name: _number(by_name[name]) for name in self.sums},
+            "weights": {name: _number(self.weights.get(name, 1.0)) for name in self.sums},
+            "constant": 0.0 if self.constant is None else _number(self.constant),
             "least": self.least,
         }
+
+
+def _number(value: Number) -> float:
+    return float(value if isinstance(value, (int, float)) else value.detach())

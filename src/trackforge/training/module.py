@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from trackforge.errors import InvalidInputError, TrainingError
 from trackforge.training.batch_norm import synchronise
+from trackforge.training.checkpoints import ADVICE
 from trackforge.training.losses import Losses
 from trackforge.training.normalising import Reduced, Window
 from trackforge.training.plan import Plan
@@ -160,6 +161,5 @@ class TrainingModule(pl.LightningModule):
         where = f"pictures {', '.join(paths)}" if reduced.broken_here else "pictures of another process"
         raise TrainingError(
             f"The loss must be finite; in step {self.global_step} (epoch {self.current_epoch}) it is {reduced.total:g} "
-            f"({values}), with {where}. The last checkpoint is intact. Check these labels, or lower the learning "
-            "rate; with fp16, try bf16."
+            f"({values}), with {where}. The last checkpoint is intact. Check these labels. {ADVICE}"
         )

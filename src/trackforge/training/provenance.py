@@ -13,8 +13,7 @@ from trackforge.training.plan import Plan
 from trackforge.training.recipe import Recipe, Training
 from trackforge.training.settings import FitSettings
 
-__all__ = ["FREE", "identity", "provenance"]
-
+__all__ = ["FREE", "freedom", "identity", "provenance"]
 
 FREE = frozenset(
     {
@@ -22,7 +21,7 @@ FREE = frozenset(
         "epochs", "plain_epochs", "max_steps", "patience",
         # where and how fast the same steps are made
         "workers", "accelerator", "devices", "nodes", "strategy", "accumulate", "deterministic",
-        # what an error about the loss advises
+        # what trackforge.training.checkpoints.ADVICE advises
         "precision", "clip",
         # what is looked at and written down
         "validate_every", "validate_batch", "validate_losses", "tracker", "checkpoint_steps", "log_every",
@@ -45,6 +44,11 @@ def identity(recipe: Recipe, training: Training, settings: FitSettings) -> dict[
         **{f"train.{name}": _plain(value) for name, value in kept.items()},
         **{f"trainer.{name}": _plain(value) for name, value in training.identity.items()},
     }
+
+
+def freedom(settings: FitSettings) -> dict[str, Any]:
+    """What may be another when a run is resumed, in plain values: to be told of, not compared."""
+    return {f"train.{name}": _plain(value) for name, value in dataclasses.asdict(settings).items() if name in FREE}
 
 
 def provenance(recipe: Recipe, plan: Plan, settings: FitSettings, val: Dataset | None) -> dict[str, Any]:

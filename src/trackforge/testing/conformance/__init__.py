@@ -27,6 +27,7 @@ from trackforge.testing.conformance.rules import BrokenRule, rules
 from trackforge.testing.conformance.sink import check_sink
 from trackforge.testing.conformance.source import check_source
 from trackforge.testing.conformance.tracker import check_tracker
+from trackforge.testing.conformance.trainer import check_trainer
 
 __all__ = [
     "BrokenRule",
@@ -42,5 +43,6 @@ __all__ = [
     "check_sink",
     "check_source",
     "check_tracker",
+    "check_trainer",
     "rules",
 ]

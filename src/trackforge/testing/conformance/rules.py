@@ -32,7 +32,7 @@ def rule(protocol: str) -> Callable[[Rule], Rule]:
 
 
 def rules(protocol: str) -> tuple[Callable[..., None], ...]:
-    """Return the rules of ``"detector"``, ``"associator"``, ``"motion"``, ``"tracker"``, ``"source"`` or ``"sink"``.
+    """Return the rules of a kind: ``"detector"``, ``"tracker"``, ``"trainer"`` and so on.
 
     Each is a function of ``make``, to be called by itself, e.g. as one test a rule.
 
@@ -87,6 +87,8 @@ def snapshot(value: Any) -> Any:
     """Copy a value deeply, arrays included, so that later changes can be seen."""
     if isinstance(value, np.ndarray):
         return value.copy()
+    if hasattr(value, "detach"):  # a tensor, of a library that is not loaded for the sake of this question
+        return snapshot(value.detach().cpu().numpy())
     if isinstance(value, dict):
         return {key: snapshot(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trackforge.training.augment.colour import Hsv, HsvGain, Photometric
-from trackforge.training.augment.geometry import Expand, Flip, IouCrop, LetterBox, RandomAffine, Stretch
+from trackforge.training.augment.geometry import Expand, Flip, IouCrop, LetterBox, Prepare, RandomAffine, Stretch
 from trackforge.training.augment.loading import AugmentedSamples
 from trackforge.training.augment.mixing import MixUp, Mosaic
 from trackforge.training.augment.pipelines import (
@@ -50,6 +50,7 @@ __all__ = [
     "Mosaic",
     "Photometric",
     "Pipeline",
+    "Prepare",
     "RandomAffine",
     "Stretch",
     "Targets",

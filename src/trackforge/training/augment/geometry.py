@@ -11,11 +11,12 @@ import numpy as np
 from trackforge import boxes as geometry
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError
+from trackforge.models.preprocessing import Preprocessing
 from trackforge.training.augment import pixels
 from trackforge.training.augment.rules import clipped, cut
 from trackforge.training.augment.values import Bools, Draw, Floats, LabelledImage, upright
 
-__all__ = ["Expand", "Flip", "IouCrop", "LetterBox", "RandomAffine", "Stretch"]
+__all__ = ["Expand", "Flip", "IouCrop", "LetterBox", "Prepare", "RandomAffine", "Stretch"]
 
 PAD = 114
 """The grey that YOLOX pads with."""
@@ -44,16 +45,35 @@ def fit(size: tuple[int, int], target: tuple[int, int]) -> tuple[float, tuple[in
         size: ``(width, height)`` of the picture.
         target: ``(height, width)`` of the input.
     """
-    ratio = min(target[0] / size[1], target[1] / size[0])
-    return ratio, (max(int(size[0] * ratio), 1), max(int(size[1] * ratio), 1))
+    (_, _, *end), placement = Preprocessing(size=target, multiple=1).place(*size)
+    return placement.scale[0], (end[0], end[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepare:
+    """Put the picture where a detector puts it, scaled and padded the same, by the settings that stand in its weights.
+
+    The values follow on the device: `trackforge.models.InputValues`. The size is that of the step; a picture that has
+    it already is passed on.
+    """
+
+    preprocessing: Preprocessing
+
+    def __call__(self, picture: LabelledImage, draw: Draw, /) -> LabelledImage:
+        """Return the picture at the input's size."""
+        if picture.size == draw.size[::-1]:
+            return picture
+        canvas = pixels.canvas((draw.size[1], draw.size[0]), self.preprocessing.pad)
+        scale, offset = self.preprocessing.resized(draw.size).draw(picture.image, canvas)
+        return picture.moved(canvas, pixels.shift(*offset) @ np.diag((*scale, 1.0)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class LetterBox:
-    """Scale to fit the input, keep the aspect, pad the rest: what a detector does before it looks.
+    """Scale to fit the input, keep the aspect, pad the rest; `Prepare` does it as certain weights want it.
 
-    Boxes are scaled by the exact ratio, as detectors scale them back, not by the rounded size; the two differ by less
-    than a pixel. A picture that has the input's size already is passed on.
+    Boxes are scaled by the exact ratio, not by the rounded size, and moved as the pixels are, by whole ones; the two
+    differ by less than a pixel. A picture that has the input's size already is passed on.
 
     Source: YOLOX (Apache-2.0): corner, 114, linear, size rounded down. FairMOT (MIT): centre, 127.5 which OpenCV stores
     as 128, area, size rounded.
@@ -72,13 +92,12 @@ class LetterBox:
         (height, width), size = draw.size, picture.size
         if size == (width, height):
             return picture
-        ratio, (w, h) = fit(size, draw.size)
-        if self.rounding == "nearest":
-            w, h = min(max(round(size[0] * ratio), 1), width), min(max(round(size[1] * ratio), 1), height)
-        left, top = (0, 0) if self.place == "corner" else ((width - w) // 2, (height - h) // 2)
+        make = Preprocessing(size=draw.size, multiple=1, rounding=self.rounding, align=self.place)
+        (left, top, right, bottom), placement = make.place(*size)
+        scaled = pixels.resize(picture.image, (right - left, bottom - top), self.interpolation, draw.rng)
         out = pixels.canvas((width, height), self.pad)
-        pixels.paste(out, pixels.resize(picture.image, (w, h), self.interpolation, draw.rng), left, top)
-        return picture.moved(out, pixels.shift(left, top) @ np.diag((ratio, ratio, 1.0)))
+        pixels.paste(out, scaled, left, top)
+        return picture.moved(out, pixels.shift(left, top) @ np.diag((*placement.scale, 1.0)))
 
 
 @dataclass(frozen=True, kw_only=True)

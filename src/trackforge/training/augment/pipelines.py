@@ -21,9 +21,10 @@ from typing import Literal
 import numpy as np
 
 from trackforge.config import check, setting
+from trackforge.models.preprocessing import Preprocessing
 from trackforge.training.augment import pixels
 from trackforge.training.augment.colour import Hsv, HsvGain, Photometric
-from trackforge.training.augment.geometry import PAD, Expand, Flip, IouCrop, LetterBox, RandomAffine, Stretch
+from trackforge.training.augment.geometry import PAD, Expand, Flip, IouCrop, LetterBox, Prepare, RandomAffine, Stretch
 from trackforge.training.augment.mixing import MixUp, Mosaic
 from trackforge.training.augment.rules import BoxRule
 from trackforge.training.augment.values import Draw, LabelledImage, Transform
@@ -88,6 +89,7 @@ def yolox_pipeline(
     flip: float = 0.5,
     pivot: Literal["centre", "corner"] = "corner",
     max_labels: int = 120,
+    preprocessing: Preprocessing | None = None,
 ) -> Pipeline:
     """Return YOLOX's recipe; for nano ``mosaic=0.5, mixup=0, scale=(0.5, 1.5)``, for tiny without ``mosaic``.
 
@@ -103,14 +105,17 @@ def yolox_pipeline(
         flip: How often mirrored, 0..1.
         pivot: Around what a mosaic is turned and scaled; the official code takes the corner.
         max_labels: Objects a picture at most.
+        preprocessing: How the weights want pictures; YOLOX's letterbox where None.
 
     Source: Megvii-BaseDetection/YOLOX (Apache-2.0).
     """
+    box = _box(preprocessing)
     affine = RandomAffine(degrees=degrees, translate=translate, scale=scale, shear=shear, pivot=pivot)
     return Pipeline(
         strong=(Mosaic(), affine, MixUp(probability=mixup, scale=mixup_scale)),
         strong_probability=mosaic,
-        steps=(Hsv(probability=hsv), Flip(probability=flip), LetterBox()),
+        steps=(Hsv(probability=hsv), Flip(probability=flip), box),
+        plain=(box,),
         max_labels=max_labels,
     )
 
@@ -127,6 +132,7 @@ def bytetrack_pipeline(
     flip: float = 0.5,
     clip: bool = False,
     max_labels: int = 1000,
+    preprocessing: Preprocessing | None = None,
 ) -> Pipeline:
     """Return ByteTrack's recipe: boxes may reach out of the picture, colours change as in SSD.
 
@@ -141,16 +147,19 @@ def bytetrack_pipeline(
         flip: How often mirrored, 0..1.
         clip: Cut boxes at the border, as for MOT20.
         max_labels: Objects a picture at most.
+        preprocessing: How the weights want pictures; YOLOX's letterbox where None.
 
     Source: ifzhang/ByteTrack (MIT).
     """
+    box = _box(preprocessing)
     affine = RandomAffine(degrees=degrees, translate=translate, scale=scale, shear=shear, clip=clip)
     paste = MixUp(probability=mixup, scale=mixup_scale, clip=clip, min_side=5.0, max_aspect=20.0)
     return Pipeline(
         strong=(Mosaic(clip=clip), affine, paste),
         strong_probability=mosaic,
-        steps=(Photometric(), Flip(probability=flip), LetterBox()),
+        steps=(Photometric(), Flip(probability=flip), box),
         boxes=BoxRule(clip=clip),
+        plain=(box,),
         max_labels=max_labels,
     )
 
@@ -165,6 +174,7 @@ def fairmot_pipeline(
     clip: bool = False,
     swap_translate: bool = True,
     max_labels: int = 500,
+    preprocessing: Preprocessing | None = None,
 ) -> Pipeline:
     """Return FairMOT's recipe. Shear is about the middle here, about the corner in the official code.
 
@@ -177,10 +187,12 @@ def fairmot_pipeline(
         clip: Cut boxes at the border, as for MOT20.
         swap_translate: Measure moves along x in heights and along y in widths, as the official code does.
         max_labels: Objects a picture at most.
+        preprocessing: How the weights want pictures; the published letterbox where None.
 
     Source: ifzhang/FairMOT (MIT).
     """
-    box = LetterBox(pad=128, place="centre", rounding="nearest", interpolation="area")
+    published = LetterBox(pad=128, place="centre", rounding="nearest", interpolation="area")
+    box = _box(preprocessing, published)
     affine = RandomAffine(
         degrees=degrees,
         translate=translate,
@@ -189,7 +201,7 @@ def fairmot_pipeline(
         swap_translate=swap_translate,
         tighten=True,
         clip=clip,
-        pad=128,
+        pad=128 if preprocessing is None else preprocessing.pad,
     )
     return Pipeline(
         steps=(HsvGain(), box, affine, Flip(probability=flip)),
@@ -240,6 +252,7 @@ def finetune_pipeline(
     hsv: float = 1.0,
     pad: int = PAD,
     max_labels: int | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> Pipeline:
     """Return a light recipe for few pictures and few epochs: moved, scaled, mirrored, recoloured; never mixed.
 
@@ -250,30 +263,30 @@ def finetune_pipeline(
         hsv: How often colours change, 0..1.
         pad: Grey value of the padding.
         max_labels: Objects a picture at most; None for all.
+        preprocessing: How the weights want pictures; YOLOX's letterbox where None.
     """
+    pad = pad if preprocessing is None else preprocessing.pad
+    middle: Transform = LetterBox(pad=pad, place="centre")
+    if preprocessing is not None and preprocessing.fit == "stretch":
+        middle = Prepare(preprocessing=preprocessing)
     affine = RandomAffine(degrees=0, shear=0, scale=scale, translate=translate, clip=False, pad=pad)
     return Pipeline(
-        steps=(Hsv(probability=hsv), LetterBox(pad=pad, place="centre"), affine, Flip(probability=flip)),
+        steps=(Hsv(probability=hsv), middle, affine, Flip(probability=flip)),
         boxes=BoxRule(min_visible=0.2),
-        plain=(LetterBox(pad=pad),),
+        plain=(_box(preprocessing, LetterBox(pad=pad)),),
         max_labels=max_labels,
     )
 
 
-def validation_pipeline(
-    *,
-    pad: int = PAD,
-    place: Literal["corner", "centre"] = "corner",
-    rounding: Literal["down", "nearest"] = "down",
-    interpolation: pixels.Interpolation = "linear",
-) -> Pipeline:
-    """Return what a detector does and nothing else: YOLOX's letterbox, unless told otherwise; every box stays.
+def validation_pipeline(preprocessing: Preprocessing | None = None) -> Pipeline:
+    """Return what a detector does and nothing else; every box stays.
 
     Args:
-        pad: Grey value of the padding.
-        place: Where the picture goes: top left, or the middle.
-        rounding: How the scaled size is rounded.
-        interpolation: How pixels are interpolated.
+        preprocessing: How the weights want pictures; YOLOX's letterbox where None.
     """
-    box = LetterBox(pad=pad, place=place, rounding=rounding, interpolation=interpolation)
+    box = _box(preprocessing)
     return Pipeline(steps=(box,), boxes=None, plain=(box,))
+
+
+def _box(preprocessing: Preprocessing | None, published: Transform = LetterBox()) -> Transform:  # noqa: B008 - frozen
+    return published if preprocessing is None else Prepare(preprocessing=preprocessing)

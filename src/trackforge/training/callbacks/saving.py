@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,22 +14,26 @@ from trackforge.errors import TrainingError
 from trackforge.training.averaging import all_finite
 from trackforge.training.callbacks.averaging import Averaging
 from trackforge.training.callbacks.signals import Signals
-from trackforge.training.checkpoints import HEADER, VERSION, save_atomically
+from trackforge.training.checkpoints import ADVICE, FREEDOM, HEADER, VERSION, changes, count_in_pieces, save_atomically
+from trackforge.training.provenance import freedom
+from trackforge.training.settings import FitSettings
 
 if TYPE_CHECKING:
     from trackforge.training.module import TrainingModule
 
 __all__ = ["Saving"]
 
+log = logging.getLogger(__name__)
+
 
 class Saving(pl.Callback):
     """Saves when a signal stops the run and every few steps within an epoch; `Rounds` has it save at their end.
 
     Args:
+        settings: Of the run.
         out: Folder of the run.
         averaging: Whose average is checked, like the weights, before it is saved.
         signals: Tells that the run stops.
-        every: Steps from one checkpoint to the next within an epoch; 0 for none.
         header: What a checkpoint says about the run that it is of.
         provenance: What a bundle says about it.
 
@@ -38,15 +43,16 @@ class Saving(pl.Callback):
 
     def __init__(
         self,
+        settings: FitSettings,
         out: Path,
         averaging: Averaging,
         signals: Signals,
         *,
-        every: int,
         header: Mapping[str, Any],
         provenance: Mapping[str, Any],
     ) -> None:
-        self.out, self.averaging, self.signals, self.every = out, averaging, signals, every
+        self.out, self.averaging, self.signals = out, averaging, signals
+        self.every, self.freedom = settings.checkpoint_steps, freedom(settings)
         self.header, self.provenance = dict(header), dict(provenance)
         self.owed = False
 
@@ -58,6 +64,14 @@ class Saving(pl.Callback):
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:  # noqa: ARG002
         """Say which run the checkpoint is of."""
         checkpoint[HEADER] = {"version": VERSION, **self.header}
+        checkpoint[FREEDOM] = self.freedom
+
+    def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:  # noqa: ARG002
+        """Say what the run goes on with that it did not begin with."""
+        other = changes(checkpoint.get(FREEDOM, self.freedom), self.freedom)
+        if other and trainer.is_global_zero:
+            log.info("going on with other settings; the checkpoint was made with %s", other)
+        count_in_pieces(checkpoint, trainer.accumulate_grad_batches)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         """Save after a whole step, where it is time; what ends an epoch is saved after its validation."""
@@ -78,7 +92,7 @@ class Saving(pl.Callback):
         if not (all_finite(module.parameters()) and self.averaging.average.finite()):
             raise TrainingError(
                 f"Every weight must be finite; after step {trainer.global_step} some are not. The last checkpoint is "
-                "intact. Lower the learning rate, clip gradients (train.clip), or train in 32 bits."
+                f"intact. {ADVICE}"
             )
         trainer.save_checkpoint(self.out / "checkpoints" / f"{name}.ckpt")
         self.owed = self.owed and name != "last"

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from trackforge.models import KEY, Preprocessing
+from trackforge.models import KEY, InputValues
+from trackforge.models.planes import HostPlanes
 from trackforge.training import Losses, Plan, Schedule, TrainingModule, WarmupCosine
 from trackforge.training.augment import Batch
 from trackforge.types import Detections
@@ -25,7 +26,7 @@ from trackforge_yolox.training.config import YoloxTrainConfig
 from trackforge_yolox.training.losses import Truth, loss_sums
 from trackforge_yolox.training.start import Start
 
-__all__ = ["YoloxModule", "normalised"]
+__all__ = ["YoloxModule"]
 
 ABSURD = 1e6
 """Pixels; a network that has just begun may predict sizes whose area is beyond float32."""
@@ -54,6 +55,7 @@ class YoloxModule(TrainingModule):
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         super().__init__(plan, network)
         self.config, self.card, self.notes = config, start.card, start.notes
+        self.values, self.planes = InputValues(start.card.preprocessing), HostPlanes(start.card.preprocessing)
         family = start.card.variant.partition("-")[0]
         nms = config.validate_nms if config.validate_nms is not None else 0.7 if family == "bytetrack" else 0.65
         self.selection = Selection(score=config.validate_score, limit=nms)
@@ -62,7 +64,7 @@ class YoloxModule(TrainingModule):
 
     def compute_losses(self, batch: Batch) -> Losses:
         """Return the sums of the losses, to be divided by the number of cells that learnt an object."""
-        images = normalised(batch.images, self.card.preprocessing)
+        images = self.values(batch.images)
         if self.config.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         t, config = batch.targets, self.config
@@ -78,9 +80,7 @@ class YoloxModule(TrainingModule):
 
     def detect(self, images: Sequence[npt.NDArray[np.uint8]]) -> list[Detections]:
         """Find objects as `trackforge_yolox.detector.YoloxDetector` does."""
-        make = self.card.preprocessing
-        planes = np.empty((len(images), 3, *make.size), np.float32)
-        placements = [make.planes(image, out) for image, out in zip(images, planes, strict=True)]
+        planes, placements = self.planes.fill(images)
         predictions = decode(self.model(torch.from_numpy(planes).to(self.device)))
         out = []
         for rows, placement in zip(predictions.float(), placements, strict=True):
@@ -138,12 +138,3 @@ class YoloxModule(TrainingModule):
             for part in frozen:
                 part.eval()
         return self
-
-
-def normalised(images: Tensor, make: Preprocessing) -> Tensor:
-    """Turn RGB uint8 pictures ``(B, 3, H, W)`` into input on their device: the second half of `Preprocessing`."""
-    pixels = images.flip(1).float() if make.order == "bgr" else images.float()
-    if make.plain:
-        return pixels
-    mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in (make.mean, make.std))
-    return (pixels / make.scale - mean) / std

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trackforge.data import Samples
+from trackforge.models import Preprocessing
 from trackforge.training import Plan, Training
 from trackforge.training.augment import (
     AugmentedSamples,
@@ -58,32 +59,33 @@ class YoloxTrainer:
         config = self.config.filled(start.network.variant, fresh=not weights)
         samples = Samples(plan.dataset, cache_mb=config.cache_mb)
         val = plan.validation
-        size = start.card.preprocessing.size
+        make = start.card.preprocessing
         return Training(
             module=YoloxModule(plan, start, config),
-            train=AugmentedSamples(samples, augmentation(config), seed=plan.seed),
-            val=None if val is None else AugmentedSamples(Samples(val, verify=False), validation_pipeline()),
-            sizes=config.sizes(size),
+            train=AugmentedSamples(samples, augmentation(config, make), seed=plan.seed),
+            val=None if val is None else AugmentedSamples(Samples(val, verify=False), validation_pipeline(make)),
+            sizes=config.sizes(make.size),
             size_every=config.size_every,
-            identity=_identity(config, start, size),
+            identity=_identity(config, start),
         )
 
 
-def _identity(config: YoloxTrainConfig, start: Start, size: tuple[int, int]) -> dict[str, Any]:
+def _identity(config: YoloxTrainConfig, start: Start) -> dict[str, Any]:
     """Return what decides the course; weights by their content, wherever they lie."""
     settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in FREE}
     known = start.card.provenance.get("started_from_sha256", "random")
-    return {**settings, "variant": start.card.variant, "size": size, "weights": known}
+    return {**settings, "variant": start.card.variant, "size": start.card.preprocessing.size, "weights": known}
 
 
-def augmentation(config: YoloxTrainConfig) -> Pipeline:
-    """Return the augmentation of a recipe with filled-in settings."""
+def augmentation(config: YoloxTrainConfig, preprocessing: Preprocessing | None = None) -> Pipeline:
+    """Return the augmentation of a recipe with filled-in settings, for weights that want pictures in a certain way."""
     values = {"mosaic": config.mosaic, "mixup": config.mixup, "scale": config.zoom}
     chosen: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
-    chosen |= {"flip": config.flip, "translate": config.shift}
+    chosen |= {"flip": config.flip, "translate": config.shift, "preprocessing": preprocessing}
     if config.recipe == "bytetrack":
         return bytetrack_pipeline(**chosen, clip=config.clip_boxes)
     if config.recipe == "finetune" and not config.mosaic:
-        return finetune_pipeline(scale=chosen["scale"], translate=config.shift, flip=config.flip, hsv=config.hsv)
+        chosen = {name: value for name, value in chosen.items() if name not in ("mosaic", "mixup")}
+        return finetune_pipeline(**chosen, hsv=config.hsv)
     turned: dict[str, Any] = {"degrees": 0.0, "shear": 0.0} if config.recipe == "finetune" else {}
     return yolox_pipeline(**chosen, **turned, hsv=config.hsv)

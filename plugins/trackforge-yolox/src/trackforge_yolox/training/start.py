@@ -17,6 +17,7 @@ from trackforge.errors import WeightsError
 from trackforge.io.fetch import digest
 from trackforge.models import Given, ModelCard, Preprocessing
 from trackforge.models.checkpoints import load
+from trackforge.models.planes import HostPlanes
 from trackforge_yolox.model import YOLOX
 from trackforge_yolox.preprocess import preprocessing
 from trackforge_yolox.training.config import YoloxTrainConfig
@@ -156,11 +157,8 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
 
 def _inputs(dataset: Dataset, make: Preprocessing, batch: int = 8) -> Iterator[Tensor]:
     """Yield pictures spread evenly over a set, as the network sees them in use."""
-    samples = Samples(dataset, verify=False)
+    samples, planes = Samples(dataset, verify=False), HostPlanes(make)
     rows = np.unique(np.linspace(0, len(samples) - 1, PICTURES).astype(int)).tolist()
     for start in range(0, len(rows), batch):
         part = rows[start : start + batch]
-        planes = np.empty((len(part), 3, *make.size), np.float32)
-        for row, out in zip(part, planes, strict=True):
-            make.planes(samples[row].image, out)
-        yield torch.from_numpy(planes)
+        yield torch.from_numpy(planes.fill([samples[row].image for row in part])[0])

@@ -1,0 +1,44 @@
+"""The contracts between components: small enough to print on a card.
+
+If its arguments alone decide the pairs, it is an `Associator`. If it must remember anything from frame to frame, it is
+a `Tracker`. Nothing needs to inherit from these classes: any object with the right methods fits, and
+`trackforge.testing` has a ``check_*`` function for each.
+"""
+
+from __future__ import annotations
+
+from trackforge.protocols.detecting import Detector, Embedder, Remembering, StagedDetector
+from trackforge.protocols.streaming import Closable, Lossy, Sink, Source, StreamAware, stream_of
+from trackforge.protocols.tracking import (
+    Associator,
+    CameraMotion,
+    MotionModel,
+    MotionState,
+    MotionView,
+    Tracker,
+    WarpingMotionModel,
+)
+from trackforge.protocols.using import Analytic, Command, Exporter
+
+__all__ = [
+    "Analytic",
+    "Associator",
+    "CameraMotion",
+    "Closable",
+    "Command",
+    "Detector",
+    "Embedder",
+    "Exporter",
+    "Lossy",
+    "MotionModel",
+    "MotionState",
+    "MotionView",
+    "Remembering",
+    "Sink",
+    "Source",
+    "StagedDetector",
+    "StreamAware",
+    "Tracker",
+    "WarpingMotionModel",
+    "stream_of",
+]
