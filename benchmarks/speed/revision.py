@@ -1,8 +1,9 @@
 """What is committed here against another revision of trackforge, in one run: association, pipeline, import, evaluation.
 
 Each side works in processes of its own, in turns, on the same stored scenes; reported are the best of the rounds, which
-a busy machine disturbs least, and their ratio with the middle half of the ratios round by round. Each revision is a git worktree in a temporary folder;
-its distributions are installed into a folder of their own, so that each side finds its own plugins.
+a busy machine disturbs least, and their ratio with the middle half of the ratios round by round. Each revision is a git
+worktree in a temporary folder; its distributions are installed into a folder of their own, so that each side finds its
+own plugins.
 
 ``python -m benchmarks.speed.revision [REVISION] [--rounds N]`` writes ``results/speed-revision.json``.
 """
