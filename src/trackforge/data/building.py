@@ -15,7 +15,7 @@ from trackforge.data.model import Dataset
 __all__ = ["Builder"]
 
 _IMAGE = ("path", "width", "height", "sequence", "frame", "split")
-_BOX = ("image", "xyxy", "class_id", "track_id", "visibility", "ignore")
+_BOX = ("image", "class_id", "track_id", "visibility", "ignore")
 
 
 class Builder:
@@ -24,6 +24,7 @@ class Builder:
     def __init__(self) -> None:
         self._images: dict[str, Any] = {name: [] for name in _IMAGE}
         self._boxes: dict[str, Any] = {name: [] for name in _BOX}
+        self._corners: list[float] = []  # flat: a tuple a box would keep the collector of garbage busy
         self._image_extra: list[Mapping[str, Any]] = []
         self._box_extra: list[Mapping[str, Any]] = []
         self.notes: list[str] = []
@@ -60,7 +61,7 @@ class Builder:
         """Add a box."""
         columns = self._boxes
         columns["image"].append(image)
-        columns["xyxy"].append(xyxy)
+        self._corners += xyxy
         columns["class_id"].append(class_id)
         columns["track_id"].append(track_id)
         columns["visibility"].append(visibility)
@@ -77,7 +78,8 @@ class Builder:
     ) -> Dataset:
         """Make the data set."""
         images = Images(**self._images, extra=self._columns(self._image_extra, "images"))
-        boxes = Boxes(**self._boxes, extra=self._columns(self._box_extra, "boxes"))
+        corners = np.array(self._corners, np.float64).reshape(-1, 4)
+        boxes = Boxes(**self._boxes, xyxy=corners, extra=self._columns(self._box_extra, "boxes"))
         return Dataset(
             images=images,
             boxes=boxes,

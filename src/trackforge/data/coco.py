@@ -103,14 +103,15 @@ def _read_file(path: Path, findings: Findings, images: Path | None, frame_base: 
     table = {number: k for k, number in enumerate(file.categories)}
     masks = 0
     for box in file.boxes(document.get("annotations", [])):
-        extra = _plain(box.entry, _BOX_KNOWN)
-        if box.area is not None:
-            extra["area"] = box.area
-        if isinstance(box.entry.get("id"), (int, str)):
-            extra["coco_id"] = box.entry["id"]
-        row, class_id = rows[box.image], table[box.category]
-        build.box(row, box.xyxy, class_id, box.track_id, box.visibility, box.ignore, extra)
-        masks += bool(box.entry.get("segmentation"))
+        _, image, category, xyxy, track_id, _, visibility, area, ignore, entry = box
+        # most entries hold nothing beyond what is known, which is told sooner than every value is looked at
+        extra = {} if entry.keys() <= _BOX_KNOWN else _plain(entry, _BOX_KNOWN)
+        if area is not None:
+            extra["area"] = area
+        if isinstance(entry.get("id"), (int, str)):
+            extra["coco_id"] = entry["id"]
+        build.box(rows[image], xyxy, table[category], track_id, visibility, ignore, extra)
+        masks += bool(entry.get("segmentation"))
     if masks:
         build.notes.append(f"{masks} segmentation masks were left out; the set holds boxes")
     numbers = [number for number in table if isinstance(number, int)]

@@ -24,6 +24,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,11 +80,9 @@ class CocoFile:
         named = self.complete or bool(self.categories)
         needs = ("image_id", "category_id", "bbox") if named else ("image_id", "bbox")
 
-        images, categories = None if frames else self.images, self.categories if named else None
-
-        def parse(at: int, entry: Entry) -> CocoBox:
-            return parse_box(at, entry, images, categories)
-
+        parse = partial(
+            parse_box, images=None if frames else self.images, categories=self.categories if named else None
+        )
         rule = "must have bbox [left, top, width, height] and numbers for ids, score, area and visibility"
         return parse_entries(items, key, parse, path=self.path, report=self.report, needs=needs, rule=rule)
 
