@@ -1,6 +1,6 @@
 """What is committed here against another revision of trackforge, in one run: association, pipeline, import, evaluation.
 
-Each side works in processes of its own, in turns, on the same stored scenes; reported are the best of the rounds, which
+Each side works in processes of its own, in turns, on the same stored scenes. Reported are the best of the rounds, which
 a busy machine disturbs least, and their ratio with the middle half of the ratios round by round. Each revision is a git
 worktree in a temporary folder; its distributions are installed into a folder of their own, so that each side finds its
 own plugins.
@@ -137,7 +137,7 @@ def run(revision: str, rounds: int) -> dict[str, Any]:
         "name": "This revision against another",
         "against": revision,
         "rounds": rounds,
-        "unit": "milliseconds, best of rounds; ratio new / old of these, and the middle half of the ratios round by round",
+        "unit": "milliseconds, best of rounds; ratio new / old, and the middle half of the ratios of the rounds",
         "rows": {name: _row(*both) for name, both in spent.items()},
     }
 
