@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.motion import KalmanXYSR, KalmanXYSRConfig
-from trackforge.online import Floats, Ints, Population, PopulationTracker, put_state, take_state
+from trackforge.online import Floats, Ints, Mask, Population, PopulationTracker, put_state, take_state
 from trackforge.protocols import MotionModel, MotionState
 from trackforge.types import Detections, Frame, Tracks
 from trackforge_byte.ocsort_config import ObservationCentricQuirks, ObservationCentricTrackerConfig
@@ -90,26 +90,27 @@ class ObservationCentricTracker(PopulationTracker):
     def _correct(self, partner: Ints, earlier: Floats, xyxy: Floats, detections: Detections) -> None:
         """Give matched tracks what their detections say, and remember it."""
         tracked = self._population
-        rows = np.flatnonzero(partner >= 0)
+        rows = (partner >= 0).nonzero()[0]
         if not len(rows):
             tracked.give(partner, detections)
             return
-        memory, boxes = tracked.table, xyxy[partner[rows]]
-        filters = self._corrected(rows, boxes, detections.score[partner[rows]])
-        known = memory["times"][rows, -1] != NEVER
+        memory, found = tracked.table, partner[rows]
+        boxes, known = xyxy[found], memory["times"][rows, -1] != NEVER
+        filters = self._corrected(rows, known, boxes, detections.score[found])
+        seen = rows[known]
         going = memory["heading"].copy()
-        going[rows[known]] = heading(earlier[rows[known]], boxes[known])
+        going[seen] = heading(earlier[seen], boxes[known])
         past, times = remember(memory["past"], memory["times"], rows, boxes, tracked.clock.now)
         tracked.table = memory | {"heading": going, "past": past, "times": times}
         tracked.give(partner, detections, corrected=filters)
         tracked.memories["anchor"] = tracked.put(tracked.memories["anchor"], rows, filters)
 
-    def _corrected(self, rows: Ints, boxes: Floats, score: npt.NDArray[np.float32]) -> MotionState:
-        """Update the filters of some tracks; those of tracks found again are led over the gap first."""
+    def _corrected(self, rows: Ints, known: Mask, boxes: Floats, score: npt.NDArray[np.float32]) -> MotionState:
+        """Update the filters of some tracks; those of tracks found again, if ever seen, are led over the gap first."""
         tracked = self._population
         updated = self.motion.update(tracked.of(tracked.filters, rows), boxes, score=score)
         memory = tracked.table
-        again = (memory["detection"][rows] < 0) & (memory["times"][rows, -1] != NEVER)
+        again = (memory["detection"][rows] < 0) & known
         if not again.any():
             return updated
         which = np.flatnonzero(again)
