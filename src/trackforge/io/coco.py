@@ -95,20 +95,20 @@ def _tables(file: CocoFile, items: Any, what: Literal["annotations", "results"],
     bare = what == "results" and not places
     known = (*file.sequences, *(s for s, _ in places.values()))
     found: dict[str, _Columns] = defaultdict(_Columns, {s: _Columns() for s in known})
-    for at, image, category, (left, top, right, bottom), track, score, _, _, ignore, entry in file.boxes(
-        items, what, frames=bare
-    ):
+    for at, image, category, xyxy, track, score, _, _, ignore, entry in file.boxes(items, what, frames=bare):
+        left, top, right, bottom = xyxy
         if not (left <= right and top <= bottom):
             raise DataError(f"{what}[{at}] must have width and height >= 0; got {entry['bbox']}.", path=file.path)
         sequence, frame = (name, image) if bare else places[image]
         columns, mask = found[sequence], entry.get("segmentation")
         columns.frame.append(frame)
         columns.track.append(track)
-        columns.corners += (left, top, right, bottom)
+        columns.corners.extend(xyxy)
         columns.score.append(score)
         columns.class_id.append(classes.get(category, category))
         columns.flag.append(not ignore)
-        columns.mask.append(mask if isinstance(mask, dict) else None)  # polygons are no run-length masks
+        if isinstance(mask, dict):  # polygons are no run-length masks
+            columns.mask.append(mask)
     try:
         return {s: _table(s, columns, with_flag=what == "annotations") for s, columns in found.items()}
     except InvalidInputError as error:
@@ -131,7 +131,7 @@ def _table(sequence: str, columns: _Columns, *, with_flag: bool) -> TrackTable:
     if not columns.frame:
         return TrackTable.empty(sequence)
     given: Any = {"frame": columns.frame, "track_id": columns.track, "class_id": columns.class_id}
-    if None not in columns.mask:
+    if len(columns.mask) == len(columns.frame):
         given["mask"] = columns.mask
     return TrackTable(
         **given,

@@ -155,7 +155,7 @@ def parse_box(
 ) -> CocoBox:
     """Return what an annotation or result says.
 
-    The common case, plain numbers that are fine, takes no call but `float`: files have hundreds of thousands of boxes.
+    Plain numbers that are fine, the common case, take no call: files have hundreds of thousands of boxes.
 
     Args:
         at: Its place in the list.
@@ -168,11 +168,15 @@ def parse_box(
         TypeError, ValueError, OverflowError: A value is no number.
     """
     get, corners = entry.get, entry["bbox"]
-    left, top, width, height = map(float, corners if isinstance(corners, list) else ())
-    track, area = get("track_id"), get("area")
+    left, top, width, height = corners if isinstance(corners, list) else []
+    if not (type(left) is type(top) is type(width) is type(height) is float):
+        left, top, width, height = map(float, corners)
+    track, score, visibility, area = get("track_id"), get("score", 1.0), get("visibility", 1.0), get("area")
+    if type(score) is not float:
+        score = float(score)
     if track is None and "track_id" not in entry:
         track = get("instance_id")
-    right, bottom, score = left + width, top + height, float(get("score", 1.0))
+    right, bottom = left + width, top + height
     # a finite sum has finite parts, and so are left, top, width and height; one too great for a float may have them too
     if not isfinite(right + bottom + score) and not (isfinite(right) and isfinite(bottom) and isfinite(score)):
         raise MalformedError("must have a finite bbox [left, top, width, height] and a finite score")
@@ -185,7 +189,10 @@ def parse_box(
         track = -1
     elif type(track) is not int or not -1 <= track <= LARGEST:
         track = max(whole(track), -1)
-    visibility, area = float(get("visibility", 1.0)), None if area is None else float(area)
+    if type(visibility) is not float:
+        visibility = float(visibility)
+    if area is not None and type(area) is not float:
+        area = float(area)
     if images is None:
         image = frame_number(image, "image_id") or 0
     elif image not in images:

@@ -151,11 +151,12 @@ def _line_of(path: Path, row: int) -> int:
 
 
 def _check_values(values: Floats, kind: Kind, path: Path) -> None:
-    frame, track, size = values[:, 0], values[:, 1], values[:, 4:6]
+    frame, track, width, height = (values[:, k] for k in (0, 1, 4, 5))
+    wild = ~(np.abs(values) <= LARGEST)
     checks: list[tuple[Any, str]] = [
-        (~(np.abs(values) <= LARGEST).all(axis=1), "Every value must be at most 2**53, and a finite number"),
+        (wild.any(axis=1) if wild.any() else wild[:, 0], "Every value must be at most 2**53, and a finite number"),
         (~(frame >= 1) | (frame != np.rint(frame)), "The frame (first value) must be a whole number >= 1"),
-        ((size < 0).any(axis=1), "Width and height (fifth and sixth value) must be >= 0"),
+        ((width < 0) | (height < 0), "Width and height (fifth and sixth value) must be >= 0"),
     ]
     if kind != "detections":
         checks.append((track != np.rint(track), "The id (second value) must be a whole number"))
