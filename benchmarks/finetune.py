@@ -81,15 +81,8 @@ def score(weights: Path, val: Dataset) -> dict[str, float]:
 
     steps = list(trackforge.track(frames(), detector, trackforge.tracker("byte")))
     truth = data.to_tables(val)
-    found = [step.detections for step in steps]
-    counts = [len(one) for one in found]
-    detections = TrackTable(
-        frame=np.repeat([step.frame.index for step in steps], counts),
-        track_id=np.full(sum(counts), -1),
-        xyxy=np.concatenate([one.xyxy for one in found]),
-        score=np.concatenate([one.score for one in found]),
-        sequence=SEQUENCE,
-    )
+    found = ((step.frame.index, step.detections) for step in steps)
+    detections = TrackTable.from_detections(found, sequence=SEQUENCE)
     precision = average_precision(truth, {SEQUENCE: detections}).mean
     tracks = evaluate(truth, {SEQUENCE: TrackTable.from_steps(steps, sequence=SEQUENCE)}).combined
     return {"ap50": precision.ap50, "ap": precision.ap, **{name: tracks[name] for name in ("MOTA", "IDF1", "HOTA")}}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from trackforge import TrackTable, tuning
 from trackforge.io.mot import write_mot
 from trackforge.synthetic.crowd import Crowd, CrowdConfig
@@ -22,11 +20,7 @@ def write_scenes(folder: Path, names: str = "abc", frames: int = 40, objects: in
         (sequence / "seqinfo.ini").write_text(
             f"[Sequence]\nname={name}\nseqLength={frames}\nframeRate=30\nimWidth=640\nimHeight=480\n"
         )
-        found = TrackTable(
-            frame=np.repeat([f.index for f, _, _ in scenes], [len(d) for _, d, _ in scenes]),
-            xyxy=np.concatenate([d.xyxy for _, d, _ in scenes]),
-            score=np.concatenate([d.score for _, d, _ in scenes]),
-        )
+        found = TrackTable.from_detections((f.index, d) for f, d, _ in scenes)
         write_mot(folder / "det" / f"{name}.txt", found, kind="detections", decimals=4)
     return folder
 

@@ -80,11 +80,11 @@ def write_inputs(folder: Path) -> dict[str, list[Path]]:
     crowd = Crowd(CrowdConfig(objects=20, frames=100, size=(640, 360)))
     (folder / "pictures").mkdir()
     picture = np.random.default_rng(0).integers(0, 255, (360, 640, 3), np.uint8)
-    tables = []
-    for frame, found in crowd:
+    found = []
+    for frame, detections in crowd:
         cv2.imwrite(str(folder / "pictures" / f"{frame.index + 1:06}.png"), picture)
-        tables.append(TrackTable(frame=np.full(len(found), frame.index), xyxy=found.xyxy, score=found.score))
-    write_mot(folder / "det.txt", TrackTable.concatenate(tables), kind="detections")
+        found.append((frame.index, detections))
+    write_mot(folder / "det.txt", TrackTable.from_detections(found), kind="detections")
     for side in ("truth", "tracks"):
         (folder / side).mkdir()
     for number in range(SEQUENCES):

@@ -189,6 +189,25 @@ class TrackTable(Columns):
         table = cls.concatenate(parts, sequence=sequence)
         return table if timed else table._replaced({"timestamp": None})
 
+    @classmethod
+    def from_detections(cls, found: Iterable[tuple[int, Detections]], *, sequence: str = "") -> TrackTable:
+        """Collect what a detector found, without ids.
+
+        Args:
+            found: Frame numbers, 0-based, and the detections of each.
+            sequence: Name of the result.
+        """
+        frames, parts = [], []
+        for frame, one in found:
+            frames.append(np.full(len(one), frame))
+            parts.append(one)
+        if not parts:
+            return cls.empty(sequence)
+        columns: dict[str, Any] = {
+            name: np.concatenate([getattr(one, name) for one in parts]) for name in ("xyxy", "score", "class_id")
+        }
+        return cls(frame=np.concatenate(frames), **columns, sequence=sequence)
+
     @property
     def frames(self) -> npt.NDArray[np.int64]:
         """The frame numbers that have rows, increasing."""

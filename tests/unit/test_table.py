@@ -171,3 +171,15 @@ def test_an_empty_table_takes_no_column_away() -> None:
     assert joined.timestamp.tolist() == [0.0, 0.5]
     assert joined.mask is not None
     assert joined.extra["k"].tolist() == [1, 2]
+
+
+def test_detections_become_a_table_without_ids():
+    found = [
+        (4, Detections(xyxy=[[0, 0, 2, 2], [1, 1, 3, 3]], score=[0.5, 0.25], class_id=[1, 0])),
+        (5, Detections.empty()),
+        (7, Detections(xyxy=[[2, 2, 4, 4]])),
+    ]
+    table = TrackTable.from_detections(found, sequence="street")
+    assert (table.frame.tolist(), table.track_id.tolist(), table.sequence) == ([4, 4, 7], [-1] * 3, "street")
+    assert (table.score.tolist(), table.class_id.tolist()) == ([0.5, 0.25, 1.0], [1, 0, 0])
+    assert len(TrackTable.from_detections([])) == 0

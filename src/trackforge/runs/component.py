@@ -61,6 +61,30 @@ class Component:
             more = {key: value for key, value in more.items() if key in known}
         return dataclasses.replace(made, settings={**kept, **made.convert(more)}).ordered()
 
+    def over(self, other: Component) -> Component:
+        """Return it with the settings of another below its own, where that is of the same name."""
+        below = other.settings if other.name == self.name else {}
+        return dataclasses.replace(self, settings={**below, **self.settings})
+
+    def part(self, kind: str) -> Component:
+        """Return the associator or motion model of a composed tracker.
+
+        Raises:
+            ConfigError: The tracker takes none by name.
+        """
+        name = self.value(kind)
+        if not self.has(f"{kind}_settings") or not isinstance(name, str):
+            raise ConfigError(
+                f"There is no {kind} by itself in tracker {self.name!r}, which brings its own {kind}; only 'online' takes "
+                f"one by name. Leave the {kind} out, or take the tracker 'online'."
+            )
+        return Component(kind, name, dict(self.value(f"{kind}_settings") or {}))
+
+    def with_part(self, part: Component) -> Component:
+        """Return a composed tracker with a part of its own choice."""
+        put = {part.kind: part.name, f"{part.kind}_settings": dict(part.settings)}
+        return dataclasses.replace(self, settings={**self.settings, **put})
+
     def ordered(self) -> Component:
         """Return it with its settings in the order of their declaration, wherever they were collected."""
         order = [s.name for s in self.spec.settings()]

@@ -164,17 +164,10 @@ def _tracker(layers: Sequence[Layer]) -> Component:
     """Choose the tracker; an associator or motion model asked for by itself makes it the composed one."""
     parts = [kind for kind in ("associator", "motion") if any(layer.tables.get(kind) for layer in layers)]
     tracker = choose("tracker", layers, COMPOSED if parts else TRACKER)
-    settings = dict(tracker.settings)
     for kind in parts:
-        if not tracker.has(f"{kind}_settings"):
-            raise ConfigError(
-                f"tracker {tracker.name!r} brings its own {kind}; only {COMPOSED!r} takes one by name. "
-                f"Leave the {kind} out, or use --tracker {COMPOSED}."
-            )
-        part = choose(kind, layers, str(tracker.value(kind)))
-        settings[kind] = part.name
-        settings[f"{kind}_settings"] = {**(settings.get(f"{kind}_settings") or {}), **part.settings}
-    return dataclasses.replace(tracker, settings=settings)
+        own = tracker.part(kind)
+        tracker = tracker.with_part(choose(kind, layers, own.name).over(own))
+    return tracker
 
 
 def _from_paths(outs: Sequence[str], layers: Sequence[Layer]) -> Iterator[Output]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from trackforge import pipeline
 from trackforge.errors import ConfigError
-from trackforge.protocols import Closable, Detector, Lossy, Sink, Source, Tracker, stream_of
+from trackforge.protocols import Closable, Detector, Lossy, Remembering, Sink, Source, Tracker, stream_of
 from trackforge.runs.component import Component
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.stopping import Stopping
@@ -58,15 +58,7 @@ class SequenceResult:
 
     def detected(self) -> TrackTable:
         """Return the detections as a table without ids."""
-        if not self.found:
-            return TrackTable.empty(self.name)
-        return TrackTable(
-            frame=np.repeat([index for index, _ in self.found], [len(one) for _, one in self.found]),
-            xyxy=np.concatenate([one.xyxy for _, one in self.found]),
-            score=np.concatenate([one.score for _, one in self.found]),
-            class_id=np.concatenate([one.class_id for _, one in self.found]),
-            sequence=self.name,
-        )
+        return TrackTable.from_detections(self.found, sequence=self.name)
 
     def stage_ms(self) -> dict[str, float]:
         """Return milliseconds a frame by stage, in the order of the flow; stages overlap."""
@@ -172,7 +164,7 @@ class _Reused:
         component = self._component.for_sequence(sequence)
         if self._made is None or component.settings != self._settings:
             self._made, self._settings = component.create(), component.settings
-        elif hasattr(self._made, "reset"):
+        elif isinstance(self._made, Remembering):
             self._made.reset()
         return self._made
 

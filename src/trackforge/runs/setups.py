@@ -52,11 +52,7 @@ class Setup:
 
     def __post_init__(self) -> None:
         for part in self.parts():
-            if not self.tracker.has(f"{part.kind}_settings"):
-                raise ConfigError(
-                    f"tracker {self.tracker.name!r} brings its own {part.kind}; only 'online' takes one by name. "
-                    f"Leave the {part.kind} out, or take the tracker 'online'."
-                )
+            self.tracker.part(part.kind)
 
     def parts(self) -> tuple[Component, ...]:
         """Return the parts that are given."""
@@ -65,15 +61,7 @@ class Setup:
     def component(self, section: str) -> Component:
         """Return the component of a section; a part that was not given by name is the tracker's default."""
         found: Component | None = getattr(self, section)
-        if found is None:
-            name = self.tracker.value(section)
-            if not self.tracker.has(f"{section}_settings") or not isinstance(name, str):
-                raise ConfigError(
-                    f"There is no {section} by itself in tracker {self.tracker.name!r}; take the tracker 'online', or "
-                    f"leave out what begins with {section!r}."
-                )
-            found = Component(section, name, dict(self.tracker.value(f"{section}_settings") or {}))
-        return found
+        return self.tracker.part(section) if found is None else found
 
     def but(self, values: Mapping[str, Any]) -> Setup:
         """Return it with settings changed, by ``section.setting``.
@@ -101,11 +89,10 @@ class Setup:
         Raises:
             ConfigError: Settings do not go together.
         """
-        settings = dict(self.tracker.settings)
+        tracker = self.tracker
         for part in self.parts():
-            settings[part.kind] = part.name
-            settings[f"{part.kind}_settings"] = dict(part.settings)
-        return dataclasses.replace(self.tracker, settings=settings).create()  # type: ignore[no-any-return]
+            tracker = tracker.with_part(part)
+        return tracker.create()  # type: ignore[no-any-return]
 
     def tables(self) -> dict[str, dict[str, Any]]:
         """Return the tables of a configuration file; detections that were read from a file are left out."""

@@ -60,7 +60,7 @@ class CocoAP(Scorer):
         """Score detections."""
         report = average_precision(
             {WHOLE: _truth(dataset, dataset.boxes.image, WHOLE)},
-            {WHOLE: _table(seen)},
+            {WHOLE: TrackTable.from_detections(enumerate(seen), sequence=WHOLE)},
             classes=dataset.classes,
             lengths={WHOLE: len(dataset)},
         )
@@ -87,7 +87,7 @@ class VocAP(Scorer):
         """Score detections."""
         report = voc_average_precision(
             {WHOLE: _truth(dataset, dataset.boxes.image, WHOLE)},
-            {WHOLE: _table(seen)},
+            {WHOLE: TrackTable.from_detections(enumerate(seen), sequence=WHOLE)},
             classes=dataset.classes,
             lengths={WHOLE: len(dataset)},
         )
@@ -297,16 +297,4 @@ def _truth(dataset: Dataset, frame: npt.NDArray[np.int64], sequence: str) -> Tra
         class_id=boxes.class_id,
         extra={"flag": (~boxes.ignore).astype(np.int64)},
         sequence=sequence,
-    )
-
-
-def _table(found: Sequence[Detections]) -> TrackTable:
-    counts = [len(one) for one in found]
-    return TrackTable(
-        frame=np.repeat(np.arange(len(found)), counts),
-        xyxy=np.concatenate([one.xyxy for one in found]),
-        score=np.concatenate([one.score for one in found]),
-        class_id=np.concatenate([one.class_id for one in found]),
-        track_id=np.full(sum(counts), -1, np.int64),
-        sequence=WHOLE,
     )

@@ -120,13 +120,10 @@ class TuningPlan:
         asked = {kind for kind in ("associator", "motion") if any(layer.tables.get(kind) for layer in self.layers)}
         tracker = choose("tracker", self.layers, COMPOSED if asked else TRACKER)
         parts: dict[str, Any] = dict.fromkeys(("associator", "motion"))
-        bare = Setup(tracker, self._detector())
         for kind in sorted(asked | (searched & set(parts))):
-            default = bare.component(kind)
-            chosen = choose(kind, self.layers, default.name)
-            kept = default.settings if chosen.name == default.name else {}
-            parts[kind] = dataclasses.replace(chosen, settings={**kept, **chosen.settings})
-        return Setup(tracker, bare.detector, **parts)
+            own = tracker.part(kind)
+            parts[kind] = choose(kind, self.layers, own.name).over(own)
+        return Setup(tracker, self._detector(), **parts)
 
     def _detector(self) -> Component:
         folder = self.options.detections
