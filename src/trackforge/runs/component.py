@@ -75,8 +75,8 @@ class Component:
         name = self.value(kind)
         if not self.has(f"{kind}_settings") or not isinstance(name, str):
             raise ConfigError(
-                f"There is no {kind} by itself in tracker {self.name!r}, which brings its own {kind}; only 'online' takes "
-                f"one by name. Leave the {kind} out, or take the tracker 'online'."
+                f"There is no {kind} by itself in tracker {self.name!r}, which brings its own {kind}; only 'online' "
+                f"takes one by name. Leave the {kind} out, or take the tracker 'online'."
             )
         return Component(kind, name, dict(self.value(f"{kind}_settings") or {}))
 
