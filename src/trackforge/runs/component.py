@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -80,10 +80,12 @@ class Component:
             )
         return Component(kind, name, dict(self.value(f"{kind}_settings") or {}))
 
-    def with_part(self, part: Component) -> Component:
-        """Return a composed tracker with a part of its own choice."""
-        put = {part.kind: part.name, f"{part.kind}_settings": dict(part.settings)}
-        return dataclasses.replace(self, settings={**self.settings, **put})
+    def with_parts(self, parts: Iterable[Component]) -> Component:
+        """Return a composed tracker with these parts in place of its own."""
+        settings = dict(self.settings)
+        for part in parts:
+            settings |= {part.kind: part.name, f"{part.kind}_settings": dict(part.settings)}
+        return dataclasses.replace(self, settings=settings)
 
     def ordered(self) -> Component:
         """Return it with its settings in the order of their declaration, wherever they were collected."""

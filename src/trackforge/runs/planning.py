@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ from trackforge.runs.component import Component, checked
 from trackforge.runs.layers import Layer, choose, from_job, options, place
 from trackforge.runs.tracking import COMPOSED, DETECTOR, TRACKER, TrackingRun
 
-__all__ = ["Output", "RunPlan", "expand", "plan", "source_of"]
+__all__ = ["Output", "RunPlan", "expand", "plan", "source_of", "tracker_of"]
 
 log = logging.getLogger(__name__)
+PARTS = ("associator", "motion")
+"""What a composed tracker takes by name."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,12 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
     detector, classes = choose("detector", layers, DETECTOR), job.classes
     if classes and detector.has("keep_classes"):  # it does it sooner than we could
         detector, classes = detector.but({"keep_classes": classes}), ()
+    tracker, parts = tracker_of(layers)
     return RunPlan(
         options=job,
         sources=[source_of(one, layers) for one in expanded],
         detector=detector,
-        tracker=_tracker(layers),
+        tracker=tracker.with_parts(parts),
         outputs=outputs,
         classes=classes,
         named=_asked(layers, "name"),
@@ -160,14 +163,20 @@ def source_of(given: str, layers: Sequence[Layer]) -> Component:
     return dataclasses.replace(source, settings={**source.settings, "path": given})
 
 
-def _tracker(layers: Sequence[Layer]) -> Component:
-    """Choose the tracker; an associator or motion model asked for by itself makes it the composed one."""
-    parts = [kind for kind in ("associator", "motion") if any(layer.tables.get(kind) for layer in layers)]
-    tracker = choose("tracker", layers, COMPOSED if parts else TRACKER)
-    for kind in parts:
-        own = tracker.part(kind)
-        tracker = tracker.with_part(choose(kind, layers, own.name).over(own))
-    return tracker
+def tracker_of(layers: Sequence[Layer], also: Collection[str] = ()) -> tuple[Component, list[Component]]:
+    """Choose the tracker, and what is put into it: an associator or motion model asked for makes it the composed one.
+
+    Args:
+        layers: From weak to strong.
+        also: Parts that are wanted by themselves though nobody asks for them.
+
+    Raises:
+        ConfigError: The tracker brings its own.
+    """
+    asked = [kind for kind in PARTS if any(layer.tables.get(kind) for layer in layers)]
+    tracker = choose("tracker", layers, COMPOSED if asked else TRACKER)
+    wanted = [tracker.part(kind) for kind in PARTS if kind in asked or kind in also]
+    return tracker, [choose(own.kind, layers, own.name).over(own) for own in wanted]
 
 
 def _from_paths(outs: Sequence[str], layers: Sequence[Layer]) -> Iterator[Output]:

@@ -89,10 +89,7 @@ class Setup:
         Raises:
             ConfigError: Settings do not go together.
         """
-        tracker = self.tracker
-        for part in self.parts():
-            tracker = tracker.with_part(part)
-        return tracker.create()  # type: ignore[no-any-return]
+        return self.tracker.with_parts(self.parts()).create()  # type: ignore[no-any-return]
 
     def tables(self) -> dict[str, dict[str, Any]]:
         """Return the tables of a configuration file; detections that were read from a file are left out."""

@@ -13,11 +13,11 @@ from trackforge.errors import ConfigError, MissingFileError
 from trackforge.io.mot import read_seqinfo
 from trackforge.runs.component import Component
 from trackforge.runs.layers import Layer, choose, from_job, options
-from trackforge.runs.planning import expand, source_of
+from trackforge.runs.planning import expand, source_of, tracker_of
 from trackforge.runs.recordings import Footage
 from trackforge.runs.scoring import Truth
 from trackforge.runs.setups import Setup
-from trackforge.runs.tracking import COMPOSED, DETECTOR, TRACKER, Run
+from trackforge.runs.tracking import DETECTOR, Run
 from trackforge.tuning.library import Library, blank_source
 from trackforge.tuning.objective import Objective
 from trackforge.tuning.optimising import Search, Trial
@@ -116,14 +116,8 @@ class TuningPlan:
             ConfigError: A setting is wrong, or a part is asked for that the tracker does not take.
             UnknownComponentError: There is no such component.
         """
-        searched = {name.partition(".")[0] for name in self.searched}
-        asked = {kind for kind in ("associator", "motion") if any(layer.tables.get(kind) for layer in self.layers)}
-        tracker = choose("tracker", self.layers, COMPOSED if asked else TRACKER)
-        parts: dict[str, Any] = dict.fromkeys(("associator", "motion"))
-        for kind in sorted(asked | (searched & set(parts))):
-            own = tracker.part(kind)
-            parts[kind] = choose(kind, self.layers, own.name).over(own)
-        return Setup(tracker, self._detector(), **parts)
+        tracker, parts = tracker_of(self.layers, {name.partition(".")[0] for name in self.searched})
+        return Setup(tracker, self._detector(), **{part.kind: part for part in parts})
 
     def _detector(self) -> Component:
         folder = self.options.detections
