@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -49,52 +49,16 @@ def convert(
     as_json
         Print JSON.
     """
-    forms = (_form(source, from_), _form(target, to))
-    if _is_data_set(source, target, from_, to):
+    from trackforge.io.tables import are_tracks, convert_tables
+
+    if are_tracks(source, target, from_, to):
+        facts = convert_tables(source, target, from_, to, kind=kind)
+        text = f"{facts['boxes']} boxes of {facts['sequences']} sequences in {', '.join(facts['files'])}"
+    else:
         from trackforge import data
         from trackforge.cli.flags import split
 
         report = data.convert(source, target, to=to, format=from_, classes=split(classes), images=images)
         facts, text = dataclasses.asdict(report), str(report)
-    else:
-        facts = _tracks(source, target, forms, kind)
-        text = f"{facts['boxes']} boxes of {facts['sequences']} sequences in {', '.join(facts['files'])}"
     sys.stdout.write((json.dumps(facts, indent=2, default=str) if as_json else text) + "\n")
     return 0
-
-
-def _form(path: Path, named: str | None) -> str:
-    """Tell the format of a file of tracks; a folder is one of MOTChallenge files."""
-    from trackforge.io.tables import FORMATS
-
-    if named is not None:
-        return named
-    return "mot" if path.is_dir() or not path.suffix else FORMATS.get(path.suffix.lower(), "")
-
-
-def _is_data_set(source: Path, target: Path, from_: str | None, to: str | None) -> bool:
-    """Whether pictures and labels are meant, rather than a tracker's files."""
-    from trackforge.io.tables import FORMATS
-
-    if any(name is not None and name not in FORMATS.values() for name in (from_, to)):
-        return True
-    if source.is_dir() and not any(source.glob("*.txt")):
-        return True
-    return to is not None and not target.suffix and source.suffix.lower() == ".json"
-
-
-def _tracks(source: Path, target: Path, forms: tuple[str, str], kind: Any) -> dict[str, Any]:
-    from trackforge.errors import ConfigError
-    from trackforge.io.tables import FORMATS, read_tables, write_tables
-
-    for path, form in zip((source, target), forms, strict=True):
-        if form not in FORMATS.values():
-            known = ", ".join(f"{name} ({ending})" for ending, name in FORMATS.items())
-            raise ConfigError(f"The ending of {path} tells no format. Name it with --from or --to. Known: {known}.")
-    tables = read_tables(source, forms[0], kind=kind)
-    files = write_tables(target, tables, forms[1], kind=kind)
-    return {
-        "sequences": len(tables),
-        "boxes": sum(len(table) for table in tables.values()),
-        "files": [str(file) for file in files],
-    }

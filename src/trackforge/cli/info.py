@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.metadata as metadata
-import importlib.util
 import json
-import os
-import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -16,15 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trackforge import __version__
 from trackforge.config import Setting
-from trackforge.io.fetch import cache_folder
 from trackforge.registry import ComponentSpec, kind_named, registry
+from trackforge.runs.machine import machine
 from trackforge.runs.values import plain
 
 __all__ = ["info", "show_settings"]
-
-PACKAGES = ("numpy", "pluggy", "lap", "scipy", "av", "opencv-python-headless", "opencv-python", "onnxruntime", "torch")
 
 
 def info(
@@ -128,7 +121,7 @@ def _write(value: Any) -> None:
 
 
 def _show_machine(*, as_json: bool) -> None:
-    facts = dict(_facts())
+    facts = machine()
     if as_json:
         _write(facts)
         return
@@ -137,49 +130,3 @@ def _show_machine(*, as_json: bool) -> None:
         text = "\n".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         table.add_row(Text(key, style="bold"), Text("\n".join(text) if isinstance(text, list) else str(text)))
     Console().print(table)
-
-
-def _facts() -> Iterator[tuple[str, Any]]:
-    yield "trackforge", __version__
-    yield "python", f"{platform.python_version()} ({sys.executable})"
-    yield "system", platform.platform()
-    yield "cpus", os.cpu_count() or 1
-    yield "packages", {name: version for name in PACKAGES if (version := _version(name))}
-    yield "devices", _devices()
-    yield "onnx providers", _providers()
-    yield "cache", str(cache_folder())
-    yield (
-        "plugins",
-        {
-            f"{entry.dist.name if entry.dist else '?'}:{entry.name}": entry.value
-            for entry in sorted(metadata.entry_points(group="trackforge"), key=lambda entry: entry.value)
-        },
-    )
-    yield "environment", {key: value for key, value in sorted(os.environ.items()) if key.startswith("TRACKFORGE_")}
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
-def _devices() -> list[str]:
-    """Name the devices that torch sees; importing it takes seconds, so only where it is installed."""
-    devices = ["cpu"]
-    if importlib.util.find_spec("torch") is not None:
-        import torch
-
-        devices += [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
-        if torch.backends.mps.is_available():
-            devices.append("mps")
-    return devices
-
-
-def _providers() -> list[str]:
-    if importlib.util.find_spec("onnxruntime") is None:
-        return []
-    onnxruntime: Any = importlib.import_module("onnxruntime")
-
-    return list(onnxruntime.get_available_providers())

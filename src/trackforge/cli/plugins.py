@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata as metadata
 import json
 import sys
-import warnings
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -14,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trackforge.registry import Registry, kind_named
-from trackforge.registry.official import OFFICIAL
+from trackforge.registry.overview import overview
 
 __all__ = ["plugins"]
 
@@ -32,51 +28,12 @@ def plugins(
     as_json
         Print JSON.
     """
-    registry = Registry()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is broken is listed below
-        facts = {
-            "components": [one for one in _components(registry) if kind in (None, one["kind"])],
-            "broken": [
-                {"plugin": b.plugin, "distribution": b.distribution, "reason": b.reason} for b in registry.broken()
-            ],
-            "available": [{"install": name, "summary": text} for name, text in OFFICIAL.items() if not _there(name)],
-        }
-    if kind is not None:
-        kind_named(kind)
+    facts = overview(kind)
     if as_json:
         sys.stdout.write(json.dumps(facts, indent=2) + "\n")
     else:
         _show(facts)
     return 0
-
-
-def _components(registry: Registry) -> Iterator[dict[str, Any]]:
-    offers = list(registry.specs())
-    names = [(spec.kind, spec.name) for spec, _ in offers]
-    for spec, owner in offers:
-        missing = spec.missing()
-        problem = f"needs {', '.join(missing)}" if missing else ""
-        if names.count((spec.kind, spec.name)) > 1:
-            problem = "offered by several plugins"
-        yield {
-            "kind": spec.kind,
-            "name": spec.name,
-            "distribution": owner,
-            "summary": spec.summary,
-            "ready": not problem,
-            "problem": problem,
-            "cure": f"pip install '{spec.install or ' '.join(missing)}'" if missing else "",
-            "suffixes": list(spec.suffixes),
-        }
-
-
-def _there(name: str) -> bool:
-    try:
-        metadata.distribution(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _show(facts: dict[str, Any]) -> None:

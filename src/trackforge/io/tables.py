@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trackforge.errors import DataError, InvalidInputError, MissingDependencyError, MissingFileError
+from trackforge.errors import ConfigError, DataError, InvalidInputError, MissingDependencyError, MissingFileError
 from trackforge.io.coco import read_coco, write_coco
 from trackforge.io.jsonl import JsonLinesSink, JsonLinesSinkConfig
 from trackforge.io.masks import plain_mask
@@ -19,7 +19,7 @@ from trackforge.io.parquet import ParquetSink, ParquetSinkConfig
 from trackforge.protocols import Sink
 from trackforge.table import TrackTable
 
-__all__ = ["FORMATS", "read_tables", "write_tables"]
+__all__ = ["FORMATS", "are_tracks", "convert_tables", "read_tables", "write_tables"]
 
 FORMATS = {".txt": "mot", ".json": "coco", ".jsonl": "jsonl", ".parquet": "parquet"}
 """File endings and the names of their formats."""
@@ -88,6 +88,62 @@ def write_tables(path: str | Path, tables: Mapping[str, TrackTable], form: str, 
             for step in table.steps():
                 sink.write(step)
     return [path]
+
+
+def are_tracks(source: Path, target: Path, from_: str | None = None, to: str | None = None) -> bool:
+    """Whether a conversion is of a tracker's files, rather than of a data set: pictures and labels.
+
+    Args:
+        source: What is to be read.
+        target: What is to be written.
+        from_: Format of the source, as far as it was named.
+        to: Format of the target, as far as it was named.
+    """
+    if any(name is not None and name not in FORMATS.values() for name in (from_, to)):
+        return False
+    if source.is_dir() and not any(source.glob("*.txt")):
+        return False
+    return to is None or bool(target.suffix) or source.suffix.lower() != ".json"
+
+
+def convert_tables(
+    source: Path, target: Path, from_: str | None = None, to: str | None = None, *, kind: Kind = "tracks"
+) -> dict[str, Any]:
+    """Read tracks in one format and write them in another.
+
+    Args:
+        source: File to read; a folder is one of MOTChallenge files.
+        target: File or folder to write.
+        from_: Format of the source, where its ending does not tell.
+        to: Format of the target, where its ending does not tell.
+        kind: What MOTChallenge files hold.
+
+    Returns:
+        How many ``sequences`` and ``boxes``, and the ``files`` written.
+
+    Raises:
+        ConfigError: A format is not known.
+        DataError, MissingFileError, InvalidInputError, SinkError: As `read_tables` and `write_tables` do.
+    """
+    forms = (_form(source, from_), _form(target, to))
+    for path, form in zip((source, target), forms, strict=True):
+        if form not in FORMATS.values():
+            known = ", ".join(f"{name} ({ending})" for ending, name in FORMATS.items())
+            raise ConfigError(f"The ending of {path} tells no format. Name it with --from or --to. Known: {known}.")
+    tables = read_tables(source, forms[0], kind=kind)
+    files = write_tables(target, tables, forms[1], kind=kind)
+    return {
+        "sequences": len(tables),
+        "boxes": sum(len(table) for table in tables.values()),
+        "files": [str(file) for file in files],
+    }
+
+
+def _form(path: Path, named: str | None) -> str:
+    """Tell the format of a file of tracks; a folder is one of MOTChallenge files."""
+    if named is not None:
+        return named
+    return "mot" if path.is_dir() or not path.suffix else FORMATS.get(path.suffix.lower(), "")
 
 
 Row = tuple[str, int, int, float, float, float, float, float, int, float, Any]

@@ -5,6 +5,7 @@ from trackforge.runs.layers import from_job as from_job
 from trackforge.runs.layers import from_mapping as from_mapping
 from trackforge.runs.layers import from_strings as from_strings
 from trackforge.runs.layers import from_toml as from_toml
+from trackforge.runs.machine import machine as machine
 from trackforge.runs.planning import Output as Output
 from trackforge.runs.planning import RunPlan as RunPlan
 from trackforge.runs.planning import plan as plan
