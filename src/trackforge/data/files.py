@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from trackforge.data.model import Dataset
 from trackforge.data.pictures import PictureReader, split_key
 from trackforge.errors import DataError, InvalidInputError, SinkError
-from trackforge.io.pictures import natural_key
+from trackforge.intake.folders import natural_key
 from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
 __all__ = ["PicturePlacer", "Place", "list_pictures", "read_lines", "stems", "write_text"]

@@ -22,7 +22,8 @@ from trackforge.data.files import PicturePlacer, Place, read_lines, require_size
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
-from trackforge.io.pictures import natural_key, picture_size
+from trackforge.intake.folders import natural_key
+from trackforge.io.pictures import picture_size
 from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
 __all__ = ["VOC_CLASSES", "read_voc", "sniff_voc", "write_voc"]

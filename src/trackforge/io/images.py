@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from trackforge.config import check, setting
 from trackforge.errors import DataError, SourceError
-from trackforge.io.pictures import decode_picture, natural_key
+from trackforge.intake.folders import natural_key
+from trackforge.io.pictures import decode_picture
 from trackforge.registry.suffixes import IMAGE_SUFFIXES
 from trackforge.types import Frame, Stream
 

@@ -1,4 +1,4 @@
-"""Picture files: their content decoded, their size from the header, and the order that people put them in.
+"""Picture files: their content decoded, and their size from the header.
 
 One reader for sources and data sets. A picture is RGB and upright: turned as its EXIF data asks for, its size included.
 One that is cut short is damaged, though a decoder would fill what is missing with grey and go on.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import struct
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,17 +17,7 @@ import numpy.typing as npt
 
 from trackforge.errors import DataError, MissingDependencyError
 
-__all__ = ["decode_picture", "natural_key", "opencv", "picture_bytes", "picture_size"]
-
-
-def natural_key(text: str) -> tuple[list[tuple[int, int | str]], str]:
-    """Return a sort key that counts, whatever the case: ``2.jpg`` before ``10.jpg``, ``a.jpg`` before ``B.jpg``.
-
-    >>> sorted(["10.jpg", "2.jpg", "B.jpg", "a.jpg"], key=natural_key)
-    ['2.jpg', '10.jpg', 'a.jpg', 'B.jpg']
-    """
-    parts = re.split(r"(\d+)", text.casefold())
-    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part], text
+__all__ = ["decode_picture", "opencv", "picture_bytes", "picture_size"]
 
 
 def opencv() -> Any:

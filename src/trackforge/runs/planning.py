@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trackforge.errors import ConfigError, did_you_mean
-from trackforge.io.pictures import natural_key
+from trackforge.intake.folders import natural_key
 from trackforge.registry import registry
 from trackforge.registry.guess import source_for
 from trackforge.registry.spec import ComponentSpec

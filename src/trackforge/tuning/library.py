@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from trackforge.errors import SourceError
+from trackforge.intake.folders import natural_key
 from trackforge.io.mot import SequenceInfo, read_mot, read_seqinfo
-from trackforge.io.pictures import natural_key
 from trackforge.runs.component import Component
 from trackforge.runs.recordings import Floor, Footage, Recordings
 from trackforge.tuning.space import Dimension, Range

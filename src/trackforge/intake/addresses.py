@@ -1,0 +1,79 @@
+"""Addresses of cameras and files on the network: told apart from paths, and shown without what is secret in them.
+
+Cameras carry passwords in their addresses, storage services carry signatures: neither may reach a log, a message, a
+result or a file name.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, urlsplit
+
+__all__ = ["address_name", "is_address", "shown_address", "without_secrets"]
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
+_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://[^\s'\"<>]+")
+_SECRET = re.compile(
+    r"(?i)((?:pass(?:word|wd|phrase)?|pwd|token|secret|key|auth|sig(?:nature)?|user(?:name)?)=)[^&_/;?#]*"
+)
+_HARMLESS = re.compile(r"(?i)(?:id|ch|cam|camera|channel|stream|subtype|profile|track|part|resolution|fps)=\w{1,8}")
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text is an address, ``scheme://...``, rather than a path.
+
+    >>> is_address("rtsp://10.0.0.7/1"), is_address("2024-01-01T12:00:00.mp4"), is_address("C:/film.mp4")
+    (True, False, False)
+    """
+    return _ADDRESS.match(text) is not None
+
+
+def shown_address(text: str) -> str:
+    """Return an address as it may be shown: without user, password and fragment, and of its query what is harmless.
+
+    >>> shown_address("rtsp://admin:S3cret@10.0.0.7:554/cam?channel=1&token=abc")
+    'rtsp://10.0.0.7:554/cam?channel=1&...'
+    """
+    split = _split(text)
+    if split is None:
+        return text
+    host = split.netloc.rpartition("@")[2]
+    path = _SECRET.sub(r"\1...", split.path)
+    words = [word if _HARMLESS.fullmatch(word) else "..." for word in re.split("[&;]", split.query) if word]
+    query = "&".join(dict.fromkeys(words))
+    return f"{split.scheme}://{host}{path}" + (f"?{query}" if query else "")
+
+
+def address_name(text: str) -> str:
+    """Return a name for what comes from an address, fit for a file: host and path, nothing secret, no separator.
+
+    >>> address_name("http://admin:S3cret@10.0.0.7:8080/cam/1?pwd=x")
+    '10.0.0.7_8080_cam_1'
+    >>> address_name("https://host/videos/street.mp4?sig=x")
+    'street'
+    """
+    split = _split(shown_address(text))
+    if split is None:
+        return text
+    last = split.path.rstrip("/").rpartition("/")[2]
+    stem, dot, suffix = last.rpartition(".")
+    if dot and stem and suffix.isalnum() and len(suffix) <= 5:
+        words = stem
+    else:
+        words = f"{split.netloc}{split.path}" + (f"?{split.query}" if split.query else "")
+    return re.sub(r"[^A-Za-z0-9.\-]+", "_", words).strip("_.")[:100] or "camera"
+
+
+def without_secrets(message: str) -> str:
+    """Return a message, of a library say, with every address in it as `shown_address` shows it."""
+    return _IN_TEXT.sub(lambda found: shown_address(found.group()), message)
+
+
+def _split(text: str) -> SplitResult | None:
+    if not is_address(text):
+        return None
+    scheme, rest = text.split("://", 1)
+    try:
+        return urlsplit(text)
+    except ValueError:  # brackets that are no IPv6 address: show no more than the scheme
+        return SplitResult(scheme, rest.rpartition("@")[2].split("/")[0].split("?")[0], "", "", "")

@@ -1,0 +1,127 @@
+"""How large a thing that a file announces may be; checked before anything is allocated.
+
+The limits stand far above what people have, and are settings: an environment variable ``TRACKFORGE_LIMIT_PIXELS``
+changes one for a program and the processes that it starts, ``with limited(pixels=...)`` for a block of code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from pathlib import Path
+
+from trackforge.errors import ConfigError, DataError
+
+__all__ = ["Limits", "check_limit", "limited", "limits"]
+
+PREFIX = "TRACKFORGE_LIMIT_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The limits, each a whole number >= 1.
+
+    Attributes:
+        frames: Frames of a sequence, and so the highest frame number: 92 hours at 30 frames a second.
+        classes: Classes of a data set or a result, and so the highest class number.
+        pixels: Width times height of a picture, a frame or a network's input.
+        bytes: What one tensor, picture or member of an archive may take in memory, in bytes.
+        inflation: How many times its size a compressed file may take when it is unpacked (small ones: 64 MiB).
+        members: Files in an archive.
+    """
+
+    frames: int = 10_000_000
+    classes: int = 100_000
+    pixels: int = 200_000_000
+    bytes: int = 16 * 2**30
+    inflation: int = 200
+    members: int = 5_000_000
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if type(value) is not int or value < 1:
+                raise ConfigError(f"The limit {field.name!r} must be a whole number >= 1; got {value!r}.")
+
+
+_chosen: ContextVar[Limits | None] = ContextVar("trackforge_limits", default=None)
+
+
+def limits() -> Limits:
+    """Return the limits that hold here.
+
+    Raises:
+        ConfigError: An environment variable ``TRACKFORGE_LIMIT_...`` is of no limit, or no whole number >= 1.
+    """
+    chosen = _chosen.get()
+    if chosen is not None:
+        return chosen
+    return _from_environment(tuple((k, v) for k, v in os.environ.items() if k.startswith(PREFIX)))
+
+
+@contextlib.contextmanager
+def limited(**changes: int) -> Iterator[Limits]:
+    """Change limits within a block (of this thread or task): ``with limited(pixels=10**9): ...``.
+
+    Raises:
+        ConfigError: There is no such limit, or a value is no whole number >= 1.
+    """
+    unknown = changes.keys() - {field.name for field in fields(Limits)}
+    if unknown:
+        raise ConfigError(f"There is no limit {sorted(unknown)[0]!r}. There are: {_names()}.")
+    token = _chosen.set(replace(limits(), **changes))
+    try:
+        yield limits()
+    finally:
+        _chosen.reset(token)
+
+
+def check_limit(name: str, value: float, what: str, *, path: str | Path | None = None, line: int | None = None) -> None:
+    """Refuse what is larger than a limit.
+
+    >>> check_limit("frames", 4e9, "The frame", path="gt.txt", line=1)
+    Traceback (most recent call last):
+    trackforge.errors.DataError: gt.txt:1: The frame must be at most 10,000,000; got 4,000,000,000. Repair the file, or \
+raise the limit: TRACKFORGE_LIMIT_FRAMES=...
+
+    Args:
+        name: An attribute of `Limits`.
+        value: What the file announces.
+        what: What it is, for the message.
+        path: The file, for the message.
+        line: 1-based line, for the message.
+
+    Raises:
+        DataError: It is larger.
+    """
+    most = getattr(limits(), name)
+    if not value <= most:
+        raise DataError(
+            f"{what} must be at most {most:,}; got {value:,.0f}. Repair the file, or raise the limit: "
+            f"{PREFIX}{name.upper()}=...",
+            path=path,
+            line=line,
+        )
+
+
+@lru_cache(maxsize=8)
+def _from_environment(variables: tuple[tuple[str, str], ...]) -> Limits:
+    known = {field.name for field in fields(Limits)}
+    chosen = {}
+    for variable, text in variables:
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in known:
+            raise ConfigError(f"The environment variable {variable} is of no limit. There are: {_names()}.")
+        digits = text.replace("_", "")
+        if not (digits.isascii() and digits.isdecimal() and len(digits) < 19):
+            raise ConfigError(f"The environment variable {variable} must be a whole number >= 1; got {text!r}.")
+        chosen[name] = int(digits)
+    return Limits(**chosen)
+
+
+def _names() -> str:
+    return ", ".join(field.name for field in fields(Limits))
