@@ -124,9 +124,7 @@ def test_numbers_are_numbers_or_refused(value: object) -> None:
 def test_limits_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = limits().frames
     with limited(frames=5):
-        with pytest.raises(
-            DataError, match=r"^gt\.txt:2: The frame must be at most 5; got 6\..*TRACKFORGE_LIMIT_FRAMES"
-        ):
+        with pytest.raises(DataError, match=r"^gt\.txt:2: The frame must be at most 5; got 6\..*LIMIT_FRAMES"):
             check_limit("frames", 6, "The frame", path="gt.txt", line=2)
         check_limit("frames", 5, "The frame")
         with pytest.raises(DataError):

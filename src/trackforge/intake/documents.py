@@ -61,9 +61,7 @@ def parse_json(text: str, what: str = "The text", *, path: str | Path | None = N
             f"{what} must be whole text; it holds half a character (a lone surrogate).", path=path, line=line
         ) from error
     except RecursionError as error:
-        raise DataError(
-            f"{what} must be JSON that can be read; it is nested too deep.", path=path, line=line
-        ) from error
+        raise DataError(f"{what} must be JSON; it is nested too deep to be read.", path=path, line=line) from error
     except ValueError as error:  # a number of thousands of digits
         raise DataError(f"{what} must be JSON that can be read; {error}.", path=path, line=line) from error
     return document
@@ -79,9 +77,7 @@ def whole_number(value: Any, least: int = -LARGEST - 1, most: int = LARGEST) -> 
         ValueError: It is none, or out of range; says what must hold.
     """
     number: int | None = None
-    if isinstance(value, bool):
-        number = None
-    elif isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         number = value
     elif (isinstance(value, float) and value.is_integer() and abs(value) <= 2**53) or (
         isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,19}\s*", value, re.ASCII)

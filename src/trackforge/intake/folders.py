@@ -1,4 +1,4 @@
-"""What lies in a folder, as people mean it: without what their systems left beside it, and in the order that they count.
+"""What lies in a folder, as people mean it: without what their systems left beside it, and in the order they count.
 
 macOS writes ``._a.jpg`` and ``__MACOSX/``, Jupyter ``.ipynb_checkpoints/``, Windows ``Thumbs.db``, a NAS ``@eaDir/``:
 copies and notes that bear the endings of pictures or labels, and are none.

@@ -68,11 +68,11 @@ def plain_name(name: str, what: str, *, path: str | Path | None = None, line: in
 
 
 def relative_name(name: str, what: str, *, path: str | Path | None = None, line: int | None = None) -> PurePosixPath:
-    """Return a name that may have several parts, such as a picture's or a sequence's, as a path that stays inside.
+    r"""Return a name that may have several parts, such as a picture's or a sequence's, as a path that stays inside.
 
     Backslashes, which programs on Windows write, separate parts too.
 
-    >>> relative_name("images\\\\a.jpg", "The picture")
+    >>> relative_name("images\\a.jpg", "The picture")
     PurePosixPath('images/a.jpg')
 
     Raises:
