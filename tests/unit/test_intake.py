@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -112,13 +113,11 @@ def test_whole_pairs_of_surrogates_are_text() -> None:
 @given(st.integers() | st.floats() | st.text(max_size=5) | st.none() | st.booleans() | st.just([1]))
 def test_numbers_are_numbers_or_refused(value: object) -> None:
     for judge in (whole_number, finite_number):
-        try:
+        number = None
+        with contextlib.suppress(ValueError):
             number = judge(value)
-        except ValueError as error:
-            assert "must be" in str(error)
-        else:
-            assert json.loads(json.dumps(number)) == number
-            assert int(number) >= -(2**63) or judge is finite_number
+        assert json.loads(json.dumps(number)) == number
+        assert number is None or judge is finite_number or -(2**63) <= number < 2**63
 
 
 def test_limits_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,11 @@ def limits() -> Limits:
 
 @contextlib.contextmanager
 def limited(**changes: int) -> Iterator[Limits]:
-    """Hold other limits within a block, of this thread or task: ``with limited(pixels=10**9): ...``.
+    """Hold other limits within a block of code, in this thread or task.
+
+    >>> with limited(pixels=10**9):
+    ...     limits().pixels
+    1000000000
 
     Raises:
         ConfigError: There is no such limit, or a value is no whole number >= 1.
@@ -85,8 +89,7 @@ def check_limit(name: str, value: float, what: str, *, path: str | Path | None =
 
     >>> check_limit("frames", 4e9, "The frame", path="gt.txt", line=1)
     Traceback (most recent call last):
-    trackforge.errors.DataError: gt.txt:1: The frame must be at most 10,000,000; got 4,000,000,000. Repair the file, or raise the \
-limit: TRACKFORGE_LIMIT_FRAMES=...
+    trackforge.errors.DataError: gt.txt:1: The frame must be at most 10,000,000; got 4,000,000,000. ...
 
     Args:
         name: An attribute of `Limits`.
