@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Any, Literal, NamedTuple, cast
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import av
 import numpy as np
@@ -17,13 +18,31 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from trackforge.errors import SourceError
+from trackforge.intake.addresses import is_address, shown_address, without_secrets
 
-__all__ = ["Converter", "Damage", "open_video", "pictures", "rate_of"]
+__all__ = ["Converter", "Damage", "Readable", "ffmpeg_path", "open_video", "pictures", "rate_of"]
+
+
+class Readable(Protocol):
+    """What FFmpeg can read from, beside files and addresses: the end of a pipe."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return some bytes, at most ``size``; none at the end."""
+
+
+def ffmpeg_path(path: str | Path) -> str:
+    """Return a path as FFmpeg takes it for one, whatever it holds: ``12:30.mp4`` would be a protocol to it.
+
+    >>> ffmpeg_path("12:30.mp4"), ffmpeg_path("http://host/a.mp4")
+    ('file:12:30.mp4', 'http://host/a.mp4')
+    """
+    return str(path) if is_address(str(path)) else f"file:{path}"
 
 
 def open_video(
     address: str,
     *,
+    file: Readable | None = None,
     form: str | None = None,
     options: Mapping[str, str] | None = None,
     timeout: float | None = None,
@@ -33,7 +52,8 @@ def open_video(
     """Open a file, device or URL and return the container with its first video stream.
 
     Args:
-        address: What FFmpeg understands.
+        address: A path, an address, or with ``form`` the name of a device.
+        file: Where to read from instead; then the address serves messages only.
         form: FFmpeg's name of the format or device kind; None to detect it.
         options: FFmpeg options.
         timeout: Seconds to wait for an answer, and later for data.
@@ -43,13 +63,15 @@ def open_video(
     Raises:
         SourceError: It cannot be opened, or holds no video.
     """
+    shown, given = shown_address(address), file or (address if form else ffmpeg_path(address))
     try:
-        container = av.open(address, "r", format=form, options=dict(options or {}), timeout=timeout)
+        container = av.open(given, "r", format=form, options=dict(options or {}), timeout=timeout)
     except (FFmpegError, OSError) as error:
-        raise SourceError(f"{address} cannot be opened as video: {reason(error)}. {advice}") from error
+        problem = SourceError(f"{shown} cannot be opened as video: {without_secrets(reason(error))}. {advice}")
+        raise problem from (error if shown == address else None)  # FFmpeg's error repeats the address
     if not container.streams.video:
         container.close()
-        raise SourceError(f"{address} must hold video; it holds none. {advice}")
+        raise SourceError(f"{shown} must hold video; it holds none. {advice}")
     stream = container.streams.video[0]
     stream.thread_type = threads
     return container, stream

@@ -13,7 +13,10 @@ from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
 from trackforge.errors import SourceError, did_you_mean
-from trackforge.io.decode import Converter, Damage, open_video, pictures, rate_of
+from trackforge.intake.addresses import STDIN, is_address, shown_address
+from trackforge.io.decode import Converter, Damage, pictures, rate_of
+from trackforge.io.fitting import Steady
+from trackforge.io.opening import Opening, name_of
 from trackforge.io.timeline import Timeline
 from trackforge.types import Frame, Stream
 
@@ -28,7 +31,7 @@ TOLERANCE = 0.005
 class VideoSourceConfig:
     """Settings of `VideoSource`."""
 
-    path: str | Path = setting(help="Video file, or URL of one.")
+    path: str | Path = setting(help="Video file, address of one, or a pipe; - for standard input.")
     start: int = setting(0, help="First frame to give.", unit="frames", minimum=0)
     stop: int | None = setting(None, help="Frame to stop before; none for the end.", unit="frames", minimum=0)
     stride: int = setting(1, help="Give every n-th frame.", unit="frames", minimum=1)
@@ -45,7 +48,8 @@ class VideoSource:
 
     ``frame.index`` is the position in the file whatever ``start`` and ``stride`` are, and a frame that cannot be
     decoded leaves a gap, so that results line up with annotations of the file. Timestamps are the file's, mended where
-    they do not increase (`trackforge.io.timeline`). Every iteration starts anew.
+    they do not increase (`trackforge.io.timeline`). Every iteration starts anew; a pipe can be read
+    once. Pictures that change their size are scaled into the first one's.
 
     Attributes:
         name: The file's name without its ending.
@@ -56,15 +60,15 @@ class VideoSource:
         SourceError: The file is missing, empty or no video.
     """
 
-    def __init__(self, config: VideoSourceConfig) -> None:
+    def __init__(self, config: VideoSourceConfig, opening: Opening | None = None) -> None:
         self.config = config
-        self.path = str(config.path)
-        self.name = Path(self.path).stem
+        self.path = shown_address(str(config.path))
+        self.name = name_of(str(config.path))
         self.skipped = 0
         self._round = 0
-        _check_file(self.path)
-        container, stream = open_video(self.path)
-        with container:
+        _check_file(str(config.path))
+        self._opening = opening or Opening(str(config.path))
+        with self._opening.look() as (container, stream):
             self.rate = rate_of(stream)
             self._stated = stream.frames
             self._seconds = _duration(container, stream)
@@ -74,8 +78,11 @@ class VideoSource:
 
     @property
     def stream(self) -> Stream:
-        """Name, rate and length as the file states them, or as its duration suggests; the size is the first frame's."""
-        return Stream(name=self.name, rate=self.rate, length=self._length())
+        """Name, rate and length as the file states them, or as its duration suggests; the size is the first frame's.
+
+        Of a pipe only the end tells the length.
+        """
+        return Stream(name=self.name, rate=self.rate, length=None if self._opening.once else self._length())
 
     def __len__(self) -> int:
         """Frames to come: as the file states, or else as its duration and rate suggest.
@@ -102,8 +109,8 @@ class VideoSource:
         self.skipped = 0
         this = self._round
         first, stop, stride = self.config.start, self.config.stop, self.config.stride
-        container, stream = open_video(self.path)
-        convert = Converter()
+        container, stream = self._opening.take()
+        convert, steady = Converter(), Steady(self.name)
         origin = float((stream.start_time or 0) * (stream.time_base or 0))
         timeline = Timeline(self.name, self.rate, origin=origin)
         index, last = 0, 0.0
@@ -117,12 +124,13 @@ class VideoSource:
                     continue
                 last = timeline.place(at, picture.time if self._timed and picture.pts is not None else None)
                 if at >= first and (at - first) % stride == 0:
-                    yield Frame(index=at, image=convert(picture), timestamp=last, sequence=self.name)
+                    yield Frame(index=at, image=steady(convert(picture)), timestamp=last, sequence=self.name)
         self._check_end(index, last)
 
     def close(self) -> None:
         """End iterations under way, at their next frame."""
         self._round += 1
+        self._opening.close()
 
     def _lose(self, index: int, why: str) -> None:
         if self.config.on_corrupt == "stop":
@@ -154,7 +162,7 @@ class VideoSource:
 
 
 def _check_file(path: str) -> None:
-    if "://" in path:
+    if path in STDIN or is_address(path):
         return
     file = Path(path)
     if file.is_dir():

@@ -25,6 +25,7 @@ class Stream:
         size: ``(width, height)`` in pixels, or None.
         length: Frames to come, or None where only the end will tell; damaged ones may be missing.
         classes: Class names of the detector, which ``class_id`` indexes; empty where none is known.
+        live: Whether each frame is the newest there is when it is asked for, as a camera's; who asks late misses some.
 
     Raises:
         InvalidInputError: The rate is no number above 0, a side is no whole number above 0, the length is below 0, or
@@ -36,6 +37,7 @@ class Stream:
     size: tuple[int, int] | None = None
     length: int | None = None
     classes: tuple[str, ...] = ()
+    live: bool = False
 
     def __post_init__(self) -> None:
         if self.rate is not None and not (math.isfinite(self.rate) and self.rate > 0):
