@@ -1,6 +1,7 @@
-"""Pictures of more than 8 bits a channel as pictures of 8, by one stated rule: thermal, depth and machine-vision cameras.
+"""Grey pictures of more than 8 bits as pictures of 8, by one stated rule.
 
-Such cameras store 12 or 14 bits, or hundredths of a kelvin, in 16: shown as they are, all of it is one shade of grey.
+Thermal, depth and machine-vision cameras store 12 or 14 bits, or hundredths of a kelvin, in 16: shown as they are, all
+of it is one shade of grey.
 """
 
 from __future__ import annotations
