@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -26,9 +27,20 @@ from trackforge.errors import SourceError
 from trackforge.intake.addresses import is_address, shown_address, without_secrets
 from trackforge.intake.limits import check_limit, limits
 from trackforge.io.levels import Levels
-from trackforge.io.upright import deinterlaced, turned
+from trackforge.io.upright import deinterlaced, exchanges_sides, turned
 
-__all__ = ["Converter", "Damage", "Extent", "Readable", "ffmpeg_path", "has_clock", "open_video", "pictures", "rate_of"]
+__all__ = [
+    "Converter",
+    "Damage",
+    "Extent",
+    "Readable",
+    "ffmpeg_path",
+    "has_clock",
+    "open_video",
+    "pictures",
+    "pixel_aspect",
+    "rate_of",
+]
 
 
 class Readable(Protocol):
@@ -51,6 +63,8 @@ log = logging.getLogger(__name__)
 LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 """For titles that are not UTF-8, which cameras and old programs write; PyAV 19 takes them without being told."""
 COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
+OBLONG = 8.0
+"""Widths of a pixel in heights above which they are an error of the file."""
 STILLS = frozenset({"bmp", "gif", "mjpeg", "png", "tiff", "webp"})
 """Codecs of pictures: in a container with several streams more often a cover or a preview than the film."""
 
@@ -148,6 +162,24 @@ def rate_of(stream: VideoStream) -> float | None:
     else:
         rate = stream.codec_context.framerate
     return float(rate) if rate else None
+
+
+def pixel_aspect(container: InputContainer, stream: VideoStream) -> float:
+    """Return the width of a pixel over its height in upright pictures; 1 where nothing sensible is stated.
+
+    Only the first picture tells whether the film is to be turned, so that width and height change places; it is decoded
+    where pixels are not square and the container can go back to its beginning.
+    """
+    stated = stream.sample_aspect_ratio
+    aspect = float(stated) if stated else 1.0
+    if aspect == 1.0 or not 1 / OBLONG <= aspect <= OBLONG:
+        return 1.0
+    if container.size and container.size > 0:
+        with contextlib.suppress(FFmpegError, OSError):
+            first = next((picture for picture in pictures(container, stream) if not isinstance(picture, Damage)), None)
+            aspect = 1 / aspect if first is not None and exchanges_sides(display_matrix(first)) else aspect
+            container.seek(0)
+    return aspect
 
 
 class Damage(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["deinterlaced", "turned"]
+__all__ = ["deinterlaced", "exchanges_sides", "turned"]
 
 
 def turned(image: npt.NDArray[np.uint8], matrix: npt.NDArray[np.int32] | None) -> npt.NDArray[np.uint8]:
@@ -25,7 +25,7 @@ def turned(image: npt.NDArray[np.uint8], matrix: npt.NDArray[np.int32] | None) -
     if matrix is None:
         return image
     a, b, _, c, d = matrix[:5].tolist()  # x' = a x + c y, y' = b x + d y
-    if abs(b) + abs(c) > abs(a) + abs(d):
+    if exchanges_sides(matrix):
         image, across, down = image.swapaxes(0, 1), c, b
     else:
         across, down = a, d

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from trackforge.config import check, setting
 from trackforge.errors import SourceError, did_you_mean
 from trackforge.io.completeness import Promise
-from trackforge.io.decode import Converter, Damage, Extent, open_video, pictures, rate_of
+from trackforge.io.decode import Converter, Damage, Extent, open_video, pictures, pixel_aspect, rate_of
 from trackforge.io.timeline import Timeline
 from trackforge.types import Frame, Stream
 
@@ -24,6 +24,8 @@ __all__ = ["VideoSource", "VideoSourceConfig"]
 log = logging.getLogger(__name__)
 WRAP = 2**33 / 90_000
 """Seconds that the stamps of MPEG streams count, 26.5 hours, before they begin again."""
+TS_PACKET = 188
+"""Bytes that a frame of an MPEG stream takes at the least."""
 _DURATION = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,9})?)")
 
 
@@ -71,11 +73,16 @@ class VideoSource:
             self.rate = rate_of(stream)
             self._stated = stream.frames
             self._seconds = _duration(container, stream)
+            self._most = (container.size or 0) // TS_PACKET if _wrap(container) else None
+            self._pixel_aspect = pixel_aspect(container, stream)
 
     @property
     def stream(self) -> Stream:
-        """Name, rate and length as the file states them, or as its duration suggests; the size is the first frame's."""
-        return Stream(name=self.name, rate=self.rate, length=self._length())
+        """Name, rate, length and shape of a pixel as the file states them; the size is the first frame's.
+
+        Where no length is stated, it is what the duration suggests.
+        """
+        return Stream(name=self.name, rate=self.rate, length=self._length(), pixel_aspect=self._pixel_aspect)
 
     def __len__(self) -> int:
         """Frames to come: as the file states, or else as its duration and rate suggest.
@@ -91,6 +98,8 @@ class VideoSource:
 
     def _length(self) -> int | None:
         total = self._stated or round((self._seconds or 0) * (self.rate or 0))
+        if self._most is not None and total > self._most:  # FFmpeg's guess from the last stamp of joined streams
+            return None
         return len(range(total)[self.config.start : self.config.stop : self.config.stride]) if total else None
 
     def __iter__(self) -> Iterator[Frame]:
