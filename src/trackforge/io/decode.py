@@ -168,13 +168,13 @@ def pixel_aspect(container: InputContainer, stream: VideoStream) -> float:
     """Return the width of a pixel over its height in upright pictures; 1 where nothing sensible is stated.
 
     Only the first picture tells whether the film is to be turned, so that width and height change places; it is decoded
-    where pixels are not square and the container can go back to its beginning.
+    where pixels are not square and the film is a file, in which one can go back.
     """
     stated = stream.sample_aspect_ratio
     aspect = float(stated) if stated else 1.0
     if aspect == 1.0 or not 1 / OBLONG <= aspect <= OBLONG:
         return 1.0
-    if container.size and container.size > 0:
+    if not is_address(container.name) and (container.size or 0) > 0:
         with contextlib.suppress(FFmpegError, OSError):
             first = next((picture for picture in pictures(container, stream) if not isinstance(picture, Damage)), None)
             aspect = 1 / aspect if first is not None and exchanges_sides(display_matrix(first)) else aspect
