@@ -17,7 +17,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from trackforge.errors import MissingDependencyError, SinkError
-from trackforge.io.decode import reason
+from trackforge.io.decode import ffmpeg_path, reason
+from trackforge.io.fitting import fit_picture
 
 __all__ = ["ENCODERS", "VideoWriter"]
 
@@ -111,7 +112,7 @@ class VideoWriter:
     def _opened(self) -> OutputContainer:
         index_first = {"movflags": "+faststart"} if self.path.suffix.lower() in (".mp4", ".mov") else {}
         try:
-            return av.open(str(self.path), "w", options=index_first)
+            return av.open(ffmpeg_path(self.path), "w", options=index_first)
         except (FFmpegError, OSError, ValueError) as error:
             raise _as_os_error(error) from error
 
@@ -205,15 +206,7 @@ class VideoWriter:
         if (width, height) == self._first and min(spare) < 0:
             return np.asarray(cv2.resize(image, self.size, interpolation=cv2.INTER_AREA), np.uint8)
         if max(spare) > 1 or min(spare) < 0:
-            scale = min(self.size[0] / width, self.size[1] / height)
-            size = max(1, round(width * scale)), max(1, round(height * scale))
-            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-            spare = self.size[0] - size[0], self.size[1] - size[1]
-            left, top = spare[0] // 2, spare[1] // 2
-            bars = cv2.copyMakeBorder(
-                image, top, spare[1] - top, left, spare[0] - left, cv2.BORDER_CONSTANT, value=(0, 0, 0)
-            )
-            return np.asarray(bars, np.uint8)
+            return fit_picture(image, self.size)
         edge = cv2.copyMakeBorder(image, 0, spare[1], 0, spare[0], cv2.BORDER_REPLICATE)
         return np.asarray(edge, np.uint8)
 

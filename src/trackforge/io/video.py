@@ -14,8 +14,11 @@ from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
 from trackforge.errors import SourceError, did_you_mean
+from trackforge.intake.addresses import STDIN, is_address, shown_address
 from trackforge.io.completeness import Promise
-from trackforge.io.decode import Converter, Damage, Extent, open_video, pictures, pixel_aspect, rate_of
+from trackforge.io.decode import Converter, Damage, Extent, pictures, pixel_aspect, rate_of
+from trackforge.io.fitting import Steady
+from trackforge.io.opening import Opening, name_of
 from trackforge.io.timeline import Timeline
 from trackforge.types import Frame, Stream
 
@@ -33,7 +36,7 @@ _DURATION = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,9})?)")
 class VideoSourceConfig:
     """Settings of `VideoSource`."""
 
-    path: str | Path = setting(help="Video file, or URL of one.")
+    path: str | Path = setting(help="Video file, address of one, or a pipe; - for standard input.")
     start: int = setting(0, help="First frame to give.", unit="frames", minimum=0)
     stop: int | None = setting(None, help="Frame to stop before; none for the end.", unit="frames", minimum=0)
     stride: int = setting(1, help="Give every n-th frame.", unit="frames", minimum=1)
@@ -50,7 +53,8 @@ class VideoSource:
 
     ``frame.index`` is the position in the file whatever ``start`` and ``stride`` are, and a frame that cannot be
     decoded leaves a gap, so that results line up with annotations of the file. Timestamps are the file's, mended where
-    they do not increase (`trackforge.io.timeline`). Every iteration starts anew.
+    they do not increase (`trackforge.io.timeline`). Every iteration starts anew; a pipe can be read
+    once. Pictures that change their size are scaled into the first one's.
 
     Attributes:
         name: The file's name without its ending.
@@ -61,15 +65,15 @@ class VideoSource:
         SourceError: The file is missing, empty or no video.
     """
 
-    def __init__(self, config: VideoSourceConfig) -> None:
+    def __init__(self, config: VideoSourceConfig, opening: Opening | None = None) -> None:
         self.config = config
-        self.path = str(config.path)
-        self.name = Path(self.path).stem
+        self.path = shown_address(str(config.path))
+        self.name = name_of(str(config.path))
         self.skipped = 0
         self._round = 0
-        _check_file(self.path)
-        container, stream = open_video(self.path)
-        with container:
+        _check_file(str(config.path))
+        self._opening = opening or Opening(str(config.path))
+        with self._opening.look() as (container, stream):
             self.rate = rate_of(stream)
             self._stated = stream.frames
             self._seconds = _duration(container, stream)
@@ -80,9 +84,10 @@ class VideoSource:
     def stream(self) -> Stream:
         """Name, rate, length and shape of a pixel as the file states them; the size is the first frame's.
 
-        Where no length is stated, it is what the duration suggests.
+        Where no length is stated, it is what the duration suggests; of a pipe only the end tells it.
         """
-        return Stream(name=self.name, rate=self.rate, length=self._length(), pixel_aspect=self._pixel_aspect)
+        length = None if self._opening.once else self._length()
+        return Stream(name=self.name, rate=self.rate, length=length, pixel_aspect=self._pixel_aspect)
 
     def __len__(self) -> int:
         """Frames to come: as the file states, or else as its duration and rate suggest.
@@ -111,8 +116,9 @@ class VideoSource:
         self.skipped = 0
         this = self._round
         first, stop, stride = self.config.start, self.config.stop, self.config.stride
-        container, stream = open_video(self.path)
-        convert, extent, promise = Converter(), Extent(), Promise.of(container, stream)
+        container, stream = self._opening.take()
+        convert, steady = Converter(), Steady(self.name)
+        extent, promise = Extent(), Promise.of(container, stream)
         timeline = Timeline(self.name, self.rate, origin=_start(stream), wrap=_wrap(container))
         index, end = 0, ""
         with container:
@@ -128,12 +134,13 @@ class VideoSource:
                     continue
                 seconds = timeline.place(at, None if picture.pts is None else picture.time)
                 if at >= first and (at - first) % stride == 0:
-                    yield Frame(index=at, image=convert(picture), timestamp=seconds, sequence=self.name)
+                    yield Frame(index=at, image=steady(convert(picture)), timestamp=seconds, sequence=self.name)
         self._check_end(index, promise.missing(extent, self.rate), end)
 
     def close(self) -> None:
         """End iterations under way, at their next frame."""
         self._round += 1
+        self._opening.close()
 
     def _lose(self, index: int, why: str) -> None:
         if self.config.on_corrupt == "stop":
@@ -166,7 +173,7 @@ class VideoSource:
 
 
 def _check_file(path: str) -> None:
-    if "://" in path:
+    if path in STDIN or is_address(path):
         return
     file = Path(path)
     if file.is_dir():

@@ -26,6 +26,7 @@ class Stream:
         length: Frames to come, or None where only the end will tell; damaged ones may be missing.
         classes: Class names of the detector, which ``class_id`` indexes; empty where none is known.
         pixel_aspect: Width of a pixel over its height as it is to be shown; 2 for a film squeezed to half its width.
+        live: Whether each frame is the newest there is when it is asked for, as a camera's; who asks late misses some.
 
     Raises:
         InvalidInputError: The rate or the shape of a pixel is no number above 0, a side is no whole number above 0,
@@ -38,6 +39,7 @@ class Stream:
     length: int | None = None
     classes: tuple[str, ...] = ()
     pixel_aspect: float = 1.0
+    live: bool = False
 
     def __post_init__(self) -> None:
         if self.rate is not None and not (math.isfinite(self.rate) and self.rate > 0):
