@@ -23,7 +23,7 @@ from trackforge.intake.addresses import is_address, shown_address
 from trackforge.io.decode import Converter, Damage, pictures, rate_of
 from trackforge.io.fitting import Steady
 from trackforge.io.newest import Newest
-from trackforge.io.opening import Opening, has_clock, is_finite, name_of
+from trackforge.io.opening import Opening, is_finite, name_of
 from trackforge.io.timeline import Timeline
 from trackforge.io.video import VideoSource, VideoSourceConfig
 from trackforge.types import Frame, Stream
@@ -111,7 +111,7 @@ class CameraSource:
         self._film: VideoSource | None = None
         with self._opening.look() as (container, stream):
             self.live = not is_finite(container)
-            self.rate = rate_of(stream) if has_clock(container) else None
+            self.rate = rate_of(stream)
             if self.live and of_file != {key: getattr(CameraSourceConfig, key) for key in OF_FILES}:
                 raise ConfigError(
                     f"{', '.join(OF_FILES)} are for streams that end; {self._shown} is live. Leave them out."
@@ -172,15 +172,13 @@ class CameraSource:
         """Give every frame in order, over all connections."""
         index = 0
         begin: float | None = None
-        timeline, steady = Timeline(self.name, self.rate), Steady(self.name)
+        timeline, steady, convert = Timeline(self.name, self.rate), Steady(self.name), Converter()
         for container, stream in self._connections():
             timeline.rejoin()
-            convert, clock = Converter(), has_clock(container)
             for picture in self._intact(container, stream):
                 now = time.monotonic()
                 begin = now if begin is None else begin
-                stamp = picture.time if clock and picture.pts is not None else None
-                timestamp = timeline.place(index, stamp, now - begin)
+                timestamp = timeline.place(index, None if picture.pts is None else picture.time, now - begin)
                 index += timeline.missed
                 image = steady(convert(picture))
                 yield Frame(index=index, image=image, timestamp=timestamp, sequence=self.name)

@@ -20,7 +20,7 @@ from trackforge.errors import SourceError
 from trackforge.intake.addresses import STDIN, address_name, is_address, shown_address
 from trackforge.io.decode import open_video
 
-__all__ = ["Opening", "has_clock", "is_finite", "name_of"]
+__all__ = ["Opening", "is_finite", "name_of"]
 
 TIMEOUT = 30.0
 """Seconds to wait for an answer from an address, and later for data."""
@@ -41,11 +41,6 @@ def is_finite(container: InputContainer) -> bool:
     if container.duration is not None and container.duration > 0:
         return True
     return not names & PLAYLISTS and (container.size or 0) > 0
-
-
-def has_clock(container: InputContainer) -> bool:
-    """Tell whether time stamps are the camera's; FFmpeg makes some up, 25 a second, where the format has none."""
-    return not ARRIVING & set(container.format.name.split(","))
 
 
 def name_of(path: str) -> str:

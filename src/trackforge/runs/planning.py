@@ -242,4 +242,5 @@ def _output(
         shared = {key: value for key, value in layer.tables.get("sink", {}).items() if key.replace("-", "_") in known}
         merged.update(checked(spec, shared, place(layer.where, "sink")))
         merged.update(checked(spec, layer.tables.get(spec.name, {}), place(layer.where, f"sink {spec.name!r}")))
+    path = str(merged.pop("path", path))  # so that what is checked is what is written
     return Output(path, Component("sink", spec.name, merged).ordered(), optional)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,13 +76,22 @@ class Summary:
         return f"# Written by trackforge {__version__}; {how}" + toml(told)
 
 
-def carry_out(plan: RunPlan, *, progress: Progress | None = None, stopping: Stopping | None = None) -> Summary:
+def carry_out(
+    plan: RunPlan,
+    *,
+    progress: Progress | None = None,
+    stopping: Stopping | None = None,
+    done: Callable[[Summary], object] | None = None,
+) -> Summary:
     """Track every sequence of a plan, score the tracks where there is truth, and write everything down.
+
+    An output that fails takes no other along: the rest of the run is done and written down before it is raised.
 
     Args:
         plan: What to do.
         progress: Watches each sequence.
         stopping: Tells when to stop; signals reach it where somebody entered it.
+        done: Is given the summary, even where an output has failed.
 
     Raises:
         TrackforgeError: What opening sources, reading truth, tracking and writing raise.
@@ -96,6 +105,11 @@ def carry_out(plan: RunPlan, *, progress: Progress | None = None, stopping: Stop
     scores = None if truth is None else truth.score(results)
     summary = Summary(plan, results, stopping.signal, scores)
     summary.write()
+    if done is not None:
+        done(summary)
+    for result in results:
+        if result.failure is not None:
+            raise result.failure
     return summary
 
 
