@@ -81,7 +81,7 @@ def address_name(text: str) -> str:
         words = stem
     else:
         words = f"{split.netloc}{split.path}" + (f"?{split.query}" if split.query else "")
-    return re.sub(r"[^A-Za-z0-9.\-]+", "_", words).strip("_.")[:100] or "camera"
+    return re.sub(r"(?:[^A-Za-z0-9.\-]|\.{2,})+", "_", words).strip("_.")[:100] or "camera"
 
 
 def without_secrets(message: str) -> str:
