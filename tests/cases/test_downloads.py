@@ -66,11 +66,9 @@ def left(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} - {"w.bin.lock"}
 
 
-@pytest.mark.parametrize(
-    "length", ["", "\nContent-Length: abc", "\nContent-Length: -5", f"\nContent-Length: {'9' * 5000}"]
-)
+@pytest.mark.parametrize("length", ["", "abc", "-5", "9" * 5000])
 def test_a_body_of_unknown_length_needs_a_checksum(get: Callable[..., Path], tmp_path: Path, length: str) -> None:
-    head = "HTTP/1.1 200 OK\nConnection: close" + length
+    head = "HTTP/1.1 200 OK\nConnection: close" + (f"\nContent-Length: {length}" if length else "")
     with pytest.raises(SourceError, match="must say how long it is"):
         get(head, BODY[:100])
     assert left(tmp_path) == set()
@@ -102,9 +100,7 @@ def test_a_web_page_is_not_the_file(get: Callable[..., Path], tmp_path: Path, he
     assert left(tmp_path) == set()
 
 
-@pytest.mark.parametrize(
-    "aim", ["ftp://127.0.0.1:1/x", "file:///etc/passwd", "data:,x", "gopher://a/", "http://[::1", "//["]
-)
+@pytest.mark.parametrize("aim", ["ftp://127.0.0.1:1/x", "file:///etc/passwd", "data:,x", "gopher://a/", "http://[::1"])
 def test_ways_on_to_elsewhere_are_refused(get: Callable[..., Path], tmp_path: Path, server: Server, aim: str) -> None:
     with pytest.raises(SourceError):
         get(f"HTTP/1.1 302 Found\nContent-Length: 0\nLocation: {aim}", b"")
@@ -119,9 +115,7 @@ def test_ways_on_to_another_http_address_are_followed(get: Callable[..., Path], 
     assert server.asked == [("/x", "Basic bWU6UzNjcmV0"), ("/y", None)]  # the password stays with its host
 
 
-@pytest.mark.parametrize(
-    "head", [f"HTTP/1.1 200 OK\nContent-Length: {len(BODY)}", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked"]
-)
+@pytest.mark.parametrize("head", [f"Content-Length: {len(BODY)}", "Transfer-Encoding: chunked"])
 def test_more_than_the_limit_is_refused(get: Callable[..., Path], tmp_path: Path, head: str) -> None:
     body = BODY if "Length" in head else b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n"
     with limited(download=5000), pytest.raises(DataError, match=r"at most 5,000.*TRACKFORGE_LIMIT_DOWNLOAD"):

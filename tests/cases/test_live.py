@@ -193,6 +193,14 @@ def test_a_camera_that_changes_its_size_goes_on(tmp_path: Path, caplog: pytest.L
         assert sum(1 for _ in video.decode(video=0)) == 60
 
 
+def test_a_film_that_changes_its_size_goes_on(tmp_path: Path) -> None:
+    large, small = write_video(tmp_path / "a.ts", 20), write_video(tmp_path / "b.ts", 20, size=(160, 120))
+    (tmp_path / "both.ts").write_bytes(large.read_bytes() + small.read_bytes())
+    frames = list(trackforge.source(tmp_path / "both.ts"))
+    assert {frame.size for frame in frames} == {(320, 240)}
+    assert index_of(frames[-1].image) == 19
+
+
 def test_pictures_are_fitted_whole() -> None:
     wide = fit_picture(picture(3, (400, 100)), (200, 200))
     assert wide.shape == (200, 200, 3)

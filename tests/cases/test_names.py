@@ -17,7 +17,7 @@ from io_files import write_picture, write_video
 
 import trackforge
 from trackforge import Frame, Stream
-from trackforge.errors import ConfigError, DataError, SourceError, UnknownComponentError
+from trackforge.errors import ConfigError, DataError, SinkError, SourceError, UnknownComponentError
 from trackforge.intake.addresses import address_name, shown_address, without_secrets
 from trackforge.intake.names import name_problem
 from trackforge.io.images import BlankSource, ImageSource
@@ -103,6 +103,9 @@ def test_outputs_are_files_and_never_addresses(
     assert SECRET not in str(failure.value)
     with pytest.raises((ConfigError, UnknownComponentError)) as failure:
         trackforge.sink(out)
+    if "://" in out:
+        with pytest.raises(SinkError, match="got an address"):
+            list(trackforge.track(str(clip), "motion", "byte", sinks=[trackforge.sink("mot", path=out)]))
     assert not list(tmp_path.iterdir())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trackforge.errors import ConfigError, DuplicateComponentError, SourceError, did_you_mean
-from trackforge.intake.addresses import STDIN, file_path, is_address, shown_address
+from trackforge.intake.addresses import STDIN, file_path, is_address, shown_address, was_address
 from trackforge.protocols import Source
 from trackforge.registry.plugins import registry
 from trackforge.registry.spec import ComponentSpec
@@ -47,7 +47,7 @@ def check_output(text: str | Path) -> None:
         ConfigError: It is an address or standard output.
     """
     text = str(text)
-    if text in STDIN or text == "/dev/stdout" or is_address(text):
+    if text in STDIN or was_address(text):
         shown = "- (standard output)" if text in STDIN else shown_address(text)
         raise ConfigError(f"An output must be a file or folder; got {shown}. Write to a file, and send that on.")
 
