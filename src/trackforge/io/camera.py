@@ -19,11 +19,11 @@ from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, SourceError
-from trackforge.intake.addresses import is_address, shown_address
+from trackforge.intake.addresses import is_address, shown_address, source_name
 from trackforge.io.decode import Converter, Damage, pictures, pixel_aspect, rate_of
 from trackforge.io.fitting import Steady
 from trackforge.io.newest import Newest
-from trackforge.io.opening import Opening, is_finite, name_of
+from trackforge.io.opening import Opening, is_finite
 from trackforge.io.timeline import Timeline
 from trackforge.io.video import VideoSource, VideoSourceConfig
 from trackforge.types import Frame, Stream
@@ -196,6 +196,8 @@ class CameraSource:
                 yield picture
             elif picture.last:
                 problem = picture.why
+                if problem.startswith("Immediate exit"):  # how FFmpeg puts it when time runs out
+                    problem = f"nothing came for {self.config.timeout:g} s"
             else:
                 self._skipped += 1
         if not self._absence.attempts:
@@ -284,6 +286,6 @@ def _is_device(path: str) -> bool:
 def _name(path: str) -> str:
     """Return the name of the sequence, fit for a file."""
     if is_address(path):
-        return name_of(path)
+        return source_name(path)
     name = f"camera{path}" if path.isdigit() else Path(path.removeprefix("video=")).name
     return re.sub(r"[^\w.\-]+", "_", name).strip("_.") or "camera"

@@ -17,10 +17,10 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from trackforge.errors import SourceError
-from trackforge.intake.addresses import STDIN, address_name, is_address, shown_address
+from trackforge.intake.addresses import STDIN, is_address, shown_address
 from trackforge.io.decode import open_video
 
-__all__ = ["Opening", "is_finite", "name_of"]
+__all__ = ["Opening", "is_finite"]
 
 TIMEOUT = 30.0
 """Seconds to wait for an answer from an address, and later for data."""
@@ -41,17 +41,6 @@ def is_finite(container: InputContainer) -> bool:
     if container.duration is not None and container.duration > 0:
         return True
     return not names & PLAYLISTS and (container.size or 0) > 0
-
-
-def name_of(path: str) -> str:
-    """Return the name of the sequence that a path or address gives, fit for a file and without anything secret.
-
-    >>> name_of("films/street.mp4"), name_of("rtsp://admin:S3cret@10.0.0.7/1"), name_of("-")
-    ('street', '10.0.0.7_1', 'stdin')
-    """
-    if path in STDIN:
-        return "stdin"
-    return address_name(path) if is_address(path) else Path(path).stem
 
 
 class Opening:

@@ -14,11 +14,11 @@ from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
 from trackforge.errors import SourceError, did_you_mean
-from trackforge.intake.addresses import STDIN, is_address, shown_address
+from trackforge.intake.addresses import STDIN, is_address, shown_address, source_name
 from trackforge.io.completeness import Promise
 from trackforge.io.decode import Converter, Damage, Extent, pictures, pixel_aspect, rate_of
 from trackforge.io.fitting import Steady
-from trackforge.io.opening import Opening, name_of
+from trackforge.io.opening import Opening
 from trackforge.io.timeline import Timeline
 from trackforge.types import Frame, Stream
 
@@ -68,7 +68,7 @@ class VideoSource:
     def __init__(self, config: VideoSourceConfig, opening: Opening | None = None) -> None:
         self.config = config
         self.path = shown_address(str(config.path))
-        self.name = name_of(str(config.path))
+        self.name = source_name(str(config.path))
         self.skipped = 0
         self._round = 0
         _check_file(str(config.path))
