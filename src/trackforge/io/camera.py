@@ -110,7 +110,7 @@ class CameraSource:
         of_file = {key: getattr(config, key) for key in OF_FILES}
         self._film: VideoSource | None = None
         with self._opening.look() as (container, stream):
-            self.live = not is_finite(container)
+            self.live = not is_finite(container, stream)
             self.rate = rate_of(stream)
             self._pixel_aspect = pixel_aspect(container, stream)
             if self.live and of_file != {key: getattr(CameraSourceConfig, key) for key in OF_FILES}:
@@ -237,7 +237,11 @@ class CameraSource:
             away.attempts += 1
             away.pause = min(2 * away.pause, LONGEST_PAUSE)
             try:
-                return self._opening.open()
+                opened = self._opening.open()
+                if is_finite(*opened):  # the recording of a broadcast that is over, which was seen already
+                    opened[0].close()
+                    return None
+                return opened
             except SourceError as error:
                 problem = error
                 log.info("%s: attempt %d: %s", self._shown, away.attempts, error)

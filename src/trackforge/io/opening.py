@@ -30,17 +30,19 @@ PLAYLISTS = frozenset({"hls", "dash"})
 """Formats whose file lists the streams; its length says nothing about theirs, an end of the list does."""
 
 
-def is_finite(container: InputContainer) -> bool:
+def is_finite(container: InputContainer, stream: VideoStream) -> bool:
     """Tell whether what was opened has an end: a file, wherever it lies, rather than a camera.
 
-    Either the format states its duration, as films and finished playlists do, or the server the length.
+    Either the server states its length, or the format its duration, as films and finished playlists do.
     """
     names = set(container.format.name.split(","))
     if names & ARRIVING:
         return False
-    if container.duration is not None and container.duration > 0:
+    if not names & PLAYLISTS and (container.size or 0) > 0:
         return True
-    return not names & PLAYLISTS and (container.size or 0) > 0
+    if "mp4" in names and not stream.frames:  # in fragments, of which the last one that came is no end
+        return False
+    return container.duration is not None and container.duration > 0
 
 
 class Opening:
