@@ -88,6 +88,7 @@ class OnnxDetector(StagedNetwork):
             raise WeightsError(f"weights must be an .onnx file; there is no file {path}.")
         network = OnnxNetwork(path, device=config.device, threads=config.threads, install="trackforge-onnx")
         self.understanding = found = recognise(network, head=config.head, classes=config.classes, size=config.size)
+        self.understood = tuple(str(found).splitlines())
         self._head = HEADS[found.head]
         card = ModelCard(component="onnx", classes=found.classes, preprocessing=_preprocessing(config, found))
         super().__init__(_Backend(network, card, found))
