@@ -280,6 +280,16 @@ def test_a_foreign_file_is_opened_by_its_path(tmp_path: Path) -> None:
     assert isinstance(trackforge.detector(file), OnnxDetector)
 
 
+def test_info_says_what_was_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from trackforge.cli import main
+
+    file = model(tmp_path / "m.onnx", yolov8())
+    assert main(["info", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert "yolov8: (4 + C, A)" in shown
+    assert "320 high, 320 wide" in shown
+
+
 def test_what_is_unknown_is_said(tmp_path: Path) -> None:
     unknown = model(tmp_path / "u.onnx", {"logits": np.zeros((1, 1000), np.float32)})
     with pytest.raises(

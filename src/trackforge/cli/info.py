@@ -20,6 +20,9 @@ from trackforge.runs.values import plain
 
 __all__ = ["info", "show_settings"]
 
+SENTENCE = 24
+"""Characters from which on the entries of a list stand on lines of their own."""
+
 
 def info(
     kind: str | None = None,
@@ -133,6 +136,9 @@ def _show(facts: Mapping[str, Any], *, as_json: bool) -> None:
         return
     table = Table(box=None, pad_edge=False, show_header=False)
     for key, value in facts.items():
-        text = "\n".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        table.add_row(Text(key, style="bold"), Text("\n".join(text) if isinstance(text, list) else str(text)))
+        lines = [f"{k} {v}" for k, v in value.items()] if isinstance(value, dict) else value
+        if isinstance(lines, list):
+            sentences = isinstance(value, dict) or any(" " in line and len(line) > SENTENCE for line in lines)
+            lines = ("\n" if sentences else ", ").join(lines)
+        table.add_row(Text(key, style="bold"), Text(str(lines)))
     Console().print(table)
