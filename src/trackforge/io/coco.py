@@ -27,7 +27,7 @@ from trackforge.io.masks import check_mask, plain_mask
 from trackforge.table import TrackTable
 from trackforge.types import Frame, Step, Stream
 
-__all__ = ["CocoSink", "CocoSinkConfig", "read_coco", "read_coco_classes", "write_coco"]
+__all__ = ["CocoSink", "CocoSinkConfig", "places_of", "read_coco", "read_coco_classes", "write_coco"]
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def _tables(
     file: CocoFile, items: Any, what: Literal["annotations", "results"], name: str, frame_base: Literal["auto", 0, 1]
 ) -> dict[str, TrackTable]:
     """Return the boxes of each sequence; where no images are known, of the one sequence ``name``."""
-    places = _places(file, name)
+    places = places_of(file, name)
     classes: dict[Id, int] = {number: k for k, number in enumerate(sorted(file.categories.names, key=id_order))}
     bare = what == "results" and not places
     known = (*file.sequences, *(s for s, _ in places.values()))
@@ -143,7 +143,7 @@ def _from_zero(frames: list[Any], base: Literal["auto", 0, 1], path: Path) -> li
     return [frame - begin for frame in frames]
 
 
-def _places(file: CocoFile, name: str) -> dict[Id, tuple[str, int]]:
+def places_of(file: CocoFile, name: str) -> dict[Id, tuple[str, int]]:
     """Return sequence and frame of each image; images without a number are counted in the order of their ids."""
     groups: dict[str, list[CocoImage]] = {}
     for image in file.images.values():
