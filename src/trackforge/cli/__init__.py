@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from trackforge.errors import ConfigError, DuplicateComponentError, TrackforgeError, UnknownComponentError
+from trackforge.intake.showing import visible
 
 __all__ = ["main"]
 
@@ -78,7 +79,7 @@ def _explain(error: Exception) -> int:
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(message + "\n")
+    sys.stderr.write(visible(message) + "\n")
 
 
 class _Stderr(logging.Handler):
