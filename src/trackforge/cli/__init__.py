@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence turns everything into one message
         if debug:
-            traceback.print_exc()
+            _say(traceback.format_exc().rstrip())
         return _explain(error)
 
 
@@ -79,7 +79,10 @@ def _explain(error: Exception) -> int:
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(visible(message) + "\n")
+    from trackforge.intake.addresses import without_secrets
+
+    sys.stderr.write(visible(without_secrets(message)) + "
+")
 
 
 class _Stderr(logging.Handler):

@@ -45,7 +45,7 @@ def component_for(kind: str, text: str | Path) -> tuple[ComponentSpec, dict[str,
         kind: What is wanted, e.g. ``"detector"``. An exporter or trainer is found by the file's detector, since it
             bears the same name.
         text: A registered name, or the path of a ``.onnx`` file or checkpoint; this arrives as the setting ``weights``.
-            A file of the name of a component is meant by ``./name``, or by a Path.
+            A file of the name of a component is meant by ``./name``, by a Path, or where it ends as models do.
 
     Raises:
         UnknownComponentError: No plugin offers that name, or the component that the file names.
@@ -57,8 +57,9 @@ def component_for(kind: str, text: str | Path) -> tuple[ComponentSpec, dict[str,
     with contextlib.suppress(OSError, RuntimeError):  # a name too long for a file, a home that nobody has
         path = path.expanduser()
         is_file = path.is_file()
+    is_model = path.name.lower().endswith(MODEL_SUFFIXES)
     is_name = isinstance(text, str) and text in known  # what it means must not depend on what lies in the folder
-    if is_name or not (path.name.lower().endswith(MODEL_SUFFIXES) or is_file):
+    if (is_name and not (is_model and is_file)) or not (is_model or is_file):
         return registry().find(kind, str(text)), {}
     if not is_file:
         raise WeightsError(f"A {kind} is found by its name or by its weights; there is no file {path}.")

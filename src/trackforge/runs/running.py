@@ -14,10 +14,11 @@ import numpy as np
 
 from trackforge import pipeline
 from trackforge.errors import ConfigError
-from trackforge.intake.names import plain_name
+from trackforge.intake.addresses import address_name, is_address, shown_address, without_secrets
+from trackforge.intake.names import plain_name, relative_name
 from trackforge.io.outputs import Outputs
 from trackforge.io.targets import keep_apart
-from trackforge.protocols import Closable, Detector, Lossy, Remembering, Sink, Source, Tracker, stream_of
+from trackforge.protocols import Closable, Detector, Dropping, Lossy, Remembering, Sink, Source, Tracker, stream_of
 from trackforge.runs.component import Component
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.stopping import Stopping
@@ -52,6 +53,8 @@ class SequenceResult:
     """Damaged frames that were left out."""
     failure: Exception | None = None
     """What became of an output that failed while others did not."""
+    dropped: int = 0
+    """Frames of a live source in whose place newer ones came."""
     table: TrackTable | None = None
     found: list[tuple[int, Detections]] = field(default_factory=list)
     """Detections by frame index, kept with the table."""
@@ -77,6 +80,7 @@ class SequenceResult:
             "source": self.source,
             "frames": self.frames,
             "skipped": self.skipped,
+            "dropped": self.dropped,
             "detections": self.detections,
             "boxes": self.boxes,
             "ids": len(self.ids),
@@ -84,13 +88,13 @@ class SequenceResult:
             "fps": round(self.rate, 2),
             "stage_ms": {name: round(ms, 3) for name, ms in self.stage_ms().items()},
             "outputs": self.outputs,
-            **({"failed": str(self.failure)} if self.failure else {}),
+            **({"failed": without_secrets(str(self.failure))} if self.failure else {}),
         }
 
 
 @dataclass(frozen=True)
 class Input:
-    """A source that is open, and the name of its sequence."""
+    """A source that is open, and the name of its sequence, which may stand in the names of files."""
 
     name: str
     given: str
@@ -103,14 +107,16 @@ def open_sources(plan: RunPlan) -> list[Input]:
     Raises:
         SourceError: One cannot be opened.
         ConfigError: There is none, or two sequences have one name.
+        DataError: A sequence has a name that would lead out of the folder of outputs.
     """
     if not plan.sources:
         raise ConfigError("track needs a source: a video, a folder of images, a URL. Give one: trackforge track a.mp4.")
     inputs: list[Input] = []
     for component in plan.sources:
         source = component.create()
-        given = str(component.settings.get("path", component.name))
-        name = stream_of(source).name or Path(given).stem or "sequence"
+        given = shown_address(str(component.settings.get("path", component.name)))
+        name = stream_of(source).name or (given if is_address(given) else Path(given).stem) or "sequence"
+        name = str(relative_name(address_name(name), "A sequence", path=given))
         if any(name == other.name for other in inputs):
             raise ConfigError(f"Sequences need different names; two are called {name!r}. Track them one by one.")
         inputs.append(Input(name, given, source))
@@ -223,6 +229,7 @@ def _run(
     stopping.patient = False
     result.seconds, result.stages = time.perf_counter() - begin, watch.seconds
     result.skipped = source.skipped if isinstance(source, Lossy) else 0
+    result.dropped = source.dropped if isinstance(source, Dropping) else 0
     return result
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trackforge import __version__
+from trackforge.intake.addresses import shown_setting
 from trackforge.io.atomic import atomic_path
 from trackforge.runs.component import Component
 from trackforge.runs.layers import content
@@ -46,20 +47,33 @@ class Summary:
     def write(self) -> None:
         """Put ``summary.json`` and ``run.toml`` into every folder that was given as output.
 
-        ``trackforge track --config run.toml`` repeats the run, from the same working directory.
+        ``trackforge track --config run.toml`` repeats the run, from the same working directory; secrets are
+        left out of it.
 
         Raises:
             SinkError: The place cannot be written to.
         """
         texts = {
             "summary.json": json.dumps(self.as_dict(), indent=2) + "\n",
-            "run.toml": f"# Written by trackforge {__version__}; repeat it with: trackforge track --config run.toml\n"
-            + toml(content(self.plan.job())),
+            "run.toml": self._repeating(),
         }
         for folder in {str(Path(output.path).parent) for output in self.plan.outputs if output.optional}:
             for name, text in texts.items():
                 with atomic_path(Path(folder) / name) as path:
                     path.write_text(text, encoding="utf-8")
+
+    def _repeating(self) -> str:
+        """Return the text of ``run.toml``, without what is secret in addresses and options."""
+        whole = content(self.plan.job())
+        told: dict[str, Any] = {key: shown_setting(value) for key, value in whole.items()}
+        if told == whole:
+            how = "repeat it with: trackforge track --config run.toml\n"
+        else:
+            how = (
+                "user names, passwords and tokens are left out (...).\n"
+                "# Repeat it with what holds them: trackforge track ADDRESS --config run.toml, or --set for options.\n"
+            )
+        return f"# Written by trackforge {__version__}; {how}" + toml(told)
 
 
 def carry_out(
@@ -100,4 +114,4 @@ def carry_out(
 
 
 def _chosen(component: Component) -> Mapping[str, Any]:
-    return {"name": component.name, "settings": plain(component.settings)}
+    return {"name": component.name, "settings": plain(shown_setting(dict(component.settings)))}
