@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trackforge.data import coco, coco_writing, labels, mot, voc
+from trackforge.data import coco, coco_writing, label_writing, labels, mot, voc
 from trackforge.data.formats import Format
 
 __all__ = ["coco_format", "jde_format", "mot_format", "voc_format", "yolo_format"]
@@ -13,7 +13,7 @@ def jde_format() -> Format:
     return Format(
         sniff=labels.sniff_jde,
         read=labels.read_jde,
-        write=labels.write_jde,
+        write=label_writing.write_jde,
         holds=frozenset({"ids", "sequence", "split", "names", "empty"}),
         rank=10,
     )
@@ -37,6 +37,7 @@ def coco_format() -> Format:
         sniff=coco.sniff_coco,
         read=coco.read_coco_set,
         write=coco_writing.write_coco_set,
+        beside="annotations",
         holds=frozenset(
             {"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "numbers", "empty", "extra"}
         ),
@@ -61,7 +62,7 @@ def yolo_format() -> Format:
     return Format(
         sniff=labels.sniff_yolo,
         read=labels.read_yolo,
-        write=labels.write_yolo,
+        write=label_writing.write_yolo,
         holds=frozenset({"split", "names", "empty"}),
         rank=50,
     )
