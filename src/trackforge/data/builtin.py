@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trackforge.data import coco, coco_writing, label_writing, labels, mot, voc
+from trackforge.data import coco, coco_writing, label_writing, labels, mot, voc, voc_writing
 from trackforge.data.formats import Format
 
 __all__ = ["coco_format", "jde_format", "mot_format", "voc_format", "yolo_format"]
@@ -50,7 +50,7 @@ def voc_format() -> Format:
     return Format(
         sniff=voc.sniff_voc,
         read=voc.read_voc,
-        write=voc.write_voc,
+        write=voc_writing.write_voc,
         holds=frozenset({"ignore", "split", "names", "empty"}),
         holds_extra=("pose", "truncated", "occluded"),
         rank=40,

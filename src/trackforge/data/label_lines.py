@@ -3,7 +3,7 @@
 A YOLO line is a class and, each value a share of the picture's width or height,
 
 * ``cx cy w h``, a box;
-* ``cx cy w h`` and the key points, where the yaml file states ``kpt_shape``;
+* ``cx cy w h`` and the key points, two or three values each, where the yaml file states ``kpt_shape``;
 * ``x1 y1 x2 y2 x3 y3 x4 y4``, an oriented box, or ``x1 y1 ... xn yn``, a polygon: the upright box around it is read.
 
 One or two values may follow, as trackers write them: ``id``, ``confidence``, or ``confidence id``.
@@ -140,6 +140,8 @@ class LabelReader:
         count, rest = number * each, len(values) - 5
         if not count and rest > 2:
             count = _unstated_points(values)
+        elif rest == number * (5 - each):  # with or without the visibility of each point
+            count = rest
         if rest <= 1 or (count and count <= rest <= count + 2):
             points = count if rest > 1 else 0
             share, kind, end = _upright(values[1:5]), "key points" if points else "box", 5 + points
