@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import DataError
+from trackforge.io.kitti_text import is_kitti, kitti_table
 from trackforge.table import TrackTable
 
 __all__ = ["Kind", "class_column", "read_mot", "sequence_of"]
@@ -42,7 +43,7 @@ LARGEST = 2.0**53
 
 
 def read_mot(path: str | Path, *, kind: Kind = "tracks", sequence: str | None = None) -> TrackTable:
-    """Read a MOTChallenge file; an empty file is an empty table.
+    """Read a MOTChallenge file; an empty file is an empty table. KITTI tracking text is known by its words, and read.
 
     Args:
         path: The file. Its lines may come in any order of frames.
@@ -60,6 +61,8 @@ def read_mot(path: str | Path, *, kind: Kind = "tracks", sequence: str | None = 
         FileNotFoundError: There is no such file.
     """
     path = Path(path)
+    if is_kitti(path):
+        return kitti_table(path, kind=kind, sequence=sequence_of(path) if sequence is None else sequence)
     values = _values(path)
     if not values.size:
         return TrackTable.empty(sequence_of(path) if sequence is None else sequence)
