@@ -317,9 +317,9 @@ def test_voc_counts_pixels_from_one_and_includes_the_last(tmp_path):
     ("text", "message"),
     [
         (XML.replace("11.5", "x"), r"a\.xml:5: A bndbox must have numbers"),
-        (XML.replace("</object>", ""), r"a\.xml:8: The file must be xml"),
+        (XML.replace("</object>", ""), r"a\.xml:8: A VOC annotation must be XML"),
         (XML.replace("<size><width>500", "<size><width>wide"), "The size must be numbers"),
-        ('<!DOCTYPE a [<!ENTITY b "c">]>' + XML, r"a\.xml:1: Entities are not allowed"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]>' + XML, r"a\.xml:1: A VOC annotation must not hold entities"),
         (XML.replace("bndbox", "box"), r"a\.xml:3: An object must have a bndbox"),
     ],
 )

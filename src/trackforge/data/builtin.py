@@ -128,6 +128,7 @@ def coco_format() -> Format:
         sniff=coco.sniff_coco,
         read=coco.read_coco_set,
         write=coco_writing.write_coco_set,
+        files=(".json",),
         beside="annotations",
         holds=frozenset(
             {"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "numbers", "empty", "extra"}

@@ -19,7 +19,7 @@ import numpy as np
 from trackforge.data.model import Dataset
 from trackforge.data.pictures import split_key
 from trackforge.data.problems import Findings
-from trackforge.data.staging import holds, refuse_unfinished, staged
+from trackforge.data.staging import holds, one_file, refuse_unfinished, staged
 from trackforge.errors import (
     ConfigError,
     DataError,
@@ -51,6 +51,8 @@ class Format:
         write: ``write(dataset, target, *, images=..., ...)`` returns notes, one sentence each; None: read only.
         holds: What survives: some of ``ids ignore visibility sequence rate split names numbers empty extra``.
         holds_extra: Names of further columns that survive where ``extra`` as a whole does not.
+        files: Endings of targets that are one file rather than a folder, such as ``.json``; ``write`` itself writes
+            these whole or not at all.
         beside: The one folder that ``write`` makes where it brings no pictures along; it may be added to a folder of
             pictures that lacks it.
     """
@@ -62,6 +64,7 @@ class Format:
     write: Callable[..., list[str]] | None = None
     holds: frozenset[str] = frozenset()
     holds_extra: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     beside: str = ""
     rank: int = 100
 
@@ -248,7 +251,8 @@ def write_staged(
             f"A data set is written in its own place with its pictures copied; say images='copy' (--images copy). What "
             f"stands in {target} is kept, under another name."
         )
-    with staged(target, sources=sources, overwrite=overwrite) as (place, notes):
+    around = one_file if target.suffix.lower() in chosen.files else staged
+    with around(target, sources=sources, overwrite=overwrite) as (place, notes):
         made = _writer(chosen)(dataset, place, **options)
     return losses(dataset, chosen) + made + notes
 

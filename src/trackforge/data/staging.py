@@ -20,7 +20,7 @@ from trackforge.errors import DataError, SinkError
 from trackforge.intake.folders import is_companion
 from trackforge.registry.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-__all__ = ["MARK", "holds", "refuse_filled", "refuse_unfinished", "staged"]
+__all__ = ["MARK", "holds", "one_file", "refuse_filled", "refuse_unfinished", "staged"]
 
 MARK = ".trackforge-unfinished"
 _PART_OF_A_SET = frozenset(
@@ -113,6 +113,37 @@ def staged(target: Path, *, sources: Iterable[Path] = (), overwrite: bool = Fals
         raise _failure(target, error) from error
 
 
+@contextlib.contextmanager
+def one_file(
+    target: Path, *, sources: Iterable[Path] = (), overwrite: bool = False
+) -> Iterator[tuple[Path, list[str]]]:
+    """As `staged`, for a writer of one file that puts it in its place itself, by one renaming.
+
+    Raises:
+        SinkError: Something stands there and shall or must not be replaced.
+    """
+    notes: list[str] = []
+    if not overwrite:
+        refuse_filled(target, sources)
+    elif os.path.lexists(target):
+        if not target.is_file():
+            raise SinkError(f"The target must be a file; {target} is none. Name another place.")
+        if any(os.path.realpath(source) == os.path.realpath(target) for source in sources):
+            before = _free_name(target)
+            try:
+                shutil.copy2(target, before)
+            except OSError as error:
+                raise _failure(target, error) from error
+            notes.append(f"what was read stood there; it is now {before}")
+    yield target, notes
+
+
+def _free_name(path: Path) -> Path:
+    """Return a name beside a path that says that it is the one before, and is not taken."""
+    names = (f"{path.stem}.before{'' if k == 1 else k}{path.suffix}" for k in range(1, 10_000))
+    return next(p for p in map(path.with_name, names) if not os.path.lexists(p))
+
+
 def _failure(target: Path, error: OSError) -> SinkError:
     if isinstance(error, SinkError) and str(error).startswith(("The ", str(target))):
         return error
@@ -161,8 +192,7 @@ def _put_aside(final: Path, stage: Path, *, keep: bool) -> list[str]:
     """Put ``stage`` in the place of ``final``; the old one goes, or is kept under another name."""
     before = stage.with_name(f"{stage.name}.old")
     if keep:
-        names = (f"{final.stem}.before{'' if k == 1 else k}{final.suffix}" for k in range(1, 10_000))
-        before = next(p for p in map(final.with_name, names) if not os.path.lexists(p))
+        before = _free_name(final)
     final.rename(before)
     try:
         stage.rename(final)

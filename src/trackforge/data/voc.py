@@ -21,10 +21,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from trackforge.data.building import Builder
+from trackforge.data.dialects.markup import Element, first_tag, parse_xml
 from trackforge.data.files import left_out, list_pictures, read_lines
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
-from trackforge.data.xml import Node, load_xml, root_tag
 from trackforge.errors import DataError
 from trackforge.intake.documents import finite_number, whole_number
 from trackforge.intake.folders import is_companion, list_files
@@ -49,8 +49,8 @@ def sniff_voc(path: Path) -> bool:
     if not path.is_dir():
         return False
     folder = _annotations(path)
-    tags = [root_tag(file) for file, _ in zip(_candidates(folder), range(_TRIED), strict=False)]
-    return "annotation" in tags or (None in tags and not any(tags))
+    tags = [first_tag(file) for file, _ in zip(_candidates(folder), range(_TRIED), strict=False)]
+    return "annotation" in tags or ("" in tags and not any(tags))
 
 
 def _annotations(path: Path) -> Path:
@@ -89,13 +89,14 @@ def read_voc(
     known = tuple(classes) or (tuple(line for _, line in read_lines(listed)) if listed.is_file() else ())
     names = dict.fromkeys(known)
     pictures = _Pictures(path)
-    rows: list[tuple[Node, Path, int]] = []
+    rows: list[tuple[Element, int]] = []
     others: list[Path] = []
+    spoiled = 0
     for key, file in files.items():
         if split is not None and key not in parts:
             continue
         try:
-            tree = load_xml(file, "A VOC annotation", build.notes)
+            tree = parse_xml(file, "A VOC annotation")
             if tree.tag != "annotation":
                 others.append(file)
                 continue
@@ -111,14 +112,17 @@ def read_voc(
                 message = f"The class must {wanted}; got {name!r}."
                 findings.bad(message, path=file, line=node.line, kind="class-range")
                 continue
+            spoiled += "\ufffd" in name
             names[name] = None
-            rows.append((node, file, row))
+            rows.append((node, row))
     _refuse_others(path, len(files), others, build.notes)
+    if spoiled:
+        build.notes.append(f"the class names of {spoiled} boxes hold bytes that are not of the encoding that is stated")
     order = known or (VOC_CLASSES if set(names) <= set(VOC_CLASSES) else tuple(sorted(names)))
     numbers = {name: k for k, name in enumerate(order)}
-    for node, file, row in rows:
+    for node, row in rows:
         try:
-            _object(build, node, file, row, numbers, origin)
+            _object(build, node, row, numbers, origin)
         except DataError as error:
             findings.caught(error)
     return build.finish(order, root=path)
@@ -129,7 +133,7 @@ def _refuse_others(path: Path, count: int, others: Sequence[Path], notes: list[s
         raise DataError("There must be xml files in Annotations/, or in the folder; there is none.", path=path)
     if len(others) == count:
         raise DataError(
-            f"A VOC annotation must be an <annotation>; this is a <{root_tag(others[0])}>, of another format. Name it.",
+            f"A VOC annotation must be an <annotation>; this is a <{first_tag(others[0])}>, of another format. Name it.",
             path=others[0],
         )
     if others:
@@ -231,7 +235,7 @@ class _Pictures:
         return found or folders[0] / names[0]
 
 
-def _picture(pictures: _Pictures, file: Path, tree: Node) -> tuple[str, tuple[int, int]]:
+def _picture(pictures: _Pictures, file: Path, tree: Element) -> tuple[str, tuple[int, int]]:
     """Return the picture of an xml file, relative to the root, and its size."""
     stated = tree.value("filename").replace("\\", "/")
     # a folder that is named with it is one of the labeller's machine, unless it is one of the set
@@ -240,37 +244,35 @@ def _picture(pictures: _Pictures, file: Path, tree: Node) -> tuple[str, tuple[in
     names = [name for name in own if PurePosixPath(name).suffix]
     names += [stem + suffix for stem in (file.stem, *own) for suffix in (*IMAGE_SUFFIXES, ".JPG", ".JPEG")]
     found = pictures.find(file, names)
-    size = (_pixels(tree, "size/width", file), _pixels(tree, "size/height", file))
+    size = (_pixels(tree, "width"), _pixels(tree, "height"))
     if min(size) <= 0:
         size = picture_size(found)
     return found.relative_to(pictures.root).as_posix(), size
 
 
-def _pixels(tree: Node, path: str, file: Path) -> int:
+def _pixels(tree: Element, side: str) -> int:
     try:
-        return int(finite_number(tree.value(path, "0") or "0"))
+        return int(finite_number(tree.value("size", side) or 0))
     except ValueError as error:
-        raise DataError(f"The size must be numbers; {error}.", path=file, line=tree.line) from error
+        raise tree.fault(f"The size must be numbers; one {error}.") from error
 
 
-def _object(build: Builder, node: Node, file: Path, row: int, classes: Mapping[str, int], origin: int) -> None:
+def _object(build: Builder, node: Element, row: int, classes: Mapping[str, int], origin: int) -> None:
     box = node.find("bndbox")
     if box is None:
-        raise DataError("An object must have a bndbox.", path=file, line=node.line)
+        raise node.fault("An object must have a bndbox.")
     try:
         corners = [finite_number(box.value(name)) for name in ("xmin", "ymin", "xmax", "ymax")]
     except ValueError as error:
-        why = f"A bndbox must have numbers xmin, ymin, xmax, ymax; one {error}."
-        raise DataError(why, path=file, line=box.line) from error
-    track = node.value("trackid", "-1")  # ImageNet VID's addition
+        raise box.fault(f"A bndbox must have numbers xmin, ymin, xmax, ymax; one {error}.") from error
     extra: dict[str, str | int] = {key: node.value(key) for key in ("pose",) if node.find(key)}
     extra |= {key: int(node.value(key) or 0) for key in ("truncated", "occluded") if node.value(key) in ("0", "1")}
     build.box(
         row,
         (corners[0] - origin, corners[1] - origin, corners[2], corners[3]),
         classes[node.value("name")],
-        track_id=_track(track),
-        ignore=node.value("difficult", "0") == "1",
+        track_id=_track(node.value("trackid")),  # ImageNet VID's addition
+        ignore=node.value("difficult") == "1",
         extra=extra,
     )
 

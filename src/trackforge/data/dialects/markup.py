@@ -16,6 +16,7 @@ from xml.sax import SAXParseException, handler, saxutils
 from trackforge.errors import DataError, MissingDependencyError
 from trackforge.intake.documents import finite_number, whole_number
 from trackforge.intake.reading import reading
+from trackforge.intake.xml_text import xml_text
 
 __all__ = ["Element", "as_text", "first_tag", "mentions", "parse_xml", "quoted"]
 
@@ -154,21 +155,23 @@ def parse_xml(path: Path, what: str) -> Element:
     """
     try:
         from defusedxml import DefusedXmlException
-        from defusedxml.sax import parse
+        from defusedxml.sax import parseString
     except ImportError as error:
         raise MissingDependencyError(
             "Reading XML needs defusedxml, which is not installed. Install trackforge-mot[data].", name="defusedxml"
         ) from error
     made = _Builder(path)
-    with reading(path, what), path.open("rb") as file:
+    with reading(path, what):
+        text = xml_text(path.read_bytes(), path)
         try:
-            parse(file, made)
+            parseString(text.encode(), made)
         except SAXParseException as error:
             raise DataError(
                 f"{what} must be XML; {error.getMessage()}.", path=path, line=error.getLineNumber() or None
             ) from error
         except DefusedXmlException as error:
-            raise DataError(f"{what} must not hold entities, nor point outside.", path=path) from error
+            line = made.locator.getLineNumber() if made.locator is not None else None
+            raise DataError(f"{what} must not hold entities, nor point outside.", path=path, line=line) from error
     return made.stack[0].children[0]
 
 
@@ -179,7 +182,10 @@ def first_tag(path: Path) -> str:
             head = file.read(_HEAD)
     except OSError:
         return ""
-    text = head.decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="replace")
+    try:
+        text = xml_text(head, path)
+    except DataError:
+        return ""
     found = re.search(r"<([A-Za-z_][\w.:-]*)", re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL))
     return found[1] if found else ""
 
