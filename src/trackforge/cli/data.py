@@ -149,6 +149,8 @@ def convert(
     val_sequences: Names = None,
     seed: int = 0,
     images: Literal["copy", "link", "reference", "none"] | None = None,
+    pictures: Path | None = None,
+    overwrite: bool = False,
     as_json: Json = False,
 ) -> int:
     """Convert a data set to another format, or mix several into one; says what the format cannot hold.
@@ -158,7 +160,7 @@ def convert(
     source
         Folder or file to read.
     target
-        Folder to write, or .json file for COCO. With several sources the target comes last.
+        Folder to write, or .json file for COCO; new, or an empty folder. With several sources the target comes last.
     more
         Further sources, then the target.
     to
@@ -187,6 +189,11 @@ def convert(
         Of the division.
     images
         What becomes of the pictures: copy (default), link, reference (COCO only, its default), none.
+    pictures
+        Folder where the pictures are, if they lie elsewhere than the labels.
+    overwrite
+        Replace the data set, or the file, that stands at the target; a source that stands there is kept as
+        TARGET.before.
     as_json
         Print JSON.
     """
@@ -213,6 +220,8 @@ def convert(
         val=words(val_sequences) or val,
         seed=seed,
         images=images,
+        pictures=pictures,
+        overwrite=overwrite,
         **_options(split=split, rule=rule),
     )
     _print(dataclasses.asdict(report), str(report), as_json=as_json)
