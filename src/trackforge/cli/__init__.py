@@ -81,8 +81,7 @@ def _explain(error: Exception) -> int:
 def _say(message: str) -> None:
     from trackforge.intake.addresses import without_secrets
 
-    sys.stderr.write(visible(without_secrets(message)) + "
-")
+    sys.stderr.write(visible(without_secrets(message)) + "\n")
 
 
 class _Stderr(logging.Handler):
