@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from trackforge.data.columns import Boxes, Images
-from trackforge.data.files import PicturePlacer, Place, list_pictures, read_lines, write_text
+from trackforge.data.files import PicturePlacer, Place, file_names, list_pictures, read_lines, write_names, write_text
 from trackforge.data.mixing import concatenate
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
@@ -227,11 +227,13 @@ def write_mot_set(dataset: Dataset, target: Path, *, images: Place = "copy") -> 
     if unknown:
         notes.append(f"{unknown} boxes without identity got one each, for MOT files hold no box without")
     gaps = 0
+    splits = file_names(dataset.images.split.tolist(), "A split", dataset)
+    sequences = file_names(dataset.sequences, "A sequence", dataset)
     placer = PicturePlacer(dataset, images)
     for split in dict.fromkeys(dataset.images.split.tolist()):
         for name in dict.fromkeys(dataset.images.sequence[dataset.images.split == split].tolist()):
             rows = np.flatnonzero((dataset.images.split == split) & (dataset.images.sequence == name))
-            _write_sequence(dataset, rows, target / split / name, placer)
+            _write_sequence(dataset, rows, target / splits[split] / sequences[name], placer)
             gaps += int(dataset.images.frame[rows].max()) + 1 - len(rows)
     if gaps:
         notes.append(f"{gaps} frames are not in the set; MOT counts from the first: they are there without picture")
@@ -261,7 +263,7 @@ def _write_sequence(dataset: Dataset, rows: Any, folder: Path, placer: PicturePl
     )
     write_mot(folder / "gt" / "gt.txt", table, kind="truth", decimals=9)
     if not official:
-        write_text(folder / "gt" / "labels.txt", part.classes)
+        write_names(folder / "gt" / "labels.txt", part.classes)
     suffix = placer.suffix(int(rows[0]))
     for row, frame in zip(rows.tolist(), order.tolist(), strict=True):
         placer.place(row, folder / "img1" / f"{frame + 1:06d}{placer.suffix(row)}")
