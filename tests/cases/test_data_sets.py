@@ -297,10 +297,8 @@ def test_nested_folders(tmp_path):
 )
 def test_other_xml_is_not_taken_for_voc(tmp_path, text):
     (tmp_path / "a.xml").write_text(text)
-    try:
-        assert data.sniff(tmp_path).name != "voc"
-    except DataError as error:
-        assert "looks like none of the formats" in str(error)
+    with pytest.raises(DataError, match="looks like none of the formats"):
+        data.read(tmp_path)
     with pytest.raises(DataError, match="must be an <annotation>; this is a <"):
         data.read(tmp_path, "voc")
 
@@ -334,7 +332,7 @@ def test_a_set_is_not_converted_onto_itself(tmp_path, monkeypatch, spelling, to)
     (tmp_path / "d").mkdir()
     (tmp_path / "link").symlink_to("c")
     before = {name: (tmp_path / "c" / name).read_bytes() for name in listing(tmp_path / "c") if "." in name}
-    with pytest.raises(SinkError, match="that is, or holds, what is read.*--overwrite"):
+    with pytest.raises(SinkError, match=r"that is, or holds, what is read.*--overwrite"):
         data.convert("c", spelling.format(root=tmp_path), to=to)
     assert {name: (tmp_path / "c" / name).read_bytes() for name in listing(tmp_path / "c") if "." in name} == before
 
@@ -466,14 +464,13 @@ def test_a_name_never_leads_out(tmp_path, bad, what, to):
     made = film(tmp_path / "in/source", frames=2)
     made = made.replace(images=made.images.replace(**{what: [bad] * 2}))
     before = listing(tmp_path)
-    try:
+    if (to, what) == ("coco", "sequence"):  # it makes no path of it
         data.write(made, tmp_path / "in/out", to)
-    except DataError as error:
-        assert "must have a name" in str(error) or "whole text" in str(error)
+        assert all(name.startswith("in/out") for name in listing(tmp_path) - before)
+    else:
+        with pytest.raises(DataError, match="must have a name|whole text"):
+            data.write(made, tmp_path / "in/out", to)
         assert listing(tmp_path) == before
-    else:  # a format that makes no path of it
-        assert to == "coco" and what == "sequence"
-        assert {name for name in listing(tmp_path) - before if not name.startswith("in/out")} == set()
 
 
 @pytest.mark.parametrize("to", WRITTEN)
@@ -542,7 +539,7 @@ def evil_voc(root: Path, secret: Path) -> Path:
 def test_a_set_brings_no_picture_from_elsewhere(tmp_path, secret, make, how):
     (tmp_path / "set").mkdir()
     path = make(tmp_path / "set", secret)
-    with pytest.raises((DataError, SourceError), match="must lie inside its data set|stays in its folder|is missing"):
+    with pytest.raises((DataError, SourceError), match=r"must lie inside its data set|stays in its folder|is missing"):
         data.convert(path, tmp_path / "out", to="voc", images=how)
     assert not (tmp_path / "out").exists()
 

@@ -81,11 +81,8 @@ def read_yaml(path: Path) -> YoloYaml:
             if any(found):
                 parts[key] = [place for place in found if place is not None]
         places = [place for listed in parts.values() for place in listed]
-        if (
-            places
-            and all(place.is_relative_to(path.parent) for place in places)
-            and not root.is_relative_to(path.parent)
-        ):
+        own = bool(places) and all(place.is_relative_to(path.parent) for place in places)
+        if own and not root.is_relative_to(path.parent):
             root = path.parent
         return YoloYaml(root, parts, names, _keypoints(document.get("kpt_shape"), path), tuple(notes))
 
