@@ -468,7 +468,7 @@ def test_a_name_never_leads_out(tmp_path, bad, what, to):
         data.write(made, tmp_path / "in/out", to)
         assert all(name.startswith("in/out") for name in listing(tmp_path) - before)
     else:
-        with pytest.raises(DataError, match="must have a name|whole text"):
+        with pytest.raises(DataError, match=r"must have a name|whole text"):
             data.write(made, tmp_path / "in/out", to)
         assert listing(tmp_path) == before
 
