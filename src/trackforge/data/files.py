@@ -135,11 +135,12 @@ def stems(dataset: Dataset) -> list[str]:
     """
     images = dataset.images
     paths = [split_key(p) if p else (None, None) for p in images.path.tolist()]
+    sequences = {name: _one_name(name, "A sequence", dataset) for name in dataset.sequences}
     names, longer = [], []
     for row, (file, key) in enumerate(paths):
         sequence, frame = str(images.sequence[row]), int(images.frame[row])
         if sequence and frame >= 0:
-            names.append(f"{sequence}_{frame + 1:06d}")
+            names.append(f"{sequences[sequence]}_{frame + 1:06d}")
         elif file is None:
             names.append(f"image_{row + 1:06d}")
         else:

@@ -152,6 +152,8 @@ def read_with(
     chosen = format_named(name) if name else sniff(path)
     if not path.exists():
         raise DataError("The data set must exist; there is nothing here. Check the path.", path=path)
+    if pictures is not None and "images" in inspect.signature(chosen.read).parameters:
+        options = {"images": Path(pictures), **options}
     _check_options(chosen.read, chosen.name, options, skip=("path", "findings"))
     with reading(path, f"The {chosen.name} data set"):
         refuse_unfinished(path)

@@ -133,7 +133,7 @@ def _refuse_others(path: Path, count: int, others: Sequence[Path], notes: list[s
         raise DataError("There must be xml files in Annotations/, or in the folder; there is none.", path=path)
     if len(others) == count:
         raise DataError(
-            f"A VOC annotation must be an <annotation>; this is a <{first_tag(others[0])}>, of another format. Name it.",
+            f"A VOC annotation must be an <annotation>; this is a <{first_tag(others[0])}>, another format. Name it.",
             path=others[0],
         )
     if others:

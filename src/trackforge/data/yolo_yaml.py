@@ -77,9 +77,13 @@ def read_yaml(path: Path) -> YoloYaml:
             texts = _texts(node)
             if key == "path" or not (key in PARTS or (texts and all(t.startswith("images") for t in texts))):
                 continue
-            places = [_place(key, text, root, path.parent, notes) for text in texts]
-            if found := [p for p in places if p is not None]:
-                parts[key] = found
+            found = [_place(key, text, root, path.parent, notes) for text in texts]
+            if any(found):
+                parts[key] = [place for place in found if place is not None]
+        places = [place for listed in parts.values() for place in listed]
+        own = bool(places) and all(place.is_relative_to(path.parent) for place in places)
+        if own and not root.is_relative_to(path.parent):
+            root = path.parent
         return YoloYaml(root, parts, names, _keypoints(document.get("kpt_shape"), path), tuple(notes))
 
 
