@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trackforge.data import coco, coco_writing, labels, mot, voc
+from trackforge.data import coco, coco_writing, labels, mot, mot_writing, voc
 from trackforge.data.formats import Format
 
 __all__ = ["coco_format", "jde_format", "mot_format", "voc_format", "yolo_format"]
@@ -24,9 +24,9 @@ def mot_format() -> Format:
     return Format(
         sniff=mot.sniff_mot,
         read=mot.read_mot_set,
-        write=mot.write_mot_set,
+        write=mot_writing.write_mot_set,
         holds=frozenset({"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "empty"}),
-        holds_extra=("world",),
+        holds_extra=("world", "after_class"),
         rank=20,
     )
 
