@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from trackforge.data.model import Dataset
 from trackforge.data.pictures import PictureReader, split_key
 from trackforge.errors import DataError, InvalidInputError, SinkError
-from trackforge.intake.folders import natural_key
+from trackforge.intake.folders import list_files
 from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
 __all__ = ["PicturePlacer", "Place", "list_pictures", "read_lines", "stems", "write_text"]
@@ -21,9 +21,8 @@ Place: TypeAlias = Literal["copy", "link", "none"]
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Return the pictures in a folder and the folders below it, in natural order."""
-    found = [p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
-    return sorted(found, key=lambda p: natural_key(p.relative_to(folder).as_posix()))
+    """Return the pictures in a folder and the folders below it, in natural order, without what systems left there."""
+    return list(list_files(folder, IMAGE_SUFFIXES, recursive=True).files)
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
