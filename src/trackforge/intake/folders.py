@@ -22,8 +22,8 @@ _DECIMAL = re.compile(r"((?<![0-9.])[0-9]+\.[0-9]+(?!\.?[0-9])|[0-9]+)")
 CLOCK = 9
 """Digits before a point from which a number is a time in seconds, and what comes after the point decimals of it."""
 _Item = TypeVar("_Item")
-_Token: TypeAlias = "tuple[int, int, str, str]"
-_Key: TypeAlias = "tuple[tuple[tuple[list[_Token], list[_Token]], ...], str]"
+_Piece: TypeAlias = "tuple[int, int, str, str]"
+_Key: TypeAlias = "tuple[tuple[tuple[list[_Piece], list[_Piece]], ...], str]"
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _key(text: str, decimals: bool) -> _Key:
     return tuple(parts), text
 
 
-def _tokens(pattern: re.Pattern[str], text: str) -> list[_Token]:
+def _tokens(pattern: re.Pattern[str], text: str) -> list[_Piece]:
     """Split into numbers, which compare by their value, and words, which come after them."""
     tokens = []
     for k, piece in enumerate(pattern.split(text)):
