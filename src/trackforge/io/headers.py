@@ -16,7 +16,7 @@ from trackforge.io.tiff import numbers, orientation_of, tiff_pages
 
 __all__ = ["Header", "read_header"]
 
-TAIL = 1 << 16
+TAIL = 1 << 14
 """Bytes at the end of a PNG that are searched for EXIF data, which some editors put behind the pixels."""
 START = 1 << 16
 """Bytes in which the properties of an AVIF picture, or the text before pixels, are looked for."""

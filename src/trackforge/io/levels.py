@@ -61,7 +61,8 @@ class Levels:
             return upper
         if not self._told:
             self._tell_lost(image)
-        return self._table[image]
+        shades: npt.NDArray[np.uint8] = self._table[image]
+        return shades
 
     def _other(self, image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         values = image.astype(np.float64)
