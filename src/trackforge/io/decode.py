@@ -1,8 +1,9 @@
-"""What files and cameras have in common: opening through PyAV, and turning pictures into arrays."""
+"""What files and cameras have in common: opening through PyAV, the stream that is meant, its pictures in time."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -13,29 +14,27 @@ from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import av
 import numpy as np
-import numpy.typing as npt
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.format import Flags
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from trackforge.errors import SourceError
 from trackforge.intake.addresses import is_address, shown_address, without_secrets
 from trackforge.intake.limits import check_limit, limits
-from trackforge.io.levels import Levels
-from trackforge.io.upright import deinterlaced, exchanges_sides, turned
+from trackforge.io.rgb import display_matrix
+from trackforge.io.upright import exchanges_sides
 
 __all__ = [
-    "Converter",
     "Damage",
     "Extent",
     "Readable",
     "ffmpeg_path",
     "has_clock",
+    "only_ordered",
     "open_video",
     "pictures",
     "pixel_aspect",
@@ -63,6 +62,8 @@ log = logging.getLogger(__name__)
 LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 """For titles that are not UTF-8, which cameras and old programs write; PyAV 19 takes them without being told."""
 COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
+LOOK = 500
+"""Entries of a film's index to look at for its rate."""
 OBLONG = 8.0
 """Widths of a pixel in heights above which they are an error of the file."""
 STILLS = frozenset({"bmp", "gif", "mjpeg", "png", "tiff", "webp"})
@@ -124,8 +125,8 @@ def _chosen(container: InputContainer, shown: str, advice: str) -> VideoStream:
     known = [stream for stream in found if stream.codec_context is not None]
     if not known:
         raise SourceError(
-            f"{shown} must hold video that can be decoded; this build of FFmpeg does not know its codec. "
-            "Convert it to H.264, or install a PyAV that knows it."
+            f"{shown} must hold video that can be decoded; this build of FFmpeg does not know its codec, or "
+            "the file is damaged. Convert it to H.264."
         )
     best = container.streams.best("video")
 
@@ -156,12 +157,19 @@ def has_clock(container: InputContainer) -> bool:
 
 
 def rate_of(stream: VideoStream) -> float | None:
-    """Return the frames per second that a stream states, or None."""
-    if has_clock(cast("InputContainer", stream.container)):
-        rate = stream.average_rate or stream.guessed_rate
-    else:
+    """Return the frames per second that a stream states, or None.
+
+    It is the average, so that a film of uneven steps has one; but a last picture that is held for long does not count.
+    """
+    if not has_clock(cast("InputContainer", stream.container)):
         rate = stream.codec_context.framerate
-    return float(rate) if rate else None
+        return float(rate) if rate else None
+    average = float(stream.average_rate or stream.guessed_rate or 0)
+    if average * 1.25 < float(stream.guessed_rate or 0):
+        stamps = [entry.timestamp for entry in itertools.islice(getattr(stream, "index_entries", ()), LOOK)]
+        step = float(np.median(np.diff(stamps)) * (stream.time_base or 0)) if len(stamps) > 2 else 0.0
+        average = 1 / step if step > 0 else average
+    return average or None
 
 
 def pixel_aspect(container: InputContainer, stream: VideoStream) -> float:
@@ -259,12 +267,17 @@ def pictures(
     yield Damage(problem, last=True)
 
 
+def only_ordered(container: InputContainer, stream: VideoStream) -> bool:
+    """Tell whether a container stores an order of decoding that is not that of presentation, and nothing else."""
+    return container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
+
+
 class _Times:
     """Gives pictures the times that their container does not give them rightly."""
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self._none = not has_clock(container)
-        self._ordered = container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
+        self._ordered = only_ordered(container, stream)
         self._places: deque[int] = deque()
 
     def add(self, packet: Packet[VideoStream]) -> None:
@@ -280,50 +293,3 @@ class _Times:
             picture.pts = None
         elif self._places:
             picture.pts = self._places.popleft()
-
-
-class Converter:
-    """Turns decoded pictures into upright RGB uint8 ``(H, W, 3)`` arrays, the same bytes as OpenCV would give.
-
-    Grey pictures of more than 8 bits go through `trackforge.io.levels`; colours of more than 8 bits, whose format says
-    what black and white are, keep their upper bits. Interlaced pictures lose their combs (`trackforge.io.upright`).
-
-    One object serves one sequence: a scaler set up for every frame, as ``VideoFrame.to_ndarray(format="rgb24")`` does,
-    takes five times as long as the conversion itself.
-
-    Args:
-        levels: For grey pictures of more than 8 bits, where they are shared; None for its own.
-    """
-
-    def __init__(self, levels: Levels | None = None) -> None:
-        self._reformatter = VideoReformatter()
-        self._levels = levels or Levels("The film")
-        self._combed = False
-
-    def __call__(self, picture: VideoFrame) -> npt.NDArray[np.uint8]:
-        """Convert one picture, turned and mirrored as its metadata asks for."""
-        image: Any
-        deep: Any
-        if is_deep_grey(picture.format):
-            deep = self._reformatter.reformat(picture, format="gray16le").to_ndarray()
-            image = np.repeat(self._levels(deep)[:, :, np.newaxis], 3, axis=2)
-        else:
-            image = self._reformatter.reformat(picture, format="rgb24").to_ndarray()
-        if picture.interlaced_frame:
-            image = deinterlaced(image)
-            if not self._combed:
-                self._combed = True
-                log.info("The film is interlaced: every second row becomes the middle of itself and its neighbours")
-        return turned(image, display_matrix(picture))
-
-
-def is_deep_grey(form: Any) -> bool:
-    """Tell whether pictures of a format hold nothing but grey of more than 8 bits; not floats, whose range is known."""
-    parts = form.components
-    return len(parts) == 1 and parts[0].bits in range(9, 17) and str(form.name).startswith("gray")
-
-
-def display_matrix(picture: VideoFrame) -> npt.NDArray[np.int32] | None:
-    """Return the nine numbers of a picture's display matrix; None where it is to be shown as it is stored."""
-    side = cast("Mapping[str, Any]", picture.side_data).get("DISPLAYMATRIX")
-    return None if side is None or side.buffer_size != 36 else np.frombuffer(bytes(side), np.int32)
