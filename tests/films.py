@@ -67,7 +67,7 @@ def film(
     with av.open(str(path), "w", format=container, options=options or {}) as file:
         stream: Any = file.add_stream(codec, rate=rate, options=coding or {})
         stream.width, stream.height = width, height
-        stream.pix_fmt = pixels or ("yuvj420p" if codec == "mjpeg" else "yuv420p")
+        stream.pix_fmt = pixels or {"mjpeg": "yuvj420p", "png": "rgb24"}.get(codec, "yuv420p")
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
         silence: Any = file.add_stream("pcm_s16le" if path.suffix != ".mp4" else "aac", rate=8000) if sound else None

@@ -20,7 +20,8 @@ class VideoFrames:
     """Random access to the frames of a video file; a `trackforge.data.pictures.Container`.
 
     The file's packets are listed once without decoding, which gives every frame's time and the key frames. A frame is
-    then decoded from the key frame before it, or from where the last read stopped if that is nearer.
+    then decoded from the key frame before it, or from where the last read stopped if that is nearer. An AVI whose
+    pictures are coded out of order has no times to tell them apart by; there frames are counted from the first.
 
     Before the process forks, the decoder is shut; parent and child open it again when they read. FFmpeg's threads do
     not exist in the child, and freeing there what waits for them would hang.
@@ -91,7 +92,7 @@ class VideoFrames:
 
     def _read(self, key: int) -> npt.NDArray[np.uint8]:
         before = np.flatnonzero(self._key[: key + 1])
-        start = int(before[-1]) if len(before) else 0
+        start = int(before[-1]) if len(before) and not self._counted else 0
         if self._decoder is None or not start <= self._next <= key:
             self._seek(start)
         try:

@@ -239,14 +239,15 @@ def pictures(
     """
     times = _Times(container, stream)
     packets = container.demux(stream) if extent is None else container.demux()
-    problem = ""
+    problem, ended = "", False
     while not problem:
         try:
             packet = cast("Packet[VideoStream]", next(packets))
         except StopIteration:
             return
-        except (FFmpegError, OSError) as error:
-            problem = reason(error)
+        except (FFmpegError, OSError, IndexError) as error:
+            # PyAV fails at the end of a file in which streams came up that its beginning did not announce
+            ended, problem = isinstance(error, IndexError), reason(error)
             packet = cast("Packet[VideoStream]", Packet())  # an empty one, to get what the decoder still holds
             packet.stream, packet.time_base = stream, cast("Fraction", stream.time_base)
         ours = packet.stream.index == stream.index  # its own index says nothing where it only flushes
@@ -264,7 +265,8 @@ def pictures(
         for picture in decoded:
             times.put(picture)
             yield Damage("the picture is damaged") if picture.is_corrupt else picture
-    yield Damage(problem, last=True)
+    if not ended:
+        yield Damage(problem, last=True)
 
 
 def only_ordered(container: InputContainer, stream: VideoStream) -> bool:
