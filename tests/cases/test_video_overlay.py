@@ -84,6 +84,14 @@ def test_an_avi_with_empty_places_plays_in_its_own_time(tmp_path: Path) -> None:
     assert shown(overlay(source, tmp_path / "out.mp4")) == pytest.approx([place / 25 for place in places], abs=1e-3)
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov"])
+def test_frames_of_equal_time_are_all_there(tmp_path: Path, suffix: str) -> None:
+    source = film(tmp_path / "equal.mkv", greys(6), ticks=[0, 40, 40, 40, 120, 160])
+    made = shown(overlay(source, tmp_path / f"out.{suffix}"))
+    assert len(made) == 6
+    assert [made[k] for k in (0, 1, 4, 5)] == pytest.approx([0, 0.04, 0.12, 0.16], abs=1e-3)
+
+
 def paced(times: Sequence[float | None], rate: float = 25.0) -> list[float]:
     pace = Pace("out.mp4", rate)
     return [pace.place(Frame(index=k, timestamp=time)) for k, time in enumerate(times)]

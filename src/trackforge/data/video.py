@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import DataError, MissingDependencyError, SourceError
+from trackforge.intake.reading import reading
 
 __all__ = ["VideoFrames"]
 
@@ -40,13 +41,14 @@ class VideoFrames:
         self._levels: Any = None
         self._size: tuple[int, int] | None = None
         self._next = -1  # number of the frame that the decoder yields next; -1: the decoder stands nowhere
-        file, stream = self._open()
         _alive.add(self)
-        packets = [
-            (stamp, p.is_keyframe)
-            for p in file.demux(stream)
-            if p.size and (stamp := p.dts if self._counted else p.pts) is not None
-        ]
+        with reading(path, "A video"):
+            file, stream = self._open()
+            packets = [
+                (stamp, p.is_keyframe)
+                for p in file.demux(stream)
+                if p.size and (stamp := p.dts if self._counted else p.pts) is not None
+            ]
         if not packets:
             raise DataError("The video holds no frame.", path=path)
         packets.sort()
@@ -79,9 +81,10 @@ class VideoFrames:
             DataError: The video has no such frame, or it cannot be decoded.
         """
         self._check(key)
-        if self._deep:
-            self._settle(key)
-        return self._read(key)
+        with reading(self.path, "A video"):
+            if self._deep:
+                self._settle(key)
+            return self._read(key)
 
     def _settle(self, key: int) -> None:
         """See to it that the first frames decide the levels, as they do where the film is read from its beginning."""
@@ -93,9 +96,9 @@ class VideoFrames:
     def _read(self, key: int) -> npt.NDArray[np.uint8]:
         before = np.flatnonzero(self._key[: key + 1])
         start = int(before[-1]) if len(before) and not self._counted else 0
-        if self._decoder is None or not start <= self._next <= key:
-            self._seek(start)
         try:
+            if self._decoder is None or not start <= self._next <= key:
+                self._seek(start)
             for frame in self._decoder:
                 counted = self._counted or frame.pts is None
                 number = self._next if counted else int(np.searchsorted(self._pts, frame.pts))
@@ -127,9 +130,10 @@ class VideoFrames:
         try:
             from av.error import FFmpegError
 
-            from trackforge.io.decode import only_ordered, open_video
+            from trackforge.io.decode import open_video
             from trackforge.io.levels import Levels
             from trackforge.io.rgb import Converter, is_deep_grey
+            from trackforge.io.streams import only_ordered
         except ImportError as error:
             raise MissingDependencyError(
                 "Frames of a video need PyAV, which is not installed. Install trackforge-mot[video]."

@@ -20,11 +20,12 @@ from av.video.stream import VideoStream
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, SourceError
 from trackforge.intake.addresses import is_address, shown_address
-from trackforge.io.decode import Damage, pictures, rate_of
+from trackforge.io.decode import Damage, pictures
 from trackforge.io.fitting import Steady
 from trackforge.io.newest import Newest
 from trackforge.io.opening import Opening, is_finite, name_of
 from trackforge.io.rgb import Converter
+from trackforge.io.streams import rate_of
 from trackforge.io.timeline import Timeline
 from trackforge.io.video import VideoSource, VideoSourceConfig
 from trackforge.types import Frame, Stream

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import logging
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,12 +11,9 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.format import Flags
 from av.packet import Packet
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -26,6 +21,7 @@ from trackforge.errors import SourceError
 from trackforge.intake.addresses import is_address, shown_address, without_secrets
 from trackforge.intake.limits import check_limit, limits
 from trackforge.io.rgb import display_matrix
+from trackforge.io.streams import chosen_stream, has_clock, leave_others, only_ordered
 from trackforge.io.upright import exchanges_sides
 
 __all__ = [
@@ -33,13 +29,16 @@ __all__ = [
     "Extent",
     "Readable",
     "ffmpeg_path",
-    "has_clock",
-    "only_ordered",
     "open_video",
     "pictures",
     "pixel_aspect",
-    "rate_of",
+    "reason",
 ]
+
+LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+"""For titles that are not UTF-8, which cameras and old programs write; PyAV 19 takes them without being told."""
+OBLONG = 8.0
+"""Widths of a pixel in heights above which they are an error of the file."""
 
 
 class Readable(Protocol):
@@ -58,18 +57,6 @@ def ffmpeg_path(path: str | Path) -> str:
     return str(path) if is_address(str(path)) else f"file:{path}"
 
 
-log = logging.getLogger(__name__)
-LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-"""For titles that are not UTF-8, which cameras and old programs write; PyAV 19 takes them without being told."""
-COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
-LOOK = 500
-"""Entries of a film's index to look at for its rate."""
-OBLONG = 8.0
-"""Widths of a pixel in heights above which they are an error of the file."""
-STILLS = frozenset({"bmp", "gif", "mjpeg", "png", "tiff", "webp"})
-"""Codecs of pictures: in a container with several streams more often a cover or a preview than the film."""
-
-
 def open_video(
     address: str,
     *,
@@ -80,10 +67,7 @@ def open_video(
     threads: Literal["AUTO", "SLICE"] = "AUTO",
     advice: str = "Name a video that plays.",
 ) -> tuple[InputContainer, VideoStream]:
-    """Open a file, device or URL and return the container with its video stream.
-
-    Of several video streams the one is taken that is no cover picture, is marked as the default, is coded as film
-    rather than as pictures, and has the most pixels, in this order; among equals the one that FFmpeg thinks best.
+    """Open a file, device or URL and return the container with the video stream that is meant.
 
     Args:
         address: A path, an address, or with ``form`` the name of a device.
@@ -105,71 +89,22 @@ def open_video(
         problem = SourceError(f"{shown} cannot be opened as video: {reason(error)}. {advice}")
         raise problem from (error if shown == address else None)  # FFmpeg's error repeats the address
     try:
-        stream = _chosen(container, shown, advice)
+        stream = chosen_stream(container, shown, advice)
         check_limit("pixels", stream.width * stream.height, "A frame's width times height", path=shown)
         # for pictures that are larger than the header says
         stream.codec_context.options = {"max_pixels": str(min(limits().pixels, 2**31 - 1))}
         stream.thread_type = threads
+        if is_address(address):
+            leave_others(container, stream)
     except BaseException:
         container.close()
         raise
     return container, stream
 
 
-def _chosen(container: InputContainer, shown: str, advice: str) -> VideoStream:
-    """Return the stream that is meant by "the video"."""
-    found = [stream for stream in container.streams.video if not stream.disposition & COVERS]
-    if not found:
-        apart = " but a cover picture" if container.streams.video else ""
-        raise SourceError(f"{shown} must hold video; it holds none{apart}. {advice}")
-    known = [stream for stream in found if stream.codec_context is not None]
-    if not known:
-        raise SourceError(
-            f"{shown} must hold video that can be decoded; this build of FFmpeg does not know its codec, or "
-            "the file is damaged. Convert it to H.264."
-        )
-    best = container.streams.best("video")
-
-    def rank(stream: VideoStream) -> tuple[bool, bool, int, bool, int]:
-        return (
-            bool(stream.disposition & Disposition.default),
-            stream.codec_context.name not in STILLS,
-            stream.width * stream.height,
-            best is not None and stream.index == best.index,
-            -stream.index,
-        )
-
-    stream = max(known, key=rank)
-    if len(found) > 1:
-        log.info("%s holds %d video streams; number %d is taken", shown, len(found), stream.index)
-    return stream
-
-
 def reason(error: BaseException) -> str:
     """Return FFmpeg's own words, without error number, path and secrets."""
     return without_secrets(str(getattr(error, "strerror", None) or error)).rstrip(".")
-
-
-def has_clock(container: InputContainer) -> bool:
-    """Tell whether a format stores times: bare JPEGs and bare H.264 have none, and FFmpeg invents 25 a second."""
-    flag: Any = Flags.no_timestamps
-    return not container.format.flags & flag.value
-
-
-def rate_of(stream: VideoStream) -> float | None:
-    """Return the frames per second that a stream states, or None.
-
-    It is the average, so that a film of uneven steps has one; but a last picture that is held for long does not count.
-    """
-    if not has_clock(cast("InputContainer", stream.container)):
-        rate = stream.codec_context.framerate
-        return float(rate) if rate else None
-    average = float(stream.average_rate or stream.guessed_rate or 0)
-    if average * 1.25 < float(stream.guessed_rate or 0):
-        stamps = [entry.timestamp for entry in itertools.islice(getattr(stream, "index_entries", ()), LOOK)]
-        step = float(np.median(np.diff(stamps)) * (stream.time_base or 0)) if len(stamps) > 2 else 0.0
-        average = 1 / step if step > 0 else average
-    return average or None
 
 
 def pixel_aspect(container: InputContainer, stream: VideoStream) -> float:
@@ -216,7 +151,7 @@ class Extent:
         stamp = packet.dts if packet.pts is None else packet.pts
         if stamp is not None and packet.time_base is not None:
             self.end = max(self.end, float((stamp + (packet.duration or 0)) * packet.time_base))
-        if ours and packet.size:
+        if ours and stamp is not None:
             self.packets += 1
             self.places = max(self.places, (packet.dts or 0) + 1)
 
@@ -253,8 +188,8 @@ def pictures(
         ours = packet.stream.index == stream.index  # its own index says nothing where it only flushes
         if extent is not None:
             extent.add(packet, ours=ours)
-        if not ours:
-            continue
+        if not ours or (not packet.size and packet.dts is not None):
+            continue  # an empty packet amid others repeats a picture; the decoder would take it for the end
         times.add(packet)
         try:
             decoded = packet.decode()
@@ -267,11 +202,6 @@ def pictures(
             yield Damage("the picture is damaged") if picture.is_corrupt else picture
     if not ended:
         yield Damage(problem, last=True)
-
-
-def only_ordered(container: InputContainer, stream: VideoStream) -> bool:
-    """Tell whether a container stores an order of decoding that is not that of presentation, and nothing else."""
-    return container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
 
 
 class _Times:

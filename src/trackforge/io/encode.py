@@ -74,7 +74,8 @@ class VideoWriter:
         name: str = "",
     ) -> None:
         self.path, self.name = path, name or path.name
-        self._last = -1
+        self._tick = CLOCK // 1000 if path.suffix.lower() == ".mkv" else 1  # Matroska counts milliseconds
+        self._last = -self._tick
         self._first = size
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
@@ -148,7 +149,7 @@ class VideoWriter:
         """
         planes = cv2.cvtColor(self._fitted(image), cv2.COLOR_RGB2YUV_I420)
         frame = VideoFrame.from_numpy_buffer(np.asarray(planes, np.uint8), format="yuv420p")
-        self._last = max(self._last + 1, round(seconds * CLOCK))
+        self._last = max(self._last + self._tick, round(seconds * CLOCK))
         frame.pts, frame.time_base = self._last, Fraction(1, CLOCK)
         try:
             self._mux(frame)

@@ -59,8 +59,11 @@ class Converter:
 
 
 def is_deep_grey(form: Any) -> bool:
-    """Tell whether pictures of a format hold nothing but grey of more than 8 bits; not floats, whose range is known."""
-    parts = form.components
+    """Tell whether pictures of a format hold nothing but grey of more than 8 bits; not floats, whose range is known.
+
+    None, where a damaged header states no format, is not.
+    """
+    parts: Any = form.components if form is not None else ()
     return len(parts) == 1 and parts[0].bits in range(9, 17) and str(form.name).startswith("gray")
 
 

@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Literal
 
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
 from trackforge.errors import SourceError, did_you_mean
 from trackforge.intake.addresses import STDIN, is_address, shown_address
+from trackforge.intake.reading import reading
 from trackforge.io.completeness import Promise
-from trackforge.io.decode import Damage, Extent, pictures, pixel_aspect, rate_of
+from trackforge.io.decode import Damage, Extent, pictures, pixel_aspect, reason
 from trackforge.io.fitting import Steady
 from trackforge.io.opening import Opening, name_of
 from trackforge.io.rgb import Converter
+from trackforge.io.streams import rate_of
 from trackforge.io.timeline import Timeline
 from trackforge.types import Frame, Stream
 
@@ -74,7 +77,7 @@ class VideoSource:
         self._round = 0
         _check_file(str(config.path))
         self._opening = opening or Opening(str(config.path))
-        with self._opening.look() as (container, stream):
+        with reading(self.path, "A video"), self._opening.look() as (container, stream):
             self.rate = rate_of(stream)
             self._stated = stream.frames
             self._seconds = _duration(container, stream)
@@ -124,7 +127,7 @@ class VideoSource:
         extent, promise = Extent(), Promise.of(container, stream)
         timeline = Timeline(self.name, self.rate, origin=_start(stream), wrap=_wrap(container))
         index, end = 0, ""
-        with container:
+        with reading(self.path, "A video"), container:
             for index, picture in enumerate(pictures(container, stream, extent), start=1):
                 at = index - 1
                 if this != self._round or (stop is not None and at >= stop):
@@ -136,8 +139,14 @@ class VideoSource:
                         self._lose(at, picture.why)
                     continue
                 seconds = timeline.place(at, None if picture.pts is None else picture.time)
-                if at >= first and (at - first) % stride == 0:
-                    yield Frame(index=at, image=steady(convert(picture)), timestamp=seconds, sequence=self.name)
+                if at < first or (at - first) % stride:
+                    continue
+                try:
+                    image = steady(convert(picture))
+                except (FFmpegError, ValueError) as error:  # a format that nobody can convert
+                    self._lose(at, reason(error))
+                    continue
+                yield Frame(index=at, image=image, timestamp=seconds, sequence=self.name)
         self._check_end(index, promise.lack(extent, index, self.rate), end)
 
     def close(self) -> None:
