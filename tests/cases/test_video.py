@@ -348,15 +348,15 @@ def test_what_is_cut_short_is_called_so(
 def test_a_title_in_latin_1_is_no_obstacle(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"coffee.{suffix}"
     with av.open(str(path), "w") as file:
-        file.metadata["title"] = "Caf##!!"
+        file.metadata["title"] = "Cr#me"
         stream: Any = file.add_stream("mjpeg", rate=25)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuvj420p"
         for image in greys(3):
             file.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuvj420p")))
         file.mux(stream.encode())
     data = path.read_bytes()
-    assert b"Caf##" in data
-    path.write_bytes(data.replace(b"Caf##", "Café?".encode("latin-1")))
+    assert b"Cr#me" in data
+    path.write_bytes(data.replace(b"Cr#me", "Crème".encode("latin-1")))
     assert len(read(path)) == 3
 
 
