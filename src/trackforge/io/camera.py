@@ -20,10 +20,12 @@ from av.video.stream import VideoStream
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, SourceError
 from trackforge.intake.addresses import is_address, shown_address
-from trackforge.io.decode import Converter, Damage, pictures, pixel_aspect, rate_of
+from trackforge.io.decode import Damage, pictures, pixel_aspect
 from trackforge.io.fitting import Steady
 from trackforge.io.newest import Newest
 from trackforge.io.opening import Opening, is_finite, name_of
+from trackforge.io.rgb import Converter
+from trackforge.io.streams import rate_of
 from trackforge.io.timeline import Timeline
 from trackforge.io.video import VideoSource, VideoSourceConfig
 from trackforge.types import Frame, Stream
@@ -173,7 +175,7 @@ class CameraSource:
         """Give every frame in order, over all connections."""
         index = 0
         begin: float | None = None
-        timeline, steady, convert = Timeline(self.name, self.rate), Steady(self.name), Converter()
+        timeline, steady, convert = Timeline(self.name, self.rate), Steady(self.name), Converter(self.name)
         for container, stream in self._connections():
             timeline.rejoin()
             for picture in self._intact(container, stream):

@@ -51,20 +51,26 @@ class Promise:
             return cls(seconds=container.duration / 1e6, start=(container.start_time or 0) / 1e6)
         return cls()
 
-    def missing(self, extent: Extent, rate: float | None) -> int:
-        """Return about how many frames are missing at the end; 0 where nothing proves that some are.
+    def lack(self, extent: Extent, seen: int, rate: float | None) -> str:
+        """Return what is missing at the end, in words; an empty text where nothing proves that something is.
 
         Args:
             extent: What was read, to the end.
+            seen: Frames, damaged ones included.
             rate: Frames per second, or None.
         """
-        if self.packets is not None:
-            lack = self.packets - extent.packets
-        elif self.places is not None:
-            lack = self.places - extent.places
-        elif self.seconds is not None and rate:
+        if self.seconds is not None:
             # programs disagree on whether the time before the start counts; the kinder reading is taken
-            lack = round((self.seconds - max(extent.end, extent.end - self.start)) * rate)
+            reached = max(extent.end, extent.end - self.start)
+            some = 2 / (rate or 1.0) + TOLERANCE * self.seconds
+            short = self.seconds - reached
+            return f"it ends after {max(reached, 0.0):.1f} of {self.seconds:.1f} s" if short > some else ""
+        if self.packets is not None:
+            short = self.packets - extent.packets
+        elif self.places is not None:
+            short = self.places - extent.places
         else:
-            return 0
-        return lack if lack > 1 + TOLERANCE * (extent.packets + lack) else 0
+            return ""
+        if short <= 1 + TOLERANCE * (extent.packets + short):
+            return ""
+        return f"about {short:.0f} of its {seen + short:.0f} frames are missing"
