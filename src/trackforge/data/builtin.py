@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from trackforge.data import coco, coco_writing, labels, mot, voc
+from trackforge.data import coco, coco_writing, labels, mot, mot_writing, voc
+from trackforge.data.dialects import label_studio, label_studio_writing, labelme
 from trackforge.data.formats import Format
 
-__all__ = ["coco_format", "jde_format", "mot_format", "voc_format", "yolo_format"]
+__all__ = [
+    "coco_format",
+    "jde_format",
+    "label_studio_format",
+    "labelme_format",
+    "mot_format",
+    "voc_format",
+    "yolo_format",
+]
 
 
 def jde_format() -> Format:
@@ -24,11 +33,27 @@ def mot_format() -> Format:
     return Format(
         sniff=mot.sniff_mot,
         read=mot.read_mot_set,
-        write=mot.write_mot_set,
+        write=mot_writing.write_mot_set,
         holds=frozenset({"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "empty"}),
-        holds_extra=("world",),
+        holds_extra=("world", "after_class"),
         rank=20,
     )
+
+
+def label_studio_format() -> Format:
+    """Label Studio: videos with tracks and pictures with rectangles; no ignore regions."""
+    return Format(
+        sniff=label_studio.sniff_label_studio,
+        read=label_studio.read_label_studio,
+        write=label_studio_writing.write_label_studio,
+        holds=frozenset({"ids", "sequence", "rate", "names", "empty"}),
+        rank=22,
+    )
+
+
+def labelme_format() -> Format:
+    """A file of labelme a picture."""
+    return Format(sniff=labelme.sniff_labelme, read=labelme.read_labelme, rank=24)
 
 
 def coco_format() -> Format:
