@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cli_runs import run, run_json
+from labelled import write_picture
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -204,3 +205,19 @@ def _as_coco(path: Path) -> Path:
     table = TrackTable(frame=[0, 0], xyxy=[[0, 0, 40, 40], [100, 0, 140, 40]], class_id=[0, 1])  # type: ignore[arg-type]
     write_coco(path, {"gt": table}, classes=["person", "rider"])
     return path
+
+
+def test_a_run_tells_the_classes_of_its_detections_apart_too(tmp_path: Path) -> None:
+    for number in range(2):
+        write_picture(tmp_path / f"street/{number + 1:06d}.png", (64, 48), number)
+    boxes = [[0, 0, 20, 20], [30, 0, 50, 20]]
+    columns: Any = {"frame": [0, 0, 1, 1], "xyxy": boxes * 2, "score": [0.9] * 4}
+    truth = TrackTable(**columns, track_id=[1, 2, 1, 2], class_id=[0, 1, 0, 1])
+    write_coco(tmp_path / "gt.json", {"street": truth}, classes=["person", "car"])
+    found = TrackTable(**columns, class_id=[2, 2, 2, 0])  # cars are called persons once, and a dog
+    write_coco(tmp_path / "det.json", {"street": found}, classes=["dog", "car", "person"])
+    words = ("track", tmp_path / "street", "--detector", "file", "--set", f"detector.path={tmp_path / 'det.json'}")
+    score = run_json(*words, "--truth", tmp_path / "gt.json", "-o", tmp_path / "a.txt")["scores"]["detections"]
+    persons = (51 + 50 * 2 / 3) / 101  # right, wrong, right
+    assert score["ap"] == pytest.approx(persons / 2)  # of cars none is found
+    assert score["truths"] == 4
