@@ -1,8 +1,9 @@
 """CrowdHuman's ``.odgt`` as a labelled data set: a JSON object a line, one a picture.
 
-A person has a full box (``fbox``, which may reach out of the picture), a visible box (``vbox``) and a head (``hbox``),
-each left, top, width, height. ``extra.ignore`` (of heads ``head_attr.ignore``) and the tag ``mask`` mark ignore regions.
-The pictures are ``Images/<ID>.jpg``. Visibility is the visible box's share of the full one, as CityPersons has it.
+A person has a full box (``fbox``, which may reach out of the picture), a visible box (``vbox``) and a head
+(``hbox``), each left, top, width, height. ``extra.ignore`` (of heads ``head_attr.ignore``) and the tag ``mask`` mark
+ignore regions. The pictures are ``Images/<ID>.jpg``. Visibility is the visible box's share of the full one, as
+CityPersons has it.
 
 Source: Shao et al., "CrowdHuman: A Benchmark for Detecting Human in a Crowd", 2018; Zhang et al., "CityPersons", 2017.
 """

@@ -203,3 +203,4 @@ def _lines(dataset: Dataset, files: list[str], count: Counter[str]) -> Iterator[
             yield "    </box>"
             k += 1
         yield "  </image>"
+    yield "</annotations>"

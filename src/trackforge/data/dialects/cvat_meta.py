@@ -172,7 +172,7 @@ def _number(text: str) -> float | None:
 
 
 def attribute_texts(boxes: Boxes) -> dict[str, list[str]]:
-    """Return what attributes of the boxes to write, by name: ``ignore``, ``visibility`` where needed, further columns."""
+    """Return what attributes of boxes to write, by name: ``ignore``, ``visibility`` where needed, further columns."""
     out: dict[str, list[str]] = {}
     if boxes.ignore.any():
         out["ignore"] = [str(v).lower() for v in boxes.ignore.tolist()]

@@ -67,7 +67,7 @@ def _is_scalabel(file: Path) -> bool:
     except OSError:
         return False
     keys = set(re.findall(r'"(\w+)"\s*:', head))
-    if keys & {"annotations", "categories", "bbox", "result", "shapes", "image_id"}:
+    if keys & {"annotations", "images", "bbox", "result", "shapes", "image_id"}:
         return False
     framed = head.startswith("[") or re.search(r'"frames"\s*:\s*\[', head) is not None
     return framed and "name" in keys and bool(keys & {"labels", "videoName", "video_name", "box2d"})
@@ -155,6 +155,7 @@ class _Reader:
             names.insert(0, relative_name(f"{video}/{name}", "The picture", path=file).as_posix())
         key = f"{file.parent}/{part}"
         if key not in self.places:
+            part = part or _part(file, file.parent.parent)
             bases = dict.fromkeys([self.root, *list(file.parents)[:4]])
             kinds = ("", "images", f"images/track/{part}", f"images/100k/{part}", f"images/{part}", part)
             self.places[key] = [place for base in bases for kind in kinds if (place := base / kind).is_dir()]
