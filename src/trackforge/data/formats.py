@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from trackforge.data.archives import is_archive, unpacked
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import (
@@ -25,6 +26,7 @@ from trackforge.errors import (
     UnknownComponentError,
     did_you_mean,
 )
+from trackforge.intake.folders import is_companion
 from trackforge.registry import registry
 
 __all__ = ["Format", "format_named", "formats", "losses", "read", "sniff", "write"]
@@ -90,7 +92,7 @@ def sniff(path: str | Path) -> Format:
     Raises:
         DataError: There is no such path, or it looks like none.
     """
-    path = Path(path)
+    path = opened(Path(path))
     if not path.exists():
         raise DataError("The data set must exist; there is nothing here. Check the path.", path=path)
     known = formats()
@@ -106,7 +108,7 @@ def read(path: str | Path, format: str | None = None, **options: Any) -> Dataset
     """Read a labelled data set.
 
     Args:
-        path: File or folder.
+        path: File or folder, or a zip archive of such.
         format: Its format; found out unless given.
         options: Of the format, e.g. ``split="train"``, ``rule="all"`` (mot), ``classes=[...]`` (yolo, voc, jde).
 
@@ -120,6 +122,7 @@ def read(path: str | Path, format: str | None = None, **options: Any) -> Dataset
 
 def read_with(path: Path, name: str | None, findings: Findings, options: dict[str, Any]) -> tuple[Dataset, Format]:
     """Read as `read` does, reporting malformed content to ``findings``; return the format as well."""
+    path = opened(path)
     chosen = format_named(name) if name else sniff(path)
     if not path.exists():
         raise DataError("The data set must exist; there is nothing here. Check the path.", path=path)
@@ -153,6 +156,26 @@ def write(dataset: Dataset, target: str | Path, format: str | None = None, **opt
         raise ConfigError(f"The format {name!r} can be read but not written; choose another.")
     _check_options(chosen.write, chosen.name, options, skip=("dataset", "target"))
     return losses(dataset, chosen) + chosen.write(dataset, target, **options)
+
+
+def opened(path: Path) -> Path:
+    """Return where a set's files lie: the path itself, or the folder of an unpacked archive that looks like a format.
+
+    Raises:
+        DataError: The archive is damaged, or breaks a rule of `trackforge.data.archives`.
+    """
+    if not is_archive(path):
+        return path
+    top = folder = unpacked(path)
+    known = formats()
+    while not any(f.sniff(folder) for f in known.values()):
+        inside = [entry for entry in folder.iterdir() if not is_companion(entry, folder)]
+        if len(inside) != 1:  # archives often hold one folder that holds the set
+            return top
+        folder = inside[0]
+        if folder.is_file():
+            return folder
+    return folder
 
 
 def _check_options(function: Callable[..., Any], name: str, options: dict[str, Any], skip: Sequence[str]) -> None:

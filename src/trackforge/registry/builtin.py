@@ -183,6 +183,18 @@ DATASETS = (
     ),
     ComponentSpec(
         kind="dataset",
+        name="label-studio",
+        target="trackforge.data.builtin:label_studio_format",
+        summary="Label Studio's JSON: tracks in videos, rectangles in pictures.",
+    ),
+    ComponentSpec(
+        kind="dataset",
+        name="labelme",
+        target="trackforge.data.builtin:labelme_format",
+        summary="labelme's JSON, a file a picture; read only.",
+    ),
+    ComponentSpec(
+        kind="dataset",
         name="seqmaps",
         target="trackforge.data.builtin:seqmaps_format",
         summary="Lists of MOTChallenge sequences: seqmaps/*.txt, SportsMOT's splits_txt; read only.",
