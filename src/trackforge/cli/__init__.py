@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence turns everything into one message
         if debug:
-            traceback.print_exc()
+            _say(traceback.format_exc().rstrip())
         return _explain(error)
 
 
@@ -78,7 +78,9 @@ def _explain(error: Exception) -> int:
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(message + "\n")
+    from trackforge.intake.addresses import without_secrets
+
+    sys.stderr.write(without_secrets(message) + "\n")
 
 
 class _Stderr(logging.Handler):

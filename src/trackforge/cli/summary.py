@@ -31,6 +31,8 @@ def _show_result(console: Console, result: SequenceResult) -> None:
     frames = f"{result.frames} frames"
     if result.skipped:
         frames += f" ({result.skipped} damaged ones skipped)"
+    if result.dropped:
+        frames += f" ({result.dropped} dropped, since newer ones came)"
     console.print(
         Text.assemble(
             (result.name, "bold"),

@@ -10,6 +10,9 @@ from trackforge.data.dialects import (
     cvat_writing,
     detrac,
     kitti,
+    label_studio,
+    label_studio_writing,
+    labelme,
     scalabel,
     seqmaps,
     uavdt,
@@ -25,6 +28,8 @@ __all__ = [
     "detrac_format",
     "jde_format",
     "kitti_format",
+    "label_studio_format",
+    "labelme_format",
     "mot_format",
     "scalabel_format",
     "seqmaps_format",
@@ -58,6 +63,17 @@ def mot_format() -> Format:
     )
 
 
+def label_studio_format() -> Format:
+    """Label Studio: videos with tracks and pictures with rectangles; no ignore regions."""
+    return Format(
+        sniff=label_studio.sniff_label_studio,
+        read=label_studio.read_label_studio,
+        write=label_studio_writing.write_label_studio,
+        holds=frozenset({"ids", "sequence", "rate", "names", "empty"}),
+        rank=22,
+    )
+
+
 def seqmaps_format() -> Format:
     """Lists of MOTChallenge sequences; read only."""
     return Format(sniff=seqmaps.sniff_seqmaps, read=seqmaps.read_seqmaps, rank=21)
@@ -73,6 +89,11 @@ def kitti_format() -> Format:
         holds_extra=kitti.KITTI_FIELDS,
         rank=22,
     )
+
+
+def labelme_format() -> Format:
+    """A file of labelme a picture."""
+    return Format(sniff=labelme.sniff_labelme, read=labelme.read_labelme, rank=24)
 
 
 def visdrone_format() -> Format:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from trackforge.data.archives import is_archive, unpacked
 from trackforge.data.model import Dataset
 from trackforge.data.pictures import split_key
 from trackforge.data.problems import Findings
@@ -29,6 +30,7 @@ from trackforge.errors import (
     UnknownComponentError,
     did_you_mean,
 )
+from trackforge.intake.folders import is_companion
 from trackforge.intake.names import name_problem
 from trackforge.intake.reading import reading
 from trackforge.registry import registry
@@ -102,7 +104,7 @@ def sniff(path: str | Path) -> Format:
     Raises:
         DataError: There is no such path, or it looks like none.
     """
-    path = Path(path)
+    path = opened(Path(path))
     if not path.exists():
         raise DataError("The data set must exist; there is nothing here. Check the path.", path=path)
     known = formats()
@@ -126,7 +128,7 @@ def read(
     """Read a labelled data set.
 
     Args:
-        path: File or folder.
+        path: File or folder, or a zip archive of such.
         format: Its format; found out unless given.
         pictures: A folder where the pictures are, if they lie elsewhere than the labels. Those that are not where the
             set says are looked for there, and only a folder named here is one that `write` may take pictures from
@@ -146,6 +148,7 @@ def read_with(
     path: Path, name: str | None, findings: Findings, options: dict[str, Any], *, pictures: str | Path | None = None
 ) -> tuple[Dataset, Format]:
     """Read as `read` does, reporting malformed content to ``findings``; return the format as well."""
+    path = opened(path)
     chosen = format_named(name) if name else sniff(path)
     if not path.exists():
         raise DataError("The data set must exist; there is nothing here. Check the path.", path=path)
@@ -257,6 +260,26 @@ def write_staged(
     with around(target, sources=sources, overwrite=overwrite) as (place, notes):
         made = _writer(chosen)(dataset, place, **options)
     return losses(dataset, chosen) + made + notes
+
+
+def opened(path: Path) -> Path:
+    """Return where a set's files lie: the path itself, or the folder of an unpacked archive that looks like a format.
+
+    Raises:
+        DataError: The archive is damaged, or breaks a rule of `trackforge.data.archives`.
+    """
+    if not is_archive(path):
+        return path
+    top = folder = unpacked(path)
+    known = formats()
+    while not any(f.sniff(folder) for f in known.values()):
+        inside = [entry for entry in folder.iterdir() if not is_companion(entry, folder)]
+        if len(inside) != 1:  # archives often hold one folder that holds the set
+            return top
+        folder = inside[0]
+        if folder.is_file():
+            return folder
+    return folder
 
 
 def _check_options(function: Callable[..., Any], name: str, options: dict[str, Any], skip: Sequence[str]) -> None:

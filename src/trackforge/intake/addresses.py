@@ -7,15 +7,22 @@ result or a file name.
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, urlsplit
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
 
-__all__ = ["address_name", "is_address", "shown_address", "without_secrets"]
+__all__ = [
+    "STDIN", "address_name", "file_path", "is_address", "shown_address", "shown_setting", "without_secrets",
+]  # fmt: skip
+
+STDIN = ("-", "/dev/stdin")
+"""What people write for standard input."""
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
 _IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://[^\s'\"<>]+")
 _SECRET = re.compile(
     r"(?i)((?:pass(?:word|wd|phrase)?|pwd|token|secret|key|auth|sig(?:nature)?|user(?:name)?)=)[^&_/;?#]*"
 )
+_SECRET_OPTION = re.compile(r"(?i)(headers?|cookies?|\w*(?:pass|pwd|secret|token|key|auth|sig|user)\w*)=.")
 _HARMLESS = re.compile(r"(?i)(?:id|ch|cam|camera|channel|stream|subtype|profile|track|part|resolution|fps)=\w{1,8}")
 
 
@@ -26,6 +33,19 @@ def is_address(text: str) -> bool:
     (True, False, False)
     """
     return _ADDRESS.match(text) is not None
+
+
+def file_path(text: str) -> str:
+    """Return the path that an address ``file://...`` stands for; any other text as it is.
+
+    >>> file_path("file:///films/a%20b.mp4"), file_path("FILE://localhost/a.mp4"), file_path("50%25.mp4")
+    ('/films/a b.mp4', '/a.mp4', '50%25.mp4')
+    """
+    if not text.lower().startswith("file://"):
+        return text
+    path = unquote(text[len("file://") :])
+    host, slash, rest = path.partition("/")
+    return slash + rest if host.lower() in ("", "localhost") else path
 
 
 def shown_address(text: str) -> str:
@@ -67,6 +87,22 @@ def address_name(text: str) -> str:
 def without_secrets(message: str) -> str:
     """Return a message, of a library say, with every address in it as `shown_address` shows it."""
     return _IN_TEXT.sub(lambda found: shown_address(found.group()), message)
+
+
+def shown_setting(value: Any) -> Any:
+    """Return a setting as it may be written down: without what is secret in addresses and in options ``key=value``.
+
+    >>> shown_setting({"path": "rtsp://u:p@host/1", "options": ("passphrase=abc", "rtsp_transport=udp")})
+    {'path': 'rtsp://host/1', 'options': ('passphrase=...', 'rtsp_transport=udp')}
+    """
+    if isinstance(value, str):
+        secret = _SECRET_OPTION.match(value)
+        return f"{secret[1]}=..." if secret else without_secrets(value)
+    if isinstance(value, dict):
+        return {key: shown_setting(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(shown_setting(one) for one in value)
+    return value
 
 
 def _split(text: str) -> SplitResult | None:

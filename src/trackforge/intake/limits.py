@@ -33,6 +33,7 @@ class Limits:
         bytes: What one tensor, picture or member of an archive may take in memory, in bytes.
         inflation: How many times its size a compressed file may take when it is unpacked (small ones: 64 MiB).
         members: Files in an archive.
+        download: Bytes of a file that is downloaded.
     """
 
     frames: int = 10_000_000
@@ -42,6 +43,7 @@ class Limits:
     bytes: int = 16 * 2**30
     inflation: int = 200
     members: int = 5_000_000
+    download: int = 64 * 2**30
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -81,6 +81,8 @@ def read_mot(
     if is_kitti(path):
         return kitti_table(path, kind=kind, sequence=name)
     with reading(path, "A MOTChallenge file"):
+        if is_kitti(path):
+            return kitti_table(path, kind=kind, sequence=name)
         return _read(path, kind, name, world)
 
 

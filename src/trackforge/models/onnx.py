@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,10 @@ class OnnxNetwork:
     Attributes:
         inputs: Shape of each input; sizes that are free are names.
         outputs: Shape of each output.
+        input_names: Name of each input.
+        input_types: Type of each, such as ``"tensor(float)"``.
+        output_names: Name of each output.
+        metadata: What the file says in its own words, by key.
         card: What the file says about itself, or None.
 
     Raises:
@@ -48,8 +52,11 @@ class OnnxNetwork:
         inputs = self._session.get_inputs()
         self.inputs: list[list[int | str | None]] = [i.shape for i in inputs]
         self.outputs: list[list[int | str | None]] = [o.shape for o in self._session.get_outputs()]
-        self._name = inputs[0].name
-        text = self._session.get_modelmeta().custom_metadata_map.get(KEY)
+        self.input_names: list[str] = [i.name for i in inputs]
+        self.input_types: list[str] = [i.type for i in inputs]
+        self.output_names: list[str] = [o.name for o in self._session.get_outputs()]
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        text = self.metadata.get(KEY)
         self.card = None if text is None else ModelCard.from_json(text)
 
     @property
@@ -73,6 +80,11 @@ class OnnxNetwork:
             )
         return height, width
 
+    def call(self, feeds: Mapping[str, Any]) -> list[Any]:
+        """Return every output as it comes, for inputs by name."""
+        outputs: list[Any] = self._session.run(None, feeds)
+        return outputs
+
     def run(self, data: Floats) -> list[Rows]:
         """Run it on ``(B, 3, H, W)``, in parts where the file takes a fixed number of pictures; one entry a picture."""
         size = self.inputs[0][0]
@@ -83,7 +95,7 @@ class OnnxNetwork:
             missing = step - len(part)
             if missing:
                 part = np.concatenate((part, np.zeros((missing, *part.shape[1:]), np.float32)))
-            outputs = self._session.run(None, {self._name: part})
+            outputs = self.call({self.input_names[0]: part})
             rows: list[Rows] = list(outputs[0]) if len(outputs) == 1 else list(zip(*outputs, strict=True))
             found.extend(rows[: step - missing])
         return found

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from trackforge.errors import InvalidInputError
+from trackforge.online.state import must, whole
 from trackforge.types import Detections, Frame
 
 __all__ = ["Clock", "expect"]
@@ -26,6 +27,10 @@ def expect(detections: object, frame: object) -> None:
             f"{type(detections).__name__} and {type(frame).__name__}. "
             "Wrap them: Detections(xyxy=boxes, score=scores), Frame(index=number)."
         )
+
+
+LATEST = 2.0**53
+"""Frame intervals up to which float64 tells one from the next."""
 
 
 class Clock:
@@ -57,10 +62,15 @@ class Clock:
         """Go to a frame and return the step from the last one in frame intervals (1.0 for the first).
 
         Raises:
-            InvalidInputError: The frame's index or timestamp does not increase.
+            InvalidInputError: The frame's index or timestamp does not increase, or leaps beyond all counting.
         """
         self._check_order(frame)
         dt = 1.0 if self.count_updates or self.updates == 0 else self._elapsed(frame)
+        if not self.now + dt <= LATEST:
+            raise InvalidInputError(
+                f"Time must stay below 2**53 frame intervals, where single frames can still be counted; "
+                f"frame.index {frame.index} would be {dt:.3g} later. Repair its index or timestamp."
+            )
         if self.updates:
             self.now += dt
         self.updates += 1
@@ -81,13 +91,12 @@ class Clock:
         """Continue where `state_dict` was taken.
 
         Raises:
-            ValueError: It says no time.
+            StateError: It says no time.
         """
-        self.now, self.updates, self.index = float(state["now"]), int(state["updates"]), int(state["index"])
+        self.now = float(state["now"])
+        self.updates, self.index = whole("updates", state["updates"], 0), whole("index", state["index"], -1)
         self._timestamp = float(state["timestamp"]) if "timestamp" in state else None
-        if not math.isfinite(self.now):
-            message = f"a clock cannot stand at {self.now}"
-            raise ValueError(message)
+        must("times must be finite and not negative", 0 <= self.now <= LATEST and math.isfinite(self._timestamp or 0.0))
 
     def _check_order(self, frame: Frame) -> None:
         if frame.index <= self.index:
@@ -109,5 +118,7 @@ class Clock:
                 f"{self._timestamp} s. Repair the timestamps, or leave out frame_rate to count frame indices."
             )
         dt = seconds * self.frame_rate
+        if not dt <= LATEST:
+            return dt
         whole = round(dt)
         return float(whole) if whole and abs(dt - whole) <= JITTER else dt

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from trackforge.types import Frame, Step, Stream
 
-__all__ = ["Closable", "Lossy", "Sink", "Source", "StreamAware", "stream_of"]
+__all__ = ["Closable", "Dropping", "Lossy", "Sink", "Source", "StreamAware", "stream_of"]
 
 
 @runtime_checkable
@@ -16,8 +16,9 @@ class Source(Protocol):
     """Yields the frames of one sequence in order.
 
     Timestamps, where it gives some, increase strictly: whatever is wrong with the clock of a file or camera is mended
-    here (see `trackforge.io.timeline`), so that nobody after it needs to ask. A source may also be `Closable` and
-    `Lossy`. Wherever a source is taken, any iterable of frames is, too.
+    here (see `trackforge.io.timeline`), so that nobody after it needs to ask. A source whose stream is ``live`` gives
+    the newest frame whenever it is asked, and is asked as late as can be. A source may also be `Closable`, `Lossy` and
+    `Dropping`. Wherever a source is taken, any iterable of frames is, too.
     """
 
     @property
@@ -50,6 +51,15 @@ class Lossy(Protocol):
     @property
     def skipped(self) -> int:
         """Damaged frames left out by the latest iteration."""
+
+
+@runtime_checkable
+class Dropping(Protocol):
+    """A live source that counts the frames for which nobody asked in time."""
+
+    @property
+    def dropped(self) -> int:
+        """Frames in whose place a newer one came, in the latest iteration."""
 
 
 @runtime_checkable

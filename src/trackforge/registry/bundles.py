@@ -26,6 +26,8 @@ MODEL_SUFFIXES = (".onnx", ".pth", ".pt", ".tar")
 """Endings that make a text the path of weights, whether the file is there or not."""
 FIRST_FORMAT = ("detector", "yolox")
 """The only component whose files were of format 1, which named none."""
+FOREIGN = {".onnx": "onnx"}
+"""By ending, the component that finds out by itself what somebody else's file is, where its plugin is installed."""
 LARGEST = 1 << 26
 """Bytes of a description, or of a checkpoint without its tensors, beyond which a file is not looked into."""
 MOST_FIELDS = 1 << 16
@@ -45,7 +47,7 @@ def component_for(kind: str, text: str | Path) -> tuple[ComponentSpec, dict[str,
         kind: What is wanted, e.g. ``"detector"``. An exporter or trainer is found by the file's detector, since it
             bears the same name.
         text: A registered name, or the path of a ``.onnx`` file or checkpoint; this arrives as the setting ``weights``.
-            A file of the name of a component is meant by ``./name``, or by a Path.
+            A file of the name of a component is meant by ``./name``, by a Path, or where it ends as models do.
 
     Raises:
         UnknownComponentError: No plugin offers that name, or the component that the file names.
@@ -57,12 +59,15 @@ def component_for(kind: str, text: str | Path) -> tuple[ComponentSpec, dict[str,
     with contextlib.suppress(OSError, RuntimeError):  # a name too long for a file, a home that nobody has
         path = path.expanduser()
         is_file = path.is_file()
+    is_model = path.name.lower().endswith(MODEL_SUFFIXES)
     is_name = isinstance(text, str) and text in known  # what it means must not depend on what lies in the folder
-    if is_name or not (path.name.lower().endswith(MODEL_SUFFIXES) or is_file):
+    if (is_name and not (is_model and is_file)) or not (is_model or is_file):
         return registry().find(kind, str(text)), {}
     if not is_file:
         raise WeightsError(f"A {kind} is found by its name or by its weights; there is no file {path}.")
     found = component_of(path)
+    if found is None and path.suffix.lower() in FOREIGN and FOREIGN[path.suffix.lower()] in known:
+        found = kind, FOREIGN[path.suffix.lower()]
     if found is None:
         readers = [spec.name for spec, _ in registry().specs(kind) if set(spec.suffixes) & set(MODEL_SUFFIXES)]
         raise WeightsError(

@@ -25,10 +25,12 @@ class Stream:
         size: ``(width, height)`` in pixels, or None.
         length: Frames to come, or None where only the end will tell; damaged ones may be missing.
         classes: Class names of the detector, which ``class_id`` indexes; empty where none is known.
+        pixel_aspect: Width of a pixel over its height as it is to be shown; 2 for a film squeezed to half its width.
+        live: Whether each frame is the newest there is when it is asked for, as a camera's; who asks late misses some.
 
     Raises:
-        InvalidInputError: The rate is no number above 0, a side is no whole number above 0, the length is below 0, or
-            the classes are one text instead of several.
+        InvalidInputError: The rate or the shape of a pixel is no number above 0, a side is no whole number above 0,
+            the length is below 0, or the classes are one text instead of several.
     """
 
     name: str = ""
@@ -36,6 +38,8 @@ class Stream:
     size: tuple[int, int] | None = None
     length: int | None = None
     classes: tuple[str, ...] = ()
+    pixel_aspect: float = 1.0
+    live: bool = False
 
     def __post_init__(self) -> None:
         if self.rate is not None and not (math.isfinite(self.rate) and self.rate > 0):
@@ -50,6 +54,11 @@ class Stream:
         if self.length is not None and self.length < 0:
             raise InvalidInputError(
                 f"stream.length must be a number of frames >= 0; got {self.length}. Leave out what is not known."
+            )
+        if not (math.isfinite(self.pixel_aspect) and self.pixel_aspect > 0):
+            raise InvalidInputError(
+                f"stream.pixel_aspect must be a number > 0, the width of a pixel over its height; got "
+                f"{self.pixel_aspect}. Leave it out for square ones."
             )
         classes: object = self.classes
         if isinstance(classes, str):
