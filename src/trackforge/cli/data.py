@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
+
+from trackforge.cli.printing import put
 
 __all__ = ["app"]
 
@@ -33,7 +34,7 @@ def _options(**given: Any) -> dict[str, Any]:
 
 
 def _print(facts: dict[str, Any], text: str, *, as_json: bool) -> None:
-    sys.stdout.write((json.dumps(facts, indent=2, default=str) if as_json else text) + "\n")
+    put((json.dumps(facts, indent=2, default=str) if as_json else text) + "\n")
 
 
 @app.command
@@ -125,7 +126,7 @@ def show(
     if classes:
         dataset = dataset.select_classes(words(classes))
     data.show(dataset, output, count=count, columns=columns, pick=pick, seed=seed, colour=colour)
-    sys.stdout.write(f"{output}\n")
+    put(f"{output}\n")
     return 0
 
 

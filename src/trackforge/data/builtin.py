@@ -70,6 +70,7 @@ def label_studio_format() -> Format:
         read=label_studio.read_label_studio,
         write=label_studio_writing.write_label_studio,
         holds=frozenset({"ids", "sequence", "rate", "names", "empty"}),
+        files=(".json",),
         rank=22,
     )
 
