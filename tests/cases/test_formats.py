@@ -571,6 +571,16 @@ def test_a_seqmap_reads_what_it_names(tmp_path):
 # ---- from the command line
 
 
+def test_scores_take_any_set_with_sequences_as_truth(sample, tmp_path):
+    data.write(data.read(sample("cvat")), tmp_path / "mot", "mot")
+    done = run("eval", tmp_path / "cvat", tmp_path / "mot/street/gt/gt.txt")
+    assert "100.00" in done.stdout
+    tracks = put(tmp_path / "a.txt", "1,1,5.5,10,16,12,1,-1,-1,-1\n")
+    done = run("eval", sample("detrac") / "DETRAC-Train-Annotations-XML/MVI_20011.xml", tracks)
+    assert "3 ignore regions are no truth" in done.stderr
+    assert "only" in run("eval", sample("crowdhuman"), tracks, code=1).stderr
+
+
 def test_the_command_converts_both_ways(sample, tmp_path):
     path = sample("kitti")
     run("data", "convert", path, tmp_path / "cvat", "--to", "cvat", "--split", "training")
