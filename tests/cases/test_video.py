@@ -16,7 +16,6 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from av.video.frame import supported_np_pix_fmts
 from films import MATRICES, SIZE, cut, film, greys, turn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -174,7 +173,7 @@ def heat(count: int) -> list[np.ndarray]:
 
 @pytest.mark.parametrize(("pixels", "less"), [("gray16le", 0), ("gray14le", 0), ("gray12le", 2), ("gray10le", 4)])
 def test_heat_pictures_are_stretched_once_for_the_film(tmp_path: Path, pixels: str, less: int) -> None:
-    if pixels not in supported_np_pix_fmts:
+    if pixels not in getattr(av.video.frame, "supported_np_pix_fmts", {"gray16le"}):
         pytest.skip(f"this PyAV makes no pictures of {pixels}")
     images = [image >> less for image in heat(4)]
     images[2][40:, :8] = 16000 >> less  # something hotter later changes no shade
