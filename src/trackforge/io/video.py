@@ -15,12 +15,12 @@ from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
 from trackforge.errors import SourceError, did_you_mean
-from trackforge.intake.addresses import STDIN, is_address, shown_address
+from trackforge.intake.addresses import STDIN, is_address, shown_address, source_name
 from trackforge.intake.reading import reading
 from trackforge.io.completeness import Promise
 from trackforge.io.decode import Damage, Extent, pictures, pixel_aspect, reason
 from trackforge.io.fitting import Steady
-from trackforge.io.opening import Opening, name_of
+from trackforge.io.opening import Opening
 from trackforge.io.rgb import Converter
 from trackforge.io.streams import rate_of, start_of
 from trackforge.io.timeline import Timeline
@@ -72,7 +72,7 @@ class VideoSource:
     def __init__(self, config: VideoSourceConfig, opening: Opening | None = None) -> None:
         self.config = config
         self.path = shown_address(str(config.path))
-        self.name = name_of(str(config.path))
+        self.name = source_name(str(config.path))
         self.skipped = 0
         self._round = 0
         _check_file(str(config.path))
