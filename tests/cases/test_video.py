@@ -89,7 +89,7 @@ def several(path: Path, *streams: tuple[tuple[str, tuple[int, int]], int, int]) 
             stream: Any = file.add_stream(codec, rate=25)
             stream.width, stream.height = size
             stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-            stream.disposition = disposition
+            stream.disposition = getattr(disposition, "value", disposition)
             made.append((stream, greys(count, size)))
         for stream, images in made:
             for image in images:
@@ -173,6 +173,8 @@ def heat(count: int) -> list[np.ndarray]:
 
 @pytest.mark.parametrize(("pixels", "less"), [("gray16le", 0), ("gray14le", 0), ("gray12le", 2), ("gray10le", 4)])
 def test_heat_pictures_are_stretched_once_for_the_film(tmp_path: Path, pixels: str, less: int) -> None:
+    if pixels not in getattr(av.video.frame, "supported_np_pix_fmts", {"gray16le"}):
+        pytest.skip(f"this PyAV makes no pictures of {pixels}")
     images = [image >> less for image in heat(4)]
     images[2][40:, :8] = 16000 >> less  # something hotter later changes no shade
     path = film(tmp_path / "heat.mkv", images, codec="ffv1", form=pixels, pixels=pixels)

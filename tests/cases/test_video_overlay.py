@@ -149,7 +149,7 @@ def test_pictures_too_large_for_the_codec_are_scaled_down_and_that_is_said(
 
 def test_the_refusal_of_an_encoder_is_called_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise av.error.ArgumentError(22, "Invalid argument", "avcodec_send_frame()")
+        raise av.error.FFmpegError(22, "Invalid argument", "avcodec_send_frame()")
 
     sink = OverlaySink(OverlaySinkConfig(path=tmp_path / "out.mp4"))
 

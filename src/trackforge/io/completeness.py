@@ -13,6 +13,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from trackforge.io.decode import Extent
+from trackforge.io.streams import start_of
 
 __all__ = ["Promise"]
 
@@ -43,8 +44,12 @@ class Promise:
         """Return what is stated, as far as the format's word can be taken."""
         name = container.format.name
         if name.startswith("mov"):
-            entries = getattr(stream, "index_entries", None)  # after edit lists; PyAV < 16 does not tell
-            return cls(packets=len(entries) if entries is not None and stream.frames else None)
+            entries = getattr(stream, "index_entries", None)  # what edit lists left
+            if entries is not None and stream.frames:
+                return cls(packets=len(entries))
+            if entries is None and stream.duration and stream.time_base:  # PyAV 14 does not show the index
+                return cls(seconds=float(stream.duration * stream.time_base), start=start_of(stream))
+            return cls()
         if name == "avi":
             return cls(places=stream.frames or None)
         if name in TIMED and container.duration:

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from trackforge.errors import SourceError
 
-__all__ = ["chosen_stream", "has_clock", "leave_others", "only_ordered", "rate_of"]
+__all__ = ["chosen_stream", "has_clock", "leave_others", "only_ordered", "rate_of", "start_of"]
 
 log = logging.getLogger(__name__)
 COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -99,3 +99,8 @@ def rate_of(stream: VideoStream) -> float | None:
 def only_ordered(container: InputContainer, stream: VideoStream) -> bool:
     """Tell whether a container stores an order of decoding that is not that of presentation, and nothing else."""
     return container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
+
+
+def start_of(stream: VideoStream) -> float:
+    """Return the time in seconds of the first picture, as the container states it."""
+    return float((stream.start_time or 0) * (stream.time_base or 0))

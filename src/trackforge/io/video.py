@@ -22,7 +22,7 @@ from trackforge.io.decode import Damage, Extent, pictures, pixel_aspect, reason
 from trackforge.io.fitting import Steady
 from trackforge.io.opening import Opening
 from trackforge.io.rgb import Converter
-from trackforge.io.streams import rate_of
+from trackforge.io.streams import rate_of, start_of
 from trackforge.io.timeline import Timeline
 from trackforge.types import Frame, Stream
 
@@ -125,7 +125,7 @@ class VideoSource:
         container, stream = self._opening.take()
         convert, steady = Converter(self.name), Steady(self.name)
         extent, promise = Extent(), Promise.of(container, stream)
-        timeline = Timeline(self.name, self.rate, origin=_start(stream), wrap=_wrap(container))
+        timeline = Timeline(self.name, self.rate, origin=start_of(stream), wrap=_wrap(container))
         index, end = 0, ""
         with reading(self.path, "A video"), container:
             for index, picture in enumerate(pictures(container, stream, extent), start=1):
@@ -196,11 +196,6 @@ def _check_file(path: str) -> None:
         raise SourceError(f"A video file must hold something; {path} is empty. Copy it again.")
 
 
-def _start(stream: VideoStream) -> float:
-    """Return the stamp of the first picture, as the container states it."""
-    return float((stream.start_time or 0) * (stream.time_base or 0))
-
-
 def _wrap(container: InputContainer) -> float | None:
     """Return the seconds after which the stamps of a format begin again at 0, or None."""
     return WRAP if container.format.name in ("mpegts", "mpeg") else None
@@ -213,5 +208,5 @@ def _duration(container: InputContainer, stream: VideoStream) -> float | None:
     stated = _DURATION.fullmatch(next((v for k, v in stream.metadata.items() if k.upper().startswith("DURATION")), ""))
     if stated:  # as Matroska keeps it for each stream
         hours, minutes, seconds = map(float, stated.groups())
-        return 3600 * hours + 60 * minutes + seconds - _start(stream)
+        return 3600 * hours + 60 * minutes + seconds - start_of(stream)
     return container.duration / 1e6 if container.duration else None  # PyAV counts microseconds
