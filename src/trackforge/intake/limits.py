@@ -27,6 +27,7 @@ class Limits:
 
     Attributes:
         frames: Frames of a sequence, and so the highest frame number: 92 hours at 30 frames a second.
+        boxes: Boxes that a few words of a file stand for: interpolated ones, regions that hold in every frame.
         classes: Classes of a data set or a result, and so the highest class number.
         pixels: Width times height of a picture, a frame or a network's input.
         bytes: What one tensor, picture or member of an archive may take in memory, in bytes.
@@ -36,6 +37,7 @@ class Limits:
     """
 
     frames: int = 10_000_000
+    boxes: int = 5_000_000
     classes: int = 100_000
     pixels: int = 200_000_000
     bytes: int = 16 * 2**30
