@@ -11,10 +11,12 @@ from pathlib import Path, PurePosixPath
 
 from trackforge.errors import DataError
 
-__all__ = ["inside", "name_problem", "plain_name", "relative_name"]
+__all__ = ["inside", "name_problem", "plain_name", "readable", "relative_name"]
 
 LONGEST = 255
 """Bytes that a file name may have, on nearly all file systems."""
+_LONE = re.compile("[\ud800-\udfff]")
+_LONE_UP = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -108,6 +110,15 @@ def inside(root: str | Path, name: str, what: str, *, path: str | Path | None = 
             return Path(root) / os.path.relpath(aim, base)
         problem = f"{name_problem(name) or 'leads out'}, and must stay in {root}"
     raise _refused(name, what, problem, path, line)
+
+
+def readable(name: str) -> str:
+    r"""Return the name of a file as text that can be written: bytes that are no UTF-8 are taken for Latin-1.
+
+    >>> readable("stra\udcdfe")
+    'straße'
+    """
+    return name if name.isascii() or not _LONE.search(name) else os.fsencode(_LONE_UP.sub("?", name)).decode("latin-1")
 
 
 def _refused(name: str, what: str, problem: str, path: str | Path | None, line: int | None) -> DataError:

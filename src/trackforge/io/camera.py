@@ -17,11 +17,13 @@ from av.video.stream import VideoStream
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, SourceError
 from trackforge.intake.addresses import shown_address
-from trackforge.io.decode import Converter, Damage, pictures, pixel_aspect, rate_of
+from trackforge.io.decode import Damage, pictures, pixel_aspect
 from trackforge.io.devices import device, device_name
 from trackforge.io.fitting import Steady
 from trackforge.io.newest import Newest
 from trackforge.io.opening import Opening, is_finite
+from trackforge.io.rgb import Converter
+from trackforge.io.streams import rate_of
 from trackforge.io.timeline import Timeline
 from trackforge.io.video import VideoSource, VideoSourceConfig
 from trackforge.types import Frame, Stream
@@ -179,7 +181,7 @@ class CameraSource:
 
     def _maker(self) -> Callable[[Timed], Frame]:
         """Return what makes frames of one size of pictures; it costs more than to decode them, so not for all."""
-        convert, steady = Converter(), Steady(self.name)
+        convert, steady = Converter(self.name), Steady(self.name)
 
         def made(given: Timed) -> Frame:
             index, seconds, picture = given
