@@ -218,8 +218,6 @@ class CameraSource:
                 yield picture
             elif picture.last:
                 problem = picture.why
-                if problem.startswith("Immediate exit"):  # how FFmpeg puts it when time runs out
-                    problem = f"nothing came for {self.config.timeout:g} s"
             else:
                 self._skipped += 1
         if not self._absence.attempts:
