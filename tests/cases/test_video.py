@@ -230,8 +230,8 @@ def test_joined_transport_streams_that_number_their_streams_differently(tmp_path
     path = tmp_path / "joined.ts"
     path.write_bytes(segment(tmp_path / "one.ts", 1.0) + segment(tmp_path / "two.ts", 2.0, number=300))
     frames = read(path)
-    assert len(frames) >= 48  # pictures at the joint may be lost to FFmpeg
-    assert times(frames)[-1] == pytest.approx(1.96, abs=0.05)
+    assert len(frames) >= 48  # FFmpeg may lose the picture at the joint, or hand it in at the end
+    assert times(frames)[47] == pytest.approx(1.92, abs=0.05)
 
 
 def test_a_counter_of_33_bits_goes_round(tmp_path: Path) -> None:
