@@ -198,8 +198,8 @@ def test_full_grey_and_deep_colours_keep_their_upper_bits(tmp_path: Path) -> Non
 # One clock.
 
 
-def segment(path: Path, start: float, count: int = 25) -> bytes:
-    """Write a transport stream of one second that begins at a given time."""
+def segment(path: Path, start: float, count: int = 25, *, number: int = 256) -> bytes:
+    """Write a transport stream of one second that begins at a given time, its stream under a given number."""
     images = greys(count)
     film(
         path,
@@ -207,7 +207,7 @@ def segment(path: Path, start: float, count: int = 25) -> bytes:
         ticks=[round((start + k / 25) * 90_000) for k in range(count)],
         base=Fraction(1, 90_000),
         codec="mpeg2video",
-        options={"mpegts_copyts": "1"},
+        options={"mpegts_copyts": "1", "mpegts_start_pid": str(number)},
         coding={"g": "5", "bf": "0"},
     )
     return path.read_bytes()
@@ -224,6 +224,14 @@ def test_joined_transport_streams_go_on(tmp_path: Path, starts: tuple[float, ...
     assert times(frames) == pytest.approx([k / 25 for k in range(len(frames))], abs=1e-3)
     length = trackforge.source(path).stream.length  # type: ignore[attr-defined]
     assert length is None or length <= 2 * len(frames)
+
+
+def test_joined_transport_streams_that_number_their_streams_differently(tmp_path: Path) -> None:
+    path = tmp_path / "joined.ts"
+    path.write_bytes(segment(tmp_path / "one.ts", 1.0) + segment(tmp_path / "two.ts", 2.0, number=300))
+    frames = read(path)
+    assert len(frames) >= 48  # FFmpeg may lose the picture at the joint, or hand it in at the end
+    assert times(frames)[47] == pytest.approx(1.92, abs=0.05)
 
 
 def test_a_counter_of_33_bits_goes_round(tmp_path: Path) -> None:
@@ -321,7 +329,8 @@ def test_what_is_whole_is_not_called_cut_short(tmp_path: Path, kind: str, caplog
     source: Any = trackforge.source("video", path=path, on_corrupt="stop")
     frames = list(source)
     assert len(frames) == (40 if kind == "hidden-start" else 50)
-    assert source.rate == 25.0
+    if kind != "last-held" or hasattr(av.video.stream.VideoStream, "index_entries"):
+        assert source.rate == 25.0
     assert times(frames)[-1] == pytest.approx((len(frames) - 1) / 25, abs=2e-3)
     assert not caplog.records
     if kind in ("sound.mkv", "last-held", "fragments", "late.mkv"):

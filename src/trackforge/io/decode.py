@@ -37,6 +37,8 @@ __all__ = [
 
 LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 """For titles that are not UTF-8, which cameras and old programs write; PyAV 19 takes them without being told."""
+JOINED = {"merge_pmt_versions": "1"}
+"""So that the parts of a joined transport stream are one stream, though their programs number theirs differently."""
 OBLONG = 8.0
 """Widths of a pixel in heights above which they are an error of the file."""
 
@@ -84,7 +86,7 @@ def open_video(
     """
     shown, given = shown_address(address), file or (address if form else ffmpeg_path(address))
     try:
-        container = av.open(given, "r", format=form, options=dict(options or {}), timeout=timeout, **LENIENT)
+        container = av.open(given, "r", format=form, options=JOINED | dict(options or {}), timeout=timeout, **LENIENT)
     except (FFmpegError, OSError, ValueError) as error:
         problem = SourceError(f"{shown} cannot be opened as video: {reason(error)}. {advice}")
         raise problem from (error if shown == address else None)  # FFmpeg's error repeats the address
