@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -281,6 +282,13 @@ def test_waits_grow_until_there_is_a_picture(monkeypatch: pytest.MonkeyPatch) ->
     assert len(frames) == 15
     assert pauses[:2] == [0.001, 0.001]  # each time there were pictures in between
     assert pauses[2:] == pytest.approx([0.001 * 2**i for i in range(6)])
+
+
+def test_a_server_that_falls_silent_is_told_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
+        with pytest.raises(SourceError, match="nothing came in time"):
+            trackforge.source(address, timeout=0.3)
 
 
 # Pipes

@@ -106,7 +106,8 @@ def open_video(
 
 def reason(error: BaseException) -> str:
     """Return FFmpeg's own words, without error number, path and secrets."""
-    return without_secrets(str(getattr(error, "strerror", None) or error)).rstrip(".")
+    words = without_secrets(str(getattr(error, "strerror", None) or error)).rstrip(".")
+    return "nothing came in time" if words == "Immediate exit requested" else words
 
 
 def pixel_aspect(container: InputContainer, stream: VideoStream) -> float:
