@@ -17,6 +17,7 @@ from trackforge.io.masks import decode_mask, encode_mask
 from trackforge.protocols import Tracker
 from trackforge.registry import registry
 from trackforge.types import Detections, Frame, Tracks
+from trackforge.types.arrays import as_array
 
 if TYPE_CHECKING:
     import supervision
@@ -103,8 +104,8 @@ def from_supervision(detections: supervision.Detections) -> Detections:
             mask[row] = encode_mask(detections.mask[row])
     return Detections(
         xyxy=np.asarray(detections.xyxy),
-        score=_or_none(detections.confidence),
-        class_id=_or_none(detections.class_id),
+        score=detections.confidence,  # type: ignore[arg-type]
+        class_id=detections.class_id,  # type: ignore[arg-type]
         embedding=embedding,
         mask=mask,
         extra=extra,
@@ -120,7 +121,7 @@ def from_rows(rows: npt.ArrayLike) -> Detections:
     Raises:
         InvalidInputError: The shape is another, or a value is impossible.
     """
-    array = _array(rows)
+    array = as_array("rows", rows)
     if array.size == 0:
         array = array.reshape(0, 6)
     if array.ndim != 2 or not 4 <= array.shape[1] <= 6:
@@ -132,7 +133,7 @@ def from_rows(rows: npt.ArrayLike) -> Detections:
     return Detections(
         xyxy=array[:, :4],
         score=array[:, 4] if columns > 4 else None,  # type: ignore[arg-type]
-        class_id=array[:, 5].astype(np.int64) if columns > 5 else None,  # type: ignore[arg-type]
+        class_id=array[:, 5] if columns > 5 else None,  # type: ignore[arg-type]
     )
 
 
@@ -146,12 +147,12 @@ def from_boxes(boxes: Any) -> Detections:
         InvalidInputError: It has no such attributes, or a value is impossible.
     """
     try:
-        xyxy, score, class_id = _array(boxes.xyxy), _array(boxes.conf), _array(boxes.cls)
+        xyxy, score, class_id = (as_array(name, getattr(boxes, name)) for name in ("xyxy", "conf", "cls"))
     except AttributeError as error:
         raise InvalidInputError(
             f"Boxes must have xyxy, conf and cls; {type(boxes).__name__} lacks one: {error}. Pass result.boxes."
         ) from error
-    return Detections(xyxy=xyxy, score=score.reshape(-1), class_id=class_id.reshape(-1).astype(np.int64))
+    return Detections(xyxy=xyxy, score=score.reshape(-1), class_id=class_id.reshape(-1))
 
 
 def to_rows(tracks: Tracks) -> npt.NDArray[np.float64]:
@@ -203,12 +204,3 @@ class SupervisionTracker:
         """Forget everything; ids start at 1 again."""
         self.tracker.reset()
         self._next = 0
-
-
-def _array(value: Any) -> npt.NDArray[Any]:
-    """Return an array, also of a torch tensor that sits on a GPU or has a gradient."""
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-
-
-def _or_none(column: Any) -> Any:
-    return None if column is None else np.asarray(column)
