@@ -7,7 +7,8 @@
 
 It is a generator, so that progress bars, early stop and filters wrap it from outside; `trackforge.runs.Stopwatch` times
 its stages the same way. Decoding, detection and association overlap: each of the first two runs in a thread of its own,
-a few frames ahead, and a `StagedDetector` shares its work out among all three.
+a few frames ahead, and a `StagedDetector` shares its work out among all three. Of a live source nothing is fetched
+ahead: each detection begins with the newest frame, when the one before it is taken.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ def track(
         sinks: Sinks, or file names whose ending tells which sink is meant. Opened and closed here.
         batch_size: Frames that the detector gets at once. More is faster on a GPU, and later.
         ahead: Frames that decoding and detection may run ahead of the caller; 0 does everything in the caller's thread.
+            Of a live source (``stream.live``), detection works on one frame, the newest, while the caller has another.
 
     Yields:
         A `Step` for every frame, empty or not.
@@ -102,8 +104,14 @@ def _found(
     """Detect in batches; the last one may be smaller.
 
     A staged detector prepares its input in the thread that decodes and selects in the caller's, so that the network
-    never waits for either.
+    never waits for either. A live source is asked as late as can be, when the detector is ready.
     """
+    if ahead and stream_of(source).live:
+        batches = _batches(_increasing(source), batch_size)
+        if isinstance(detector, StagedDetector):
+            raw = line.newest("detect", ((batch, detector.infer(detector.prepare(batch))) for batch in batches))
+            return _checked(((batch, detector.select(one)) for batch, one in raw), detector)
+        return line.newest("detect", _checked(((batch, detector.detect(batch)) for batch in batches), detector))
     if isinstance(detector, StagedDetector):
         prepare, infer, select = detector.prepare, detector.infer, detector.select
         batches = _batches(_increasing(source), batch_size)
@@ -149,6 +157,12 @@ class _Line:
         self._stages.append(made)  # type: ignore[arg-type]
         return made
 
+    def newest(self, name: str, items: Iterable[T]) -> Iterator[T]:
+        """Iterate over items in a thread of their own; each is begun when the one before it is taken, not sooner."""
+        made = _Ahead(name, items, 1, eager=False)
+        self._stages.append(made)  # type: ignore[arg-type]
+        return made
+
     def __enter__(self) -> _Line:
         return self
 
@@ -177,16 +191,18 @@ class _Ahead(Generic[T]):
     """An iterator that works ahead in a background thread, at most ``depth`` items.
 
     An exception of the items reaches the consumer after the items before it. The thread itself closes its items, since
-    a generator can only be closed by the thread that runs it.
+    a generator can only be closed by the thread that runs it. Unless ``eager``, it draws an item when there is
+    room for it.
     """
 
-    def __init__(self, name: str, items: Iterable[T], depth: int) -> None:
+    def __init__(self, name: str, items: Iterable[T], depth: int, *, eager: bool = True) -> None:
         self._items = items
         self._depth = depth
+        self._eager = eager
         self._ready: collections.deque[T] = collections.deque()
         self._error: BaseException | None = None
         self._ended = self._stopped = False
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # of a lock that one thread may take twice
         self._thread = threading.Thread(target=self._run, name=f"trackforge-{name}", daemon=True)
 
     def __iter__(self) -> Iterator[T]:
@@ -228,7 +244,7 @@ class _Ahead(Generic[T]):
         try:
             with _closing(self._items) as items:
                 for item in items:
-                    if not self._put(item):
+                    if not self._put(item) or not (self._eager or self._room()):
                         break
         except BaseException as raised:  # noqa: BLE001 - all of them belong to the consumer
             error = raised
@@ -236,11 +252,16 @@ class _Ahead(Generic[T]):
             self._error, self._ended = error, True
             self._changed.notify_all()
 
-    def _put(self, item: T) -> bool:
+    def _room(self) -> bool:
+        """Wait until an item fits in; False where none is wanted any more."""
         with self._changed:
             while len(self._ready) >= self._depth and not self._stopped:
                 self._changed.wait()
-            if not self._stopped:
+            return not self._stopped
+
+    def _put(self, item: T) -> bool:
+        with self._changed:
+            if self._room():
                 self._ready.append(item)
                 self._changed.notify_all()
             return not self._stopped

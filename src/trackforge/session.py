@@ -11,7 +11,6 @@ done with a frame and its detections stands here and nowhere else. A session can
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from trackforge.errors import InvalidInputError, PluginError, StateError
+from trackforge.io.outputs import Outputs, finishing
 from trackforge.packing import pack, unpack
 from trackforge.protocols import Detector, Remembering, Sink, StreamAware, Tracker
 from trackforge.registry import doors
@@ -71,7 +71,7 @@ class Session:
         self.stream = dataclasses.replace(stream or Stream(), classes=tuple(self.detector.classes))
         self.last = -1
         self._told = self._closed = False
-        self._opened: contextlib.ExitStack | None = None
+        self._opened: Outputs | None = None
 
     def step(self, frame: Frame, /) -> Step:
         """Detect in a frame and go on by it.
@@ -88,13 +88,12 @@ class Session:
     def associate(self, frame: Frame, detections: Detections, /) -> Step:
         """Go on by a frame in which somebody else has detected; raises as `step` does."""
         follows(frame, self.last)
-        self._open()
+        outputs = self._open()
         if not self._told:
-            self._tell(self.stream.seen(frame))
+            self._tell(self.stream.seen(frame), outputs)
         self.last = frame.index
         step = Step(frame=frame, detections=detections, tracks=self.tracker.update(detections, frame))
-        for sink in self.sinks:
-            sink.write(step)
+        outputs.write(step)
         return step
 
     def state(self) -> bytes:
@@ -159,34 +158,35 @@ class Session:
         """Finish the outputs, or leave them under their partial names after an error."""
         self._closed = True
         opened, self._opened = self._opened, None
-        if opened is not None:
-            opened.push(self._last_words)
+        if opened is None:
+            return
+        with finishing():
+            if not self._told and (kind is None or not issubclass(kind, Exception)):  # Ctrl-C makes outputs final, too
+                try:  # outputs without frames shall know at least what the source said
+                    self._tell(self.stream, opened)
+                except BaseException as problem:
+                    opened.__exit__(type(problem), problem, problem.__traceback__)
+                    raise
             opened.__exit__(kind, error, trace)
 
     def close(self) -> None:
         """Make the outputs final; may be called more than once."""
         self.__exit__(None, None, None)
 
-    def _open(self) -> None:
+    def _open(self) -> Outputs:
         if self._closed:
             raise InvalidInputError("A session that is closed takes no more frames. Make a new one, or restore() it.")
         if self._opened is None:
-            with contextlib.ExitStack() as stack:
-                for sink in self.sinks:
-                    stack.enter_context(sink)
-                self._opened = stack.pop_all()
+            self._opened = Outputs(self.sinks).__enter__()
+        return self._opened
 
-    def _tell(self, stream: Stream) -> None:
+    def _tell(self, stream: Stream, outputs: Outputs) -> None:
         """Open what wants to know about the stream."""
         self.stream, self._told = stream, True
-        for component in (self.tracker, *self.sinks):
+        for component in (self.detector, self.tracker):
             if isinstance(component, StreamAware):
                 component.open(stream)
-
-    def _last_words(self, kind: type[BaseException] | None, *_: object) -> None:
-        """See to it that outputs without frames know at least what the source said."""
-        if (kind is None or not issubclass(kind, Exception)) and not self._told:  # Ctrl-C makes outputs final, too
-            self._tell(self.stream)
+        outputs.open(stream)
 
 
 def fit(component: T, role: str, *methods: str) -> T:

@@ -15,16 +15,20 @@ import numpy.typing as npt
 
 from trackforge.errors import InvalidInputError
 from trackforge.types import Detections, Frame, Step, Tracks, TrackState
-from trackforge.types.columns import Columns, column, extras
+from trackforge.types.columns import Columns, Selector, column, extras
 
-__all__ = ["TrackTable"]
+__all__ = ["LARGEST", "TrackTable"]
+
+LARGEST = float(np.finfo(np.float32).max)
+"""The largest coordinate and score, since detections and tracks have them in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TrackTable(Columns):
     """Boxes of one sequence, R rows sorted by frame; rows of one frame keep the order in which they came.
 
-    Indexing with a mask, indices, a slice or an integer carries every column along.
+    Indexing with a mask, indices, a slice or an integer carries every column along; the rows that it gives are sorted
+    by frame again, and none may be named twice.
 
     Attributes:
         frame: ``(R,)`` int64 frame numbers, 0-based.
@@ -65,11 +69,23 @@ class TrackTable(Columns):
             if getattr(self, name) is not None:
                 put(self, name, column(name, getattr(self, name), dtype, n))
         put(self, "extra", extras(self.extra, n))
-        if n and (np.diff(self.frame) < 0).any():
-            ordered = self[np.argsort(self.frame, kind="stable")]
+        if (np.diff(self.frame) < 0).any():
+            ordered = _ordered(self)
             for one in fields(self):
                 put(self, one.name, getattr(ordered, one.name))
         self._check()
+
+    def __getitem__(self, rows: Selector) -> TrackTable:
+        """Select rows; raises InvalidInputError where one is named twice, or a mask has another length."""
+        made = Columns.__getitem__(self, rows)
+        if isinstance(rows, (slice, int, np.integer)):
+            return made if not isinstance(rows, slice) or (rows.step or 1) > 0 else _ordered(made)
+        index = np.asarray(rows)
+        if index.dtype == bool or not index.size:
+            return made
+        if (np.bincount(index % len(self)) > 1).any():
+            raise InvalidInputError("A selection may name each row once; one is named twice. Use np.unique(rows).")
+        return _ordered(made)
 
     def _check(self) -> None:
         if not len(self):
@@ -77,9 +93,9 @@ class TrackTable(Columns):
         for bad, what in (
             (self.frame < 0, "frame is 0-based and must be >= 0"),
             (self.track_id < -1, "track_id must be >= 0, or -1 for boxes without one"),
-            (~np.isfinite(self.xyxy).all(axis=1), "Boxes must be finite"),
+            (~(np.abs(self.xyxy) <= LARGEST).all(axis=1), "Boxes must be finite, in 32 bits"),
             ((self.xyxy[:, 2:] < self.xyxy[:, :2]).any(axis=1), "Boxes must have x1 <= x2 and y1 <= y2"),
-            (~np.isfinite(self.score), "score must be finite"),
+            (~(np.abs(self.score) <= LARGEST), "score must be finite, in 32 bits"),
         ):
             if bad.any():
                 row = int(np.flatnonzero(bad)[0])
@@ -101,7 +117,12 @@ class TrackTable(Columns):
         rows = np.flatnonzero(self.track_id >= 0)
         if not len(rows):
             return rows
-        code = self.frame[rows] * (int(self.track_id.max()) + 1) + self.track_id[rows]
+        wide = int(self.track_id.max()) + 1
+        ids = self.track_id[rows]
+        if (int(self.frame[-1]) + 1) * wide > 2**63 - 1:  # the product below would not fit
+            ids = np.unique(ids, return_inverse=True)[1]
+            wide = len(rows)
+        code = self.frame[rows] * wide + ids
         if (np.diff(np.sort(code)) > 0).all():
             return rows[:0]
         order = np.argsort(code, kind="stable")
@@ -273,3 +294,7 @@ class TrackTable(Columns):
             return None
         seconds = self.timestamp[self.rows(frame)]
         return float(seconds[0]) if len(seconds) and np.isfinite(seconds[0]) else None
+
+
+def _ordered(table: TrackTable) -> TrackTable:
+    return Columns.__getitem__(table, np.argsort(table.frame, kind="stable"))

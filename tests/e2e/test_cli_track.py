@@ -338,10 +338,9 @@ def endless(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         text=True,
         env=ENVIRONMENT,
     )
-    partial = tmp_path / "a.partial.jsonl"
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline and process.poll() is None:
-        if partial.exists() and partial.stat().st_size > 20_000:
+        if any(partial.stat().st_size > 20_000 for partial in tmp_path.glob("a.partial-*.jsonl")):
             break
         time.sleep(0.05)
     yield process

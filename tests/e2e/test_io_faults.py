@@ -237,4 +237,8 @@ def test_a_killed_process_leaves_no_result(tmp_path: Path) -> None:
     assert process.stdout.readline() == "running\n"
     process.kill()
     process.communicate(timeout=300)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["out.partial.jsonl", "out.partial.mp4"]
+    left = sorted(tmp_path.iterdir(), key=lambda file: file.suffix)
+    assert [file.match(f"out.partial-*.{ending}") for file, ending in zip(left, ("jsonl", "mp4"), strict=True)] == [
+        True,
+        True,
+    ]

@@ -88,7 +88,7 @@ def test_results_lean_on_a_reference(tables: dict[str, TrackTable], tmp_path: Pa
     assert not found["a"].extra
     assert len(found["b"]) == 0
     alone = read_coco(results)["results"]
-    assert (alone.frame.tolist(), alone.class_id.tolist()) == ([4], [3])
+    assert (alone.frame.tolist(), alone.class_id.tolist()) == ([3], [3])  # counted from 1, as none is 0
 
 
 BOX = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1]}

@@ -221,16 +221,16 @@ def test_one_session_fails_and_the_others_go_on(tmp_path: Path) -> None:
         with pytest.raises(PluginError, match="cannot see"):
             futures[CAMERAS[0]][5].result(LONG)
         with pytest.raises(SinkError, match="no space left"):
-            futures[CAMERAS[1]][9].result(LONG)
+            broke.close()  # which has gone on with its other output
         assert isinstance(blind.error, PluginError)
         assert sound.error is None
         with pytest.raises(InvalidInputError, match="closed takes no more frames"):
             blind.push(known.frames[CAMERAS[0]][39])
         blind.close()
     assert full.left is SinkError
-    assert [len(those) for those in futures.values()] == [6, 10, 40]
+    assert [len(those) for those in futures.values()] == [6, 40, 40]
     assert not (tmp_path / "blind.txt").exists()
-    assert not (tmp_path / "broke.txt").exists()
+    assert (tmp_path / "broke.txt").read_text().count("\n") > 30
     assert (tmp_path / "sound.txt").exists()
     assert difference(results(futures[CAMERAS[2]]), offline(known, CAMERAS[2], "byte")) == ""
 

@@ -16,10 +16,13 @@ GOOD = '{"frame": 0, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3, 4]}]}\n'
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ('{"frame": 1, "tracks": [{"track_id": -1, "xyxy": [1, 2, 3, 4]}]}', "track_id must be >= 0, not -1"),
+        (
+            '{"frame": 1, "tracks": [{"track_id": -1, "xyxy": [1, 2, 3, 4]}]}',
+            "track_id must be .* from 0 to .*got -1",
+        ),
         ('{"frame": 1, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3]}]}', "xyxy must have four numbers, not 3"),
         ('{"frame": 1, "tracks": [{"xyxy": [1, 2, 3, 4]}]}', "'track_id' is missing"),
-        ('{"frame": "x", "tracks": []}', "invalid literal"),
+        ('{"frame": "x", "tracks": []}', "frame must be a whole number; got 'x'"),
         (
             '{"frame": 1, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3, 4], "mask": {"size": [1]}}]}',
             "'counts' is missing",
@@ -40,7 +43,7 @@ def test_an_id_stands_once_in_a_frame(tmp_path: Path) -> None:
         read_tables(tmp_path / "a.jsonl", "jsonl")
 
 
-@pytest.mark.parametrize(("box", "what"), [(9.0, "x1 <= x2"), (float("nan"), "must be finite")])
+@pytest.mark.parametrize(("box", "what"), [(9.0, "x1 <= x2"), (float("nan"), "must be a finite number")])
 def test_impossible_boxes(tmp_path: Path, box: float, what: str) -> None:
     (tmp_path / "a.jsonl").write_text(GOOD.replace("[1,", f"[{'NaN' if box != box else box},"))
     with pytest.raises(DataError, match=what):

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from trackforge.errors import ConfigError, DuplicateComponentError, TrackforgeError, UnknownComponentError
+from trackforge.intake.showing import visible
 
 __all__ = ["main"]
 
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence turns everything into one message
         if debug:
-            traceback.print_exc()
+            _say(traceback.format_exc().rstrip())
         return _explain(error)
 
 
@@ -78,7 +79,9 @@ def _explain(error: Exception) -> int:
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(message + "\n")
+    from trackforge.intake.addresses import without_secrets
+
+    sys.stderr.write(visible(without_secrets(message)) + "\n")
 
 
 class _Stderr(logging.Handler):

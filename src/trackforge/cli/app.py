@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cyclopts import App, Parameter
 
 import trackforge
+from trackforge.intake.addresses import STDIN
 
 __all__ = ["app", "call"]
 
@@ -42,7 +43,7 @@ for _name, _target, _help in (
     ("convert", "convert:convert", "Convert tracks and data sets from one format to another."),
     ("data", "data:app", "Check, show and convert labelled data sets."),
     ("plugins", "plugins:plugins", "Show what is installed, what is missing and how to get it."),
-    ("info", "info:info", "Show versions and devices, or every setting of a component."),
+    ("info", "info:info", "Show versions and devices, the settings of a component, or what weights are."),
 ):
     app.command(f"trackforge.cli.{_target}", name=_name, help=_help)
 BUILT_IN = frozenset(app) - {"--help", "-h"}
@@ -65,6 +66,7 @@ def call(tokens: Sequence[str]) -> object:
         for spec in offered.values():  # for the list of commands, and the nearest to a wrong one
             if spec.name not in app:
                 app.command(_shown, name=spec.name, help=spec.summary)
+    tokens = [STDIN[1] if word == STDIN[0] else word for word in tokens]  # a lone hyphen would be an option
     return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
 
 

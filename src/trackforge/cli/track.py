@@ -6,10 +6,10 @@ import dataclasses
 import functools
 import json
 import logging
-import sys
 from pathlib import Path
 
 from trackforge.cli.flags import Words, command
+from trackforge.cli.printing import put
 from trackforge.config import setting
 from trackforge.runs.layers import Layer
 from trackforge.runs.tracking import TrackingRun
@@ -55,16 +55,23 @@ def _track(layers: list[Layer], words: _TrackWords) -> int:
     from trackforge.cli.progress import progress
     from trackforge.cli.summary import show
     from trackforge.runs.stopping import Stopping
-    from trackforge.runs.summary import carry_out
+    from trackforge.runs.summary import Summary, carry_out
+
+    def done(summary: Summary) -> None:
+        if stopping.signal:
+            whole = "the others" if any(result.failure for result in summary.results) else "the outputs"
+            log.warning("interrupted; %s are whole and hold what came before", whole)
+        if words.json:
+            put(json.dumps(summary.as_dict(), indent=2) + "\n")
+        else:
+            show(summary, quiet=words.quiet)
 
     with Stopping() as stopping:
-        summary = carry_out(made, progress=functools.partial(progress, quiet=words.quiet), stopping=stopping)
-    if stopping.signal:
-        log.warning("interrupted; the outputs are whole and hold what came before")
-    if words.json:
-        sys.stdout.write(json.dumps(summary.as_dict(), indent=2) + "\n")
-    else:
-        show(summary, quiet=words.quiet)
+        try:
+            carry_out(made, progress=functools.partial(progress, quiet=words.quiet), stopping=stopping, done=done)
+        except SystemExit:
+            log.warning("stopped at once; what is not said to have failed is whole and holds what came before")
+            raise
     return stopping.exit_code
 
 

@@ -11,18 +11,25 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trackforge.data.building import Builder
+from trackforge.data.coco_pictures import PicturePlaces
 from trackforge.data.mixing import concatenate
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
+from trackforge.intake.folders import is_companion, list_files, natural_key
+from trackforge.intake.names import plain_name
+from trackforge.intake.reading import reading
 from trackforge.io.coco_entries import CocoImage
-from trackforge.io.coco_json import CocoFile, load_coco, parse_coco
+from trackforge.io.coco_json import load_coco, parse_coco
 from trackforge.io.pictures import picture_size
 
-__all__ = ["ALL", "base_folder", "read_coco_set", "sniff_coco"]
+__all__ = ["ALL", "read_coco_set", "sniff_coco"]
 
 ALL = "all"
 """Name of the file for pictures that belong to no split."""
+ROBOFLOW = "_annotations.coco.json"
+_IN_PARTS = (ROBOFLOW, "annotations.json", "labels.json", "coco.json")
+"""Names of the json of a part that has a folder of its own."""
 _IMAGE_KNOWN = {
     "id", "file_name", "width", "height", "video_id", "frame_id", "frame_index", "prev_image_id", "next_image_id",
     "split",
@@ -35,11 +42,18 @@ _BOX_KNOWN = {
 
 def sniff_coco(path: Path) -> bool:
     """Tell whether a path looks like COCO json, or a folder with such."""
-    return path.suffix.lower() == ".json" if path.is_file() else bool(_files(path))
+    return path.suffix.lower() == ".json" if path.is_file() else bool(_parts(path))
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted((folder / "annotations").glob("*.json")) or sorted(folder.glob("*.json"))
+def _parts(folder: Path) -> dict[str, Path]:
+    """Return the json of each part of a set, by its name."""
+    for place in (folder / "annotations", folder):
+        files = list_files(place, (".json",)).files if place.is_dir() else ()
+        if files:
+            return {place.name if f.name == ROBOFLOW else f.stem.removeprefix("instances_"): f for f in files}
+    below = [part for part in folder.iterdir() if part.is_dir() and not is_companion(part, folder)]
+    found = {part.name: [part / name for name in _IN_PARTS if (part / name).is_file()] for part in below}
+    return {name: found[name][0] for name in sorted(found, key=natural_key) if found[name]}
 
 
 def read_coco_set(
@@ -53,54 +67,74 @@ def read_coco_set(
     """Read COCO json.
 
     Args:
-        path: The file; or a folder whose ``annotations/`` holds one file a part.
+        path: The file; or a folder whose ``annotations/`` holds one file a part; or one with a folder a part, each with
+            its json beside the pictures, as Roboflow has it.
         findings: Where malformed entries are reported.
         split: Of a folder, read this part only (``train`` also finds ``instances_train2017.json``).
-        images: Folder that the file names are relative to; searched for around the json file unless given.
+        images: Folder that the file names are relative to; searched for around the json file unless given. Pictures
+            must lie in it; where it is not given, in the folder of the set.
         frame_base: The first number that ``frame_id`` counts from; ``"auto"``: 0 if any frame is 0, else 1.
+
+    Raises:
+        DataError: It is malformed; the message names the entry.
     """
-    if path.is_file():
-        made = _read_file(path, findings, images, frame_base, part="")
-        return made.in_split(split) if split else made
-    files = _files(path)
-    parts = {f.stem.removeprefix("instances_"): f for f in files}
+    with reading(path, "A COCO data set"):
+        if path.is_file():
+            made = _read_file(path, findings, images, frame_base, part="")
+            return made.in_split(split) if split else made
+        return _read_folder(path, findings, images, frame_base, split)
+
+
+def _read_folder(path: Path, findings: Findings, images: Path | None, frame_base: Any, split: str | None) -> Dataset:
+    parts = _parts(path)
     if split is not None:
         chosen = [s for s in parts if s == split] or [s for s in parts if s.startswith(split)]
         if len(chosen) != 1:
             raise DataError(f"There is no split {split!r}; the folder has: {', '.join(parts)}.", path=path)
         parts = {chosen[0]: parts[chosen[0]]}
+    if not parts:
+        raise DataError("A folder with COCO json must hold annotations/*.json, or *.json; it does not.", path=path)
     sets = [_read_file(f, findings, images, frame_base, part="" if name == ALL else name) for name, f in parts.items()]
-    made = sets[0]
-    if len(sets) > 1:
-        seen: dict[str, str] = {}
-        for part, one in zip(parts, sets, strict=True):
-            twice = next((p for p in one.images.path.tolist() if p in seen), None)
-            if twice is not None:
-                raise DataError(
-                    f"The parts {seen[twice]!r} and {part!r} share pictures ({twice}); read one of them: "
-                    f"split={part!r}. There are: {', '.join(parts)}.",
-                    path=path,
-                )
-            seen |= dict.fromkeys(one.images.path.tolist(), part)
-        made = concatenate(sets, identities="shared")
-    return made.replace(name=path.name)
+    if len(sets) == 1:
+        return sets[0].replace(name=path.name)
+    seen: dict[str, str] = {}
+    sets = [_rooted(one, path) for one in sets]
+    for part, one in zip(parts, sets, strict=True):
+        places = [f"{one.root}/{name}" for name in one.images.path.tolist() if name]
+        twice = next((place for place in places if place in seen), None)
+        if twice is not None:
+            raise DataError(
+                f"The parts {seen[twice]!r} and {part!r} share pictures ({twice}); read one of them: "
+                f"split={part!r}. There are: {', '.join(parts)}.",
+                path=path,
+            )
+        seen |= dict.fromkeys(places, part)
+    made = concatenate(sets, identities="shared")
+    return made.replace(name=path.name, notes=tuple(dict.fromkeys(made.notes)))
+
+
+def _rooted(dataset: Dataset, folder: Path) -> Dataset:
+    """Return a set with pictures relative to a folder, where its root lies below that."""
+    if dataset.root == folder or folder not in dataset.root.parents:
+        return dataset
+    front = dataset.root.relative_to(folder).as_posix()
+    names = [f"{front}/{name}" if name else "" for name in dataset.images.path.tolist()]
+    return dataset.replace(images=dataset.images.replace(path=names), root=folder)
 
 
 def _read_file(path: Path, findings: Findings, images: Path | None, frame_base: Any, *, part: str) -> Dataset:
     def report(message: str, kind: str) -> None:
         findings.bad(message, path=path, kind=kind)
 
-    try:
-        document: Any = load_coco(path)
-    except OSError as error:
-        raise DataError(f"The file cannot be read: {error}.", path=path) from error
+    document: Any = load_coco(path)
     file = parse_coco(document, path, report=report, frame_base=frame_base, complete=True)
-    classes = list(file.categories.values())
+    names = file.categories.names
+    classes = list(names.values())
     if len(set(classes)) < len(classes):
         raise DataError("Category names must differ; some came twice. Rename or merge them.", path=path)
-    build, root = Builder(), _picture_root(path, file, images)
-    rows = {number: _add_image(build, image, root, part) for number, image in file.images.items()}
-    table = {number: k for k, number in enumerate(file.categories)}
+    build, places = Builder(), PicturePlaces(path, file.images.values(), images)
+    rows = {number: _add_image(build, image, places, part, findings) for number, image in file.images.items()}
+    table = {number: k for k, number in enumerate(names)}
     masks = 0
     for box in file.boxes(document.get("annotations", [])):
         _, image, category, xyxy, track_id, _, visibility, area, ignore, entry = box
@@ -114,55 +148,38 @@ def _read_file(path: Path, findings: Findings, images: Path | None, frame_base: 
         masks += bool(entry.get("segmentation"))
     if masks:
         build.notes.append(f"{masks} segmentation masks were left out; the set holds boxes")
+    if file.categories.root:
+        build.notes.append(f"the category {file.categories.root!r} above all others is no class, and was left out")
     numbers = [number for number in table if isinstance(number, int)]
     if len(numbers) < len(table):
         build.notes.append("the ids of some categories are words; the classes are numbered 1, 2, 3 instead")
         numbers = []
-    return build.finish(classes, root=root, name=path.stem, class_numbers=numbers)
+    return build.finish(classes, root=places.root, name=path.stem, class_numbers=numbers)
 
 
-def _add_image(build: Builder, image: CocoImage, root: Path, part: str) -> int:
+def _add_image(build: Builder, image: CocoImage, places: PicturePlaces, part: str, findings: Findings) -> int:
     """Add an image and return its row; one of no video has no frame number."""
+    name, split = "", image.entry.get("split") or ""
+    try:
+        name = places.place(image)
+        split = plain_name(str(split), f"The split of images[{image.at}]", path=places.path) if split else part
+    except DataError as error:
+        findings.caught(error, kind="outside-set")
+        split = part
     return build.image(
-        image.file_name,
-        _size(image, root),
+        name,
+        _size(image, places.root / name),
         sequence=image.sequence or "",
         frame=-1 if image.sequence is None or image.frame is None else image.frame,
-        split=str(image.entry.get("split", "")) or part,
+        split=split,
         extra=_plain(image.entry, _IMAGE_KNOWN) | {"coco_id": image.id},
     )
 
 
-def _size(image: CocoImage, root: Path) -> tuple[int, int]:
+def _size(image: CocoImage, path: Path) -> tuple[int, int]:
     """The stated size; where none is, that of the picture; (0, 0) where that is not there either."""
-    path = root / image.file_name
     return picture_size(path) if min(image.size) <= 0 and path.is_file() else image.size
 
 
 def _plain(entry: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
     return {k: v for k, v in entry.items() if k not in known and isinstance(v, (bool, int, float, str))}
-
-
-def base_folder(file: Path) -> Path:
-    """The folder of the set that a json file belongs to: file names are relative to it."""
-    return file.parent.parent if file.parent.name == "annotations" else file.parent
-
-
-def _picture_root(path: Path, file: CocoFile, images: Path | None) -> Path:
-    if images is not None:
-        return images
-    base = base_folder(path)
-    part = path.stem.removeprefix("instances_")
-    first = next((image.file_name.partition("#")[0] for image in file.images.values()), "")
-    for folder in (
-        base,
-        path.parent,
-        base / "images",
-        base / part,
-        base / "images" / part,
-        base / "train",
-        base / "val",
-    ):
-        if first and (folder / first).is_file():
-            return folder
-    return base

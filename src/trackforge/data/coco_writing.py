@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import math
 import os
@@ -11,9 +13,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from trackforge.data.coco import ALL, base_folder
-from trackforge.data.files import PicturePlacer, stems
+from trackforge.data.coco import ALL
+from trackforge.data.coco_pictures import base_folder
+from trackforge.data.files import PicturePlacer, file_names, stems
 from trackforge.data.model import Dataset
+from trackforge.errors import SinkError
 from trackforge.io.atomic import atomic_path
 
 __all__ = ["write_coco_set"]
@@ -27,8 +31,13 @@ def write_coco_set(
     Args:
         dataset: What to write.
         target: A ``.json`` file; or a folder, which gets ``annotations/<split>.json`` for every part.
-        images: ``"reference"``: name the pictures where they are. ``"copy"``, ``"link"``: bring them into ``images/``
-            beside the annotations.
+        images: ``"reference"``: name the pictures where they are; where that is not below the target, through one link
+            to their folder, for a reader takes nothing from outside. ``"copy"``, ``"link"``: bring them into
+            ``images/`` beside the annotations.
+
+    Raises:
+        DataError: A split has a name that is none for a file.
+        SinkError: The place cannot be written to.
     """
     base = base_folder(target) if target.suffix.lower() == ".json" else target
     names, placer = dataset.images.path.tolist(), None
@@ -39,13 +48,15 @@ def write_coco_set(
             placer.place(row, base / name)
         names = [name if path else "" for name, path in zip(inside, names, strict=True)]
     elif images == "reference":
-        names = [_reference(dataset.root, name, base) for name in names]
+        link = "pictures" if base == target else f"{target.stem}-pictures"
+        names = _references([str(dataset.root / name) if name else "" for name in names], base, link)
     parts: dict[str, Dataset] = {"": dataset}
     if target.suffix.lower() != ".json":
         parts = {s or ALL: dataset[dataset.images.split == s] for s in dict.fromkeys(dataset.images.split.tolist())}
+    files = file_names(parts, "A split", dataset)
     for split, part in parts.items():
         rows = slice(None) if not split else dataset.images.split == ("" if split == ALL else split)
-        file = target / "annotations" / f"{split}.json" if split else target
+        file = target / "annotations" / f"{files[split]}.json" if split else target
         chosen = np.array(names, np.str_)[rows].tolist()
         with atomic_path(file) as partial, partial.open("w", encoding="utf-8") as out:
             out.write(json.dumps(_document(part, chosen, with_split=not split), separators=(",", ":")))
@@ -59,10 +70,42 @@ def write_coco_set(
     return notes
 
 
-def _reference(root: Path, name: str, base: Path) -> str:
-    if not name or Path(name).is_absolute():
-        return name
-    return Path(os.path.relpath(root / name, base)).as_posix()
+def _references(paths: Sequence[str], base: Path, link: str) -> list[str]:
+    """Name pictures from a folder; those that lie elsewhere through a link in it."""
+    below = os.path.abspath(base).rstrip(os.sep) + os.sep  # noqa: PTH100 - lexical: links stay as they are
+    places = [os.path.abspath(path) if path else "" for path in paths]  # noqa: PTH100
+    outside = {os.path.dirname(place) for place in places if place and not place.startswith(below)}  # noqa: PTH120
+    if not outside:
+        return [place.removeprefix(below).replace(os.sep, "/") for place in places]
+    try:
+        common = os.path.commonpath(outside)
+        link = _linked(base, common, link)
+    except (OSError, ValueError) as error:
+        raise SinkError(
+            f"The pictures must be named from {base}, and no link to them can be made there ({error}). Bring them "
+            "along: images='copy'."
+        ) from error
+    names = []
+    for place in places:
+        name = place.removeprefix(below)
+        if place and name == place:
+            name = f"{link}/{os.path.relpath(place, common)}"
+        names.append(name.replace(os.sep, "/"))
+    return names
+
+
+def _linked(base: Path, folder: str, name: str) -> str:
+    """Make a link to a folder, unless there is such a one; return its name."""
+    base.mkdir(parents=True, exist_ok=True)
+    aim = os.path.relpath(folder, os.path.realpath(base))
+    for number in itertools.count(1):
+        link = base / (name if number == 1 else f"{name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            link.symlink_to(aim, target_is_directory=True)
+            return link.name
+        if link.is_symlink() and os.readlink(link) == aim:  # noqa: PTH115
+            return link.name
+    raise AssertionError  # there is always a next number
 
 
 def _document(dataset: Dataset, names: Sequence[str], *, with_split: bool) -> dict[str, Any]:

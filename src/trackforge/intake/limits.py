@@ -27,19 +27,23 @@ class Limits:
 
     Attributes:
         frames: Frames of a sequence, and so the highest frame number: 92 hours at 30 frames a second.
+        boxes: Boxes that a few words of a file stand for: interpolated ones, regions that hold in every frame.
         classes: Classes of a data set or a result, and so the highest class number.
         pixels: Width times height of a picture, a frame or a network's input.
         bytes: What one tensor, picture or member of an archive may take in memory, in bytes.
         inflation: How many times its size a compressed file may take when it is unpacked (small ones: 64 MiB).
         members: Files in an archive.
+        download: Bytes of a file that is downloaded.
     """
 
     frames: int = 10_000_000
+    boxes: int = 5_000_000
     classes: int = 100_000
     pixels: int = 200_000_000
     bytes: int = 16 * 2**30
     inflation: int = 200
     members: int = 5_000_000
+    download: int = 64 * 2**30
 
     def __post_init__(self) -> None:
         for field in fields(self):

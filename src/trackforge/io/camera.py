@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Literal
 
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -15,15 +19,24 @@ from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, SourceError
-from trackforge.io.decode import Converter, Damage, open_video, pictures, rate_of
+from trackforge.intake.addresses import is_address, shown_address, source_name
+from trackforge.io.decode import Damage, pictures, pixel_aspect
+from trackforge.io.fitting import Steady
+from trackforge.io.newest import Newest
+from trackforge.io.opening import Opening, is_finite
+from trackforge.io.rgb import Converter
+from trackforge.io.streams import rate_of
 from trackforge.io.timeline import Timeline
+from trackforge.io.video import VideoSource, VideoSourceConfig
 from trackforge.types import Frame, Stream
 
 __all__ = ["CameraSource", "CameraSourceConfig"]
 
 log = logging.getLogger(__name__)
-LONGEST_PAUSE = 30.0
-"""Seconds between two attempts to reconnect, at most; they double from one second on."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds between two attempts to reconnect: they double from the first to the longest."""
+OF_FILES = ("start", "stop", "stride", "on_corrupt")
+"""Settings that need frames that can be counted from the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +47,24 @@ class CameraSourceConfig:
     latest: bool = setting(
         True, help="Give only the newest frame, dropping what a slow consumer missed; otherwise every frame in order."
     )
-    reconnect: int = setting(5, help="Attempts to reach a lost camera again; 0 ends with the stream.", minimum=0)
+    reconnect: int | None = setting(
+        None,
+        help="Attempts to reach a lost camera again; 0 ends with the stream, none for as many as patience allows.",
+        minimum=0,
+    )
+    patience: float = setting(
+        3600.0, help="Longest time to go on trying to reach a lost camera; inf for ever.", unit="s", minimum=0.0
+    )
     timeout: float = setting(10.0, help="Longest wait for an answer, and for a frame.", unit="s", minimum=0.1)
     options: tuple[str, ...] = setting((), help="Further FFmpeg options, each as key=value.")
+    start: int = setting(0, help="Of a stream that ends: first frame to give.", unit="frames", minimum=0)
+    stop: int | None = setting(
+        None, help="Of a stream that ends: frame to stop before; none for the end.", unit="frames", minimum=0
+    )
+    stride: int = setting(1, help="Of a stream that ends: give every n-th frame.", unit="frames", minimum=1)
+    on_corrupt: Literal["skip", "stop"] = setting(
+        "skip", help="Of a stream that ends: damaged frames are skipped and counted, or stop the run with an error."
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -46,36 +74,66 @@ class CameraSourceConfig:
 
 
 class CameraSource:
-    """Frames of a camera or a network stream as they come, RGB, upright.
+    """Frames of a camera or a network stream as they come, RGB, upright, all of the size of the first.
 
-    With ``latest`` a thread reads ahead and keeps only the newest frame, so that a slow consumer sees the present, with
-    gaps in ``frame.index``. A stream that breaks off is connected to again, after 1, 2, 4, ... seconds; the index then
-    goes on by the frames that were probably missed. Timestamps are seconds since the first frame, outages included, and
-    increase whatever the camera's clock does (`trackforge.io.timeline`).
+    What is live is found out from the stream. One that states its duration or length ends: a film behind an address, a
+    playlist that is complete. It is read like a file, every frame of it (`VideoSource`). Any other is a camera's:
+
+    * With ``latest`` a thread reads ahead and keeps only the newest frame, so that a slow consumer sees the present,
+      with gaps in ``frame.index``.
+    * A stream that breaks off is connected to again, after 1, 2, 4, ... seconds, for as long as ``reconnect`` and
+      ``patience`` allow; the index then goes on by the frames that were probably missed.
+    * Timestamps are seconds since the first frame, outages included, and increase whatever the camera's clock does
+      (`trackforge.io.timeline`); pictures without a clock (multipart JPEG) count from when they arrive.
 
     Attributes:
-        name: The address, without user name and password.
+        name: Of the sequence, from the address: without anything secret, and fit for a file.
         rate: Frames per second that the stream states, or None.
-        skipped: Damaged frames left out so far.
+        live: Whether the stream has no end of its own.
         dropped: Frames that a slow consumer missed so far.
 
     Raises:
         SourceError: The camera cannot be reached.
+        ConfigError: It is live, and frames are to be counted from the first.
     """
 
     def __init__(self, config: CameraSourceConfig) -> None:
         self.config = config
-        self.name = _without_password(config.path)
-        self.skipped = 0
-        self.dropped = 0
+        address, form = _device(config.path)
+        self.name = _name(config.path)
+        self.dropped = self._skipped = 0
+        self._shown = shown_address(config.path)
         self._closed = threading.Event()
-        self._opened: tuple[InputContainer, VideoStream] | None = self._connect()
-        self.rate = rate_of(self._opened[1])
+        self._absence = _Absence()
+        options = {"rtsp_transport": "tcp"} if address.startswith(("rtsp://", "rtsps://")) else {}
+        options |= dict(option.split("=", 1) for option in config.options)
+        advice = "Check the address, and that nobody else uses the camera."
+        self._opening = Opening(address, form=form, options=options, timeout=config.timeout, advice=advice, live=True)
+        of_file = {key: getattr(config, key) for key in OF_FILES}
+        self._film: VideoSource | None = None
+        with self._opening.look() as (container, stream):
+            self.live = not is_finite(container, stream)
+            self.rate = rate_of(stream)
+            self._pixel_aspect = pixel_aspect(container, stream)
+            if self.live and of_file != {key: getattr(CameraSourceConfig, key) for key in OF_FILES}:
+                raise ConfigError(
+                    f"{', '.join(OF_FILES)} are for streams that end; {self._shown} is live. Leave them out."
+                )
+        if not self.live:
+            self._film = VideoSource(VideoSourceConfig(path=address, **of_file), self._opening)
+            self.name = self._film.name
 
     @property
     def stream(self) -> Stream:
-        """Name, and the rate that the camera states; the size is the first frame's."""
-        return Stream(name=self.name, rate=self.rate)
+        """Name, and the rate that the camera states; of a stream that ends also its length."""
+        if self._film is not None:
+            return self._film.stream
+        return Stream(name=self.name, rate=self.rate, live=self.config.latest, pixel_aspect=self._pixel_aspect)
+
+    @property
+    def skipped(self) -> int:
+        """Damaged frames left out so far."""
+        return self._skipped if self._film is None else self._film.skipped
 
     def __iter__(self) -> Iterator[Frame]:
         """Give frames until the stream ends, or `close` is called.
@@ -84,45 +142,49 @@ class CameraSource:
             SourceError: The stream broke off and could not be reached again.
         """
         self._closed.clear()
+        if self._film is not None:
+            return iter(self._film)
         return self._newest() if self.config.latest else self._receive()
 
     def close(self) -> None:
         """End the iteration under way, at its next frame, and free the camera."""
         self._closed.set()
-        if self._opened is not None:
-            self._opened[0].close()
-            self._opened = None
+        self._opening.close()
+        if self._film is not None:
+            self._film.close()
 
     def _newest(self) -> Iterator[Frame]:
-        """Give the newest frame, whenever asked; a thread receives meanwhile."""
-        slot = _Slot()
-        thread = threading.Thread(target=slot.fill, args=(self._receive(),), name=f"camera {self.name}", daemon=True)
-        thread.start()
+        """Give the newest frame, whenever asked, and tell at the end how many were missed."""
+        newest = Newest(self._receive(), f"camera {self.name}")
         try:
-            while True:
-                frame = slot.take()
-                self.dropped = slot.dropped
-                if frame is None:
-                    return
+            for frame in newest:
+                self.dropped = newest.dropped
                 yield frame
         finally:
-            slot.stop.set()
-            thread.join(1.0)  # it may sit in a read until `timeout`; being a daemon, it holds up nobody
+            newest.stop()
+            self.dropped = newest.dropped
+            if self.dropped:
+                log.warning(
+                    "%s: %d of %d frames were dropped, since newer ones came before they were asked for",
+                    self.name,
+                    self.dropped,
+                    self.dropped + newest.taken,
+                )
 
     def _receive(self) -> Iterator[Frame]:
         """Give every frame in order, over all connections."""
         index = 0
         begin: float | None = None
-        timeline = Timeline(self.name, self.rate)
+        timeline, steady, convert = Timeline(self.name, self.rate), Steady(self.name), Converter(self.name)
         for container, stream in self._connections():
             timeline.rejoin()
-            convert = Converter()
             for picture in self._intact(container, stream):
                 now = time.monotonic()
                 begin = now if begin is None else begin
                 timestamp = timeline.place(index, None if picture.pts is None else picture.time, now - begin)
                 index += timeline.missed
-                yield Frame(index=index, image=convert(picture), timestamp=timestamp, sequence=self.name)
+                image = steady(convert(picture))
+                yield Frame(index=index, image=image, timestamp=timestamp, sequence=self.name)
                 index += 1
 
     def _intact(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -132,94 +194,79 @@ class CameraSource:
             if self._closed.is_set():
                 return
             if not isinstance(picture, Damage):
+                self._return()
                 yield picture
             elif picture.last:
                 problem = picture.why
+                if problem.startswith("Immediate exit"):  # how FFmpeg puts it when time runs out
+                    problem = f"nothing came for {self.config.timeout:g} s"
             else:
-                self.skipped += 1
-        log.warning("%s: the stream ended%s", self.name, problem and f": {problem}")
+                self._skipped += 1
+        if not self._absence.attempts:
+            log.warning("%s: the stream ended%s%s", self._shown, problem and f": {problem}", self._hope())
+
+    def _hope(self) -> str:
+        """Say what follows when a stream ends."""
+        attempts, patience = self.config.reconnect, self.config.patience
+        if attempts is None:
+            return "; trying to reach it again" + ("" if patience == inf else f" for {patience:g} s")
+        return f"; trying to reach it again, {attempts} times" if attempts else ""
+
+    def _return(self) -> None:
+        """Take note of a picture: the camera is there."""
+        if self._absence.attempts:
+            log.warning("%s: is back after %.0f s", self._shown, self._absence.seconds)
+            self._absence = _Absence()
 
     def _connections(self) -> Iterator[tuple[InputContainer, VideoStream]]:
         """Give one connection after the other until there is none."""
-        opened: tuple[InputContainer, VideoStream] | None = self._opened or self._connect()
-        self._opened = None
+        self._absence = _Absence()
+        opened: tuple[InputContainer, VideoStream] | None = self._opening.take()
         while opened is not None:
             with opened[0]:
                 yield opened
-            opened = self._reconnect()
+            opened = None if self._closed.is_set() else self._reconnect()
 
     def _reconnect(self) -> tuple[InputContainer, VideoStream] | None:
-        pause, problem = 1.0, None
-        for attempt in range(1, self.config.reconnect + 1):
-            if self._closed.wait(pause):
-                break
-            pause = min(2 * pause, LONGEST_PAUSE)
+        """Reach the camera again; a connection without a picture leaves the absence, and its pauses, as they are."""
+        away, problem = self._absence, None
+        most = self.config.reconnect
+        if most == 0:
+            return None
+        while (most is None or away.attempts < most) and not (away.attempts and away.seconds >= self.config.patience):
+            if self._closed.wait(min(away.pause, max(0.0, self.config.patience - away.seconds))):
+                return None
+            away.attempts += 1
+            away.pause = min(2 * away.pause, LONGEST_PAUSE)
             try:
-                return self._connect()
+                opened = self._opening.open()
+                if is_finite(*opened):  # the recording of a broadcast that is over, which was seen already
+                    opened[0].close()
+                    return None
+                return opened
             except SourceError as error:
                 problem = error
-                log.warning("%s: attempt %d of %d: %s", self.name, attempt, self.config.reconnect, error)
-        if problem is None or self._closed.is_set():
-            return None
+                log.info("%s: attempt %d: %s", self._shown, away.attempts, error)
         raise SourceError(
-            f"A camera must go on; {self.name} broke off and could not be reached again in "
-            f"{self.config.reconnect} attempt(s). Check it, or allow more with reconnect=..."
+            f"A camera must go on; {self._shown} broke off and could not be reached again in {away.attempts} "
+            f"attempt(s) over {away.seconds:.0f} s. Check it, or allow more with reconnect=... and patience=..."
         ) from problem
 
-    def _connect(self) -> tuple[InputContainer, VideoStream]:
-        address, form = _device(self.config.path)
-        options = {"rtsp_transport": "tcp"} if address.startswith(("rtsp://", "rtsps://")) else {}
-        options |= dict(option.split("=", 1) for option in self.config.options)
-        try:
-            return open_video(
-                address,
-                form=form,
-                options=options,
-                timeout=self.config.timeout,
-                threads="SLICE",
-                advice="Check the address, and that nobody else uses the camera.",
-            )
-        except SourceError as error:
-            raise SourceError(str(error).replace(address, self.name)) from None  # no password in logs
 
-
-class _Slot:
-    """Room for one frame: a newer one takes the place of an older."""
+class _Absence:
+    """How long a camera has been away, and how often it was looked for."""
 
     def __init__(self) -> None:
-        self.stop = threading.Event()
-        self.dropped = 0
-        self._changed = threading.Condition()
-        self._frame: Frame | None = None
-        self._error: BaseException | None = None
-        self._done = False
+        self.attempts = 0
+        self.pause = FIRST_PAUSE
+        self._begin: float | None = None
 
-    def fill(self, frames: Iterator[Frame]) -> None:
-        """Receive until the end, an error or `stop`."""
-        error: BaseException | None = None
-        try:
-            for frame in frames:
-                if self.stop.is_set():
-                    break
-                with self._changed:
-                    self.dropped += self._frame is not None
-                    self._frame = frame
-                    self._changed.notify()
-        except BaseException as problem:  # noqa: BLE001 - it belongs to the thread that takes
-            error = problem
-        with self._changed:
-            self._error, self._done = error, True
-            self._changed.notify()
-
-    def take(self) -> Frame | None:
-        """Wait for a frame; None at the end."""
-        with self._changed:
-            while self._frame is None and not self._done:
-                self._changed.wait(0.5)  # a limit, so that Ctrl-C gets through on every system
-            frame, self._frame = self._frame, None
-        if frame is None and self._error is not None:
-            raise self._error
-        return frame
+    @property
+    def seconds(self) -> float:
+        """Seconds since this was first asked."""
+        now = time.monotonic()
+        self._begin = now if self._begin is None else self._begin
+        return now - self._begin
 
 
 def _device(path: str) -> tuple[str, str | None]:
@@ -227,7 +274,7 @@ def _device(path: str) -> tuple[str, str | None]:
     if path.startswith("video="):
         return path, "dshow"
     if not path.isdigit():
-        return path, "v4l2" if path.startswith("/dev/") else None
+        return path, "v4l2" if path.startswith("/dev/") or (not is_address(path) and _is_device(path)) else None
     if sys.platform == "darwin":
         return path, "avfoundation"
     if sys.platform == "win32":
@@ -235,7 +282,16 @@ def _device(path: str) -> tuple[str, str | None]:
     return f"/dev/video{path}", "v4l2"
 
 
-def _without_password(path: str) -> str:
-    scheme, mark, rest = path.partition("://")
-    host, slash, tail = rest.partition("/")
-    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{tail}"
+def _is_device(path: str) -> bool:
+    try:
+        return Path(path).is_char_device()
+    except (OSError, ValueError):
+        return False
+
+
+def _name(path: str) -> str:
+    """Return the name of the sequence, fit for a file."""
+    if is_address(path):
+        return source_name(path)
+    name = f"camera{path}" if path.isdigit() else Path(path.removeprefix("video=")).name
+    return re.sub(r"[^\w.\-]+", "_", name).strip("_.") or "camera"

@@ -6,6 +6,7 @@ What the fields mean is told in `trackforge.io.coco_json`.
 from __future__ import annotations
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,23 +18,32 @@ import numpy as np
 
 from trackforge.config import check, setting
 from trackforge.errors import DataError, InvalidInputError, SinkError
+from trackforge.intake.limits import check_limit
+from trackforge.intake.reading import reading
 from trackforge.io.atomic import PartialFile, atomic_path
+from trackforge.io.coco_document import coco_document
 from trackforge.io.coco_entries import CocoImage, Id, id_order
 from trackforge.io.coco_json import CocoFile, load_coco, parse_categories, parse_coco
-from trackforge.io.masks import plain_mask
+from trackforge.io.masks import check_mask
 from trackforge.table import TrackTable
 from trackforge.types import Frame, Step, Stream
 
-__all__ = ["CocoSink", "CocoSinkConfig", "read_coco", "read_coco_classes", "write_coco"]
+__all__ = ["CocoSink", "CocoSinkConfig", "places_of", "read_coco", "read_coco_classes", "write_coco"]
+
+log = logging.getLogger(__name__)
 
 
-def read_coco(path: str | Path, *, reference: str | Path | None = None) -> dict[str, TrackTable]:
+def read_coco(
+    path: str | Path, *, reference: str | Path | None = None, frame_base: Literal["auto", 0, 1] = "auto"
+) -> dict[str, TrackTable]:
     """Read annotations, or a list of results, as one table a sequence.
 
     Args:
         path: The file. Images without a video are one sequence, named as the file.
         reference: For a list of results, the annotation file that its ``image_id`` and ``category_id`` mean. Without
-            one, image ids are taken for 0-based frame numbers and category ids for classes.
+            one, image ids are taken for frame numbers and category ids for classes.
+        frame_base: The first number that frames count from, where ``frame_id`` or image ids number them;
+            ``"auto"``: 0 if any is 0, else 1.
 
     Returns:
         Tables by sequence, sequences without boxes included. ``class_id`` is the place of the category among all,
@@ -45,18 +55,21 @@ def read_coco(path: str | Path, *, reference: str | Path | None = None) -> dict[
         FileNotFoundError: There is no such file.
     """
     path = Path(path)
-    data = load_coco(path)
-    if isinstance(data, list):
+    with reading(path, "A COCO file"):
+        data = load_coco(path)
+        if not isinstance(data, list):
+            if "annotations" not in data or "images" not in data:
+                raise DataError("A COCO file must have 'images' and 'annotations', or be a list of results.", path=path)
+            file = parse_coco(data, path, frame_base=frame_base)
+            return _tables(file, data["annotations"], "annotations", path.stem, frame_base)
         if reference is None:
-            return _tables(CocoFile(path=path), data, "results", path.stem)
+            return _tables(CocoFile(path=path), data, "results", path.stem, frame_base)
         reference = Path(reference)
         known = load_coco(reference)
         if isinstance(known, list):
             raise DataError("The reference must hold images and categories; this is a list of results.", path=reference)
-        return _tables(replace(parse_coco(known, reference), path=path), data, "results", reference.stem)
-    if "annotations" not in data or "images" not in data:
-        raise DataError("A COCO file must have 'images' and 'annotations', or be a list of results.", path=path)
-    return _tables(parse_coco(data, path), data["annotations"], "annotations", path.stem)
+        file = parse_coco(known, reference, frame_base=frame_base)
+        return _tables(replace(file, path=path), data, "results", reference.stem, frame_base)
 
 
 def read_coco_classes(path: str | Path) -> tuple[str, ...]:
@@ -66,11 +79,12 @@ def read_coco_classes(path: str | Path) -> tuple[str, ...]:
         DataError: The file is no COCO json with categories.
     """
     path = Path(path)
-    data = load_coco(path)
-    if not isinstance(data, dict) or "categories" not in data:
-        raise DataError("A COCO file with classes must have 'categories'.", path=path)
-    categories = parse_categories(data, path)
-    return tuple(categories[number] for number in sorted(categories, key=id_order))
+    with reading(path, "A COCO file"):
+        data = load_coco(path)
+        if not isinstance(data, dict) or "categories" not in data:
+            raise DataError("A COCO file with classes must have 'categories'.", path=path)
+        names = parse_categories(data, path).names
+        return tuple(names[number] for number in sorted(names, key=id_order))
 
 
 class _Columns:
@@ -88,12 +102,14 @@ class _Columns:
         self.mask: list[Any] = []
 
 
-def _tables(file: CocoFile, items: Any, what: Literal["annotations", "results"], name: str) -> dict[str, TrackTable]:
+def _tables(
+    file: CocoFile, items: Any, what: Literal["annotations", "results"], name: str, frame_base: Literal["auto", 0, 1]
+) -> dict[str, TrackTable]:
     """Return the boxes of each sequence; where no images are known, of the one sequence ``name``."""
-    places = _places(file, name)
-    classes: dict[Id, int] = {number: k for k, number in enumerate(sorted(file.categories, key=id_order))}
+    places = places_of(file, name)
+    classes: dict[Id, int] = {number: k for k, number in enumerate(sorted(file.categories.names, key=id_order))}
     bare = what == "results" and not places
-    known = (*file.sequences, *(s for s, _ in places.values()))
+    known = (name,) if bare else (*file.sequences, *(s for s, _ in places.values()))
     found: dict[str, _Columns] = defaultdict(_Columns, {s: _Columns() for s in known})
     for at, image, category, xyxy, track, score, _, _, ignore, entry in file.boxes(items, what, frames=bare):
         left, top, right, bottom = xyxy
@@ -108,14 +124,27 @@ def _tables(file: CocoFile, items: Any, what: Literal["annotations", "results"],
         columns.class_id.append(classes.get(category, category))
         columns.flag.append(not ignore)
         if isinstance(mask, dict):  # polygons are no run-length masks
-            columns.mask.append(mask)
+            columns.mask.append(check_mask(mask, f"{what}[{at}]", path=file.path))
+    if bare:
+        found[name].frame = _from_zero(found[name].frame, frame_base, file.path)
     try:
         return {s: _table(s, columns, with_flag=what == "annotations") for s, columns in found.items()}
     except InvalidInputError as error:
         raise DataError(str(error), path=file.path) from error
 
 
-def _places(file: CocoFile, name: str) -> dict[Id, tuple[str, int]]:
+def _from_zero(frames: list[Any], base: Literal["auto", 0, 1], path: Path) -> list[Id]:
+    """Count the frames of results from 0; nothing but their own numbers says what they count from."""
+    first = min(frames, default=1)
+    begin = min(first, 1) if base == "auto" else base
+    if first < begin:
+        raise DataError(f"Every image_id must be >= {begin}, what frames count from; some are less.", path=path)
+    if base == "auto" and first > 1:
+        log.warning("%s: image ids begin with %d; they are taken for frames counted from 1", path, first)
+    return [frame - begin for frame in frames]
+
+
+def places_of(file: CocoFile, name: str) -> dict[Id, tuple[str, int]]:
     """Return sequence and frame of each image; images without a number are counted in the order of their ids."""
     groups: dict[str, list[CocoImage]] = {}
     for image in file.images.values():
@@ -160,6 +189,7 @@ def write_coco(
         lengths: Frames of each sequence; up to its last box where not given.
 
     Raises:
+        DataError: A sequence has more frames, or there are more classes, than the limits allow.
         SinkError: The place cannot be written to.
     """
     if isinstance(tables, TrackTable):
@@ -167,64 +197,11 @@ def write_coco(
     frames = {}
     for name, table in tables.items():
         count = (lengths or {}).get(name, int(table.frame[-1]) + 1 if len(table) else 0)
+        check_limit("frames", count, f"The number of frames of {name!r}")
         size = (sizes or {}).get(name, (0, 0))
         frames[name] = [Frame(index=index, size=size, sequence=name) for index in range(count)]
     with atomic_path(path) as partial:
-        partial.write_text(json.dumps(_document(tables, frames, classes)), encoding="utf-8")
-
-
-def _document(
-    tables: Mapping[str, TrackTable], frames: Mapping[str, Sequence[Frame]], classes: Sequence[str]
-) -> dict[str, Any]:
-    most = max((int(t.class_id.max()) + 1 for t in tables.values() if len(t)), default=1)
-    names = [classes[i] if i < len(classes) else f"class {i}" for i in range(max(most, len(classes)))]
-    videos: list[dict[str, Any]] = []
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for video, (name, table) in enumerate(tables.items(), 1):
-        videos.append({"id": video, "name": name})
-        image_of = {}
-        for frame in frames[name]:
-            image_of[frame.index] = len(images) + 1
-            images.append(
-                {
-                    "id": len(images) + 1,
-                    "video_id": video,
-                    "frame_index": frame.index,
-                    "file_name": f"{name}/{frame.file or f'{frame.index + 1:06d}.jpg'}",
-                    "width": frame.size[0],
-                    "height": frame.size[1],
-                }
-            )
-        box = np.concatenate((table.xyxy[:, :2], table.xyxy[:, 2:] - table.xyxy[:, :2]), axis=1)
-        flag = table.extra["flag"] if "flag" in table.extra else np.ones(len(table), np.int64)
-        masks = [None] * len(table) if table.mask is None else table.mask.tolist()
-        for index, track, bbox, score, class_id, considered, mask in zip(
-            table.frame.tolist(),
-            table.track_id.tolist(),
-            np.round(box, 6).tolist(),
-            table.score.tolist(),
-            table.class_id.tolist(),
-            flag.tolist(),
-            masks,
-            strict=True,
-        ):
-            annotation: dict[str, Any] = {
-                "id": len(annotations) + 1,
-                "image_id": image_of[index],
-                "category_id": class_id + 1,
-                "bbox": bbox,
-                "area": bbox[2] * bbox[3],
-                "iscrowd": int(not considered),
-                "score": score,
-            }
-            if track >= 0:
-                annotation["track_id"] = track
-            if mask is not None:
-                annotation["segmentation"] = plain_mask(mask)
-            annotations.append(annotation)
-    categories = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
-    return {"videos": videos, "images": images, "categories": categories, "annotations": annotations}
+        partial.write_text(json.dumps(coco_document(tables, frames, classes)), encoding="utf-8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,5 +258,5 @@ class CocoSink:
             return
         partial, self._partial = self._partial, None
         tables = {name: TrackTable.concatenate(parts) for name, parts in self._tables.items()}
-        text = json.dumps(_document(tables, self._frames, self.config.classes or self._stream.classes))
+        text = json.dumps(coco_document(tables, self._frames, self.config.classes or self._stream.classes))
         partial.settle(kind, error, close=lambda: partial.path.write_text(text, encoding="utf-8"))

@@ -6,12 +6,13 @@ What the fields mean is told in `trackforge.io.coco_json`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from trackforge.errors import DataError
+from trackforge.intake.documents import LARGEST, whole_number
 
 __all__ = [
     "CocoBox",
@@ -20,11 +21,11 @@ __all__ = [
     "Id",
     "MalformedError",
     "Report",
-    "frame_number",
     "id_order",
     "parse_box",
     "parse_entries",
     "parse_id",
+    "text",
     "whole",
 ]
 
@@ -33,22 +34,25 @@ Id: TypeAlias = int | str
 Entry: TypeAlias = Mapping[str, Any]
 Report: TypeAlias = Callable[[str, str], None]
 """Takes what is wrong, and the kind of problem; may raise, else the entry is left out."""
-LARGEST = 2**63 - 1
 _IDS = (int, str)
+_NO = ("", "0", "0.0", "false", "no")
+_YES = ("1", "1.0", "true", "yes")
 
 
 class CocoImage(NamedTuple):
     """An image.
 
     Attributes:
+        at: Its place in the list.
         id: Its id.
-        file_name: Without ``./`` before it; empty where not stated.
+        file_name: As stated; empty where it is not.
         size: ``(width, height)`` in pixels; 0 where not stated.
         sequence: Name of its video, or None.
         frame: 0-based number in the video, or None where unknown.
         entry: All that the file says.
     """
 
+    at: int
     id: Id
     file_name: str
     size: tuple[int, int]
@@ -150,9 +154,7 @@ def _shown(entry: Any) -> str:
         return "brackets in brackets"
 
 
-def parse_box(
-    at: int, entry: Entry, images: Container[Id] | None = None, categories: Container[Id] | None = None
-) -> CocoBox:
+def parse_box(at: int, entry: Entry, images: Mapping[Id, Id], categories: Mapping[Id, Id]) -> CocoBox:
     """Return what an annotation or result says.
 
     Plain numbers that are fine, the common case, take no call: files have hundreds of thousands of boxes.
@@ -160,11 +162,11 @@ def parse_box(
     Args:
         at: Its place in the list.
         entry: The entry.
-        images: Ids of the images there are; None: ``image_id`` is the 0-based number of the frame.
-        categories: Ids of the categories there are; None: ``category_id`` is a whole number.
+        images: The image that each id means, see `trackforge.io.coco_ids`.
+        categories: The category that each id means.
 
     Raises:
-        MalformedError: A corner or the score is not finite, or there is no such image or category.
+        MalformedError: A corner, the score or the visibility is not finite, or there is no such image or category.
         TypeError, ValueError, OverflowError: A value is no number.
     """
     get, corners = entry.get, entry["bbox"]
@@ -174,12 +176,17 @@ def parse_box(
     track, score, visibility, area = get("track_id"), get("score", 1.0), get("visibility", 1.0), get("area")
     if type(score) is not float:
         score = float(score)
+    if type(visibility) is not float:
+        visibility = float(visibility)
     if track is None and "track_id" not in entry:
         track = get("instance_id")
+        if track is None and type(attributes := get("attributes")) is dict:
+            track = attributes.get("track_id")
+            track = None if track == "" else track  # CVAT's, where nobody filled it in
     right, bottom = left + width, top + height
     # a finite sum has finite parts, and so are left, top, width and height; one too great for a float may have them too
-    if not isfinite(right + bottom + score) and not (isfinite(right) and isfinite(bottom) and isfinite(score)):
-        raise MalformedError("must have a finite bbox [left, top, width, height] and a finite score")
+    if not isfinite(right + bottom + score + visibility) and not all(map(isfinite, (right, bottom, score, visibility))):
+        raise MalformedError("must have a finite bbox [left, top, width, height], a finite score and visibility")
     image, category = entry["image_id"], get("category_id", 0)
     if type(image) not in _IDS:
         image = whole(image)
@@ -189,20 +196,25 @@ def parse_box(
         track = -1
     elif type(track) is not int or not -1 <= track <= LARGEST:
         track = max(whole(track), -1)
-    if type(visibility) is not float:
-        visibility = float(visibility)
-    if area is not None and type(area) is not float:
-        area = float(area)
-    if images is None:
-        image = frame_number(image, "image_id") or 0
-    elif image not in images:
-        raise MalformedError(f"must belong to an image; there is none with id {image}")
-    if categories is None:
-        category = whole(category)
-    elif category not in categories:
-        raise MalformedError(f"must have a category of the file; there is none with id {category}", "class-range")
-    ignore = bool(get("iscrowd") or get("ignore"))
+    if area is not None:
+        if type(area) is not float:
+            area = float(area)
+        if not isfinite(area):
+            area = None
+    crowd, other = get("iscrowd"), get("ignore")
+    ignore = bool(crowd or other) and (_flag(crowd) or _flag(other))
+    image, category = images[image], categories[category]
     return CocoBox(at, image, category, (left, top, right, bottom), track, score, visibility, area, ignore, entry)
+
+
+def _flag(value: Any) -> bool:
+    """Return a truth value; several programs write it as text, where ``"0"`` is true to Python."""
+    if isinstance(value, (bool, int, float)) and value in (0, 1):
+        return bool(value)
+    word = "" if value is None else value.strip().lower() if isinstance(value, str) else "?"
+    if word in _NO or word in _YES:
+        return word in _YES
+    raise MalformedError("must have 0 or 1 for iscrowd and ignore")
 
 
 def parse_id(value: Any) -> Id:
@@ -214,26 +226,24 @@ def whole(value: Any) -> int:
     """Return a whole number that fits int64; 7.0 and ``"7"`` are such.
 
     Raises:
-        TypeError, ValueError, OverflowError: It is none.
+        ValueError: It is none.
     """
     if type(value) is int and -LARGEST <= value <= LARGEST:
         return value
-    number = int(value)
-    if abs(number) > LARGEST or (isinstance(value, float) and number != value):
-        raise ValueError(f"{value} is no whole number that can be used")
-    return number
+    try:
+        return whole_number(value, -LARGEST)
+    except ValueError as error:
+        raise ValueError(f"there is no whole number that can be used: it {error}") from None
 
 
-def frame_number(value: Any, name: str) -> int | None:
-    """Return a number of a frame, or None for none.
+def text(value: Any, what: str) -> str:
+    """Return a name; a number is one, too.
 
     Raises:
-        MalformedError: It is negative.
-        TypeError, ValueError, OverflowError: It is no whole number.
+        MalformedError: It is neither.
     """
-    if value is None:
-        return None
-    number = whole(value)
-    if number < 0:
-        raise MalformedError(f"must have a {name} >= 0")
-    return number
+    if isinstance(value, str):
+        return value
+    if type(value) in (int, float):
+        return str(value)
+    raise MalformedError(f"must have text for {what}")

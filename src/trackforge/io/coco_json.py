@@ -1,34 +1,39 @@
 """COCO json, parsed once for tables of tracks and for data sets; what its fields mean is decided here.
 
 Ids
-    of images, videos and categories are integers or strings, any and in any order; 7 and ``"7"`` are two ids.
+    of images, videos and categories are integers or strings, any and in any order. An entry that refers to ``7``,
+    ``"7"`` or ``"007"`` means the one of these that there is; a category may be called by its name, too.
 Videos
-    are called by their ``name`` (CocoVID, TAO), else ``file_name`` (ByteTrack), else their id; names must differ. Where
-    ``videos`` is left out altogether, an image's ``video_id`` is the name.
+    are called by their ``name`` (CocoVID, TAO), else ``file_name`` (ByteTrack), else their id; names must differ, may
+    have several parts (``train/YFCC100M/v_1``) and never lead out of a folder. Where ``videos`` is left out altogether,
+    an image's ``video_id`` is the name.
 Frames
     are 0-based. ``frame_index`` says so itself. ``frame_id`` counts from 0 (CocoVID) or 1 (ByteTrack): from 0 if any in
     the file is 0, for this is a habit of the program that wrote it, not of a video. A video that leaves out the number
     of one image has none: a table then counts its images in the order of their ids, a data set says "unknown".
 Boxes
-    have ``track_id`` or ``instance_id``; null, or a negative one, is none. ``iscrowd`` or ``ignore`` marks a region
-    that is neither object nor background.
+    have ``track_id``, ``instance_id`` or ``attributes.track_id`` (CVAT); null, or a negative one, is none. ``iscrowd``
+    or ``ignore`` marks a region that is neither object nor background, by number, truth value or text.
 Categories
     keep the order of the file in a data set, so that writing gives it back; tables number them by sorted id, as
-    pycocotools and most detectors do. Where a file has none, ``category_id`` itself is the class.
+    pycocotools and most detectors do. Where a file has none, ``category_id`` itself is the class. Roboflow's root, the
+    ``supercategory`` of all others, is none where it has no box; where it shares the name of another, it is that one.
 
-Source: the formats of cocodataset.org, of ByteTrack's converted sets (MIT), of CocoVID and of TAO.
+Source: the formats of cocodataset.org, of ByteTrack's converted sets (MIT), of CocoVID and of TAO, and the exports of
+CVAT, Label Studio and Roboflow.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from trackforge.errors import DataError
+from trackforge.intake.documents import load_json
+from trackforge.intake.names import name_problem
 from trackforge.io.coco_entries import (
     CocoBox,
     CocoImage,
@@ -36,14 +41,29 @@ from trackforge.io.coco_entries import (
     Id,
     MalformedError,
     Report,
-    frame_number,
     parse_box,
     parse_entries,
     parse_id,
+    text,
     whole,
 )
+from trackforge.io.coco_ids import Ids, Numbers
 
-__all__ = ["CocoFile", "load_coco", "parse_categories", "parse_coco"]
+__all__ = ["Categories", "CocoFile", "load_coco", "parse_categories", "parse_coco"]
+
+
+class Categories(NamedTuple):
+    """The categories of a file.
+
+    Attributes:
+        names: By id, in the file's order.
+        merged: Ids that stand for one of these.
+        root: Name of Roboflow's root where it was left out, else empty.
+    """
+
+    names: Mapping[Id, str]
+    merged: Mapping[Id, Id]
+    root: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +73,7 @@ class CocoFile:
     Attributes:
         path: The file, for messages.
         images: By id, in the file's order.
-        categories: Name by id, in the file's order.
+        categories: The categories.
         sequences: Names of the videos, those without an image included.
         complete: Demand a known category of every box.
         report: Takes what is wrong with an entry.
@@ -61,7 +81,7 @@ class CocoFile:
 
     path: Path
     images: Mapping[Id, CocoImage] = field(default_factory=dict)
-    categories: Mapping[Id, str] = field(default_factory=dict)
+    categories: Categories = field(default_factory=lambda: Categories({}, {}, ""))
     sequences: tuple[str, ...] = ()
     complete: bool = False
     report: Report | None = None
@@ -72,17 +92,22 @@ class CocoFile:
         Args:
             items: The list.
             key: What messages call it.
-            frames: No images are known: ``image_id`` is the 0-based number of the frame.
+            frames: No images are known: ``image_id`` is the number of a frame, from whatever it counts.
 
         Raises:
             DataError: It is no list; or an entry is malformed, unless ``report`` gathers those.
         """
-        named = self.complete or bool(self.categories)
+        names, merged, _ = self.categories
+        named = self.complete or bool(names)
         needs = ("image_id", "category_id", "bbox") if named else ("image_id", "bbox")
-
-        parse = partial(
-            parse_box, images=None if frames else self.images, categories=self.categories if named else None
-        )
+        images: Mapping[Id, Id] = Ids(self.images, "must belong to an image")
+        if frames:
+            images = Numbers("image_id", "frames")
+        categories: Mapping[Id, Id] = Numbers("category_id", "classes")
+        if named:
+            rule = "must have a category of the file"
+            categories = Ids(names, rule, kind="class-range", names=names, merged=merged)
+        parse = partial(parse_box, images=images, categories=categories)
         rule = "must have bbox [left, top, width, height] and numbers for ids, score, area and visibility"
         return parse_entries(items, key, parse, path=self.path, report=self.report, needs=needs, rule=rule)
 
@@ -94,16 +119,7 @@ def load_coco(path: Path) -> dict[str, Any] | list[Any]:
         DataError: It is no json, or holds something else.
         OSError: The file cannot be read.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"A COCO file must be JSON; {error.msg} in column {error.colno}.", path=path, line=error.lineno
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"A COCO file is text; this one is not ({error.reason}).", path=path) from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or brackets in brackets
-        raise DataError(f"A COCO file must be JSON that can be read; {error}.", path=path) from error
+    data = load_json(path, "A COCO file")
     if not isinstance(data, (dict, list)):
         raise DataError(f"A COCO file must hold an object or a list; got {type(data).__name__}.", path=path)
     return data
@@ -132,18 +148,26 @@ def parse_coco(
     if not isinstance(document, dict) or not isinstance(document.get("images"), list):
         raise DataError("A COCO file must be an object with lists 'images', 'annotations' and 'categories'.", path=path)
     videos = _videos(document, path, report)
+    video_of = Ids(videos, "must be of a video of the file")
+    index_of, frame_of = Numbers("frame_index", "frames"), Numbers("frame_id", "frames")
 
-    def image(_: int, entry: Entry) -> tuple[Id, CocoImage, int | None]:
+    def image(at: int, entry: Entry) -> tuple[Id, CocoImage, int | None]:
         number = parse_id(entry["id"])
         if number in seen:
             raise MalformedError(f"must have an id of its own; {number} came twice", "duplicate-id")
         size = whole(entry.get("width") or 0), whole(entry.get("height") or 0)
-        index = frame_number(entry.get("frame_index"), "frame_index")
-        frame = frame_number(entry.get("frame_id"), "frame_id") if index is None else None
-        sequence = _sequence(entry.get("video_id"), videos, listed="videos" in document)
+        if min(size) < 0:
+            raise MalformedError("must have width and height >= 0")
+        index, frame = entry.get("frame_index"), entry.get("frame_id")
+        index = None if index is None else index_of[parse_id(index)]
+        frame = None if frame is None or index is not None else frame_of[parse_id(frame)]
+        sequence = None
+        if entry.get("video_id") is not None:
+            video = parse_id(entry["video_id"])
+            sequence = videos[video_of[video]] if "videos" in document else _stays_inside(str(video), "video_id")
+        name = text(entry.get("file_name") or "", "file_name")
         seen.add(number)
-        name = str(entry.get("file_name", "")).removeprefix("./")
-        return number, CocoImage(number, name, size, sequence, index, entry), frame
+        return number, CocoImage(at, number, name, size, sequence, index, entry), frame
 
     seen: set[Id] = set()
     needs = ("id", "file_name") if complete else ("id",)
@@ -167,44 +191,62 @@ def parse_coco(
 
 def parse_categories(
     document: Mapping[str, Any], path: Path, *, report: Report | None = None, named: bool = True
-) -> dict[Id, str]:
-    """Return the categories, name by id in the file's order; with ``named`` each must have a name.
+) -> Categories:
+    """Return the categories; with ``named`` each must have a name.
 
     Raises:
         DataError: They are no list, or one is malformed.
     """
-    categories: dict[Id, str] = {}
+    names: dict[Id, str] = {}
+    above: dict[Id, Any] = {}
 
     def category(_: int, entry: Entry) -> None:
         number = parse_id(entry["id"])
-        if number in categories:
+        if number in names:
             raise MalformedError(f"must have an id of its own; {number} came twice", "duplicate-id")
-        categories[number] = str(entry.get("name", number))
+        names[number] = text(entry.get("name", number), "name")
+        above[number] = entry.get("supercategory")
 
     needs = ("id", "name") if named else ("id",)
     entries = document.get("categories", [])
     list(parse_entries(entries, "categories", category, path=path, report=report, needs=needs))
-    return categories
+    return _without_root(names, above, document.get("annotations"))
+
+
+def _without_root(names: dict[Id, str], above: Mapping[Id, Any], annotations: Any) -> Categories:
+    """Leave out the category that is no class but stands for the whole project."""
+    tops = [one for one in names if above[one] in (None, "", "none")]
+    if len(tops) != 1 or len(names) == 1 or any(above[one] != names[tops[0]] for one in names if one != tops[0]):
+        return Categories(names, {}, "")
+    root, rest = tops[0], {one: name for one, name in names.items() if one != tops[0]}
+    namesake = next((one for one, name in rest.items() if name == names[root]), None)
+    if namesake is not None:
+        return Categories(rest, {root: namesake}, names[root])
+    spelt = (root, str(root), names[root])
+    boxes = annotations if isinstance(annotations, list) else []
+    if any(isinstance(box, dict) and box.get("category_id") in spelt for box in boxes):
+        return Categories(names, {}, "")
+    return Categories(rest, {}, names[root])
 
 
 def _videos(document: Mapping[str, Any], path: Path, report: Report | None) -> dict[Id, str]:
     videos: dict[Id, str] = {}
+    known: set[str] = set()
 
     def video(_: int, entry: Entry) -> None:
         number = parse_id(entry["id"])
-        name = str(entry.get("name") or entry.get("file_name") or number)
-        if number in videos or name in videos.values():
+        name = _stays_inside(text(entry.get("name") or entry.get("file_name") or number, "name"), "name")
+        if number in videos or name in known:
             raise MalformedError(f"must have an id and a name of its own; {number} {name!r} came twice")
+        known.add(name)
         videos[number] = name
 
     list(parse_entries(document.get("videos", []), "videos", video, path=path, report=report))
     return videos
 
 
-def _sequence(video: Any, videos: Mapping[Id, str], *, listed: bool) -> str | None:
-    if video is None:
-        return None
-    number = parse_id(video)
-    if listed and number not in videos:
-        raise MalformedError(f"must be of a video of the file; there is none with id {number}")
-    return videos.get(number, str(number))
+def _stays_inside(name: str, field_name: str) -> str:
+    problem = name_problem(name)
+    if problem:
+        raise MalformedError(f"must have a {field_name} that stays in its folder; this one {problem}")
+    return name

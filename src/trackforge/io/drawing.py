@@ -116,7 +116,8 @@ class Trails:
         """Take the tracks of one frame; forget those unseen for ``length`` frames."""
         if not self._length:
             return
-        feet = np.rint(np.stack(((xyxy[:, 0] + xyxy[:, 2]) / 2, xyxy[:, 3]), axis=1)).astype(int).tolist()
+        boxes = np.asarray(xyxy, np.float64)
+        feet = _pixels(np.stack(((boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]), axis=1)).tolist()
         for one, (x, y) in zip(track_id, feet, strict=True):
             self._points.setdefault(one, deque(maxlen=self._length)).append((x, y))
             self._seen[one] = frame
@@ -130,9 +131,13 @@ class Trails:
 
 
 def _whole(box: npt.ArrayLike) -> tuple[int, int, int, int]:
-    # far outside is outside: OpenCV's 16-bit sub-pixel coordinates must not overflow
-    x1, y1, x2, y2 = np.clip(np.rint(np.asarray(box, np.float64)), -20000, 20000).astype(int).tolist()
+    x1, y1, x2, y2 = _pixels(np.asarray(box, np.float64)).tolist()
     return x1, y1, x2, y2
+
+
+def _pixels(places: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Return whole pixels; far outside is outside: OpenCV's 16-bit sub-pixel coordinates must not overflow."""
+    return np.clip(np.rint(places), -20000, 20000).astype(np.int64)
 
 
 def _dashed(image: Image, x1: int, y1: int, x2: int, y2: int, colour: Colour, width: int) -> None:

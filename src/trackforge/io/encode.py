@@ -16,8 +16,9 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from trackforge.errors import MissingDependencyError
-from trackforge.io.decode import reason
+from trackforge.errors import MissingDependencyError, SinkError
+from trackforge.io.decode import ffmpeg_path, reason
+from trackforge.io.fitting import fit_picture
 
 __all__ = ["ENCODERS", "VideoWriter"]
 
@@ -26,6 +27,16 @@ ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf", "mpeg4")
 """H.264 first, as every player knows it; MPEG-4 part 2 is built into every FFmpeg."""
 CLOCK = 60_000
 """Ticks a second: fits the usual frame rates, and MPEG-4 has no finer than 65,535."""
+LEAST = 16
+"""Shortest side in pixels: a block of H.264."""
+SIDE = 16_384
+"""Longest side in pixels that H.264 encoders take."""
+AREA = 139_264 * 256
+"""Most pixels of a picture in the largest level of H.264; no player promises more."""
+SMALLER = 4096
+"""Longest side to fall back to, where every encoder refuses a larger one."""
+FASTEST = 1000.0
+"""Frames per second above which a stated rate is no rate, but the ticks of some clock."""
 
 
 class VideoWriter:
@@ -34,10 +45,17 @@ class VideoWriter:
     Args:
         path: Where to write.
         size: ``(width, height)`` of the first picture. Odd sizes gain a column or row, as the colour format asks for
-            even ones; pictures of other sizes are fitted in.
+            even ones, and small ones as many as a block needs; what is too large for the encoder is scaled down, and
+            that is said. Pictures of other sizes are fitted in.
         rate: Frames per second to state.
         quality: Constant rate factor of H.264: 0 (lossless) to 51 (worst).
         encoders: FFmpeg's names, tried in order.
+        pixel_aspect: Width of a pixel over its height, for the player to stretch the pictures by.
+        name: What to call the file in messages; its own name where empty.
+
+    Attributes:
+        size: ``(width, height)`` of the video.
+        encoder: FFmpeg's name of the encoder that works.
 
     Raises:
         OSError: The file cannot be written.
@@ -45,38 +63,67 @@ class VideoWriter:
     """
 
     def __init__(
-        self, path: Path, size: tuple[int, int], rate: float, quality: int, encoders: tuple[str, ...] = ENCODERS
+        self,
+        path: Path,
+        size: tuple[int, int],
+        rate: float,
+        quality: int,
+        encoders: tuple[str, ...] = ENCODERS,
+        *,
+        pixel_aspect: float = 1.0,
+        name: str = "",
     ) -> None:
-        self.path = path
-        self.size = (size[0] + size[0] % 2, size[1] + size[1] % 2)
-        self._last = -1
+        self.path, self.name = path, name or path.name
+        self._tick = CLOCK // 1000 if path.suffix.lower() == ".mkv" else 1  # Matroska counts milliseconds
+        self._last = -self._tick
+        self._first = size
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
-        problems = []
+        problems: list[str] = []
+        for side in (SIDE, SMALLER) if max(size) > SMALLER else (SIDE,):
+            self.size = _encodable(size, side)
+            if self._start(rate, quality, encoders, pixel_aspect, problems):
+                if problems:
+                    log.info("%s is encoded with %s, for want of %s", self.name, self.encoder, ", ".join(problems))
+                if min(self.size[0] - size[0], self.size[1] - size[1]) < 0:
+                    log.warning(
+                        "%s: pictures of %dx%d are too large for the encoder %s and are drawn at %dx%d",
+                        self.name,
+                        *size,
+                        self.encoder,
+                        *self.size,
+                    )
+                return
+        raise MissingDependencyError(
+            f"Writing video needs an encoder that works; here none does: {', '.join(problems)}. Install PyAV's wheel."
+        )
+
+    def _start(
+        self, rate: float, quality: int, encoders: tuple[str, ...], pixel_aspect: float, problems: list[str]
+    ) -> bool:
+        """Open the file with the first encoder that takes the size; tell what is wrong with the others."""
         for name in encoders:
             self._container = container = self._opened()
             try:
-                self._stream = self._started(container, name, rate, quality)
+                self._stream = self._started(container, name, rate, quality, pixel_aspect)
             except (FFmpegError, ValueError) as error:  # this build lacks it, or it lacks its device
                 self._abandon()
                 problems.append(f"{name} ({reason(error)})")
                 continue
             self.encoder = name
-            if problems:
-                log.info("%s is encoded with %s, for want of %s", path, name, ", ".join(problems))
-            return
-        raise MissingDependencyError(
-            f"Writing video needs an encoder that works; here none does: {', '.join(problems)}. Install PyAV's wheel."
-        )
+            return True
+        return False
 
     def _opened(self) -> OutputContainer:
         index_first = {"movflags": "+faststart"} if self.path.suffix.lower() in (".mp4", ".mov") else {}
         try:
-            return av.open(str(self.path), "w", options=index_first)
+            return av.open(ffmpeg_path(self.path), "w", options=index_first)
         except (FFmpegError, OSError, ValueError) as error:
             raise _as_os_error(error) from error
 
-    def _started(self, container: OutputContainer, encoder: str, rate: float, quality: int) -> VideoStream:
+    def _started(
+        self, container: OutputContainer, encoder: str, rate: float, quality: int, pixel_aspect: float
+    ) -> VideoStream:
         stream: Any = container.add_stream(encoder, rate=_fraction(rate))
         stream.width, stream.height = self.size
         stream.pix_fmt = "yuv420p"
@@ -84,6 +131,8 @@ class VideoWriter:
         context.time_base = Fraction(1, CLOCK)
         context.color_range, context.colorspace = 1, 6  # as cv2 converts: limited range, ITU-R BT.601
         context.color_primaries, context.color_trc = 6, 6
+        if pixel_aspect != 1.0:
+            context.sample_aspect_ratio = Fraction(pixel_aspect).limit_denominator(255)
         if encoder == "libx264":
             stream.options = {"preset": "veryfast", "crf": str(quality)}
         else:
@@ -96,13 +145,16 @@ class VideoWriter:
 
         Raises:
             OSError: The file cannot be written; a full disk, say.
+            SinkError: The encoder refuses the picture.
         """
         planes = cv2.cvtColor(self._fitted(image), cv2.COLOR_RGB2YUV_I420)
         frame = VideoFrame.from_numpy_buffer(np.asarray(planes, np.uint8), format="yuv420p")
-        self._last = max(self._last + 1, round(seconds * CLOCK))
+        self._last = max(self._last + self._tick, round(seconds * CLOCK))
         frame.pts, frame.time_base = self._last, Fraction(1, CLOCK)
         try:
             self._mux(frame)
+        except SinkError:
+            raise
         except (FFmpegError, OSError) as error:
             self._abandon()
             raise _as_os_error(error) from error
@@ -112,6 +164,7 @@ class VideoWriter:
 
         Raises:
             OSError: The file cannot be written.
+            SinkError: The encoder cannot finish.
         """
         if self._container is None:
             return
@@ -119,6 +172,8 @@ class VideoWriter:
             self._mux(None)
             self._container.close()
             self._container = None
+        except SinkError:
+            raise
         except (FFmpegError, OSError) as error:
             self._abandon()
             raise _as_os_error(error) from error
@@ -127,7 +182,16 @@ class VideoWriter:
         if self._container is None or self._stream is None:
             message = "the video is closed already"
             raise ValueError(message)
-        self._container.mux(self._stream.encode(frame))
+        try:
+            packets = self._stream.encode(frame)
+        except (FFmpegError, ValueError) as error:
+            self._abandon()
+            refused = SinkError(
+                f"{self.name} cannot be encoded: {self.encoder} refuses pictures of {self.size[0]}x{self.size[1]} "
+                f"({reason(error)}). Choose another encoder, or leave out this output."
+            )
+            raise refused from error
+        self._container.mux(packets)
 
     def _abandon(self) -> None:
         """Let go of a file that cannot be finished."""
@@ -139,27 +203,31 @@ class VideoWriter:
                 log.debug("%s: %s", self.path, error)
 
     def _fitted(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Bring a picture to the video's size: one more column or row, or scaled with bars."""
+        """Bring a picture to the video's size: padded or scaled; with bars where it has another shape."""
         height, width = image.shape[:2]
         if (width, height) == self.size:
             return image
+        if (width, height) != self._first:
+            return fit_picture(image, self.size)
         spare = self.size[0] - width, self.size[1] - height
-        if max(spare) > 1 or min(spare) < 0:
-            scale = min(self.size[0] / width, self.size[1] / height)
-            size = max(1, round(width * scale)), max(1, round(height * scale))
-            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-            spare = self.size[0] - size[0], self.size[1] - size[1]
-            left, top = spare[0] // 2, spare[1] // 2
-            bars = cv2.copyMakeBorder(
-                image, top, spare[1] - top, left, spare[0] - left, cv2.BORDER_CONSTANT, value=(0, 0, 0)
-            )
-            return np.asarray(bars, np.uint8)
+        if min(spare) < 0:
+            return np.asarray(cv2.resize(image, self.size, interpolation=cv2.INTER_AREA), np.uint8)
         edge = cv2.copyMakeBorder(image, 0, spare[1], 0, spare[0], cv2.BORDER_REPLICATE)
         return np.asarray(edge, np.uint8)
 
 
+def _encodable(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Return the even size, of the same shape, at which pictures can be encoded."""
+    width, height = size
+    scale = min(1.0, side / max(size), (AREA / (width * height)) ** 0.5)
+    if scale < 1.0:
+        width, height = int(width * scale) // 2 * 2, int(height * scale) // 2 * 2
+    return max(LEAST, width + width % 2), max(LEAST, height + height % 2)
+
+
 def _fraction(rate: float) -> Fraction:
     """Return a rate as containers state it; below one a second, as 1 / n."""
+    rate = min(rate, FASTEST)
     return Fraction(rate).limit_denominator(1001) if rate >= 1 else Fraction(1, round(1 / rate))
 
 

@@ -16,19 +16,18 @@ import re
 import sys
 import time
 import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from trackforge.errors import InvalidInputError, SourceError
+from trackforge.errors import InvalidInputError, SourceError, TrackforgeError
+from trackforge.intake.addresses import shown_address, without_secrets
+from trackforge.io.transfer import Progress, tag_of, transfer
 
 __all__ = ["Progress", "cache_folder", "digest", "fetch", "verify"]
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[int, "int | None"], None]
-"""Called with the bytes that are there and the bytes in all (None where the server does not say)."""
-BLOCK = 1 << 18
+BLOCK = 1 << 20
 ATTEMPTS = 4
 PAUSE = 0.25
 """Seconds before the first new attempt; doubles each time."""
@@ -56,10 +55,12 @@ def fetch(
 ) -> Path:
     """Return ``path``, after downloading it from ``url`` where it is not there yet.
 
-    A file that somebody put there by hand is taken as it is, and its checksum is recorded.
+    A file that somebody put there by hand is taken as it is, and its checksum is recorded. What comes must be whole:
+    where the server tells neither length nor end, its checksum must be known beforehand. A web page in place of a file,
+    a way on to another kind of address and a file above ``limits().download`` bytes are refused.
 
     Args:
-        url: ``http`` or ``https`` address.
+        url: ``http`` or ``https`` address; a user name and password in it are sent to that host only, and never shown.
         path: Where the file shall lie.
         sha256: Checksum that it must have, where known beforehand.
         progress: Called as bytes come in.
@@ -67,27 +68,34 @@ def fetch(
 
     Raises:
         SourceError: The server cannot be reached or does not have the file; it says where to put the file by hand.
+        DataError: The file is larger than the limit.
         InvalidInputError: The file that is there, or that came, has another checksum than it must have.
     """
+    shown = shown_address(url)
     if not url.startswith(("https://", "http://")):
-        raise InvalidInputError(f"url must start with https:// or http://; got {url!r}.")
+        raise InvalidInputError(f"url must start with https:// or http://; got {shown!r}.")
+    if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        raise InvalidInputError(f"sha256 must be 64 hexadecimal digits; got {sha256!r}.")
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _lock(target.with_name(target.name + ".lock")):
             if not target.exists():
-                log.info("downloading %s to %s", url, target)
+                log.info("downloading %s to %s", shown, target)
                 _download(url, target, sha256, progress, timeout)
             verify(target, sha256)
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        reason = getattr(error, "reason", None) or error
+    except TrackforgeError:
+        raise
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
+        # ValueError: an address that is none, of ours or of where the server sends us
+        reason = without_secrets(str(getattr(error, "reason", None) or error))
+        if not isinstance(error, (urllib.error.URLError, OSError)):
+            reason = type(error).__name__  # its words may repeat a part of the address
         raise SourceError(
-            f"{url} must be reachable to get {target.name}; {reason}. Try again, or download it elsewhere and put it "
+            f"{shown} must be reachable to get {target.name}; {reason}. Try again, or download it elsewhere and put it "
             f"at {target}."
-        ) from error
+        ) from (error if shown == url else None)
     except OSError as error:
-        if isinstance(error, SourceError):
-            raise
         raise SourceError(
             f"{target} must be writable to keep the download; {error.strerror or error}. Make room there, or set "
             "TRACKFORGE_CACHE to another folder."
@@ -106,7 +114,8 @@ def verify(path: str | os.PathLike[str], sha256: str | None = None) -> str:
     target = Path(path)
     record = target.with_name(target.name + ".sha256")
     found = digest(target)
-    recorded = record.read_text().split()[0] if record.exists() and record.read_text().strip() else None
+    words = record.read_text(errors="replace").split() if record.exists() else []
+    recorded = words[0] if words else None
     for wanted, what in ((sha256, "as published"), (recorded, "as when it came")):
         if wanted is not None and wanted.lower() != found:
             raise InvalidInputError(
@@ -124,91 +133,34 @@ def digest(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     found = hashlib.sha256()
     with Path(path).open("rb") as file:
-        while block := file.read(BLOCK * 4):
+        while block := file.read(BLOCK):
             found.update(block)
     return found.hexdigest()
 
 
 def _download(url: str, target: Path, sha256: str | None, progress: Progress | None, timeout: float) -> None:
-    part = target.with_name(target.name + ".part")
+    part, shown = target.with_name(target.name + ".part"), shown_address(url)
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            _transfer(url, part, progress, timeout)
+            transfer(url, part, progress, timeout, checked=sha256 is not None)
             break
         except urllib.error.HTTPError as error:
             if error.code < 500 or attempt == ATTEMPTS:
                 raise
-            log.warning("%s: the server says %d; trying again", url, error.code)
+            log.warning("%s: the server says %d; trying again", shown, error.code)
         except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
             if attempt == ATTEMPTS:
                 raise
-            log.warning("%s: broke off (%s); going on from byte %d", url, error, _size(part))
+            log.warning("%s: broke off (%s); going on from byte %d", shown, type(error).__name__, _size(part))
         time.sleep(PAUSE * 2**attempt)
     found = digest(part)
     if sha256 is not None and found != sha256.lower():
         part.unlink()
-        raise InvalidInputError(f"{url} must have the SHA-256 {sha256}; what came has {found}. Try again.")
+        raise InvalidInputError(f"{shown} must have the SHA-256 {sha256}; what came has {found}. Try again.")
     record = target.with_name(target.name + ".sha256")
     record.write_text(f"{found}  {target.name}\n")
     part.replace(target)
-    part.with_name(part.name + ".tag").unlink(missing_ok=True)
-
-
-def _transfer(url: str, part: Path, progress: Progress | None, timeout: float) -> None:
-    """Bring ``part`` to full length, from where it stands if the server's file is still the same one."""
-    tag_file = part.with_name(part.name + ".tag")
-    request = urllib.request.Request(url, headers={"User-Agent": "trackforge", "Accept-Encoding": "identity"})  # noqa: S310
-    have, tag = _size(part), tag_file.read_text() if tag_file.exists() else ""
-    if have and tag:
-        request.add_header("Range", f"bytes={have}-")
-        request.add_header("If-Range", tag)
-    try:
-        response = urllib.request.urlopen(request, timeout=timeout)  # noqa: S310 - fetch checked the scheme
-    except urllib.error.HTTPError as error:
-        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            raise
-        part.unlink(missing_ok=True)
-        tag_file.unlink(missing_ok=True)
-        raise ConnectionError("the rest that was asked for does not exist; starting over") from error
-    with response:
-        start, total = _extent(response, have)
-        if not start:
-            part.unlink(missing_ok=True)  # before the tag changes: bytes of one version must never bear another's tag
-        tag_file.write_text(_tag(response))
-        with part.open("r+b" if start else "wb") as file:
-            file.seek(start)
-            file.truncate()
-            there = start
-            while block := response.read(BLOCK):
-                file.write(block)
-                there += len(block)
-                if progress is not None:
-                    progress(there, total)
-            file.flush()
-            os.fsync(file.fileno())
-    if total is not None and there != total:
-        raise ConnectionError(f"{there} of {total} bytes came")
-
-
-def _extent(response: http.client.HTTPResponse, have: int) -> tuple[int, int | None]:
-    """Return the position of the first byte that comes, and the length of the whole file where it is known."""
-    length = response.headers.get("Content-Length")
-    if response.status != http.HTTPStatus.PARTIAL_CONTENT:
-        return 0, None if length is None else int(length)
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-    if not found or int(found[1]) != have:
-        raise ConnectionError("the server gave another part than was asked for")
-    if found[2] != "*":
-        return have, int(found[2])
-    return have, None if length is None else have + int(length)
-
-
-def _tag(response: http.client.HTTPResponse) -> str:
-    """Return what identifies this version of the file: a strong ETag, else the date; empty where resuming is unsafe."""
-    tag = response.headers.get("ETag", "")
-    if tag and not tag.startswith("W/"):
-        return tag
-    return response.headers.get("Last-Modified", "") or ""
+    tag_of(part).unlink(missing_ok=True)
 
 
 def _size(path: Path) -> int:

@@ -1,6 +1,7 @@
 """Pictures of more than 8 bits a channel brought to 8 by one stated rule: thermal, depth and machine-vision cameras.
 
-Such cameras store 12 or 14 bits, or hundredths of a kelvin, in 16: shown as they are, all of it is one shade of grey.
+Thermal, depth and machine-vision cameras store 12 or 14 bits, or hundredths of a kelvin, in 16: shown as they are, all
+of it is one shade of grey.
 """
 
 from __future__ import annotations

@@ -10,14 +10,18 @@ Source: the format of cocodataset.org (`mask api`), which pycocotools defines.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.errors import InvalidInputError
+from trackforge.errors import DataError, InvalidInputError
+from trackforge.intake.limits import check_limit
 
-__all__ = ["decode_mask", "encode_mask", "plain_mask"]
+__all__ = ["check_mask", "decode_mask", "encode_mask", "plain_mask"]
+
+_CHARACTERS = frozenset(map(chr, range(48, 112)))
 
 
 def encode_mask(mask: npt.ArrayLike) -> dict[str, Any]:
@@ -41,20 +45,58 @@ def encode_mask(mask: npt.ArrayLike) -> dict[str, Any]:
     return {"size": [int(n) for n in pixels.shape], "counts": _text(counts)}
 
 
+def check_mask(mask: Any, what: str, *, path: Path | None = None, line: int | None = None) -> dict[str, Any]:
+    """Return a run-length mask that a file holds; whether its runs fill it is seen when it is decoded.
+
+    Args:
+        mask: What the file holds.
+        what: Where, for the message: ``"annotations[3]"``.
+        path: The file, for the message.
+        line: 1-based line, for the message.
+
+    Raises:
+        DataError: It has no size of two whole numbers, or its counts are neither runs nor their text.
+    """
+    size, counts = (mask.get("size"), mask.get("counts")) if isinstance(mask, dict) else (None, None)
+    if not (
+        isinstance(size, list)
+        and len(size) == 2
+        and all(type(side) is int and 0 <= side < 2**31 for side in size)
+        and (
+            _CHARACTERS.issuperset(counts)
+            if isinstance(counts, str)
+            else isinstance(counts, list) and all(type(run) is int and 0 <= run < 2**62 for run in counts)
+        )
+    ):
+        raise DataError(
+            f"{what} must have a mask with size [height, width] and counts, COCO's text or a list of runs; it has "
+            "something else.",
+            path=path,
+            line=line,
+        )
+    return mask  # type: ignore[no-any-return]
+
+
 def decode_mask(rle: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
     """Return the ``(H, W)`` bool pixels of a mask.
 
     Raises:
-        InvalidInputError: The counts do not fill the size.
+        InvalidInputError: The counts do not fill the size, or are none.
+        DataError: It has more pixels than the limit.
     """
-    height, width = rle["size"]
-    counts = rle["counts"]
-    if isinstance(counts, (bytes, str)):
-        counts = _numbers(counts.encode() if isinstance(counts, str) else counts)
-    runs = np.asarray(counts, np.int64)
-    if runs.sum() != height * width or (runs < 0).any():
+    try:
+        height, width = map(int, rle["size"])
+        counts = rle["counts"]
+        if isinstance(counts, (bytes, str)):
+            counts = _numbers(counts.encode("ascii") if isinstance(counts, str) else counts)
+        runs = np.asarray(counts, np.int64)
+        filled = sum(runs.tolist())
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InvalidInputError(f"A mask must have size [height, width] and counts; {error!r}.") from error
+    check_limit("pixels", height * width, "A mask's number of pixels")
+    if filled != height * width or (runs < 0).any() or min(height, width) < 0:
         raise InvalidInputError(
-            f"The runs of a mask must fill its {height} x {width} pixels; they hold {runs.sum()}. The mask is damaged."
+            f"The runs of a mask must fill its {height} x {width} pixels; they hold {filled}. The mask is damaged."
         )
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return flat.reshape((height, width), order="F")
@@ -88,6 +130,8 @@ def _numbers(text: bytes) -> list[int]:
     number = shift = 0
     for byte in text:
         bits = byte - 48
+        if not 0 <= bits < 64 or shift > 60:
+            raise ValueError("the counts are no text of COCO's")
         number |= (bits & 31) << shift
         shift += 5
         if bits & 32:

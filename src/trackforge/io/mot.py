@@ -1,12 +1,10 @@
-"""MOTChallenge files: writing results, ground truth and detections, and ``seqinfo.ini`` both ways.
+"""MOTChallenge files: writing results, ground truth and detections.
 
-The text is told, and read, in `trackforge.io.mot_text`.
+The text is told, and read, in `trackforge.io.mot_text`, ``seqinfo.ini`` in `trackforge.io.seqinfo`.
 """
 
 from __future__ import annotations
 
-import configparser
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,22 +14,43 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.config import check, setting
-from trackforge.errors import DataError, InvalidInputError, SinkError
+from trackforge.errors import InvalidInputError, SinkError
+from trackforge.intake.reading import reading
 from trackforge.io.atomic import PartialFile, atomic_path
 from trackforge.io.mot_text import Kind, class_column, read_mot, sequence_of
+from trackforge.io.seqinfo import SequenceInfo, read_seqinfo, seqinfo_lines
 from trackforge.table import TrackTable
-from trackforge.types import Step
+from trackforge.types import Step, Stream
 
 __all__ = [
+    "LABELS",
     "MotSink",
     "MotSinkConfig",
     "SequenceInfo",
+    "read_labels",
     "read_mot",
     "read_seqinfo",
     "seqinfo_lines",
     "sequence_of",
     "write_mot",
 ]
+
+LABELS = "labels.txt"
+"""Name of the file beside a MOTChallenge file that names its classes, one a line: line n is class n."""
+
+
+def read_labels(beside: str | Path) -> tuple[str, ...]:
+    """Return the names of classes in the ``labels.txt`` beside a MOTChallenge file; none where there is no such file.
+
+    Raises:
+        DataError: It is not text.
+    """
+    path = Path(beside).parent / LABELS
+    if not path.is_file():
+        return ()
+    with reading(path, "A labels.txt"):
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        return tuple(line.strip().strip("\"'") for line in lines if line.strip())
 
 
 def write_mot(path: str | Path, table: TrackTable, *, kind: Kind = "tracks", decimals: int = 9) -> None:
@@ -41,17 +60,17 @@ def write_mot(path: str | Path, table: TrackTable, *, kind: Kind = "tracks", dec
         path: The file; its folder is made where needed.
         table: What to write.
         kind: ``"tracks"`` and ``"detections"`` have 10 columns, the last three world coordinates or -1. ``"truth"`` has
-            9, or 10 where the table has world coordinates.
+            9, or 10 where the table has world coordinates or ``extra["after_class"]``.
         decimals: Places after the point; zeros at the end are left out. The default loses nothing of a file read.
 
     Raises:
-        InvalidInputError: A row has no id, unless ``kind="detections"``.
+        InvalidInputError: A row has no id, with ``kind="tracks"``.
         SinkError: The place cannot be written to.
     """
-    if kind != "detections" and len(table) and table.track_id.min() < 0:
+    if kind == "tracks" and len(table) and table.track_id.min() < 0:
         row = int(np.flatnonzero(table.track_id < 0)[0])
         raise InvalidInputError(
-            f"A {kind} file holds only boxes that have an id; row {row} (frame {table.frame[row]}) has none. "
+            f"A file of tracks holds only boxes that have an id; row {row} (frame {table.frame[row]}) has none. "
             "Leave it out: table[table.track_id >= 0]."
         )
     n = len(table)
@@ -63,6 +82,8 @@ def write_mot(path: str | Path, table: TrackTable, *, kind: Kind = "tracks", dec
         columns.append(table.score)
     if "world" in table.extra:
         columns += list(table.extra["world"].T)
+    elif kind == "truth" and "after_class" in table.extra:
+        columns += [table.class_id, *table.extra["after_class"].T]
     elif kind == "truth":
         columns += [table.class_id, table.extra.get("visibility", np.ones(n))]
     else:
@@ -101,6 +122,9 @@ class MotSinkConfig:
 class MotSink:
     """Writes the visible tracks of every frame as MOTChallenge text; ids are always >= 1.
 
+    Column 8 is the number of the class counted from 1 where the detector knows several, and else -1, as the benchmark
+    wants it.
+
     Raises:
         SinkError: The place cannot be written to.
     """
@@ -109,12 +133,18 @@ class MotSink:
         self.config = config
         self._partial: PartialFile | None = None
         self._file: TextIO | None = None
+        self._several = False
 
     def __enter__(self) -> MotSink:
+        self._several = False
         self._partial = PartialFile(self.config.path)
         with self._partial.writing() as path:
             self._file = path.open("w", encoding="utf-8", newline="\n")
         return self
+
+    def open(self, stream: Stream, /) -> None:
+        """Note whether the detector knows several classes."""
+        self._several = len(stream.classes) > 1
 
     def write(self, step: Step, /) -> None:
         """Append the visible tracks of one frame."""
@@ -127,7 +157,7 @@ class MotSink:
         for track, score, number, (x1, y1, x2, y2) in zip(
             tracks.track_id.tolist(),
             tracks.score.tolist(),
-            class_column(tracks.class_id).tolist(),
+            class_column(tracks.class_id, several=self._several).tolist(),
             boxes.tolist(),
             strict=True,
         ):
@@ -153,72 +183,3 @@ class MotSink:
             return
         file, self._file = self._file, None
         self._partial.settle(kind, error, close=file.close)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SequenceInfo:
-    """What a MOTChallenge ``seqinfo.ini`` says about a sequence.
-
-    Attributes:
-        name: Of the sequence.
-        length: Frames.
-        rate: Frames per second.
-        width: Of the images, pixels.
-        height: Of the images, pixels.
-        image_dir: Folder of the images, beside the ini file.
-        image_ext: Ending of their names, with the dot.
-    """
-
-    name: str
-    length: int
-    rate: float = 30.0
-    width: int = 0
-    height: int = 0
-    image_dir: str = "img1"
-    image_ext: str = ".jpg"
-
-
-def read_seqinfo(path: str | Path) -> SequenceInfo:
-    """Read a ``seqinfo.ini``, or the one in a sequence's folder.
-
-    Raises:
-        DataError: It has no ``[Sequence]`` with a length, or a value is no number.
-        FileNotFoundError: There is no such file.
-    """
-    path = Path(path)
-    path = path / "seqinfo.ini" if path.is_dir() else path
-    ini = configparser.ConfigParser(interpolation=None)
-    try:
-        ini.read_string(path.read_text(encoding="utf-8-sig"))
-        section = ini["Sequence"]
-        info = SequenceInfo(
-            name=section.get("name", path.parent.name),
-            length=int(section["seqLength"]),
-            rate=section.getfloat("frameRate", 30.0),
-            width=section.getint("imWidth", 0),
-            height=section.getint("imHeight", 0),
-            image_dir=section.get("imDir", "img1"),
-            image_ext=section.get("imExt", ".jpg"),
-        )
-        if min(info.length, info.width, info.height) < 0 or not 0 <= info.rate < math.inf:
-            raise ValueError("a number is negative or not finite")
-    except (configparser.Error, KeyError, ValueError) as error:
-        raise DataError(
-            f"A seqinfo.ini must have a section [Sequence] with numbers for seqLength and frameRate; {error}.",
-            path=path,
-        ) from error
-    return info
-
-
-def seqinfo_lines(info: SequenceInfo) -> tuple[str, ...]:
-    """Return the lines of a ``seqinfo.ini`` that `read_seqinfo` reads back."""
-    return (
-        "[Sequence]",
-        f"name={info.name}",
-        f"imDir={info.image_dir}",
-        f"frameRate={info.rate:g}",
-        f"seqLength={info.length}",
-        f"imWidth={info.width}",
-        f"imHeight={info.height}",
-        f"imExt={info.image_ext}",
-    )

@@ -15,13 +15,19 @@ from trackforge.errors import InvalidInputError, SinkError
 from trackforge.io.atomic import PartialFile
 from trackforge.io.drawing import Canvas, Trails, colour_of
 from trackforge.io.encode import ENCODERS, VideoWriter
-from trackforge.types import Step, Stream, Tracks, TrackState
+from trackforge.types import Frame, Step, Stream, Tracks, TrackState
 
 __all__ = ["OverlaySink", "OverlaySinkConfig"]
 
 log = logging.getLogger(__name__)
 RATE = 25.0
 """Frames per second where nobody knows."""
+PAUSE = 2.0
+"""Seconds between two pictures above which they are a pause, or pictures of a time lapse."""
+LAPSE = 10.0
+"""Pictures a second at which a time lapse is shown."""
+LONGEST = 60.0
+"""Seconds of a pause above which it is shown as `PAUSE`."""
 DETECTION = (200, 200, 200)
 """Light grey: raw detections stand back behind the tracks."""
 
@@ -58,7 +64,11 @@ class OverlaySinkConfig:
 
 
 class OverlaySink:
-    """Writes a video that plays everywhere (H.264, yuv420p, index first), at the pace of the source.
+    """Writes a video that plays everywhere (H.264, yuv420p, index first), at the pace and in the shape of the source.
+
+    Every frame is in it, at its own time. Only where nobody would wait is time shortened, which is said: pictures that
+    come more than 2 s apart one after the other (a time lapse) are shown at 10 a second, and a single pause of more
+    than a minute takes 2 s. Pixels that are not square stay as they are, and the player is told to stretch them.
 
     Raises:
         SinkError: The file cannot be written.
@@ -72,7 +82,6 @@ class OverlaySink:
         self._writer: VideoWriter | None = None
         self._canvas = Canvas((0, 0))
         self._trails = Trails(config.trail)
-        self._start = 0.0
         self.open(Stream())
 
     def __enter__(self) -> OverlaySink:
@@ -83,8 +92,9 @@ class OverlaySink:
 
     def open(self, stream: Stream, /) -> None:
         """Take the rate of the source and the names of the classes, as far as they are not set."""
-        self._rate = self.config.rate or stream.rate or RATE
+        self._pace = Pace(self.config.path.name, self.config.rate or stream.rate or RATE)
         self._classes = self.config.classes or stream.classes
+        self._pixel_aspect = stream.pixel_aspect
 
     def write(self, step: Step, /) -> None:
         """Draw and encode one frame."""
@@ -96,17 +106,22 @@ class OverlaySink:
                 f"An overlay needs pictures; frame {step.frame.index} has none. Use a video or pictures as the source, "
                 "or leave out this output."
             )
-        clock = step.frame.timestamp
-        seconds = step.frame.index / self._rate if clock is None else clock
         if self._writer is None:
             with self._partial.writing() as path:
-                self._writer = VideoWriter(path, step.frame.size, self._rate, self.config.quality, self._encoders())
+                self._writer = VideoWriter(
+                    path,
+                    step.frame.size,
+                    self._pace.rate,
+                    self.config.quality,
+                    self._encoders(),
+                    pixel_aspect=self._pixel_aspect,
+                    name=self.config.path.name,
+                )
             self._canvas = Canvas(step.frame.size, self.config.line_width)
-            self._start = seconds
         picture = np.array(image)  # the frame's own image stays clean
         self.draw(picture, step)
         with self._partial.writing():
-            self._writer.write(picture, seconds - self._start)
+            self._writer.write(picture, self._pace.place(step.frame))
 
     def draw(self, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], step: Step) -> None:
         """Draw the results of one frame into an RGB uint8 picture ``(H, W, 3)``."""
@@ -157,3 +172,49 @@ class OverlaySink:
                 log.warning("%s is not written: there were no frames", self.config.path)
             return
         partial.settle(kind, error, close=writer.close)
+
+
+class Pace:
+    """Tells when to show the frames of a sequence, in seconds since the first.
+
+    Args:
+        name: Of the video, for messages.
+        rate: Frames per second where frames have no timestamp.
+
+    Attributes:
+        rate: Frames per second to state for the video.
+    """
+
+    def __init__(self, name: str, rate: float) -> None:
+        self.name = name
+        self._rate = rate
+        self.rate = LAPSE if rate * PAUSE < 1 else rate
+        self._last: Frame | None = None
+        self._shown = 0.0
+        self._slow = True  # whether the frame before came after a pause; the first frame is not waited for
+        self._told: set[str] = set()
+
+    def place(self, frame: Frame) -> float:
+        """Return the second at which to show a frame, more than for the one before it where its clock allows."""
+        last, self._last = self._last, frame
+        if last is None:
+            return 0.0
+        if frame.timestamp is None or last.timestamp is None:
+            passed = (frame.index - last.index) / self._rate
+        else:
+            passed = max(frame.timestamp - last.timestamp, 0.0)
+        slow, self._slow = self._slow, passed > PAUSE
+        if slow and self._slow:
+            self._tell(f"pictures come {passed:.3g} s apart and are shown at {LAPSE:g} a second")
+            passed = 1 / LAPSE
+        elif passed > LONGEST:
+            self._tell(f"a pause of {passed:.0f} s is shown as {PAUSE:g} s")
+            passed = PAUSE
+        self._shown += passed
+        return self._shown
+
+    def _tell(self, what: str) -> None:
+        kind = what.split()[0]
+        if kind not in self._told:
+            self._told.add(kind)
+            log.info("%s: %s", self.name, what)

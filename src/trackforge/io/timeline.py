@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import math
 
+from trackforge.online.clock import Thousandfold
+
 __all__ = ["Timeline"]
 
 log = logging.getLogger(__name__)
@@ -20,6 +22,10 @@ GAP = 1.0
 GAP_FRAMES = 10
 LEAP = 5.0
 """Seconds that the stamps of a live stream may be ahead of its pictures' arrival before they count as a new clock."""
+TURN = 60.0
+"""Seconds from one stamp to the next above which the end of a counter's range is taken for a new clock."""
+PREROLL = 60.0
+"""Seconds that the first stamp may be after the stated start before that is not believed."""
 INTERVAL = 0.04
 """Seconds between frames where nobody states a rate."""
 
@@ -34,13 +40,20 @@ class Timeline:
       the stamps that follow mean what they meant;
     * one that falls further begins a new clock: the picture comes as many frame intervals after the one before it as
       its position says or, where it is later, when it arrived, and the stamps that follow count from there. So does a
-      stamp of a live stream that leaps far ahead of the picture's arrival, and the first one after `rejoin`;
+      stamp of a live stream that leaps far ahead of the picture's arrival, the first one after `rejoin`, and one that
+      leaps ahead over the end of its counter: FFmpeg takes the second of two joined transport streams for the first
+      one gone on after 26.5 hours;
     * without a stamp, or with one that is no finite number, the time of arrival counts, or else the rate.
+
+    Stamps that are a thousand times as far apart as the rate says, which are milliseconds given as seconds, are
+    believed like any others, and that is said.
 
     Args:
         name: Of the stream, for messages.
         rate: Frames per second as stated, or None.
-        origin: The stamp that is second 0, or None for that of the first picture.
+        origin: The stamp that is second 0, or None for that of the first picture; so is one that the first picture's
+            stamp contradicts.
+        wrap: Seconds after which the stamps' counter begins again at 0, or None where it does not.
 
     Attributes:
         gaps: Gaps so far.
@@ -48,12 +61,17 @@ class Timeline:
         missed: Frames that probably went missing right before the latest picture, by its arrival at a new clock.
     """
 
-    def __init__(self, name: str, rate: float | None, *, origin: float | None = None) -> None:
+    def __init__(
+        self, name: str, rate: float | None, *, origin: float | None = None, wrap: float | None = None
+    ) -> None:
         self.name = name
         self.gaps = self.restarts = self.missed = 0
         self._rate = rate
         self._interval = 1 / rate if rate else INTERVAL
         self._origin = origin or 0.0
+        self._wrap = wrap
+        self._stamp = 0.0
+        self._thousandfold = Thousandfold()
         self._shift = 0.0  # what the stamps of the present clock lack
         self._fresh = origin is None  # whether the next stamp begins a clock
         self._last: float | None = None
@@ -79,7 +97,7 @@ class Timeline:
         if stamp is None:
             begin, since = self._anchor
             seconds = arrival if arrival is not None else since + (position - begin) / (self._rate or 1 / INTERVAL)
-        elif self._fresh or self._restarted(stamp, arrival):
+        elif self._fresh or self._misplaced(position, stamp) or self._restarted(stamp, arrival):
             seconds = self._begin(position, stamp, arrival)
         else:
             seconds = stamp - self._origin + self._shift
@@ -87,10 +105,23 @@ class Timeline:
             if seconds <= last:
                 seconds = max(last + NUDGE * self._interval, math.nextafter(last, math.inf))
             self._tell_gap(last, seconds)
+            steps = max(position - self._position, 1)
+            if self._rate and self._thousandfold.notices((seconds - last) * self._rate / steps):
+                log.warning(
+                    "%s: pictures are %.4g s apart, a thousand times what %.4g a second asks for; if the time stamps "
+                    "are milliseconds, give them as seconds",
+                    self.name,
+                    seconds - last,
+                    self._rate,
+                )
         if stamp is not None:
-            self._anchor = (position, seconds)
+            self._anchor, self._stamp = (position, seconds), stamp
         self._last, self._position, self._arrival = seconds, position, arrival or 0.0
         return seconds
+
+    def _misplaced(self, position: int, stamp: float) -> bool:
+        """Whether the first stamp contradicts the start that the container states."""
+        return self._last is None and not 0 <= stamp - self._origin < PREROLL + self._interval * position
 
     def _restarted(self, stamp: float, arrival: float | None) -> bool:
         """Whether a stamp cannot be of the clock that went before."""
@@ -98,6 +129,8 @@ class Timeline:
             return False
         step = stamp - self._origin + self._shift - self._last
         leapt = arrival is not None and step > arrival - self._arrival + LEAP
+        if self._wrap and step > TURN:
+            leapt |= stamp // self._wrap != self._stamp // self._wrap
         if step > -self._interval and not leapt:
             return False
         if not self.restarts:

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
 from trackforge.errors import SourceError, did_you_mean
-from trackforge.io.decode import Converter, Damage, open_video, pictures, rate_of
+from trackforge.intake.addresses import STDIN, is_address, shown_address, source_name
+from trackforge.intake.reading import reading
+from trackforge.io.completeness import Promise
+from trackforge.io.decode import Damage, Extent, pictures, pixel_aspect, reason
+from trackforge.io.fitting import Steady
+from trackforge.io.opening import Opening
+from trackforge.io.rgb import Converter
+from trackforge.io.streams import rate_of, start_of
 from trackforge.io.timeline import Timeline
 from trackforge.types import Frame, Stream
 
 __all__ = ["VideoSource", "VideoSourceConfig"]
 
 log = logging.getLogger(__name__)
-TOLERANCE = 0.005
-"""Share of the stated frames that may be missing before a file counts as damaged: headers are often off by one."""
+WRAP = 2**33 / 90_000
+"""Seconds that the stamps of MPEG streams count, 26.5 hours, before they begin again."""
+TS_PACKET = 188
+"""Bytes that a frame of an MPEG stream takes at the least."""
+_DURATION = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,9})?)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoSourceConfig:
     """Settings of `VideoSource`."""
 
-    path: str | Path = setting(help="Video file, or URL of one.")
+    path: str | Path = setting(help="Video file, address of one, or a pipe; - for standard input.")
     start: int = setting(0, help="First frame to give.", unit="frames", minimum=0)
     stop: int | None = setting(None, help="Frame to stop before; none for the end.", unit="frames", minimum=0)
     stride: int = setting(1, help="Give every n-th frame.", unit="frames", minimum=1)
@@ -45,7 +57,8 @@ class VideoSource:
 
     ``frame.index`` is the position in the file whatever ``start`` and ``stride`` are, and a frame that cannot be
     decoded leaves a gap, so that results line up with annotations of the file. Timestamps are the file's, mended where
-    they do not increase (`trackforge.io.timeline`). Every iteration starts anew.
+    they do not increase (`trackforge.io.timeline`). Every iteration starts anew; a pipe can be read
+    once. Pictures that change their size are scaled into the first one's.
 
     Attributes:
         name: The file's name without its ending.
@@ -56,26 +69,31 @@ class VideoSource:
         SourceError: The file is missing, empty or no video.
     """
 
-    def __init__(self, config: VideoSourceConfig) -> None:
+    def __init__(self, config: VideoSourceConfig, opening: Opening | None = None) -> None:
         self.config = config
-        self.path = str(config.path)
-        self.name = Path(self.path).stem
+        self.path = shown_address(str(config.path))
+        self.name = source_name(str(config.path))
         self.skipped = 0
         self._round = 0
-        _check_file(self.path)
-        container, stream = open_video(self.path)
-        with container:
+        _check_file(str(config.path))
+        self._opening = opening or Opening(str(config.path))
+        with reading(self.path, "A video"), self._opening.look() as (container, stream):
             self.rate = rate_of(stream)
             self._stated = stream.frames
             self._seconds = _duration(container, stream)
-            # mp4 edit lists may hide frames that the header counts, so fewer there prove nothing
-            self._exact = not container.format.name.startswith("mov")
-            self._timed = container.format.name != "avi"  # which stores an order of decoding, but no times
+            if container.format.name.startswith("mov"):  # of a film in fragments, the first one's are stated
+                self._stated = max(self._stated, round((self._seconds or 0) * float(stream.average_rate or 0)))
+            self._most = (container.size or 0) // TS_PACKET if _wrap(container) else None
+            self._pixel_aspect = pixel_aspect(container, stream)
 
     @property
     def stream(self) -> Stream:
-        """Name, rate and length as the file states them, or as its duration suggests; the size is the first frame's."""
-        return Stream(name=self.name, rate=self.rate, length=self._length())
+        """Name, rate, length and shape of a pixel as the file states them; the size is the first frame's.
+
+        Where no length is stated, it is what the duration suggests; of a pipe only the end tells it.
+        """
+        length = None if self._opening.once else self._length()
+        return Stream(name=self.name, rate=self.rate, length=length, pixel_aspect=self._pixel_aspect)
 
     def __len__(self) -> int:
         """Frames to come: as the file states, or else as its duration and rate suggest.
@@ -91,6 +109,8 @@ class VideoSource:
 
     def _length(self) -> int | None:
         total = self._stated or round((self._seconds or 0) * (self.rate or 0))
+        if self._most is not None and total > self._most:  # FFmpeg's guess from the last stamp of joined streams
+            return None
         return len(range(total)[self.config.start : self.config.stop : self.config.stride]) if total else None
 
     def __iter__(self) -> Iterator[Frame]:
@@ -102,27 +122,37 @@ class VideoSource:
         self.skipped = 0
         this = self._round
         first, stop, stride = self.config.start, self.config.stop, self.config.stride
-        container, stream = open_video(self.path)
-        convert = Converter()
-        origin = float((stream.start_time or 0) * (stream.time_base or 0))
-        timeline = Timeline(self.name, self.rate, origin=origin)
-        index, last = 0, 0.0
-        with container:
-            for index, picture in enumerate(pictures(container, stream), start=1):
+        container, stream = self._opening.take()
+        convert, steady = Converter(self.name), Steady(self.name)
+        extent, promise = Extent(), Promise.of(container, stream)
+        timeline = Timeline(self.name, self.rate, origin=start_of(stream), wrap=_wrap(container))
+        index, end = 0, ""
+        with reading(self.path, "A video"), container:
+            for index, picture in enumerate(pictures(container, stream, extent), start=1):
                 at = index - 1
                 if this != self._round or (stop is not None and at >= stop):
                     return
                 if isinstance(picture, Damage):
-                    self._lose(at, picture.why)
+                    if picture.last:
+                        end, index = picture.why, at
+                    else:
+                        self._lose(at, picture.why)
                     continue
-                last = timeline.place(at, picture.time if self._timed and picture.pts is not None else None)
-                if at >= first and (at - first) % stride == 0:
-                    yield Frame(index=at, image=convert(picture), timestamp=last, sequence=self.name)
-        self._check_end(index, last)
+                seconds = timeline.place(at, None if picture.pts is None else picture.time)
+                if at < first or (at - first) % stride:
+                    continue
+                try:
+                    image = steady(convert(picture))
+                except (FFmpegError, ValueError) as error:  # a format that nobody can convert
+                    self._lose(at, reason(error))
+                    continue
+                yield Frame(index=at, image=image, timestamp=seconds, sequence=self.name)
+        self._check_end(index, promise.lack(extent, index, self.rate), end)
 
     def close(self) -> None:
         """End iterations under way, at their next frame."""
         self._round += 1
+        self._opening.close()
 
     def _lose(self, index: int, why: str) -> None:
         if self.config.on_corrupt == "stop":
@@ -138,23 +168,23 @@ class VideoSource:
             )
         self.skipped += 1
 
-    def _check_end(self, seen: int, last: float) -> None:
-        """Tell of a file that ends before its header says."""
+    def _check_end(self, seen: int, lack: str, problem: str) -> None:
+        """Tell of a file that cannot be read to the end that its header states."""
         if seen == self.skipped:
-            raise SourceError(f"{self.path} must hold frames that can be decoded; none of {seen} can. Repair the file.")
-        missing = self._stated - seen if self._exact else 0
-        if self._seconds and self.rate:
-            missing = max(missing, round((self._seconds - last) * self.rate) - 1)
-        if missing <= 1 + TOLERANCE * (seen + missing):
+            why = f" ({problem})" if problem and not seen else ""
+            raise SourceError(
+                f"{self.path} must hold frames that can be decoded; none of {seen} can{why}. Repair the file."
+            )
+        if not lack and not problem:
             return
-        message = f"{self.path} is cut short or damaged: about {missing} of its {seen + missing} frames are missing"
+        message = f"{self.path} is cut short or damaged: {lack or f'after frame {seen - 1}, {problem}'}"
         if self.config.on_corrupt == "stop":
             raise SourceError(f"{message}. Repair the file, or set on_corrupt='skip'.")
         log.warning("%s", message)
 
 
 def _check_file(path: str) -> None:
-    if "://" in path:
+    if path in STDIN or is_address(path):
         return
     file = Path(path)
     if file.is_dir():
@@ -166,7 +196,17 @@ def _check_file(path: str) -> None:
         raise SourceError(f"A video file must hold something; {path} is empty. Copy it again.")
 
 
+def _wrap(container: InputContainer) -> float | None:
+    """Return the seconds after which the stamps of a format begin again at 0, or None."""
+    return WRAP if container.format.name in ("mpegts", "mpeg") else None
+
+
 def _duration(container: InputContainer, stream: VideoStream) -> float | None:
+    """Return the seconds that the pictures take, as stated for them or else for the whole."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
+    stated = _DURATION.fullmatch(next((v for k, v in stream.metadata.items() if k.upper().startswith("DURATION")), ""))
+    if stated:  # as Matroska keeps it for each stream
+        hours, minutes, seconds = map(float, stated.groups())
+        return 3600 * hours + 60 * minutes + seconds - start_of(stream)
     return container.duration / 1e6 if container.duration else None  # PyAV counts microseconds

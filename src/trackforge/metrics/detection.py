@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from trackforge.errors import ConfigError, InvalidInputError, MissingDependencyError, did_you_mean
 from trackforge.io.atomic import atomic_path
-from trackforge.metrics.inputs import Input, Job, pair_up
-from trackforge.metrics.preprocessing import PEDESTRIAN, PREPROCESSING, Preprocessing
-from trackforge.table import TrackTable
+from trackforge.metrics.detection_entries import Entries, coco_entries, job_entries, numbered_classes
+from trackforge.metrics.inputs import Input, pair_up
+from trackforge.metrics.preprocessing import PREPROCESSING, Preprocessing
 
 __all__ = ["ClassPrecision", "DetectionReport", "average_precision"]
 
@@ -134,8 +134,10 @@ def average_precision(
         detections: The same forms; a folder may also hold ``<sequence>/det/det.txt``.
         preprocessing: ``"mot16"``, ``"mot17"`` and ``"mot20"`` score pedestrians only and make ignore regions of the
             benchmark's distractors; other rules take every truth box as it is.
-        classes: Names by ``class_id``, which must mean the same on both sides. Where None, and with the rules that
-            know pedestrians only, all boxes are of one class.
+        classes: Names by ``class_id``, which must mean the same on both sides; one name: all boxes are of one class.
+            Where None, a COCO file as truth has its categories, which lists of results mean by id, other files by name;
+            MOTChallenge files have the numbers of their classes, where both sides state several; else, and with the
+            rules that know pedestrians only, all boxes are of one class.
         max_detections: Best detections of a frame that count.
         sequences: Names to evaluate; all that the truth has, where None.
         lengths: Frames of each sequence, as for `trackforge.evaluate`; frames without truth count as empty.
@@ -151,85 +153,38 @@ def average_precision(
             f"preprocessing must be one of {', '.join(PREPROCESSING)}; got {preprocessing!r}."
             f"{did_you_mean(preprocessing, PREPROCESSING)}"
         )
-    names = ("object",) if classes is None or PREPROCESSING[preprocessing] else tuple(classes)
-    jobs = list(
-        pair_up(truth, detections, sequences=sequences, lengths=lengths, truth_file=truth_file, kind="detections")
-    )
-    images = sum(job.length for job in jobs)
-    boxes, results, ignored = _collect(jobs, preprocessing, names)
-    if not images:
+    free = classes is None and not PREPROCESSING[preprocessing]
+    entries = coco_entries(truth, detections, sequences) if free and lengths is None else None
+    if entries is None:
+        names = ("object",) if classes is None or PREPROCESSING[preprocessing] else tuple(classes)
+        jobs = list(
+            pair_up(truth, detections, sequences=sequences, lengths=lengths, truth_file=truth_file, kind="detections")
+        )
+        told = numbered_classes(jobs) if free and _are_files(truth, detections) else None
+        names, jobs = told or (names, jobs)
+        entries = job_entries(jobs, preprocessing, names)
+        if told:
+            entries.ignored //= len(names)  # a region for every class is one region
+    names = entries.names
+    if not entries.images:
         raise InvalidInputError("There must be at least one frame to evaluate; got none. Give lengths=...")
-    precision, recall = _coco(images, boxes, results, len(names), max_detections)
-    counts = np.bincount([b["category_id"] - 1 for b in boxes if not b["iscrowd"]], minlength=len(names))
+    precision, recall = _coco(entries, max_detections)
+    counts = np.bincount([b["category_id"] - 1 for b in entries.boxes if not b["iscrowd"]], minlength=len(names))
     return DetectionReport(
         mean=_summary(precision, recall, int(counts.sum())),
         classes={name: _summary(precision[:, :, [k]], recall[:, [k]], int(counts[k])) for k, name in enumerate(names)},
-        images=images,
-        detections=len(results),
-        ignored=sum(ignored),
+        images=entries.images,
+        detections=len(entries.results),
+        ignored=entries.ignored,
         precision=_mean(precision[0, :, :, 0], axis=1),
     )
 
 
-def _collect(
-    jobs: Sequence[Job], preprocessing: str, names: Sequence[str]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[int]]:
-    """Return truth and results as COCO entries, image ids counted over all sequences, and what is ignored of each."""
-    boxes: list[dict[str, Any]] = []
-    results: list[dict[str, Any]] = []
-    ignored = []
-    offset = 1
-    for job in jobs:
-        for table, what in ((job.truth, "truth"), (job.tracks, "detections")):
-            if len(table) and table.frame[-1] >= job.length:
-                raise InvalidInputError(
-                    f"Sequence {job.name!r} has {job.length} frames; {what} has a box in frame {table.frame[-1] + 1} "
-                    "(counted from 1). Cut the table, or give the true length: lengths=..."
-                )
-        truth, ignore = _considered(job.truth, preprocessing)
-        ignored.append(int(ignore.sum()))
-        for index, (entry, crowd) in enumerate(zip(_entries(truth, offset, names), ignore.tolist(), strict=True)):
-            boxes.append(entry | {"id": len(boxes) + 1, "iscrowd": int(crowd)})
-            boxes[-1]["area"] = float(np.prod(truth.xyxy[index, 2:] - truth.xyxy[index, :2]))
-        results += [
-            entry | {"score": score}
-            for entry, score in zip(_entries(job.tracks, offset, names), job.tracks.score.tolist(), strict=True)
-        ]
-        offset += job.length
-    return boxes, results, ignored
+def _are_files(*sides: Input) -> bool:
+    return all(isinstance(side, (str, Path)) for side in sides)
 
 
-def _considered(truth: TrackTable, preprocessing: str) -> tuple[TrackTable, npt.NDArray[np.bool_]]:
-    """Return the truth that matters, and which of it is to be ignored."""
-    ignore = truth.extra["flag"] == 0 if "flag" in truth.extra else np.zeros(len(truth), np.bool_)
-    distractors = PREPROCESSING[preprocessing]
-    if not distractors:
-        return truth, ignore
-    keep = np.isin(truth.class_id, (PEDESTRIAN, *distractors))
-    return truth[keep], (ignore | (truth.class_id != PEDESTRIAN))[keep]
-
-
-def _entries(table: TrackTable, offset: int, names: Sequence[str]) -> list[dict[str, Any]]:
-    classes = np.zeros(len(table), np.int64) if len(names) == 1 else table.class_id
-    strange = (classes < 0) | (classes >= len(names))
-    if strange.any():
-        row = int(np.flatnonzero(strange)[0])
-        raise InvalidInputError(
-            f"Every class_id must have a name; sequence {table.sequence!r} has class_id {classes[row]} in row {row}, "
-            f"and there are {len(names)} names. Give all, or none to score without classes."
-        )
-    box = np.concatenate((table.xyxy[:, :2], table.xyxy[:, 2:] - table.xyxy[:, :2]), axis=1)
-    return [
-        {"image_id": frame, "category_id": category, "bbox": bbox}
-        for frame, category, bbox in zip(
-            (table.frame + offset).tolist(), (classes + 1).tolist(), box.tolist(), strict=True
-        )
-    ]
-
-
-def _coco(
-    images: int, boxes: list[dict[str, Any]], results: list[dict[str, Any]], classes: int, most: int
-) -> tuple[Floats, Floats]:
+def _coco(entries: Entries, most: int) -> tuple[Floats, Floats]:
     """Return precision (IoU, recall, class, area) and recall (IoU, class, area); -1 where there is no truth."""
     try:
         library: Any = importlib.import_module("faster_coco_eval")
@@ -241,12 +196,12 @@ def _coco(
     truth = library.COCO(
         {
             "info": {},
-            "images": [{"id": number} for number in range(1, images + 1)],
-            "annotations": boxes,
-            "categories": [{"id": number, "name": str(number)} for number in range(1, classes + 1)],
+            "images": [{"id": number} for number in range(1, entries.images + 1)],
+            "annotations": entries.boxes,
+            "categories": [{"id": number, "name": str(number)} for number in range(1, len(entries.names) + 1)],
         }
     )
-    evaluator = library.COCOeval_faster(truth, truth.loadRes(results), iouType="bbox")
+    evaluator = library.COCOeval_faster(truth, truth.loadRes(entries.results), iouType="bbox")
     evaluator.params.maxDets = [1, min(10, most), most]
     evaluator.evaluate()
     evaluator.accumulate()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import InvalidInputError
-from trackforge.online.state import restore
+from trackforge.online.state import must, restore
 
 __all__ = ["Appearance"]
 
@@ -79,7 +79,13 @@ class Appearance:
 
     def load_state_dict(self, state: Mapping[str, Any], tracks: int) -> None:
         """Continue where `state_dict` was taken."""
-        self.value = restore("appearance", state["value"], tracks, np.float32) if "value" in state else None
+        value = restore("appearance", state["value"], tracks, np.float32) if "value" in state else None
+        must("embeddings must be vectors of finite numbers", value is None or (value.ndim == 2 and _finite(value)))
+        self.value = value
+
+
+def _finite(value: Vectors) -> bool:
+    return bool(np.isfinite(value).all())
 
 
 def _normalised(vectors: Vectors) -> Vectors:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.online.state import restore
+from trackforge.online.answers import checked_matches
+from trackforge.online.state import must, restore
 from trackforge.online.views import Block
 from trackforge.protocols import Associator, MotionView
 from trackforge.types import Detections, Frame, Matches, Tracks
@@ -28,15 +29,21 @@ def class_blocks(track_class: Ints, detection_class: Ints) -> Iterator[tuple[Int
 def associate_by_class(
     associator: Associator, tracks: Tracks, detections: Detections, /, *, frame: Frame, motion: MotionView
 ) -> Matches:
-    """Let an associator match each class by itself; arguments as for `Associator.associate`."""
+    """Let an associator match each class by itself; arguments as for `Associator.associate`.
+
+    Raises:
+        PluginError: The associator does not answer as it must.
+    """
     blocks = list(class_blocks(tracks.class_id, detections.class_id))
     if len(blocks) <= 1:
-        return associator.associate(tracks, detections, frame=frame, motion=motion)
+        found = associator.associate(tracks, detections, frame=frame, motion=motion)
+        return checked_matches(found, len(tracks), len(detections), associator)
     parts: list[tuple[npt.NDArray[Any], ...]] = []
     for track_rows, detection_rows in blocks:
-        m = associator.associate(
+        found = associator.associate(
             tracks[track_rows], detections[detection_rows], frame=frame, motion=Block(motion, track_rows)
         )
+        m = checked_matches(found, len(track_rows), len(detection_rows), associator)
         parts.append(
             (
                 track_rows[m.track],
@@ -107,6 +114,8 @@ class ClassVotes:
         """Continue where `state_dict` was taken."""
         known = restore("votes", state["known"], None, np.int64, ())
         score = restore("votes", state["score"], tracks if len(known) else 0, np.float64, (len(known),))
+        must("the classes of the votes must increase", bool((np.diff(known) > 0).all()))
+        must("votes must be finite", bool(np.isfinite(score).all()))
         self.known, self.score = known, score
 
     def _learn(self, class_id: Ints) -> None:

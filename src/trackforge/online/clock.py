@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
 from trackforge.errors import InvalidInputError
+from trackforge.online.state import must, whole
 from trackforge.types import Detections, Frame
 
-__all__ = ["Clock", "expect"]
+__all__ = ["Clock", "Thousandfold", "expect"]
+
+log = logging.getLogger(__name__)
+CERTAIN = 5
+"""Steps of a thousand frame intervals after which time stamps pass for milliseconds."""
 
 JITTER = 0.05
 """Frame intervals within which an elapsed time counts as whole: containers round timestamps to milliseconds."""
@@ -26,6 +32,30 @@ def expect(detections: object, frame: object) -> None:
             f"{type(detections).__name__} and {type(frame).__name__}. "
             "Wrap them: Detections(xyxy=boxes, score=scores), Frame(index=number)."
         )
+
+
+LATEST = 2.0**53
+"""Frame intervals up to which float64 tells one from the next."""
+
+
+class Thousandfold:
+    """Notices milliseconds that are given as seconds: steps of a thousand frame intervals, from the first one on."""
+
+    def __init__(self) -> None:
+        self._steps: int | None = 0
+
+    def notices(self, intervals: float) -> bool:
+        """Look at the frame intervals from one frame to the next; true once, when it is certain."""
+        if self._steps is None:
+            return False
+        if not 900 < intervals < 1100:
+            self._steps = None
+            return False
+        self._steps += 1
+        if self._steps < CERTAIN:
+            return False
+        self._steps = None
+        return True
 
 
 class Clock:
@@ -52,15 +82,21 @@ class Clock:
         self.updates = 0
         self.index = -1
         self._timestamp: float | None = None
+        self._thousandfold = Thousandfold()
 
     def advance(self, frame: Frame) -> float:
         """Go to a frame and return the step from the last one in frame intervals (1.0 for the first).
 
         Raises:
-            InvalidInputError: The frame's index or timestamp does not increase.
+            InvalidInputError: The frame's index or timestamp does not increase, or leaps beyond all counting.
         """
         self._check_order(frame)
         dt = 1.0 if self.count_updates or self.updates == 0 else self._elapsed(frame)
+        if not self.now + dt <= LATEST:
+            raise InvalidInputError(
+                f"Time must stay below 2**53 frame intervals, where single frames can still be counted; "
+                f"frame.index {frame.index} would be {dt:.3g} later. Repair its index or timestamp."
+            )
         if self.updates:
             self.now += dt
         self.updates += 1
@@ -81,13 +117,12 @@ class Clock:
         """Continue where `state_dict` was taken.
 
         Raises:
-            ValueError: It says no time.
+            StateError: It says no time.
         """
-        self.now, self.updates, self.index = float(state["now"]), int(state["updates"]), int(state["index"])
+        self.now = float(state["now"])
+        self.updates, self.index = whole("updates", state["updates"], 0), whole("index", state["index"], -1)
         self._timestamp = float(state["timestamp"]) if "timestamp" in state else None
-        if not math.isfinite(self.now):
-            message = f"a clock cannot stand at {self.now}"
-            raise ValueError(message)
+        must("times must be finite and not negative", 0 <= self.now <= LATEST and math.isfinite(self._timestamp or 0.0))
 
     def _check_order(self, frame: Frame) -> None:
         if frame.index <= self.index:
@@ -109,5 +144,14 @@ class Clock:
                 f"{self._timestamp} s. Repair the timestamps, or leave out frame_rate to count frame indices."
             )
         dt = seconds * self.frame_rate
+        if self._thousandfold.notices(dt / (frame.index - self.index)):
+            log.warning(
+                "frames are %.4g s apart, a thousand times what frame_rate %.4g asks for, so that no track lives from "
+                "one to the next; if frame.timestamp is in milliseconds, give it in seconds",
+                seconds,
+                self.frame_rate,
+            )
+        if not dt <= LATEST:
+            return dt
         whole = round(dt)
         return float(whole) if whole and abs(dt - whole) <= JITTER else dt

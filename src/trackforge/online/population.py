@@ -32,9 +32,11 @@ from trackforge.online.columns import (
     take,
     take_state,
 )
+from trackforge.online.damage import check_table
 from trackforge.online.death import Death
 from trackforge.online.lifecycle import TENTATIVE, Ageing, AgeingQuirks, judge
-from trackforge.online.state import complete, restore
+from trackforge.online.plausible import Watch
+from trackforge.online.state import complete, restore, whole
 from trackforge.online.views import Predicted
 from trackforge.protocols import MotionModel, MotionState, WarpingMotionModel
 from trackforge.types import Detections, Frame, Tracks
@@ -84,6 +86,7 @@ class Population:
         self._columns = COLUMNS | self._own
         self._names = tuple(memories)
         self._alpha, self._voting = embedding_alpha, ageing.classes == "vote"
+        self._watch = Watch()
         self.reset()
 
     def reset(self) -> None:
@@ -95,6 +98,7 @@ class Population:
         self.appearance = Appearance(self._alpha or 0.0)
         self._votes = ClassVotes()
         self._next_id = 1
+        self._watch.begin()
 
     def __len__(self) -> int:
         return len(self.table["track_id"])
@@ -119,6 +123,7 @@ class Population:
         except InvalidInputError:
             self.appearance.value = known
             raise
+        self._watch.look(detections, frame)
         if dt > 1 and len(self):
             self.keep(~self._death.given_up(self.table, self.clock.now))
         return dt
@@ -311,8 +316,22 @@ class Population:
             fresh._votes.load_state_dict(state["votes"], n)
             fresh.appearance.load_state_dict(state.get("appearance", {}), n)
             fresh.clock.load_state_dict(state["clock"])
-            fresh._next_id = int(state["next_id"])
+            fresh._next_id = whole("next_id", state["next_id"], 1)
+            check_table(fresh.table, fresh._next_id, fresh.clock.now)
         self.__dict__.update(fresh.__dict__)
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """Return all that a frame can change, for `recall`; hardly anything is copied, since arrays never change."""
+        return (
+            vars(self.clock).copy(), self.table, self.filters, self.memories.copy(), self.appearance.value,
+            self._votes.known, self._votes.score, self._next_id,
+        )  # fmt: skip
+
+    def recall(self, before: tuple[Any, ...]) -> None:
+        """Be as at `snapshot`."""
+        clock, self.table, self.filters, self.memories, self.appearance.value, *votes, self._next_id = before
+        vars(self.clock).update(clock)
+        self._votes.known, self._votes.score = votes
 
     def _restored(self, saved: Mapping[str, Any], n: int) -> MotionState:
         if not n:  # as a new population has them: what no track is in says nothing

@@ -13,7 +13,7 @@ import numpy as np
 from trackforge.errors import StateError
 from trackforge.registry import registry
 
-__all__ = ["check_header", "complete", "describe", "header", "restore", "translated"]
+__all__ = ["check_header", "complete", "describe", "header", "must", "restore", "translated", "whole"]
 
 VERSION = 2
 FORMATS = {"trackforge.online": "online", "trackforge_byte.ocsort": "observation-centric"}
@@ -86,9 +86,9 @@ def complete() -> Iterator[None]:
     """Load a state in this block: what is missing or misshapen becomes a StateError."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
-        if isinstance(error, StateError):
-            raise
+    except StateError:
+        raise
+    except Exception as error:  # whatever a damaged state makes of us
         raise StateError(f"The state must be complete; {error!r} is wrong with it. Save it again.") from error
 
 
@@ -108,6 +108,27 @@ def restore(
     if length is not None and len(array) != length:
         raise StateError(f"{name} must have {length} rows, one a track; got {len(array)}. The state is damaged.")
     return array
+
+
+def must(what: str, holds: bool) -> None:
+    """Refuse a state in which something does not hold.
+
+    Raises:
+        StateError: It does not.
+    """
+    if not holds:
+        raise StateError(f"In a state {what}; in this one they do not. It is damaged: save it again.")
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """Return a saved whole number.
+
+    Raises:
+        StateError: It is none, less than ``least``, or no int64.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or not least <= value < 2**63:
+        raise StateError(f"{name} must be a whole number from {least} to 2**63 - 1; got {str(value)[:40]}.")
+    return int(value)
 
 
 def _config(component: object) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from trackforge.online.answers import checked_matches
 from trackforge.online.base import PopulationTracker
 from trackforge.online.classes import associate_by_class
 from trackforge.online.clock import expect
@@ -96,7 +97,8 @@ class OnlineTracker(PopulationTracker):
         tracks = people.tracks(boxes, detection=np.full(len(boxes), -1, np.int64))
         if self.lifecycle.classes == "separate":
             return associate_by_class(self.associator, tracks, detections, frame=frame, motion=view)
-        return self.associator.associate(tracks, detections, frame=frame, motion=view)
+        found = self.associator.associate(tracks, detections, frame=frame, motion=view)
+        return checked_matches(found, len(tracks), len(detections), self.associator)
 
     def _unmatched(self) -> Tracks:
         """Return all tracks as they are, none with a detection; for frames that are skipped."""

@@ -8,7 +8,7 @@ a `Tracker`. Nothing needs to inherit from these classes: any object with the ri
 from __future__ import annotations
 
 from trackforge.protocols.detecting import Detector, Embedder, Remembering, StagedDetector
-from trackforge.protocols.streaming import Closable, Lossy, Sink, Source, StreamAware, stream_of
+from trackforge.protocols.streaming import Closable, Dropping, Lossy, Sink, Source, StreamAware, stream_of
 from trackforge.protocols.tracking import (
     Associator,
     CameraMotion,
@@ -27,6 +27,7 @@ __all__ = [
     "Closable",
     "Command",
     "Detector",
+    "Dropping",
     "Embedder",
     "Exporter",
     "Lossy",

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from trackforge.types import Frame, Step, Stream
 
-__all__ = ["Closable", "Lossy", "Sink", "Source", "StreamAware", "stream_of"]
+__all__ = ["Closable", "Dropping", "Lossy", "Sink", "Source", "StreamAware", "stream_of"]
 
 
 @runtime_checkable
@@ -16,8 +16,9 @@ class Source(Protocol):
     """Yields the frames of one sequence in order.
 
     Timestamps, where it gives some, increase strictly: whatever is wrong with the clock of a file or camera is mended
-    here (see `trackforge.io.timeline`), so that nobody after it needs to ask. A source may also be `Closable` and
-    `Lossy`. Wherever a source is taken, any iterable of frames is, too.
+    here (see `trackforge.io.timeline`), so that nobody after it needs to ask. A source whose stream is ``live`` gives
+    the newest frame whenever it is asked, and is asked as late as can be. A source may also be `Closable`, `Lossy` and
+    `Dropping`. Wherever a source is taken, any iterable of frames is, too.
     """
 
     @property
@@ -53,11 +54,22 @@ class Lossy(Protocol):
 
 
 @runtime_checkable
+class Dropping(Protocol):
+    """A live source that counts the frames for which nobody asked in time."""
+
+    @property
+    def dropped(self) -> int:
+        """Frames in whose place a newer one came, in the latest iteration."""
+
+
+@runtime_checkable
 class StreamAware(Protocol):
-    """A Sink or Tracker that wants to know about the frames before they come."""
+    """A Sink, Tracker or Detector that wants to know about the frames before they come."""
 
     def open(self, stream: Stream, /) -> None:
         """Be told, before the first frame of every sequence, within a sink's ``with`` block.
+
+        A detector may have seen the first frames by then.
 
         ``stream.classes`` are those of the detector; name and size are filled in from the first frame where the source
         did not know them. What was set explicitly wins over what the stream says.

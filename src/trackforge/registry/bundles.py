@@ -9,12 +9,12 @@ of a checkpoint the pickle is read as the list of instructions that it is, of wh
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from trackforge.errors import TrackforgeError, WeightsError
+from trackforge.intake.documents import parse_json
 from trackforge.registry.plugins import registry
 from trackforge.registry.spec import ComponentSpec
 
@@ -26,6 +26,8 @@ MODEL_SUFFIXES = (".onnx", ".pth", ".pt", ".tar")
 """Endings that make a text the path of weights, whether the file is there or not."""
 FIRST_FORMAT = ("detector", "yolox")
 """The only component whose files were of format 1, which named none."""
+FOREIGN = {".onnx": "onnx"}
+"""By ending, the component that finds out by itself what somebody else's file is, where its plugin is installed."""
 LARGEST = 1 << 26
 """Bytes of a description, or of a checkpoint without its tensors, beyond which a file is not looked into."""
 MOST_FIELDS = 1 << 16
@@ -45,7 +47,7 @@ def component_for(kind: str, text: str | Path) -> tuple[ComponentSpec, dict[str,
         kind: What is wanted, e.g. ``"detector"``. An exporter or trainer is found by the file's detector, since it
             bears the same name.
         text: A registered name, or the path of a ``.onnx`` file or checkpoint; this arrives as the setting ``weights``.
-            A file of the name of a component is meant by ``./name``, or by a Path.
+            A file of the name of a component is meant by ``./name``, by a Path, or where it ends as models do.
 
     Raises:
         UnknownComponentError: No plugin offers that name, or the component that the file names.
@@ -57,12 +59,15 @@ def component_for(kind: str, text: str | Path) -> tuple[ComponentSpec, dict[str,
     with contextlib.suppress(OSError, RuntimeError):  # a name too long for a file, a home that nobody has
         path = path.expanduser()
         is_file = path.is_file()
+    is_model = path.name.lower().endswith(MODEL_SUFFIXES)
     is_name = isinstance(text, str) and text in known  # what it means must not depend on what lies in the folder
-    if is_name or not (path.name.lower().endswith(MODEL_SUFFIXES) or is_file):
+    if (is_name and not (is_model and is_file)) or not (is_model or is_file):
         return registry().find(kind, str(text)), {}
     if not is_file:
         raise WeightsError(f"A {kind} is found by its name or by its weights; there is no file {path}.")
     found = component_of(path)
+    if found is None and path.suffix.lower() in FOREIGN and FOREIGN[path.suffix.lower()] in known:
+        found = kind, FOREIGN[path.suffix.lower()]
     if found is None:
         readers = [spec.name for spec, _ in registry().specs(kind) if set(spec.suffixes) & set(MODEL_SUFFIXES)]
         raise WeightsError(
@@ -88,12 +93,12 @@ def component_of(path: str | Path) -> tuple[str, str] | None:
     if text is None:
         return None
     try:
-        values = json.loads(text)
+        values = parse_json(text, "A description")
         named = dict(zip(("kind", "name"), FIRST_FORMAT, strict=True))
         if values["format"] != 1:
             named = values["component"]
         kind, name = named["kind"], named["name"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{path} must describe itself readably; it does not ({error!r}). Export it anew.") from error
     if not (isinstance(kind, str) and isinstance(name, str)):
         raise WeightsError(f"{path} must name its component in words; it names {str(named)[:60]}. Export it anew.")
@@ -107,7 +112,6 @@ def description(path: str | Path) -> str | None:
         WeightsError: The file cannot be read.
     """
     import zipfile
-    import zlib
 
     path = Path(path)
     try:
@@ -115,7 +119,7 @@ def description(path: str | Path) -> str | None:
             if zipfile.is_zipfile(file):
                 return _of_checkpoint(file)
             return _of_onnx(file) if path.suffix.lower() == ".onnx" else None
-    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # a damaged archive makes zipfile raise almost anything
         reason = getattr(error, "strerror", None) or error
         raise WeightsError(f"{path} must be a readable file of weights; {reason}. Get it anew.") from error
 

@@ -18,8 +18,9 @@ from trackforge.protocols import (
     Tracker,
 )
 from trackforge.registry.bundles import component_for
-from trackforge.registry.guess import guess_source
+from trackforge.registry.guess import check_output, exists, guess_source
 from trackforge.registry.plugins import registry
+from trackforge.registry.spec import ComponentSpec
 
 __all__ = [
     "analytic",
@@ -69,12 +70,19 @@ def tracker(name: str, /, **settings: Any) -> Tracker:
 def source(name: str | Path, /, **settings: Any) -> Source:
     """Make a source by component name, or from a path, URL or glob that tells which one is meant.
 
-    ``source("street.mp4")`` and ``source("video", path="street.mp4")`` are the same. Raises as `detector` does.
+    ``source("street.mp4")`` and ``source("video", path="street.mp4")`` are the same. A path that exists wins over the
+    name of a component (a folder ``images``), unless the settings are all that the component needs. Raises as
+    `detector` does.
     """
-    known = {spec.name for spec, _ in registry().specs("source")}
-    if isinstance(name, str) and name in known:
+    named = {spec.name: spec for spec, _ in registry().specs("source")}
+    if isinstance(name, str) and name in named and not (exists(name) and not _complete(named[name], settings)):
         return registry().create("source", name, settings)  # type: ignore[no-any-return]
     return guess_source(str(name), settings)
+
+
+def _complete(spec: ComponentSpec, settings: dict[str, Any]) -> bool:
+    """Whether settings are plainly meant for a component: there are some, and none that it needs is missing."""
+    return bool(settings) and all(s.name in settings for s in spec.settings() if s.required)
 
 
 def sink(name: str | Path, /, **settings: Any) -> Sink:
@@ -85,6 +93,7 @@ def sink(name: str | Path, /, **settings: Any) -> Sink:
     known = {spec.name for spec, _ in registry().specs("sink")}
     if isinstance(name, str) and (name in known or not Path(name).suffix):
         return registry().create("sink", name, settings)  # type: ignore[no-any-return]
+    check_output(name)
     return registry().for_file("sink", name).create({"path": name, **settings})  # type: ignore[no-any-return]
 
 

@@ -6,16 +6,16 @@ import glob
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from trackforge.errors import DuplicateComponentError, SourceError, did_you_mean
+from trackforge.errors import ConfigError, DuplicateComponentError, SourceError, did_you_mean
+from trackforge.intake.addresses import STDIN, file_path, is_address, shown_address, was_address
 from trackforge.intake.folders import is_companion
 from trackforge.protocols import Source
 from trackforge.registry.plugins import registry
 from trackforge.registry.spec import ComponentSpec
 from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
-__all__ = ["guess_source", "source_for"]
+__all__ = ["check_output", "exists", "guess_source", "source_for"]
 
 
 def guess_source(text: str, settings: Mapping[str, Any]) -> Source:
@@ -30,25 +30,53 @@ def guess_source(text: str, settings: Mapping[str, Any]) -> Source:
         DuplicateComponentError: Several sources offer to read it.
         ConfigError: The settings do not fit the source.
     """
+    text = file_path(text)
     return source_for(text).create({"path": text, **settings})  # type: ignore[no-any-return]
+
+
+def exists(path: str | Path) -> bool:
+    """Tell whether there is a file, folder or pipe of that name; False for what can be no name."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # too long, a NUL, a folder that must not be looked into
+        return False
+
+
+def check_output(text: str | Path) -> None:
+    """Refuse what is no file or folder to write to, before a folder of that name is made.
+
+    Raises:
+        ConfigError: It is an address or standard output.
+    """
+    text = str(text)
+    if text in STDIN or was_address(text):
+        shown = "- (standard output)" if text in STDIN else shown_address(text)
+        raise ConfigError(f"An output must be a file or folder; got {shown}. Write to a file, and send that on.")
 
 
 def source_for(text: str) -> ComponentSpec:
     """Return the source that reads a path, URL, glob or camera number; raises as `guess_source` does.
 
+    A path that exists is meant before anything else that the text might be. What comes through a pipe, ``-`` being
+    standard input, is a video; of an address the scheme decides, and whether it is live the stream that is opened.
     Plugins take part with the file endings and address beginnings that their components name.
     """
     find = registry().find
-    path = Path(text)
-    if text.isascii() and text.isdigit() and not path.exists():
+    text = file_path(text)
+    path, there = Path(text), exists(text)
+    if text.startswith("/dev/video") or (
+        not there and (text.startswith("video=") or (text.isascii() and text.isdigit()))
+    ):
         return find("source", "camera")
-    if text.startswith(("/dev/video", "video=")):
-        return find("source", "camera")
-    if "://" in text:
-        return _of_url(text)
-    if path.is_dir():
+    if text in STDIN:
+        return find("source", "video")
+    if is_address(text):
+        return _of_address(text)
+    if there and path.is_dir():
         return _of_folder(path)
-    if path.exists():
+    if there and not path.is_file():  # a look into a pipe would take something out of it
+        return find("source", "camera" if path.is_char_device() else "video")
+    if there:
         return _by_ending(path.name) or _of_content(path)
     if glob.has_magic(text):
         spec = _by_ending(path.name)  # several videos are no sequence
@@ -56,17 +84,14 @@ def source_for(text: str) -> ComponentSpec:
     raise SourceError(_nothing_there(path))
 
 
-def _of_url(text: str) -> ComponentSpec:
+def _of_address(text: str) -> ComponentSpec:
     scheme = text[: text.index("://") + 3].lower()
-    if scheme in ("http://", "https://", "file://"):
-        file = _by_ending(urlsplit(text).path)  # without ?query
-        if file is not None and file.name == "video":  # which is read to its end, where a camera drops frames
-            return file
     offers = [spec for spec, _ in registry().specs("source") if scheme in spec.suffixes]
     if not offers:
         known = sorted(s for spec, _ in registry().specs("source") for s in spec.suffixes if s.endswith("://"))
         raise SourceError(
-            f"No source reads {scheme} addresses; got {text}. Known: {' '.join(known)}. Download the file first."
+            f"No source reads {scheme} addresses; got {shown_address(text)}. Known: {' '.join(known)}. "
+            "Download the file first."
         )
     return _only(text, offers)
 
@@ -117,8 +142,8 @@ def _only(text: str, offers: list[ComponentSpec]) -> ComponentSpec:
     if len(offers) > 1:
         names = ", ".join(repr(spec.name) for spec in offers)
         raise DuplicateComponentError(
-            f"{text} can be read by several sources: {names}. Name one, e.g. "
-            f"trackforge.source({offers[0].name!r}, path={text!r})."
+            f"{shown_address(text)} can be read by several sources: {names}. Name one, e.g. "
+            f"trackforge.source({offers[0].name!r}, path={shown_address(text)!r})."
         )
     return offers[0]
 

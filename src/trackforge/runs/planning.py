@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from trackforge.errors import ConfigError, did_you_mean
+from trackforge.intake.addresses import file_path
 from trackforge.intake.folders import natural_key
 from trackforge.registry import registry
-from trackforge.registry.guess import source_for
+from trackforge.registry.guess import check_output, exists, source_for
 from trackforge.registry.spec import ComponentSpec
 from trackforge.runs.component import Component, checked
 from trackforge.runs.layers import Layer, choose, from_job, options, place
@@ -100,7 +101,7 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
     layers = [one if isinstance(one, Layer) else from_job(one) for one in given]
     job = options(TrackingRun, layers)
     job = dataclasses.replace(job, sources=job.sources or _sources(layers))
-    expanded = [one for source in job.sources for one in expand(source)]
+    expanded = [one for source in job.sources for one in expand(file_path(source))]
     outputs = list(_from_paths(job.out, layers) if job.out else _from_tables(layers))
     paths = [output.path for output in outputs]
     for path in paths:
@@ -155,9 +156,9 @@ def expand(source: str) -> list[str]:
 
 
 def source_of(given: str, layers: Sequence[Layer]) -> Component:
-    """Choose the source that was named, or that reads the path."""
+    """Choose the source that reads the path, or that was named: a path that exists wins over a component's name."""
     named = {spec.name for spec, _ in registry().specs("source")}
-    if given in named:
+    if given in named and (given == _asked(layers, "name") or not exists(given)):
         return choose("source", [*layers, Layer("the source", {"source": {"name": given}})])
     source = choose("source", layers, "" if _asked(layers, "name") else source_for(given).name)
     return dataclasses.replace(source, settings={**source.settings, "path": given})
@@ -181,6 +182,7 @@ def tracker_of(layers: Sequence[Layer], also: Collection[str] = ()) -> tuple[Com
 
 def _from_paths(outs: Sequence[str], layers: Sequence[Layer]) -> Iterator[Output]:
     for out in outs:
+        check_output(out)
         if out.endswith(("/", "\\")) or Path(out).is_dir() or not Path(out).suffix:
             stem = str(Path(out) / "{name}")
             yield _output(registry().find("sink", "mot"), stem + ".txt", {}, layers, "-o")
@@ -201,6 +203,7 @@ def _from_tables(layers: Sequence[Layer]) -> Iterator[Output]:
             where = place(layer.where, "[[sink]]")
             if not isinstance(path, str):
                 raise ConfigError(f"{where} needs a path; got {table!r}. Give one: path = 'out.txt'.")
+            check_output(path)
             spec = registry().find("sink", str(name)) if name else registry().for_file("sink", path)
             yield _output(spec, path, settings, layers, where)
 
@@ -239,4 +242,5 @@ def _output(
         shared = {key: value for key, value in layer.tables.get("sink", {}).items() if key.replace("-", "_") in known}
         merged.update(checked(spec, shared, place(layer.where, "sink")))
         merged.update(checked(spec, layer.tables.get(spec.name, {}), place(layer.where, f"sink {spec.name!r}")))
+    path = str(merged.pop("path", path))  # so that what is checked is what is written
     return Output(path, Component("sink", spec.name, merged).ordered(), optional)

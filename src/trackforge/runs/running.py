@@ -14,7 +14,11 @@ import numpy as np
 
 from trackforge import pipeline
 from trackforge.errors import ConfigError
-from trackforge.protocols import Closable, Detector, Lossy, Remembering, Sink, Source, Tracker, stream_of
+from trackforge.intake.addresses import address_name, shown_address, source_name, without_secrets
+from trackforge.intake.names import plain_name, relative_name
+from trackforge.io.outputs import Outputs
+from trackforge.io.targets import keep_apart
+from trackforge.protocols import Closable, Detector, Dropping, Lossy, Remembering, Sink, Source, Tracker, stream_of
 from trackforge.runs.component import Component
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.stopping import Stopping
@@ -47,9 +51,15 @@ class SequenceResult:
     """Whether the end was not reached, for a signal or a limit."""
     skipped: int = 0
     """Damaged frames that were left out."""
+    failure: Exception | None = None
+    """What became of an output that failed while others did not."""
+    dropped: int = 0
+    """Frames of a live source in whose place newer ones came."""
     table: TrackTable | None = None
     found: list[tuple[int, Detections]] = field(default_factory=list)
     """Detections by frame index, kept with the table."""
+    classes: tuple[str, ...] = ()
+    """Names of the detector's classes."""
 
     @property
     def rate(self) -> float:
@@ -72,6 +82,7 @@ class SequenceResult:
             "source": self.source,
             "frames": self.frames,
             "skipped": self.skipped,
+            "dropped": self.dropped,
             "detections": self.detections,
             "boxes": self.boxes,
             "ids": len(self.ids),
@@ -79,12 +90,13 @@ class SequenceResult:
             "fps": round(self.rate, 2),
             "stage_ms": {name: round(ms, 3) for name, ms in self.stage_ms().items()},
             "outputs": self.outputs,
+            **({"failed": without_secrets(str(self.failure))} if self.failure else {}),
         }
 
 
 @dataclass(frozen=True)
 class Input:
-    """A source that is open, and the name of its sequence."""
+    """A source that is open, and the name of its sequence, which may stand in the names of files."""
 
     name: str
     given: str
@@ -97,14 +109,16 @@ def open_sources(plan: RunPlan) -> list[Input]:
     Raises:
         SourceError: One cannot be opened.
         ConfigError: There is none, or two sequences have one name.
+        DataError: A sequence has a name that would lead out of the folder of outputs.
     """
     if not plan.sources:
         raise ConfigError("track needs a source: a video, a folder of images, a URL. Give one: trackforge track a.mp4.")
     inputs: list[Input] = []
     for component in plan.sources:
         source = component.create()
-        given = str(component.settings.get("path", component.name))
-        name = stream_of(source).name or Path(given).stem or "sequence"
+        given = shown_address(str(component.settings.get("path", component.name)))
+        name = stream_of(source).name or source_name(given) or "sequence"
+        name = str(relative_name(address_name(name), "A sequence", path=given))
         if any(name == other.name for other in inputs):
             raise ConfigError(f"Sequences need different names; two are called {name!r}. Track them one by one.")
         inputs.append(Input(name, given, source))
@@ -134,6 +148,7 @@ def run(
         TrackforgeError: What `trackforge.track` and the components raise.
     """
     inputs = open_sources(plan) if inputs is None else inputs
+    _check_places(plan, inputs)
     stopping = Stopping() if stopping is None else stopping
     detector, tracker = _Reused(plan.detector), _Reused(plan.tracker)
     for one in inputs:
@@ -183,17 +198,18 @@ def _run(
     options = plan.options
     if plan.classes:
         detector = _OnlyClasses(detector, plan.classes)
+    result.classes = tuple(detector.classes)
     outputs = plan.outputs
     if any(output.optional for output in outputs) and not _has_pictures(source):
         outputs = [output for output in outputs if not output.optional]
-    sinks = list(_sinks(outputs, result))
     watch = Stopwatch()
+    sinks = Outputs([watch.sink(sink) for sink in _sinks(outputs, result)])
     begin = time.perf_counter()
     steps = pipeline.track(
         watch.source(source),
         watch.detector(detector),
         watch.tracker(tracker),
-        sinks=[watch.sink(sink) for sink in sinks],
+        sinks=[sinks],
         batch_size=options.batch_size,
         ahead=options.ahead,
     )
@@ -201,16 +217,22 @@ def _run(
     if options.frames is not None:
         total = options.frames if total is None else min(total, options.frames)
     stopping.patient = stopping.waiting = True
-    with progress(result.name, total) as advance, contextlib.closing(steps):
-        watched = _watched(steps, result, options.frames, stopping, advance, keep=keep)
-        if keep:
-            result.table = TrackTable.from_steps(watched, options.box or "filtered", sequence=result.name)
-        else:
-            for _ in watched:
-                pass
+    try:
+        with progress(result.name, total) as advance, contextlib.closing(steps):
+            watched = _watched(steps, result, options.frames, stopping, advance, keep=keep)
+            if keep:
+                result.table = TrackTable.from_steps(watched, options.box or "filtered", sequence=result.name)
+            else:
+                for _ in watched:
+                    pass
+    except Exception as error:
+        if not sinks.whole:
+            raise
+        result.failure = error  # the other outputs are whole, and the next sequences can be
     stopping.patient = False
     result.seconds, result.stages = time.perf_counter() - begin, watch.seconds
     result.skipped = source.skipped if isinstance(source, Lossy) else 0
+    result.dropped = source.dropped if isinstance(source, Dropping) else 0
     return result
 
 
@@ -241,12 +263,36 @@ def _watched(
     stopping.settled()
 
 
+def _check_places(plan: RunPlan, inputs: Sequence[Input]) -> None:
+    """See to it, before the first frame, that nothing that is read is replaced."""
+    read: list[str | Path] = [*(one.given for one in inputs), *plan.options.truth]
+    for component in (*plan.sources, plan.detector, plan.tracker):
+        for one in inputs:
+            settings = component.for_sequence(one.name).settings.values()
+            read += [value for value in settings if isinstance(value, (str, Path)) and _is_file(value)]
+    for given in tuple(read):  # a MOTChallenge sequence is read as a folder
+        read += [file for part in ("gt/gt.txt", "det/det.txt") if _is_file(file := Path(given) / part)]
+    keep_apart([_place(output, one.name) for one in inputs for output in plan.outputs], read)
+
+
+def _is_file(value: str | Path) -> bool:
+    try:
+        return Path(value).is_file()
+    except (OSError, ValueError):  # too long for a path: some other text
+        return False
+
+
+def _place(output: Output, sequence: str) -> str:
+    """Return where an output of a sequence goes."""
+    if "{name}" not in output.path:
+        return output.path
+    return output.path.replace("{name}", plain_name(sequence, "A sequence that names its output"))
+
+
 def _sinks(outputs: Sequence[Output], result: SequenceResult) -> Iterator[Sink]:
     """Make the sinks of one sequence."""
     for output in outputs:
-        path = output.path.replace("{name}", result.name)
-        if Path(path).exists() and Path(result.source).exists() and Path(path).samefile(result.source):
-            raise ConfigError(f"An output must not replace its source; both are {path}. Choose another name.")
+        path = _place(output, result.name)
         sink: Sink = output.sink.create(path=path)
         result.outputs.append(path)
         yield sink

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import _thread
+import math
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any
+
+from trackforge.io.outputs import is_finishing
 
 __all__ = ["Stopping"]
 
@@ -17,7 +21,9 @@ GRACE = 3.0
 class Stopping:
     """While the block runs, a signal asks for a stop; a second one, or `GRACE` seconds, enforces it.
 
-    An enforced stop raises SystemExit, which makes outputs final too (see `trackforge.io.atomic`).
+    An enforced stop raises SystemExit, which makes outputs final too (see `trackforge.io.atomic`). While they become
+    so, and for `GRACE` seconds after a stop was enforced, further signals change nothing: a burst of them must not
+    cost what was done.
 
     Attributes:
         signal: The signal that came, or 0.
@@ -32,6 +38,7 @@ class Stopping:
         self.patient = self.waiting = False
         self._before: dict[int, Any] = {}
         self._timer: threading.Timer | None = None
+        self._enforced = -math.inf
 
     def __enter__(self) -> Stopping:
         if threading.current_thread() is threading.main_thread():
@@ -58,7 +65,13 @@ class Stopping:
         return 128 + self.signal if self.signal else 0
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        if is_finishing():
+            self.signal = self.signal or number
+            return
         if self.signal or not self.patient:
+            if time.monotonic() - self._enforced < GRACE:
+                return
+            self._enforced = time.monotonic()
             self.signal = number
             raise SystemExit(self.exit_code)
         self.signal = number

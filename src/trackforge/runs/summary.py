@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trackforge import __version__
+from trackforge.intake.addresses import shown_setting
 from trackforge.io.atomic import atomic_path
 from trackforge.runs.component import Component
 from trackforge.runs.layers import content
@@ -46,29 +47,51 @@ class Summary:
     def write(self) -> None:
         """Put ``summary.json`` and ``run.toml`` into every folder that was given as output.
 
-        ``trackforge track --config run.toml`` repeats the run, from the same working directory.
+        ``trackforge track --config run.toml`` repeats the run, from the same working directory; secrets are
+        left out of it.
 
         Raises:
             SinkError: The place cannot be written to.
         """
         texts = {
             "summary.json": json.dumps(self.as_dict(), indent=2) + "\n",
-            "run.toml": f"# Written by trackforge {__version__}; repeat it with: trackforge track --config run.toml\n"
-            + toml(content(self.plan.job())),
+            "run.toml": self._repeating(),
         }
         for folder in {str(Path(output.path).parent) for output in self.plan.outputs if output.optional}:
             for name, text in texts.items():
                 with atomic_path(Path(folder) / name) as path:
                     path.write_text(text, encoding="utf-8")
 
+    def _repeating(self) -> str:
+        """Return the text of ``run.toml``, without what is secret in addresses and options."""
+        whole = content(self.plan.job())
+        told: dict[str, Any] = {key: shown_setting(value) for key, value in whole.items()}
+        if told == whole:
+            how = "repeat it with: trackforge track --config run.toml\n"
+        else:
+            how = (
+                "user names, passwords and tokens are left out (...).\n"
+                "# Repeat it with what holds them: trackforge track ADDRESS --config run.toml, or --set for options.\n"
+            )
+        return f"# Written by trackforge {__version__}; {how}" + toml(told)
 
-def carry_out(plan: RunPlan, *, progress: Progress | None = None, stopping: Stopping | None = None) -> Summary:
+
+def carry_out(
+    plan: RunPlan,
+    *,
+    progress: Progress | None = None,
+    stopping: Stopping | None = None,
+    done: Callable[[Summary], object] | None = None,
+) -> Summary:
     """Track every sequence of a plan, score the tracks where there is truth, and write everything down.
+
+    An output that fails takes no other along: the rest of the run is done and written down before it is raised.
 
     Args:
         plan: What to do.
         progress: Watches each sequence.
         stopping: Tells when to stop; signals reach it where somebody entered it.
+        done: Is given the summary, even where an output has failed.
 
     Raises:
         TrackforgeError: What opening sources, reading truth, tracking and writing raise.
@@ -82,8 +105,13 @@ def carry_out(plan: RunPlan, *, progress: Progress | None = None, stopping: Stop
     scores = None if truth is None else truth.score(results)
     summary = Summary(plan, results, stopping.signal, scores)
     summary.write()
+    if done is not None:
+        done(summary)
+    for result in results:
+        if result.failure is not None:
+            raise result.failure
     return summary
 
 
 def _chosen(component: Component) -> Mapping[str, Any]:
-    return {"name": component.name, "settings": plain(component.settings)}
+    return {"name": component.name, "settings": plain(shown_setting(dict(component.settings)))}

@@ -29,10 +29,12 @@ class Stream:
         size: ``(width, height)`` in pixels, or None.
         length: Frames to come, or None where only the end will tell; damaged ones may be missing.
         classes: Class names of the detector, which ``class_id`` indexes; empty where none is known.
+        pixel_aspect: Width of a pixel over its height as it is to be shown; 2 for a film squeezed to half its width.
+        live: Whether each frame is the newest there is when it is asked for, as a camera's; who asks late misses some.
 
     Raises:
-        InvalidInputError: The rate is no number above 0, a side is no whole number above 0, the length is below 0, or
-            the classes are one text instead of several.
+        InvalidInputError: The rate or the shape of a pixel is no number above 0, a side is no whole number above 0,
+            the length is below 0, or the classes are one text instead of several.
     """
 
     name: str = ""
@@ -40,6 +42,8 @@ class Stream:
     size: tuple[int, int] | None = None
     length: int | None = None
     classes: tuple[str, ...] = ()
+    pixel_aspect: float = 1.0
+    live: bool = False
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -65,6 +69,11 @@ class Stream:
                     f"stream.length must be a number of frames >= 0; got {shown(self.length)}. {UNKNOWN}"
                 )
             put(self, "length", length)
+        what, advice = "a number > 0, the width of a pixel over its height", "Leave it out for square ones."
+        aspect = as_number("stream.pixel_aspect", self.pixel_aspect, what, advice)
+        if not aspect > 0:
+            raise InvalidInputError(f"stream.pixel_aspect must be {what}; got {shown(self.pixel_aspect)}. {advice}")
+        put(self, "pixel_aspect", aspect)
         classes: object = self.classes
         if isinstance(classes, str):
             raise InvalidInputError(f"stream.classes must be several names; got {classes!r}. Write ({classes!r},).")

@@ -14,6 +14,9 @@ NEVER = -np.inf
 SLACK = 1e-6
 """Frames by which times may differ from whole numbers, and pixels that keep a standing object's heading at zero."""
 
+LONGEST_WAY = 10_000.0
+"""Frames of a gap over which a filter is led; of a longer one, the last that many."""
+
 
 def memory(depth: int) -> dict[str, Column]:
     """Return the columns that hold it, ``depth`` observations a track.
@@ -96,7 +99,7 @@ def replay(
     """Re-update: lead filters over the gap along straight lines from the last boxes to those found again.
 
     What a filter made up while it saw nothing is thrown away. One virtual box a frame of the gap takes its place, the
-    last one being the box found.
+    last one being the box found; `LONGEST_WAY` of them at most.
 
     Source: Cao et al., "Observation-Centric SORT", CVPR 2023, section 4.1, equation 7.
 
@@ -111,6 +114,9 @@ def replay(
     out = tuple([np.empty_like(column) for column in state])
     steps = np.maximum(np.rint(gaps), 1.0)
     lengths = gaps / steps
+    if (far := steps > LONGEST_WAY).any():  # the last part of a line as long as that says all that a filter can know
+        last = np.where(far[:, None], found - (found - last) * (LONGEST_WAY / steps)[:, None], last)
+        steps = np.minimum(steps, LONGEST_WAY)
     for dt in np.unique(lengths):
         rows = np.flatnonzero(lengths == dt)
         rows = rows[np.argsort(-steps[rows], kind="stable")]  # those with the longest way stay to the end
