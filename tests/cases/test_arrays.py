@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 
 from trackforge import Detections, Frame, boxes
 from trackforge.errors import InvalidInputError, TrackforgeError
-from trackforge.io.interop import from_boxes, from_rows
+from trackforge.io.interop import from_boxes, from_rows, from_supervision
 from trackforge.table import TrackTable
 from trackforge.types import Stream, Tracks
 
@@ -171,6 +171,23 @@ def test_a_class_is_a_whole_number(value: Any) -> None:
             use()
 
 
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+def test_boxes_of_supervision_may_hold_tensors(kind: str) -> None:
+    dtype = getattr(torch, kind)
+    found = from_supervision(
+        SimpleNamespace(  # type: ignore[arg-type]
+            xyxy=OnGpu(tensor(dtype=dtype)),
+            confidence=tensor([0.5], dtype=dtype, requires_grad=True),
+            class_id=tensor([2.0], dtype=dtype),
+            tracker_id=OnGpu(tensor([7])),
+            mask=None,
+            data={"speed": OnGpu(tensor([3.0], dtype=dtype))},
+        )
+    )
+    assert (found.xyxy.tolist(), found.score.tolist(), found.class_id.tolist()) == (BOX, [0.5], [2])
+    assert (found.extra["speed"].tolist(), found.extra["tracker_id"].tolist()) == ([3.0], [7])
+
+
 def test_whole_numbers_of_any_kind_are_classes() -> None:
     for value in (3, 3.0, np.float16(3), np.uint64(3), True + 2, "3", np.uint8(3), 2**62):
         assert Detections(xyxy=BOX, class_id=[value]).class_id.tolist() == [int(value)]
@@ -251,6 +268,13 @@ def test_images_of_any_kind() -> None:
 def test_names_that_no_file_could_hold_are_made_readable() -> None:
     assert Frame(index=0, sequence="stra\udcdfe").sequence == Stream(name="stra\udcdfe").name == "straße"
     Frame(index=0, sequence="\ud800").sequence.encode()
+
+
+@pytest.mark.parametrize("value", [None, 5, b"street"])
+def test_a_name_is_text(value: Any) -> None:
+    for make in (lambda: Frame(index=0, sequence=value), lambda: Stream(name=value)):
+        with pytest.raises(InvalidInputError, match="must be text"):
+            make()
 
 
 # Half precision

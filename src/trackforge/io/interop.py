@@ -93,17 +93,17 @@ def from_supervision(detections: supervision.Detections) -> Detections:
     Raises:
         InvalidInputError: A box is inverted or not finite, or a score is NaN.
     """
-    extra = {name: np.asarray(column) for name, column in detections.data.items()}
+    extra = {name: as_array(f"data[{name!r}]", column) for name, column in detections.data.items()}
     embedding = extra.pop("embedding", None)
     if detections.tracker_id is not None:
-        extra["tracker_id"] = np.asarray(detections.tracker_id)
+        extra["tracker_id"] = as_array("tracker_id", detections.tracker_id)
     mask = None
     if detections.mask is not None:
-        mask = np.empty(len(detections), object)
+        mask, pixels = np.empty(len(detections), object), as_array("mask", detections.mask)
         for row in range(len(detections)):
-            mask[row] = encode_mask(detections.mask[row])
+            mask[row] = encode_mask(pixels[row])
     return Detections(
-        xyxy=np.asarray(detections.xyxy),
+        xyxy=detections.xyxy,  # type: ignore[arg-type]
         score=detections.confidence,  # type: ignore[arg-type]
         class_id=detections.class_id,  # type: ignore[arg-type]
         embedding=embedding,

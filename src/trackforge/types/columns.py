@@ -28,7 +28,7 @@ def freeze(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def column(name: str, value: object, dtype: npt.DTypeLike, length: int | None, width: int | None = None) -> Any:
     """Convert to a read-only array of the given dtype and check its shape."""
     # a copy: later changes by the caller must not reach us
-    array = converted(name, np.asarray(value, np.object_) if dtype is np.object_ else as_array(name, value), dtype)
+    array = converted(name, as_array(name, value), dtype)
     if width is not None and array.size == 0:  # an empty list has no width; an empty embedding keeps its own
         array = array.reshape(0, array.shape[1] if width < 0 and array.ndim == 2 else max(width, 0))
     dimensions = 1 if width is None else 2

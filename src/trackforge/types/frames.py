@@ -47,7 +47,7 @@ class Stream:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "name", readable(self.name))
+        put(self, "name", _name("stream.name", self.name))
         if self.rate is not None:
             what = "a number of frames per second > 0"
             rate = as_number("stream.rate", self.rate, what, UNKNOWN)
@@ -120,7 +120,7 @@ class Frame:
                 f"frame.index is 0-based and must be a whole number >= 0; got {shown(self.index)}. 64 bits hold it."
             )
         put(self, "index", index)
-        put(self, "sequence", readable(self.sequence))
+        put(self, "sequence", _name("frame.sequence", self.sequence))
         if self.timestamp is not None:
             put(self, "timestamp", as_number("frame.timestamp", self.timestamp, SECONDS, COUNT))
         size = _size(self.size)
@@ -144,6 +144,13 @@ class Frame:
                 f"frame.size is (width, height) and must fit the image; got {self.size} for a {width}x{height} image."
             )
         put(self, "image", freeze(np.ascontiguousarray(image)))
+
+
+def _name(field: str, value: object) -> str:
+    """Return a name as text that can be written."""
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{field} must be text; got {shown(value)}.")
+    return readable(value)
 
 
 def _size(value: object) -> tuple[int, int] | None:
