@@ -161,8 +161,9 @@ def _check_values(values: Floats, kind: Kind, world: bool, path: Path) -> None:
                 path=path,
                 line=line_of(path, row),
             )
+    most = limits()
     for name, column, what in (("frames", frame, "The frame"), ("classes", stated, "The class")):
-        if len(column) and column.max() > getattr(limits(), name):
+        if len(column) and column.max() > getattr(most, name):
             row = int(column.argmax())
             check_limit(name, float(column[row]), what, path=path, line=line_of(path, row))
 
