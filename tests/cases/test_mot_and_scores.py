@@ -155,6 +155,19 @@ def test_a_file_detector_reads_labels(tmp_path: Path) -> None:
     assert trackforge.detector("file", path=file).classes == ("car", "bus")
 
 
+def test_names_of_classes_go_beside_results_and_back(tmp_path: Path) -> None:
+    table = TrackTable(frame=[0, 0], track_id=[1, 2], class_id=[0, 1], xyxy=[[0, 0, 9, 9], [20, 20, 40, 40]])
+    with MotSink(MotSinkConfig(path=tmp_path / "out/S.txt", labels=True)) as sink:
+        sink.open(Stream(classes=("car", "bus")))
+        for step in table.steps():
+            sink.write(step)
+    assert (tmp_path / "out/labels.txt").read_text() == "car\nbus\n"
+    detector = trackforge.detector("file", path=tmp_path / "out/S.txt")
+    assert detector.classes == ("car", "bus")
+    assert detector.detect([Frame(index=0)])[0].class_id.tolist() == [0, 1]
+    assert list(read_tables(tmp_path / "out", "mot")) == ["S"]
+
+
 def test_class_one_with_more_behind_it_is_a_pedestrian(tmp_path: Path) -> None:
     lines = [f"{k},1,16,12,32,24,1,1,1,0\n" for k in (1, 2, 3)]
     truth = write(tmp_path / "gt.txt", "".join(lines))

@@ -49,8 +49,8 @@ log = logging.getLogger(__name__)
 Kind: TypeAlias = Literal["tracks", "truth", "detections"]
 LEAST_COLUMNS = {"tracks": 7, "truth": 7, "detections": 6}
 FLAG = (
-    "The flag (seventh value) of ground truth must be a whole number, 0 = do not consider. Results have scores there: "
-    "are truth and results swapped?"
+    "The flag (seventh value) of ground truth must be a whole number, 0 = do not consider (results have scores there: "
+    "are truth and results swapped?)"
 )
 
 
