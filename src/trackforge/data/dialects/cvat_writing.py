@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from trackforge.data.dialects.cvat_meta import attribute_lines, attribute_texts, label_lines
-from trackforge.data.dialects.keyframes import Ints, chosen
+from trackforge.data.dialects.keyframes import Ints, thinned
 from trackforge.data.dialects.markup import as_text, quoted
 from trackforge.data.files import PicturePlacer, Place, write_text
 from trackforge.data.model import Dataset
 from trackforge.data.pictures import split_key
 from trackforge.errors import InvalidInputError
-from trackforge.intake.names import inside
+from trackforge.intake.names import inside, plain_name
 
 __all__ = ["write_cvat"]
 
@@ -62,7 +62,8 @@ def write_cvat(dataset: Dataset, target: Path, *, images: Place = "copy", tolera
         for name in dict.fromkeys(dataset.images.sequence[part].tolist()):
             rows = np.flatnonzero(part & (dataset.images.sequence == name))
             rows = rows[np.argsort(dataset.images.frame[rows], kind="stable")]
-            folder = inside(target, f"{split}/{name}" if split else name, "The sequence")
+            place = target / plain_name(split, "The split") if split else target
+            folder = inside(place, name, "The sequence")
             task = _Task(dataset[rows], name, split, tolerance)
             write_text(folder / "annotations.xml", task.lines(count))
             for row in rows.tolist():
@@ -145,7 +146,11 @@ class _Task:
         count["occluded"] += int((self.occluded[rows] > 1).sum())
         changes = np.array([k == 0 or told[k] != told[k - 1] for k in range(len(rows))])
         for run in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(frames) != self.step) + 1):
-            keep = chosen(frames[run], boxes.xyxy[rows[run]], self.tolerance, changes[run])
+            keep = np.zeros(len(run), bool)
+            stops = np.unique((0, *np.flatnonzero(changes[run]), len(run) - 1))
+            for first, last in zip(stops, [*stops[1:], stops[-1]], strict=True):  # attributes change at keyframes only
+                part = np.arange(first, last + 1)
+                keep[part] |= thinned(part, boxes.xyxy[rows[run[part]]], self.tolerance)
             for k in run[keep].tolist():
                 yield from self._box(int(rows[k]), int(frames[k]), told[k][0], outside=False)
             count["keyframe"] += int(keep.sum())

@@ -67,7 +67,7 @@ def _is_scalabel(file: Path) -> bool:
     except OSError:
         return False
     keys = set(re.findall(r'"(\w+)"\s*:', head))
-    if keys & {"annotations", "categories", "bbox", "result", "shapes", "image_id"}:
+    if keys & {"annotations", "images", "bbox", "result", "shapes", "image_id"}:
         return False
     framed = head.startswith("[") or re.search(r'"frames"\s*:\s*\[', head) is not None
     return framed and "name" in keys and bool(keys & {"labels", "videoName", "video_name", "box2d"})
@@ -109,6 +109,8 @@ class _Reader:
         for k, frame in enumerate(frames):
             try:
                 self._frame(frame, file, part, count)
+            except DataError as error:
+                self.findings.caught(error)
             except (ValueError, TypeError) as error:
                 self.findings.bad(f"The frame with index {k} {error}.", path=file)
 
@@ -132,7 +134,7 @@ class _Reader:
             self.frames.add((sequence, number))
         name = relative_name(frame["name"], "The picture", path=file).as_posix()
         picture = self._picture(name, named, file, part)
-        size = self._size(frame, picture)
+        size = self._size(frame, picture, file)
         image = self.build.image(relative(picture, self.root), size, sequence=sequence, frame=number, split=part)
         for k, label in enumerate(labels):
             try:
@@ -140,11 +142,11 @@ class _Reader:
             except (ValueError, TypeError) as error:
                 self.findings.bad(f"The label with index {k} of {name!r} {error}.", path=file)
 
-    def _size(self, frame: Mapping[str, Any], picture: Path) -> tuple[int, int]:
+    def _size(self, frame: Mapping[str, Any], picture: Path, file: Path) -> tuple[int, int]:
         stated = frame.get("size")
         if isinstance(stated, dict) and {"width", "height"} <= stated.keys():
             size = (whole_number(stated["width"], 0), whole_number(stated["height"], 0))
-            check_limit("pixels", size[0] * size[1], "The size of the picture")
+            check_limit("pixels", size[0] * size[1], f"The size of {picture.name!r}", path=file)
             return size
         return size_of(picture) if picture.is_file() else (0, 0)
 
@@ -155,6 +157,7 @@ class _Reader:
             names.insert(0, relative_name(f"{video}/{name}", "The picture", path=file).as_posix())
         key = f"{file.parent}/{part}"
         if key not in self.places:
+            part = part or _part(file, file.parent.parent)
             bases = dict.fromkeys([self.root, *list(file.parents)[:4]])
             kinds = ("", "images", f"images/track/{part}", f"images/100k/{part}", f"images/{part}", part)
             self.places[key] = [place for base in bases for kind in kinds if (place := base / kind).is_dir()]

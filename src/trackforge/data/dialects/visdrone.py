@@ -35,7 +35,6 @@ IGNORED, OTHERS = 0, 11
 WHAT = "A VisDrone annotation file"
 Kind: TypeAlias = Literal["videos", "stills"]
 _COLUMNS = {"videos": 10, "stills": 8}
-_PICTURES = {"videos": "sequences", "stills": "images"}
 
 
 def sniff_visdrone(path: Path) -> bool:
@@ -51,7 +50,8 @@ def _parts(path: Path) -> Iterator[tuple[Path, str, Kind]]:
             continue
         first = next(below(annotations, ("*.txt",)), None)
         row = first_row(first, ",") if first is not None else None
-        if (folder / "sequences").is_dir():
+        filmed = (folder / "sequences").is_dir()
+        if filmed or (row is not None and len(row) == _COLUMNS["videos"] and not (folder / "images").is_dir()):
             if row is None or (len(row) == _COLUMNS["videos"] and _is_label(row)):
                 yield folder, name, "videos"
         elif row is not None and len(row) == _COLUMNS["stills"] and _is_label(row):
