@@ -24,8 +24,9 @@ from trackforge.data.problems import Findings
 from trackforge.errors import DataError
 from trackforge.intake.folders import is_companion
 from trackforge.io.mot import read_labels, read_mot
+from trackforge.io.picture_files import numbered_pictures
 from trackforge.io.pictures import picture_size
-from trackforge.io.seqinfo import SequenceInfo, numbered_pictures, picture_folder, read_seqinfo, video_beside
+from trackforge.io.seqinfo import SequenceInfo, picture_folder, read_seqinfo, video_beside
 from trackforge.table import TrackTable
 
 __all__ = ["MOT_CLASSES", "Rule", "read_mot_set", "sniff_mot"]
@@ -213,27 +214,25 @@ def _frames(folder: Path, least: int, notes: list[str]) -> tuple[dict[int, str],
         paths = {k: f"{film.name}#{k}" for k in range(length)} if film else {}
     else:
         pictures = numbered_pictures(place, stated.image_ext if stated else None)
-        length = stated.length if stated else max(least, max(pictures.files, default=-1) + 1)
-        if length > 10_000 and length > 100 * len(pictures.files):
+        length = stated.length if stated else max(least, max(pictures, default=-1) + 1)
+        if length > 10_000 and length > 100 * len(pictures):
             raise DataError(
-                f"The sequence must have its frames; it has {len(pictures.files)} pictures for {length:,} frames. "
+                f"The sequence must have its frames; it has {len(pictures)} pictures for {length:,} frames. "
                 "Correct seqLength, or restore the pictures.",
                 path=folder,
             )
-        paths = {k: file.relative_to(folder).as_posix() for k, file in pictures.files.items()}
+        paths = {k: file.relative_to(folder).as_posix() for k, file in pictures.items()}
         first = paths[min(paths)] if paths else ""
         if not (width and height) and first:
             width, height = picture_size(folder / first)
         if stated:  # a frame that should be there and is not has its name: it is missed
-            digits = re.search(r"\d+$", Path(first).stem, re.ASCII)
+            digits = re.search(r"[0-9]+$", Path(first).stem)
+            number = int(digits[0]) - min(pictures) if digits else 1
             wide, ending = (len(digits[0]) if digits else 6), Path(first).suffix or stated.image_ext
             for k in set(range(length)) - set(paths):
-                number = k if pictures.from_zero else k + 1
-                paths[k] = f"{place.relative_to(folder).as_posix()}/{number:0{wide}d}{ending}"
-        if pictures.from_zero:
-            notes.append("the pictures are numbered from 0; that is the first frame")
-        beyond = sum(k >= length for k in pictures.files)
-        if beyond or pictures.others:
-            notes.append(f"{beyond + pictures.others} pictures have no number of a frame and were left out")
+                paths[k] = f"{place.relative_to(folder).as_posix()}/{k + number:0{wide}d}{ending}"
+        beyond = sum(k >= length for k in pictures)
+        if beyond:
+            notes.append(f"{beyond} pictures are numbered beyond the last frame, {length}, and were left out")
     rate = stated.rate if stated else 30.0
     return paths, SequenceInfo(name=folder.name, length=length, rate=rate, width=width, height=height)

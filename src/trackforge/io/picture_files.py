@@ -89,7 +89,7 @@ def find_pictures(path: str) -> list[Path]:
     return files
 
 
-def numbered_pictures(folder: Path, suffix: str) -> dict[int, Path]:
+def numbered_pictures(folder: Path, suffix: str | None) -> dict[int, Path]:
     """Map the frames of a MOTChallenge sequence, from 0, to the numbered pictures of its folder.
 
     The digits at the end of a name are its number. Pictures count from 1 or, where one bears the number 0, from 0.
@@ -97,7 +97,7 @@ def numbered_pictures(folder: Path, suffix: str) -> dict[int, Path]:
 
     Args:
         folder: ``img1``; without one there are no pictures.
-        suffix: The ending that the sequence states: ``".jpg"``.
+        suffix: The ending that the sequence states: ``".jpg"``; None where it states none.
 
     Raises:
         DataError: A number is above the limit.
@@ -106,11 +106,12 @@ def numbered_pictures(folder: Path, suffix: str) -> dict[int, Path]:
     if not folder.is_dir():
         return {}
     listing = _in_folder(folder)
-    wanted = "." + suffix.strip().lower().lstrip(".")
+    wanted = "." + (suffix or "").strip().lower().lstrip(".")
     if not any(file.suffix.lower() == wanted for file in listing.files) and listing.files:
         endings = [file.suffix.lower() for file in listing.files]
         stated, wanted = wanted, max(sorted(set(endings)), key=endings.count)
-        log.warning("%s holds no %s pictures, as its seqinfo.ini states; its %s are taken", folder, stated, wanted)
+        if suffix:
+            log.warning("%s holds no %s pictures, as its seqinfo.ini states; its %s are taken", folder, stated, wanted)
     numbers: dict[int, Path] = {}
     aside = 0
     for file in listing.files:

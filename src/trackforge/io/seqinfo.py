@@ -1,4 +1,4 @@
-"""What a MOTChallenge ``seqinfo.ini`` says, in its dialects, and the numbered pictures beside it.
+"""What a MOTChallenge ``seqinfo.ini`` says, in its dialects, and where its pictures lie.
 
 Sections are named in any case, or missing; numbers are written ``30000/1001``, ``3.0`` or ``29,97``; remarks stand
 behind ``;`` or ``#``; files come from Windows in its own encodings.
@@ -10,27 +10,18 @@ import configparser
 import logging
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from trackforge.errors import DataError
 from trackforge.intake.folders import is_companion, list_files
-from trackforge.intake.limits import check_limit, limits
+from trackforge.intake.limits import check_limit
 from trackforge.intake.names import inside, name_problem, plain_name
 from trackforge.intake.reading import reading
 from trackforge.registry.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-__all__ = [
-    "NumberedPictures",
-    "SequenceInfo",
-    "numbered_pictures",
-    "picture_folder",
-    "read_seqinfo",
-    "seqinfo_lines",
-    "video_beside",
-]
+__all__ = ["SequenceInfo", "picture_folder", "read_seqinfo", "seqinfo_lines", "video_beside"]
 
 log = logging.getLogger(__name__)
 
@@ -142,47 +133,6 @@ def picture_folder(folder: str | Path, info: SequenceInfo | None = None) -> Path
     if info is not None:
         _say_elsewhere(folder, stated, there[0].name)
     return there[0]
-
-
-@dataclass(frozen=True)
-class NumberedPictures:
-    """The pictures of a sequence, by frame.
-
-    Attributes:
-        files: By 0-based frame.
-        from_zero: Whether the first is numbered 0; MOTChallenge counts from 1.
-        others: How many pictures have no number at the end of their name, or one that another has.
-    """
-
-    files: Mapping[int, Path]
-    from_zero: bool
-    others: int
-
-
-def numbered_pictures(folder: str | Path, ending: str | None = None) -> NumberedPictures:
-    """List the pictures of a folder by their numbers: ``000001.jpg`` is the first frame.
-
-    Where there is a number 0, that is the first frame. Where a number is above the limit of frames, as a time of day
-    is, the pictures count in their order.
-
-    Args:
-        folder: Where they lie.
-        ending: What ``imExt`` says, which tells the copies apart where a number stands twice.
-
-    Raises:
-        OSError: The folder cannot be listed.
-    """
-    files = list_files(folder, IMAGE_SUFFIXES).files
-    wanted = [file for file in files if ending and file.suffix.lower() == ending.lower()] or files
-    numbered: dict[int, Path] = {}
-    for file in wanted:
-        digits = re.search(r"(\d+)$", file.stem, re.ASCII)
-        if digits:
-            numbered.setdefault(int(digits[1]), file)
-    if max(numbered, default=0) > limits().frames:
-        numbered = dict(enumerate(numbered.values(), 1))
-    first = 0 if 0 in numbered else 1
-    return NumberedPictures({n - first: file for n, file in numbered.items()}, first == 0, len(files) - len(numbered))
 
 
 def video_beside(folder: str | Path, name: str = "") -> Path | None:

@@ -56,7 +56,7 @@ class MotSequenceSource:
     """
 
     def __init__(self, config: MotSequenceSourceConfig) -> None:
-        from trackforge.io.mot import read_seqinfo
+        from trackforge.io.seqinfo import picture_folder, read_seqinfo, video_beside
 
         self.config = config
         path = config.path.parent if config.path.name == "seqinfo.ini" else config.path
@@ -69,16 +69,19 @@ class MotSequenceSource:
         self.rate: float | None = self.info.rate if self.info.rate > 0 else None
         self._losses = Losses(config.on_corrupt)
         self._round = 0
-        folder = path / self.info.image_dir
-        self._files = numbered_pictures(folder, self.info.image_ext) if config.images != "none" else {}
+        self._path = path
+        folder = picture_folder(path, self.info) if config.images != "none" else None
+        self._files = numbered_pictures(folder, self.info.image_ext) if folder else {}
         if self._files or config.images == "none":
             return
         if config.images == "require":
             raise SourceError(
-                f"{path} must hold numbered {self.info.image_ext} pictures in {folder.name}/; there are none. "
+                f"{path} must hold numbered {self.info.image_ext} pictures in {self.info.image_dir}/; there are none. "
                 "Copy them there, or set images='none' where detections are known."
             )
-        log.info("%s holds no pictures: its frames come without image", path)
+        film = video_beside(path, self.name)
+        beside = f"; for those of the video beside it, name {film}" if film else ""
+        log.info("%s holds no pictures: its frames come without image%s", path, beside)
 
     @property
     def skipped(self) -> int:
@@ -117,7 +120,7 @@ class MotSequenceSource:
             except DataError as error:
                 losses.add(file, error)
                 continue
-            name = readable(f"{self.info.image_dir}/{file.name}")
+            name = readable(file.relative_to(self._path).as_posix())
             yield Frame(index=index, image=image, timestamp=time, sequence=self.name, file=name)
         losses.check(self.config.path, len(self._files))
 
