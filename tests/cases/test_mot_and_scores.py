@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from io_files import write_video
 from labelled import write_picture
 
 import trackforge
@@ -344,6 +345,19 @@ def test_a_video_beside_seqinfo(tmp_path: Path) -> None:
     write(folder / "masked.mp4", b"film")
     assert video_beside(folder, "S") == folder / "S.mp4"
     assert video_beside(folder, "T") is None
+
+
+def test_a_source_plays_the_video_beside_seqinfo(tmp_path: Path) -> None:
+    folder = write(tmp_path / "S/seqinfo.ini", INI).parent
+    write_video(folder / "film.mp4", 5)
+    source = trackforge.source("mot-sequence", path=folder)
+    frames = list(source)
+    assert [(frame.index, frame.sequence, frame.size) for frame in frames] == [(k, "S", (320, 240)) for k in range(5)]
+    assert all(frame.image is not None for frame in frames)
+    assert (source.stream.name, source.stream.length, len(source)) == ("S", 5, 5)
+    bare = list(trackforge.source("mot-sequence", path=folder, images="none"))
+    assert [frame.image for frame in bare] == [None] * 3
+    source.close()
 
 
 def test_a_source_finds_the_pictures_beside_a_wrong_folder(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from trackforge.config import check, setting
 from trackforge.errors import DataError, SourceError
@@ -15,6 +15,9 @@ from trackforge.io.levels import Levels
 from trackforge.io.picture_files import Losses, numbered_pictures, time_at
 from trackforge.io.pictures import decode_picture, picture_bytes
 from trackforge.types import Frame, Stream
+
+if TYPE_CHECKING:
+    from trackforge.io.video import VideoSource
 
 __all__ = ["BlankSource", "BlankSourceConfig", "MotSequenceSource", "MotSequenceSourceConfig"]
 
@@ -42,7 +45,8 @@ class MotSequenceSource:
     """A MOTChallenge sequence: ``seqinfo.ini`` beside a folder of numbered pictures.
 
     ``frame.index`` is the picture's number less one, as everywhere outside `trackforge.io.mot`; where a picture bears
-    the number 0, it is the number itself. A sequence without pictures, as annotations are often kept, gives frames of
+    the number 0, it is the number itself. A sequence without pictures gives those of the one video
+    in its folder (or of the one that bears its name), and where there is none, as annotations are often kept, frames of
     the stated size without image.
 
     Attributes:
@@ -70,32 +74,40 @@ class MotSequenceSource:
         self._losses = Losses(config.on_corrupt)
         self._round = 0
         self._path = path
+        self._film: VideoSource | None = None
         folder = picture_folder(path, self.info) if config.images != "none" else None
         self._files = numbered_pictures(folder, self.info.image_ext) if folder else {}
         if self._files or config.images == "none":
+            return
+        film = video_beside(path, self.name)
+        if film is not None:
+            from trackforge.io.video import VideoSource, VideoSourceConfig
+
+            self._film = VideoSource(VideoSourceConfig(path=film, on_corrupt=config.on_corrupt))
             return
         if config.images == "require":
             raise SourceError(
                 f"{path} must hold numbered {self.info.image_ext} pictures in {self.info.image_dir}/; there are none. "
                 "Copy them there, or set images='none' where detections are known."
             )
-        film = video_beside(path, self.name)
-        beside = f"; for those of the video beside it, name {film}" if film else ""
-        log.info("%s holds no pictures: its frames come without image%s", path, beside)
+        log.info("%s holds no pictures: its frames come without image", path)
 
     @property
     def skipped(self) -> int:
         """Damaged pictures left out by the latest iteration."""
-        return self._losses.count
+        return self._losses.count if self._film is None else self._film.skipped
 
     @property
     def stream(self) -> Stream:
         """What ``seqinfo.ini`` states, and the number of frames that are there."""
+        if self._film is not None:
+            return replace(self._film.stream, name=self.name)
         size = (self.info.width, self.info.height)
         return Stream(name=self.name, rate=self.rate, size=size if min(size) > 0 else None, length=len(self))
 
     def __len__(self) -> int:
-        return len(self._files) or self.info.length
+        film = self._film.stream.length if self._film is not None else None
+        return film or len(self._files) or self.info.length
 
     def __iter__(self) -> Iterator[Frame]:
         """Give the first frame, the second, ...
@@ -103,8 +115,14 @@ class MotSequenceSource:
         Raises:
             SourceError: No picture can be decoded; or, with ``on_corrupt="stop"``, one is damaged.
         """
-        losses = self._losses = Losses(self.config.on_corrupt)
         this = self._round
+        if self._film is not None:
+            for frame in self._film:
+                if this != self._round:
+                    return
+                yield replace(frame, sequence=self.name)
+            return
+        losses = self._losses = Losses(self.config.on_corrupt)
         levels = Levels(self.name)
         size = (self.info.width, self.info.height)
         for index in sorted(self._files) or range(self.info.length):
@@ -127,6 +145,8 @@ class MotSequenceSource:
     def close(self) -> None:
         """End iterations under way, at their next frame."""
         self._round += 1
+        if self._film is not None:
+            self._film.close()
 
 
 @dataclass(frozen=True, kw_only=True)
