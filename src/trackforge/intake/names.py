@@ -53,8 +53,8 @@ def _unusable(name: str) -> str | None:
 def whole_text(name: str) -> str:
     r"""Return a name as a text file can hold it: bytes that are no characters, as old archives leave, are replaced.
 
-    >>> whole_text("caf\udce9")
-    'caf\ufffd'
+    >>> whole_text("stra\udce9")
+    'stra\ufffd'
     """
     return _HALF.sub("\ufffd", name)
 
