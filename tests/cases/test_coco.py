@@ -244,13 +244,13 @@ def test_own_files_score_against_themselves_and_each_other(tmp_path: Path) -> No
 
 def test_the_sink_writes_what_the_reader_reads_whatever_the_names(tmp_path: Path) -> None:
     steps = list(TrackTable(frame=[0], track_id=[2**60 + 1], xyxy=[[0, 0, 5, 5]], sequence="a").steps())  # type: ignore[arg-type]
-    frame = Frame(index=0, size=(9, 9), sequence="caf\udce9", file="\udcff.jpg")  # names of bytes that are no text
+    frame = Frame(index=0, size=(9, 9), sequence="stra\udce9", file="\udcff.jpg")  # names of bytes that are no text
     with CocoSink(CocoSinkConfig(path=tmp_path / "o.json")) as sink:
         sink.write(type(steps[0])(frame=frame, detections=steps[0].detections, tracks=steps[0].tracks))
-    assert list(read_coco(tmp_path / "o.json")) == ["caf\ufffd"]
+    assert list(read_coco(tmp_path / "o.json")) == ["stra\ufffd"]
     with trackforge.sink("jsonl", path=tmp_path / "o.jsonl") as lines:
         lines.write(type(steps[0])(frame=frame, detections=steps[0].detections, tracks=steps[0].tracks))
-    assert json.loads((tmp_path / "o.jsonl").read_text(encoding="utf-8"))["sequence"] == "caf\ufffd"
+    assert json.loads((tmp_path / "o.jsonl").read_text(encoding="utf-8"))["sequence"] == "stra\ufffd"
 
 
 # ---- other programs' folders and names
@@ -264,6 +264,14 @@ def roboflow(root: Path, top: str, *, parts: Sequence[str] = ("train", "valid", 
         boxes = [BOX | {"category_id": 1, "image_id": 0}]
         coco(root / part / "_annotations.coco.json", images=[{"id": 0} | name], boxes=boxes, categories=categories)
     return root
+
+
+def test_lists_may_be_null_and_parts_empty(tmp_path: Path) -> None:
+    path = coco(tmp_path / "a.json", boxes=[], videos=None, annotations=None)
+    assert (len(read_coco(path)["a"]), len(data.read(path))) == (0, 1)
+    root = roboflow(tmp_path / "set", "people", parts=["train"])
+    coco(root / "test/_annotations.coco.json", images=[], boxes=[])
+    assert "the part 'test' holds no picture" in data.read(root).notes
 
 
 @pytest.mark.parametrize("top", ["people", "person-location-Qso2"])
@@ -455,6 +463,15 @@ def test_own_references_to_pictures_elsewhere_can_be_read(tmp_path: Path) -> Non
     data.write(inside, tmp_path / "inside/all.json")
     assert data.read(tmp_path / "inside/all.json").images.path.tolist() == inside.images.path.tolist()
     assert sorted(p.name for p in (tmp_path / "inside").iterdir()) == ["all.json", "pictures"]
+
+
+def test_names_of_pictures_that_stay_away_are_names_only(tmp_path: Path) -> None:
+    films = [film(tmp_path / "a", name="north"), film(tmp_path / "b/c", name="south")]
+    data.write(data.concatenate(films), tmp_path / "out/set.json", images="none")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["set.json"]
+    made = data.read(tmp_path / "out/set.json")
+    assert made.images.path[0] == "a/north/img1/000001.png"
+    assert data.read(tmp_path / "out/set.json", images=tmp_path).image_path(6) == films[1].image_path(0)
 
 
 def test_a_link_never_replaces_what_is_there(tmp_path: Path) -> None:
