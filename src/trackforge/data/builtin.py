@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trackforge.data import coco, coco_writing, label_writing, labels, mot, voc, voc_writing
+from trackforge.data import coco, coco_writing, label_writing, labels, mot, mot_writing, voc, voc_writing
 from trackforge.data.dialects import (
     crowdhuman,
     cvat,
@@ -56,9 +56,9 @@ def mot_format() -> Format:
     return Format(
         sniff=mot.sniff_mot,
         read=mot.read_mot_set,
-        write=mot.write_mot_set,
+        write=mot_writing.write_mot_set,
         holds=frozenset({"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "empty"}),
-        holds_extra=("world",),
+        holds_extra=("world", "after_class"),
         rank=20,
     )
 
