@@ -160,9 +160,11 @@ def average_precision(
         jobs = list(
             pair_up(truth, detections, sequences=sequences, lengths=lengths, truth_file=truth_file, kind="detections")
         )
-        if free and all(isinstance(side, (str, Path)) for side in (truth, detections)):
-            names, jobs = numbered_classes(jobs) or (names, jobs)
+        told = numbered_classes(jobs) if free and _are_files(truth, detections) else None
+        names, jobs = told or (names, jobs)
         entries = job_entries(jobs, preprocessing, names)
+        if told:
+            entries.ignored //= len(names)  # a region for every class is one region
     names = entries.names
     if not entries.images:
         raise InvalidInputError("There must be at least one frame to evaluate; got none. Give lengths=...")
@@ -176,6 +178,10 @@ def average_precision(
         ignored=entries.ignored,
         precision=_mean(precision[0, :, :, 0], axis=1),
     )
+
+
+def _are_files(*sides: Input) -> bool:
+    return all(isinstance(side, (str, Path)) for side in sides)
 
 
 def _coco(entries: Entries, most: int) -> tuple[Floats, Floats]:

@@ -58,6 +58,8 @@ class SequenceResult:
     table: TrackTable | None = None
     found: list[tuple[int, Detections]] = field(default_factory=list)
     """Detections by frame index, kept with the table."""
+    classes: tuple[str, ...] = ()
+    """Names of the detector's classes."""
 
     @property
     def rate(self) -> float:
@@ -196,6 +198,7 @@ def _run(
     options = plan.options
     if plan.classes:
         detector = _OnlyClasses(detector, plan.classes)
+    result.classes = tuple(detector.classes)
     outputs = plan.outputs
     if any(output.optional for output in outputs) and not _has_pictures(source):
         outputs = [output for output in outputs if not output.optional]
