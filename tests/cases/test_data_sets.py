@@ -587,7 +587,7 @@ def test_a_picture_that_stands_there_is_not_replaced(tmp_path):
 
 def test_class_names_that_a_file_cannot_hold_are_refused(tmp_path):
     made = stills(tmp_path / "source", classes=("two\nlines", "car"))
-    for to in ("voc", "jde"):
+    for to in ("voc", "jde", "mot"):
         with pytest.raises(DataError, match="fits on one line"):
             data.write(made, tmp_path / to, to)
     data.write(made, tmp_path / "yolo", "yolo")

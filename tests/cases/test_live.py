@@ -42,6 +42,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(camera_module, "LONGEST_PAUSE", 0.05)
+
+
 FILMS = "ranges/clip.mp4?id=5 length/clip.mp4 chunked/clip.mp4 ranges/clip.ts length/clip.ts ranges/list.m3u8"
 
 
@@ -82,6 +88,29 @@ def test_a_playlist_that_goes_on_is_live(folder: Path) -> None:
         assert isinstance(source, CameraSource)
         assert source.live
         source.close()
+
+
+def test_a_broadcast_that_is_over_is_not_seen_again(folder: Path, tmp_path: Path, impatient: None) -> None:
+    for file in folder.glob("list*.ts"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    playlist = tmp_path / "a.m3u8"
+    playlist.write_bytes((folder / "live.m3u8").read_bytes())
+    with serving(tmp_path) as server:
+        source = trackforge.source(f"{server.url}/length/a.m3u8", latest=False)
+        assert isinstance(source, CameraSource)
+        assert source.live
+        playlist.write_bytes((folder / "list.m3u8").read_bytes())
+        assert len(list(source)) == 50
+
+
+def test_fragments_without_a_stated_length_are_live(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", 20, options={"movflags": "frag_keyframe+empty_moov"})
+    with serving(tmp_path) as server:
+        for way, live in (("chunked", True), ("length", False)):
+            source = trackforge.source(f"{server.url}/{way}/a.mp4", reconnect=0, latest=False)
+            assert isinstance(source, CameraSource)
+            assert source.live == live
+            assert len(list(source)) == 20
 
 
 def test_an_address_that_looks_like_a_file_may_be_live() -> None:
@@ -206,12 +235,6 @@ def test_pictures_are_fitted_whole() -> None:
     assert wide.shape == (200, 200, 3)
     assert wide[:75].max() == 0 == wide[-75:].max()
     assert wide[80:120].min() > 0
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(camera_module, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(camera_module, "LONGEST_PAUSE", 0.05)
 
 
 def test_a_camera_that_is_away_for_long_is_waited_for(impatient: None, caplog: pytest.LogCaptureFixture) -> None:

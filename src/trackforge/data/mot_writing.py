@@ -84,7 +84,7 @@ def _write_sequence(dataset: Dataset, rows: Any, folder: Path, placer: PicturePl
     )
     write_mot(folder / "gt" / "gt.txt", table, kind="truth", decimals=9)
     if not (official and (len(labels) == 1 or len(part.classes) == len(MOT_CLASSES))):
-        write_names(folder / "gt" / LABELS, [" ".join(name.split()) for name in labels])
+        write_names(folder / "gt" / LABELS, labels)
     suffix = placer.suffix(int(rows[0]))
     for row, frame in zip(rows.tolist(), order.tolist(), strict=True):
         placer.place(row, folder / "img1" / f"{frame + 1:06d}{placer.suffix(row)}")

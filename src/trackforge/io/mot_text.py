@@ -78,16 +78,17 @@ def read_mot(
     """
     path = Path(path)
     name = sequence_of(path) if sequence is None else sequence
-    if is_kitti(path):
-        return kitti_table(path, kind=kind, sequence=name)
     with reading(path, "A MOTChallenge file"):
-        if is_kitti(path):
-            return kitti_table(path, kind=kind, sequence=name)
-        return _read(path, kind, name, world)
+        try:
+            values = read_values(path)
+        except DataError:
+            if is_kitti(path):
+                return kitti_table(path, kind=kind, sequence=name)
+            raise
+        return _table(values, path, kind, name, world)
 
 
-def _read(path: Path, kind: Kind, name: str, world: bool | None) -> TrackTable:
-    values = read_values(path)
+def _table(values: Floats, path: Path, kind: Kind, name: str, world: bool | None) -> TrackTable:
     if not values.size:
         return TrackTable.empty(name)
     if values.shape[1] < LEAST_COLUMNS[kind]:

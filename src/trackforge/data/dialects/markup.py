@@ -16,7 +16,6 @@ from xml.sax import SAXParseException, handler, saxutils
 from trackforge.errors import DataError, MissingDependencyError
 from trackforge.intake.documents import finite_number, whole_number
 from trackforge.intake.reading import reading
-from trackforge.intake.xml_text import xml_text
 
 __all__ = ["Element", "as_text", "first_tag", "mentions", "parse_xml", "quoted"]
 
@@ -56,14 +55,9 @@ class Element:
 
     def find(self, *tags: str) -> Element | None:
         """Return the first child of the first name, its first child of the second, and so on; or None."""
-        node = self
+        node: Element | None = self
         for tag in tags:
-            for child in node.children:
-                if child.tag == tag:
-                    node = child
-                    break
-            else:
-                return None
+            node = next(node.all(tag), None) if node is not None else None
         return node
 
     def value(self, *tags: str) -> str:
@@ -133,7 +127,7 @@ class _Builder(handler.ContentHandler):
         self.locator = locator
 
     def startElement(self, name: str, attrs: Any) -> None:  # noqa: N802 - the parser's name for it
-        element = Element(name, self.path, self.locator.getLineNumber(), dict(attrs.items()) if len(attrs) else {})
+        element = Element(name, self.path, self.locator.getLineNumber(), dict(attrs.items()))
         if len(self.stack) > DEEPEST:
             raise element.fault(f"Elements must be nested {DEEPEST} deep at most; these are deeper.")
         self.stack[-1].children.append(element)
@@ -160,23 +154,21 @@ def parse_xml(path: Path, what: str) -> Element:
     """
     try:
         from defusedxml import DefusedXmlException
-        from defusedxml.sax import parseString
+        from defusedxml.sax import parse
     except ImportError as error:
         raise MissingDependencyError(
             "Reading XML needs defusedxml, which is not installed. Install trackforge-mot[data].", name="defusedxml"
         ) from error
     made = _Builder(path)
-    with reading(path, what):
-        text = xml_text(path.read_bytes(), path)
+    with reading(path, what), path.open("rb") as file:
         try:
-            parseString(text.encode(), made)
+            parse(file, made)
         except SAXParseException as error:
             raise DataError(
                 f"{what} must be XML; {error.getMessage()}.", path=path, line=error.getLineNumber() or None
             ) from error
         except DefusedXmlException as error:
-            line = made.locator.getLineNumber() if made.locator is not None else None
-            raise DataError(f"{what} must not hold entities, nor point outside.", path=path, line=line) from error
+            raise DataError(f"{what} must not hold entities, nor point outside.", path=path) from error
     return made.stack[0].children[0]
 
 
@@ -187,10 +179,7 @@ def first_tag(path: Path) -> str:
             head = file.read(_HEAD)
     except OSError:
         return ""
-    try:
-        text = xml_text(head, path)
-    except DataError:
-        return ""
+    text = head.decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="replace")
     found = re.search(r"<([A-Za-z_][\w.:-]*)", re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL))
     return found[1] if found else ""
 
