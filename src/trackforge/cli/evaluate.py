@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
+
+from trackforge.cli.printing import put
 
 __all__ = ["evaluate"]
 
@@ -75,7 +76,7 @@ def evaluate(
             sequences=split(sequences) or None,
             truth_file=truth_file,
         )
-        sys.stdout.write((json.dumps(precision.to_dict(), indent=2) if as_json else precision.table()) + "\n")
+        put((json.dumps(precision.to_dict(), indent=2) if as_json else precision.table()) + "\n")
         return 0
     report = score(
         given,
@@ -93,5 +94,5 @@ def evaluate(
         report.to_csv(csv)
     if plot is not None:
         report.plot(plot)
-    sys.stdout.write(text + "\n")
+    put(text + "\n")
     return 0

@@ -95,7 +95,7 @@ class Builder:
         for name in dict.fromkeys(key for row in rows for key in row):
             present = [row[name] for row in rows if name in row]
             dtype = _dtype(present)
-            if dtype is None:
+            if dtype is None or (dtype is np.str_ and _out_of_proportion(present, len(rows))):
                 self.notes.append(f"the field {name!r} of {what} is of mixed kinds, or too large, and was left out")
                 continue
             fill = FILL[np.dtype(dtype).kind]
@@ -103,6 +103,12 @@ class Builder:
                 dtype, fill = np.int8, -1  # not stated is not the same as no
             columns[name] = np.array([row.get(name, fill) for row in rows], dtype)
         return columns
+
+
+def _out_of_proportion(texts: Sequence[str], rows: int) -> bool:
+    """Whether a column, each row of which takes what the longest needs, would need far more than the file."""
+    longest = max(map(len, texts))
+    return longest > 1000 and 4 * longest * rows > 50_000_000 + 100 * sum(map(len, texts))
 
 
 def _dtype(values: Sequence[Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trackforge.data import coco, coco_writing, labels, mot, voc
+from trackforge.data import coco, coco_writing, label_writing, labels, mot, mot_writing, voc, voc_writing
 from trackforge.data.dialects import (
     crowdhuman,
     cvat,
@@ -45,7 +45,7 @@ def jde_format() -> Format:
     return Format(
         sniff=labels.sniff_jde,
         read=labels.read_jde,
-        write=labels.write_jde,
+        write=label_writing.write_jde,
         holds=frozenset({"ids", "sequence", "split", "names", "empty"}),
         rank=10,
     )
@@ -56,21 +56,10 @@ def mot_format() -> Format:
     return Format(
         sniff=mot.sniff_mot,
         read=mot.read_mot_set,
-        write=mot.write_mot_set,
+        write=mot_writing.write_mot_set,
         holds=frozenset({"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "empty"}),
-        holds_extra=("world",),
+        holds_extra=("world", "after_class"),
         rank=20,
-    )
-
-
-def label_studio_format() -> Format:
-    """Label Studio: videos with tracks and pictures with rectangles; no ignore regions."""
-    return Format(
-        sniff=label_studio.sniff_label_studio,
-        read=label_studio.read_label_studio,
-        write=label_studio_writing.write_label_studio,
-        holds=frozenset({"ids", "sequence", "rate", "names", "empty"}),
-        rank=22,
     )
 
 
@@ -89,11 +78,6 @@ def kitti_format() -> Format:
         holds_extra=kitti.KITTI_FIELDS,
         rank=22,
     )
-
-
-def labelme_format() -> Format:
-    """A file of labelme a picture."""
-    return Format(sniff=labelme.sniff_labelme, read=labelme.read_labelme, rank=24)
 
 
 def visdrone_format() -> Format:
@@ -143,12 +127,31 @@ def scalabel_format() -> Format:
     return Format(sniff=scalabel.sniff_scalabel, read=scalabel.read_scalabel, rank=29)
 
 
+def label_studio_format() -> Format:
+    """Label Studio: videos with tracks and pictures with rectangles; no ignore regions."""
+    return Format(
+        sniff=label_studio.sniff_label_studio,
+        read=label_studio.read_label_studio,
+        write=label_studio_writing.write_label_studio,
+        holds=frozenset({"ids", "sequence", "rate", "names", "empty"}),
+        files=(".json",),
+        rank=29,
+    )
+
+
+def labelme_format() -> Format:
+    """A file of labelme a picture; read only."""
+    return Format(sniff=labelme.sniff_labelme, read=labelme.read_labelme, rank=29)
+
+
 def coco_format() -> Format:
     """COCO: everything that a data set can hold."""
     return Format(
         sniff=coco.sniff_coco,
         read=coco.read_coco_set,
         write=coco_writing.write_coco_set,
+        files=(".json",),
+        beside="annotations",
         holds=frozenset(
             {"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "numbers", "empty", "extra"}
         ),
@@ -161,7 +164,7 @@ def voc_format() -> Format:
     return Format(
         sniff=voc.sniff_voc,
         read=voc.read_voc,
-        write=voc.write_voc,
+        write=voc_writing.write_voc,
         holds=frozenset({"ignore", "split", "names", "empty"}),
         holds_extra=("pose", "truncated", "occluded"),
         rank=40,
@@ -173,7 +176,7 @@ def yolo_format() -> Format:
     return Format(
         sniff=labels.sniff_yolo,
         read=labels.read_yolo,
-        write=labels.write_yolo,
+        write=label_writing.write_yolo,
         holds=frozenset({"split", "names", "empty"}),
         rank=50,
     )

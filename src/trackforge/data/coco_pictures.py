@@ -72,7 +72,7 @@ class PicturePlaces:
             except DataError as error:
                 end = self._end(name)
                 if not end:
-                    hint = " If it is yours, name the folder of the pictures: data.read(path, images=FOLDER)."
+                    hint = " If it is yours, name the folder of the pictures: images=FOLDER, --pictures FOLDER."
                     raise DataError(str(error).removeprefix(f"{self.path}: ") + hint, path=self.path) from error
                 return end
         return Path(os.path.relpath(found, self.root)).as_posix()

@@ -74,10 +74,19 @@ def concatenate(
         root=parts[0].root if len(roots) == 1 else Path(),
         notes=tuple(n for p in parts for n in p.notes),
         class_numbers=parts[0].class_numbers if same else (),
+        folders=_folders(parts),
     )
     if identities == "shared":
         _refuse_repeats(made)
     return made
+
+
+def _folders(parts: Sequence[Dataset]) -> tuple[Path, ...] | None:
+    """Where pictures may be taken from: what each part allows; of one made in memory, where its pictures are."""
+    if all(part.folders is None for part in parts):
+        return None
+    each = ({Path(p).parent for p in _absolute(s) if p} if s.folders is None else s.folders for s in parts)
+    return tuple(sorted({Path(os.path.abspath(folder)) for folders in each for folder in folders}))  # noqa: PTH100
 
 
 def _absolute(part: Dataset) -> list[str]:

@@ -6,18 +6,21 @@ result or a file name.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 __all__ = [
-    "STDIN", "address_name", "file_path", "is_address", "shown_address", "shown_setting", "without_secrets",
+    "STDIN", "address_name", "file_path", "is_address", "shown_address", "shown_setting", "was_address",
+    "without_secrets",
 ]  # fmt: skip
 
 STDIN = ("-", "/dev/stdin")
 """What people write for standard input."""
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
+_ADDRESS_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/{1,2}[^/]")
 _IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://[^\s'\"<>]+")
 _SECRET = re.compile(
     r"(?i)((?:pass(?:word|wd|phrase)?|pwd|token|secret|key|auth|sig(?:nature)?|user(?:name)?)=)[^&_/;?#]*"
@@ -33,6 +36,15 @@ def is_address(text: str) -> bool:
     (True, False, False)
     """
     return _ADDRESS.match(text) is not None
+
+
+def was_address(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path is an address of which one slash is lost, as `pathlib` makes of it; or an address itself.
+
+    >>> was_address("http:/host/a.mp4"), was_address("12:30/a.mp4"), was_address("C:/a.mp4")
+    (True, False, False)
+    """
+    return _ADDRESS_PATH.match(str(path)) is not None
 
 
 def file_path(text: str) -> str:
@@ -81,7 +93,7 @@ def address_name(text: str) -> str:
         words = stem
     else:
         words = f"{split.netloc}{split.path}" + (f"?{split.query}" if split.query else "")
-    return re.sub(r"[^A-Za-z0-9.\-]+", "_", words).strip("_.")[:100] or "camera"
+    return re.sub(r"(?:[^A-Za-z0-9.\-]|\.{2,})+", "_", words).strip("_.")[:100] or "camera"
 
 
 def without_secrets(message: str) -> str:

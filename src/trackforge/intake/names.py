@@ -11,10 +11,11 @@ from pathlib import Path, PurePosixPath
 
 from trackforge.errors import DataError
 
-__all__ = ["inside", "name_problem", "plain_name", "relative_name"]
+__all__ = ["inside", "name_problem", "plain_name", "relative_name", "whole_text"]
 
 LONGEST = 255
 """Bytes that a file name may have, on nearly all file systems."""
+_HALF = re.compile("[\ud800-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -47,6 +48,15 @@ def _unusable(name: str) -> str | None:
     except UnicodeEncodeError:
         return "holds half a character (a lone surrogate)"
     return f"is longer than {LONGEST} bytes" if longest > LONGEST else None
+
+
+def whole_text(name: str) -> str:
+    r"""Return a name as a text file can hold it: bytes that are no characters, as old archives leave, are replaced.
+
+    >>> whole_text("caf\udce9")
+    'caf\ufffd'
+    """
+    return _HALF.sub("\ufffd", name)
 
 
 def plain_name(name: str, what: str, *, path: str | Path | None = None, line: int | None = None) -> str:

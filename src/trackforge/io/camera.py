@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, SourceError
 from trackforge.intake.addresses import is_address, shown_address
-from trackforge.io.decode import Converter, Damage, pictures, rate_of
+from trackforge.io.decode import Converter, Damage, pictures, pixel_aspect, rate_of
 from trackforge.io.fitting import Steady
 from trackforge.io.newest import Newest
 from trackforge.io.opening import Opening, is_finite, name_of
@@ -31,8 +31,8 @@ from trackforge.types import Frame, Stream
 __all__ = ["CameraSource", "CameraSourceConfig"]
 
 log = logging.getLogger(__name__)
-LONGEST_PAUSE = 30.0
-"""Seconds between two attempts to reconnect, at most; they double from one second on."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds between two attempts to reconnect: they double from the first to the longest."""
 OF_FILES = ("start", "stop", "stride", "on_corrupt")
 """Settings that need frames that can be counted from the first."""
 
@@ -112,6 +112,7 @@ class CameraSource:
         with self._opening.look() as (container, stream):
             self.live = not is_finite(container)
             self.rate = rate_of(stream)
+            self._pixel_aspect = pixel_aspect(container, stream)
             if self.live and of_file != {key: getattr(CameraSourceConfig, key) for key in OF_FILES}:
                 raise ConfigError(
                     f"{', '.join(OF_FILES)} are for streams that end; {self._shown} is live. Leave them out."
@@ -125,7 +126,7 @@ class CameraSource:
         """Name, and the rate that the camera states; of a stream that ends also its length."""
         if self._film is not None:
             return self._film.stream
-        return Stream(name=self.name, rate=self.rate, live=self.config.latest)
+        return Stream(name=self.name, rate=self.rate, live=self.config.latest, pixel_aspect=self._pixel_aspect)
 
     @property
     def skipped(self) -> int:
@@ -249,7 +250,7 @@ class _Absence:
 
     def __init__(self) -> None:
         self.attempts = 0
-        self.pause = 1.0
+        self.pause = FIRST_PAUSE
         self._begin: float | None = None
 
     @property
@@ -265,12 +266,19 @@ def _device(path: str) -> tuple[str, str | None]:
     if path.startswith("video="):
         return path, "dshow"
     if not path.isdigit():
-        return path, "v4l2" if path.startswith("/dev/") else None
+        return path, "v4l2" if path.startswith("/dev/") or (not is_address(path) and _is_device(path)) else None
     if sys.platform == "darwin":
         return path, "avfoundation"
     if sys.platform == "win32":
         raise SourceError(f"Windows knows cameras by name, not by number; got {path!r}. Write 'video=NAME' instead.")
     return f"/dev/video{path}", "v4l2"
+
+
+def _is_device(path: str) -> bool:
+    try:
+        return Path(path).is_char_device()
+    except (OSError, ValueError):
+        return False
 
 
 def _name(path: str) -> str:

@@ -21,9 +21,10 @@ from trackforge.errors import DataError, InvalidInputError, SinkError
 from trackforge.intake.limits import check_limit
 from trackforge.intake.reading import reading
 from trackforge.io.atomic import PartialFile, atomic_path
+from trackforge.io.coco_document import coco_document
 from trackforge.io.coco_entries import CocoImage, Id, id_order
 from trackforge.io.coco_json import CocoFile, load_coco, parse_categories, parse_coco
-from trackforge.io.masks import check_mask, plain_mask
+from trackforge.io.masks import check_mask
 from trackforge.table import TrackTable
 from trackforge.types import Frame, Step, Stream
 
@@ -200,62 +201,7 @@ def write_coco(
         size = (sizes or {}).get(name, (0, 0))
         frames[name] = [Frame(index=index, size=size, sequence=name) for index in range(count)]
     with atomic_path(path) as partial:
-        partial.write_text(json.dumps(_document(tables, frames, classes)), encoding="utf-8")
-
-
-def _document(
-    tables: Mapping[str, TrackTable], frames: Mapping[str, Sequence[Frame]], classes: Sequence[str]
-) -> dict[str, Any]:
-    most = max((int(t.class_id.max()) + 1 for t in tables.values() if len(t)), default=1)
-    check_limit("classes", most, "The number of classes")
-    names = [classes[i] if i < len(classes) else f"class {i}" for i in range(max(most, len(classes)))]
-    videos: list[dict[str, Any]] = []
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for video, (name, table) in enumerate(tables.items(), 1):
-        videos.append({"id": video, "name": name})
-        image_of = {}
-        for frame in frames[name]:
-            image_of[frame.index] = len(images) + 1
-            images.append(
-                {
-                    "id": len(images) + 1,
-                    "video_id": video,
-                    "frame_index": frame.index,
-                    "file_name": f"{name}/{frame.file or f'{frame.index + 1:06d}.jpg'}",
-                    "width": frame.size[0],
-                    "height": frame.size[1],
-                }
-            )
-        box = np.concatenate((table.xyxy[:, :2], table.xyxy[:, 2:] - table.xyxy[:, :2]), axis=1)
-        flag = table.extra["flag"] if "flag" in table.extra else np.ones(len(table), np.int64)
-        masks = [None] * len(table) if table.mask is None else table.mask.tolist()
-        for index, track, bbox, score, class_id, considered, mask in zip(
-            table.frame.tolist(),
-            table.track_id.tolist(),
-            np.round(box, 6).tolist(),
-            table.score.tolist(),
-            table.class_id.tolist(),
-            flag.tolist(),
-            masks,
-            strict=True,
-        ):
-            annotation: dict[str, Any] = {
-                "id": len(annotations) + 1,
-                "image_id": image_of[index],
-                "category_id": class_id + 1,
-                "bbox": bbox,
-                "area": bbox[2] * bbox[3],
-                "iscrowd": int(not considered),
-                "score": score,
-            }
-            if track >= 0:
-                annotation["track_id"] = track
-            if mask is not None:
-                annotation["segmentation"] = plain_mask(mask)
-            annotations.append(annotation)
-    categories = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
-    return {"videos": videos, "images": images, "categories": categories, "annotations": annotations}
+        partial.write_text(json.dumps(coco_document(tables, frames, classes)), encoding="utf-8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,5 +258,5 @@ class CocoSink:
             return
         partial, self._partial = self._partial, None
         tables = {name: TrackTable.concatenate(parts) for name, parts in self._tables.items()}
-        text = json.dumps(_document(tables, self._frames, self.config.classes or self._stream.classes))
+        text = json.dumps(coco_document(tables, self._frames, self.config.classes or self._stream.classes))
         partial.settle(kind, error, close=lambda: partial.path.write_text(text, encoding="utf-8"))

@@ -130,7 +130,8 @@ class Opening:
             )
         self._used = True
         file = _Pipe(self.path) if self.once else None
-        return open_video(_path(self.path), file=file, threads=self._threads, **self._more)
+        address = self.shown if self.once else _path(self.path)
+        return open_video(address, file=file, threads=self._threads, **self._more)
 
     def close(self) -> None:
         """Let go of what is kept."""
@@ -147,7 +148,8 @@ class _Pipe:
         try:
             self._file = os.dup(sys.__stdin__.fileno() if sys.__stdin__ else 0) if path in STDIN else _opened(path)
         except (OSError, ValueError) as error:
-            raise SourceError(f"{path} cannot be read: {error}. Send it a video.") from error
+            why = getattr(error, "strerror", None) or error
+            raise SourceError(f"{path} cannot be read: {why}. Send it a video.") from error
         if os.isatty(self._file):
             raise SourceError("Standard input must be a video; it is a terminal. Send it one: ... | trackforge track -")
 

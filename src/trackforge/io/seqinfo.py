@@ -101,9 +101,9 @@ def seqinfo_lines(info: SequenceInfo) -> tuple[str, ...]:
     """Return the lines of a ``seqinfo.ini`` that `read_seqinfo` reads back."""
     return (
         "[Sequence]",
-        f"name={info.name}",
+        f"name={' '.join(info.name.split())}",
         f"imDir={info.image_dir}",
-        f"frameRate={info.rate:g}",
+        f"frameRate={info.rate:.10g}",
         f"seqLength={info.length}",
         f"imWidth={info.width}",
         f"imHeight={info.height}",

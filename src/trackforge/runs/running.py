@@ -14,7 +14,7 @@ import numpy as np
 
 from trackforge import pipeline
 from trackforge.errors import ConfigError
-from trackforge.intake.addresses import address_name, is_address, shown_address
+from trackforge.intake.addresses import address_name, is_address, shown_address, without_secrets
 from trackforge.intake.names import plain_name, relative_name
 from trackforge.io.outputs import Outputs
 from trackforge.io.targets import keep_apart
@@ -88,7 +88,7 @@ class SequenceResult:
             "fps": round(self.rate, 2),
             "stage_ms": {name: round(ms, 3) for name, ms in self.stage_ms().items()},
             "outputs": self.outputs,
-            **({"failed": str(self.failure)} if self.failure else {}),
+            **({"failed": without_secrets(str(self.failure))} if self.failure else {}),
         }
 
 

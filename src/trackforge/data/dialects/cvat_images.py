@@ -27,9 +27,9 @@ from trackforge.data.dialects.cvat_meta import (
     looks_like_cvat,
     tasks,
     typed,
-    upright,
 )
 from trackforge.data.dialects.frames import relative, size_of
+from trackforge.data.dialects.keyframes import envelope
 from trackforge.data.dialects.markup import Element, as_text, parse_xml, quoted
 from trackforge.data.files import PicturePlacer, Place, stems, write_text
 from trackforge.data.model import Dataset
@@ -127,7 +127,7 @@ def _box(node: Element, image: int) -> _Box:
     if corners[2] < corners[0] or corners[3] < corners[1]:
         raise node.fault("The corners of a box must be in order, xtl <= xbr and ytl <= ybr.")
     if "rotation" in node.attributes:
-        turned = upright(np.array([corners]), np.array([node.number("rotation")]))
+        turned = envelope(np.array([corners]), np.array([node.number("rotation")]))
         corners = turned[0].tolist()
     return _Box(image, node.stated("label"), corners, node.attributes.get("occluded", ""), attributes(node))
 

@@ -20,7 +20,6 @@ import numpy as np
 
 from trackforge.data.columns import Boxes
 from trackforge.data.dialects.frames import below
-from trackforge.data.dialects.keyframes import Floats
 from trackforge.data.dialects.markup import Element, as_text, first_tag, mentions
 from trackforge.intake.limits import check_limit
 
@@ -36,7 +35,6 @@ __all__ = [
     "looks_like_cvat",
     "tasks",
     "typed",
-    "upright",
 ]
 
 LOOKED_AT = 4
@@ -138,18 +136,6 @@ def label_names(tree: Element) -> list[str]:
     labels = (label for labels in owners if labels is not None for label in labels.all("label"))
     whole = (label for label in labels if not label.value("parent") and label.value("type") != "skeleton")
     return list(dict.fromkeys(name for label in whole if (name := label.value("name"))))
-
-
-def upright(boxes: Floats, degrees: Floats) -> Floats:
-    """Return the boxes ``(N, 4)`` around boxes that are turned about their centres by angles ``(N,)``."""
-    if not degrees.any():
-        return boxes
-    turn = np.deg2rad(degrees)
-    cos, sin = np.abs(np.cos(turn)), np.abs(np.sin(turn))
-    centre, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-    half = np.stack((size[:, 0] * cos + size[:, 1] * sin, size[:, 0] * sin + size[:, 1] * cos), axis=1) / 2
-    turned = np.concatenate((centre - half, centre + half), axis=1)
-    return np.asarray(np.where((degrees % 360 == 0)[:, None], boxes, turned), np.float64)
 
 
 # ---- attributes
