@@ -15,6 +15,8 @@ __all__ = ["inside", "name_problem", "plain_name", "relative_name", "whole_text"
 
 LONGEST = 255
 """Bytes that a file name may have, on nearly all file systems."""
+LONGEST_PATH = 4096
+"""Bytes that a path may have."""
 _HALF = re.compile("[\ud800-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
@@ -43,6 +45,8 @@ def _unusable(name: str) -> str | None:
         return "is empty"
     if "\0" in name:
         return "holds a NUL character"
+    if len(name) > LONGEST_PATH:
+        return f"is longer than {LONGEST_PATH} bytes"
     try:
         longest = max(len(part.encode()) for part in re.split(r"[\\/]", name))
     except UnicodeEncodeError:
