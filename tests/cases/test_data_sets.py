@@ -598,7 +598,7 @@ def test_names_in_the_bytes_of_another_machine(tmp_path):
     one_picture(tmp_path / "set", "0 .5 .5 .2 .2")
     for folder, ending in (("images", "jpg"), ("labels", "txt")):
         place = os.fsencode(tmp_path / "set" / folder)
-        os.rename(place + f"/a.{ending}".encode(), place + b"/caf\xe9." + ending.encode())
+        os.rename(place + f"/a.{ending}".encode(), place + b"/caf\xe9." + ending.encode())  # noqa: PTH104 - bytes
     data.convert(tmp_path / "set", tmp_path / "out", to="voc")
     assert (tmp_path / "out/JPEGImages/café.jpg").is_file()
     assert len(data.read(tmp_path / "out").boxes) == 1

@@ -158,7 +158,8 @@ class _Reader:
         key = f"{file.parent}/{part}"
         if key not in self.places:
             part = part or _part(file, file.parent.parent)
-            bases = dict.fromkeys([self.root, *list(file.parents)[:4]])
+            above = [parent.parent for parent in file.parents if parent.name == "labels"]
+            bases = dict.fromkeys([self.root, file.parent, *above[:1]])
             kinds = ("", "images", f"images/track/{part}", f"images/100k/{part}", f"images/{part}", part)
             self.places[key] = [place for base in bases for kind in kinds if (place := base / kind).is_dir()]
         for place in self.places[key]:
