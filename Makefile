@@ -18,7 +18,7 @@ QUICK := tests/unit tests/property tests/contract/test_house_rules.py tests/cont
 	--deselect=tests/contract/test_conformance.py::test_installed_trackers_take_embeddings_and_images
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test lint docs nightly bench golden matrix coverage new-plugin changelog clean
+.PHONY: help demo quick test lint docs nightly fuzz bench golden matrix coverage new-plugin changelog clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ lint: $(VENV)/.dev ## Style, types and import contracts
 
 docs: $(VENV)/.dev ## Build the documentation in docs/_build/html; a warning is an error
 	$(BIN)/python -m sphinx -W -n -q -b html docs docs/_build/html
+
+MINUTES ?= 5
+fuzz: $(VENV)/.dev ## Damaged inputs to every reader, in bounded processes: make fuzz MINUTES=30 SEED=7
+	cd tests && PYTHONPATH=. $(abspath $(BIN))/python -m fuzz --minutes $(MINUTES) --seed $(or $(SEED),0)
 
 bench: $(VENV)/.dev ## Write benchmarks/results/*.json afresh (needs the data and a quiet machine)
 	$(BIN)/python -m benchmarks

@@ -12,7 +12,7 @@ from labelled import film, stills, write_picture
 from trackforge import data
 from trackforge.data.problems import Findings
 from trackforge.data.yolo_yaml import read_yaml
-from trackforge.errors import ConfigError, DataError, UnknownComponentError
+from trackforge.errors import ConfigError, DataError, SinkError, UnknownComponentError
 from trackforge.registry import ComponentSpec, hookimpl, registry
 
 
@@ -33,7 +33,7 @@ def test_every_format_knows_its_own(tmp_path, name):
 
 def test_what_is_no_data_set_is_refused(tmp_path):
     (tmp_path / "notes.md").write_text("nothing")
-    with pytest.raises(DataError, match="looks like none of the formats jde, mot, coco, voc, yolo"):
+    with pytest.raises(DataError, match=r"looks like none of the formats jde, mot, .*, yolo"):
         data.read(tmp_path)
     with pytest.raises(DataError, match="there is nothing here"):
         data.read(tmp_path / "absent")
@@ -53,7 +53,8 @@ def test_options_are_those_of_the_format(yolo):
 def test_formats_are_components(tmp_path):
     specs = {spec.name: spec for spec, _ in registry().specs("dataset")}
     known = data.formats()
-    assert list(known) == ["jde", "mot", "coco", "voc", "yolo"]  # in the order in which they are tried
+    assert list(known) == sorted(known, key=lambda name: known[name].rank)  # in the order in which they are tried
+    assert {"jde", "mot", "coco", "voc", "yolo"} <= known.keys()
     assert specs.keys() == known.keys()
     for name, spec in specs.items():
         assert (known[name].name, known[name].summary) == (name, spec.summary)
@@ -129,6 +130,12 @@ def test_other_places_for_yolo_labels(tmp_path):
         ("names:\n- person\n- 'it''s'", ("person", "it's")),
         ('names:\n  0: "a: b"  # the first\n  1: car\nnc: 2', ("a: b", "car")),
         ("download: |\n  echo 1\nnames: [person]", ("person",)),
+        ("names: ['person', 'bicycle',\n        'car']  # class names", ("person", "bicycle", "car")),
+        ("names:\n  '0': person\n  '1': car", ("person", "car")),
+        ("names:\n  0: person\n  2: car", ("person", "class 1", "car")),
+        ("names: [no, 1, 2020-01-01, ~, 007]", ("no", "1", "2020-01-01", "~", "007")),
+        ("nc: 3\nnames: [a]", ("a", "class 1", "class 2")),
+        ("names: !!python/object/apply:os.system [echo]", ("echo",)),
     ],
 )
 def test_class_names_in_yaml(tmp_path, text, names):
@@ -139,10 +146,16 @@ def test_class_names_in_yaml(tmp_path, text, names):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("names:\n  1: person", "numbered 0, 1, 2"),
-        ("names: {3: person}", "data.yaml:1: The classes must be numbered"),
-        ("names: *anchor", "data.yaml:1: This way of writing"),
+        ("nc: 1\nnames:\n  first: person", "data.yaml:3: The classes must be numbered 0, 1, 2, ...; got 'first'"),
+        ("names: {0: [person]}", "data.yaml:1: A class name must be .* got a sequence"),
+        ("names: *anchor", "data.yaml:1: The file must be yaml; found undefined alias"),
         ("names:\n  person", "data.yaml:2: A class name must be"),
+        ("names: [a, b, a]", "Class names must differ; 'a' came twice"),
+        ("names: {0: a, 2000000000: b}", "data.yaml:1: The number of a class must be at most 100,000"),
+        ("- names", "data.yaml:1: A yaml file must hold keys"),
+        ("kpt_shape: 17\nnames: [a]", "data.yaml:1: kpt_shape must be"),
+        ("names: [a,\nb", "data.yaml:2: The file must be yaml"),
+        ("names: [a]\nb: \u0000", "The file must be yaml"),
     ],
 )
 def test_yaml_that_is_not_understood_is_refused(tmp_path, text, message):
@@ -305,9 +318,9 @@ def test_voc_counts_pixels_from_one_and_includes_the_last(tmp_path):
     ("text", "message"),
     [
         (XML.replace("11.5", "x"), r"a\.xml:5: A bndbox must have numbers"),
-        (XML.replace("</object>", ""), r"a\.xml:8: The file must be xml"),
+        (XML.replace("</object>", ""), r"a\.xml:8: A VOC annotation must be XML"),
         (XML.replace("<size><width>500", "<size><width>wide"), "The size must be numbers"),
-        ('<!DOCTYPE a [<!ENTITY b "c">]>' + XML, r"a\.xml:1: Entities are not allowed"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]>' + XML, r"a\.xml:1: A VOC annotation must not hold entities"),
         (XML.replace("bndbox", "box"), r"a\.xml:3: An object must have a bndbox"),
     ],
 )
@@ -355,9 +368,13 @@ def test_pictures_are_copied_linked_or_left(tmp_path, how):
 def test_converting_onto_the_pictures_themselves_leaves_them(yolo):
     before = (yolo / "images/train/p0.png").read_bytes()
     made = data.read(yolo)
-    data.write(made, yolo, "yolo")
-    assert (yolo / "images/train/p0.png").read_bytes() == before
-    assert len(data.read(yolo)) == 4
+    with pytest.raises(SinkError, match="must be new, or an empty folder"):
+        data.write(made, yolo, "yolo")
+    notes = data.write(made, yolo, "yolo", overwrite=True)
+    assert notes == [f"what was read stood there; it is now {yolo}.before"]
+    for place in (yolo, yolo.with_name("set.before")):
+        assert (place / "images/train/p0.png").read_bytes() == before
+        assert len(data.read(place)) == 4
 
 
 def test_frames_of_a_film_are_written_out(data_dir, tmp_path):

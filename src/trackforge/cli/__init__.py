@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from trackforge.errors import ConfigError, DuplicateComponentError, TrackforgeError, UnknownComponentError
+from trackforge.intake.showing import visible
 
 __all__ = ["main"]
 
@@ -80,7 +81,7 @@ def _explain(error: Exception) -> int:
 def _say(message: str) -> None:
     from trackforge.intake.addresses import without_secrets
 
-    sys.stderr.write(without_secrets(message) + "\n")
+    sys.stderr.write(visible(without_secrets(message)) + "\n")
 
 
 class _Stderr(logging.Handler):

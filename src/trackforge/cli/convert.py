@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
+
+from trackforge.cli.printing import put
 
 __all__ = ["convert"]
 
@@ -60,5 +61,5 @@ def convert(
 
         report = data.convert(source, target, to=to, format=from_, classes=split(classes), images=images)
         facts, text = dataclasses.asdict(report), str(report)
-    sys.stdout.write((json.dumps(facts, indent=2, default=str) if as_json else text) + "\n")
+    put((json.dumps(facts, indent=2, default=str) if as_json else text) + "\n")
     return 0

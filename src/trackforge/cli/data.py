@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
+
+from trackforge.cli.printing import put
 
 __all__ = ["app"]
 
@@ -33,7 +34,7 @@ def _options(**given: Any) -> dict[str, Any]:
 
 
 def _print(facts: dict[str, Any], text: str, *, as_json: bool) -> None:
-    sys.stdout.write((json.dumps(facts, indent=2, default=str) if as_json else text) + "\n")
+    put((json.dumps(facts, indent=2, default=str) if as_json else text) + "\n")
 
 
 @app.command
@@ -125,7 +126,7 @@ def show(
     if classes:
         dataset = dataset.select_classes(words(classes))
     data.show(dataset, output, count=count, columns=columns, pick=pick, seed=seed, colour=colour)
-    sys.stdout.write(f"{output}\n")
+    put(f"{output}\n")
     return 0
 
 
@@ -148,6 +149,8 @@ def convert(
     val_sequences: Names = None,
     seed: int = 0,
     images: Literal["copy", "link", "reference", "none"] | None = None,
+    pictures: Path | None = None,
+    overwrite: bool = False,
     as_json: Json = False,
 ) -> int:
     """Convert a data set to another format, or mix several into one; says what the format cannot hold.
@@ -157,7 +160,7 @@ def convert(
     source
         Folder or file to read.
     target
-        Folder to write, or .json file for COCO. With several sources the target comes last.
+        Folder to write, or .json file for COCO; new, or an empty folder. With several sources the target comes last.
     more
         Further sources, then the target.
     to
@@ -186,6 +189,11 @@ def convert(
         Of the division.
     images
         What becomes of the pictures: copy (default), link, reference (COCO only, its default), none.
+    pictures
+        Folder where the pictures are, if they lie elsewhere than the labels.
+    overwrite
+        Replace the data set, or the file, that stands at the target; a source that stands there is kept as
+        TARGET.before.
     as_json
         Print JSON.
     """
@@ -212,6 +220,8 @@ def convert(
         val=words(val_sequences) or val,
         seed=seed,
         images=images,
+        pictures=pictures,
+        overwrite=overwrite,
         **_options(split=split, rule=rule),
     )
     _print(dataclasses.asdict(report), str(report), as_json=as_json)

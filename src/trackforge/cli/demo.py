@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from trackforge.cli.flags import Positive, Whole
+from trackforge.cli.printing import put
 
 __all__ = ["demo"]
 
@@ -43,8 +43,8 @@ def demo(
     with progress("demo", frames, quiet=quiet) as advance:
         summary = run(out, frames=frames, seed=seed, progress=advance)
     if as_json:
-        sys.stdout.write(json.dumps(summary, indent=2, default=str) + "\n")
+        put(json.dumps(summary, indent=2, default=str) + "\n")
     else:
         for key, value in summary.items():
-            sys.stdout.write(f"{key:12} {value:.1%}\n" if isinstance(value, float) else f"{key:12} {value}\n")
+            put(f"{key:12} {value:.1%}\n" if isinstance(value, float) else f"{key:12} {value}\n")
     return 0

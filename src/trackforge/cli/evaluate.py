@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
+
+from trackforge.cli.printing import put
 
 __all__ = ["evaluate"]
 
@@ -33,7 +34,8 @@ def evaluate(
     Parameters
     ----------
     truth
-        MOT or COCO file, or a folder with SEQUENCE/gt/gt.txt or SEQUENCE.txt.
+        MOT, KITTI or COCO file, a folder with SEQUENCE/gt/gt.txt or SEQUENCE.txt, or a data set with sequences in any
+        format that is read (trackforge info dataset).
     tracks
         MOT or COCO file, or a folder with SEQUENCE.txt.
     preprocessing
@@ -56,25 +58,28 @@ def evaluate(
         File for a figure of HOTA over its thresholds: .png, .svg or .pdf.
     """
     from trackforge.cli.flags import split
+    from trackforge.data.truth import truth_tables
     from trackforge.errors import ConfigError
     from trackforge.metrics import average_precision
     from trackforge.metrics import evaluate as score
     from trackforge.metrics.scores import DEFAULT_COLUMNS
 
+    tables = truth_tables(truth, regions=detections)
+    given = truth if tables is None else tables
     if detections:
         if csv is not None or plot is not None or metrics is not None:
             raise ConfigError("--csv, --plot and --metrics are for tracks. Leave them out, or leave out --detections.")
         precision = average_precision(
-            truth,
+            given,
             tracks,
             preprocessing=preprocessing,  # type: ignore[arg-type]
             sequences=split(sequences) or None,
             truth_file=truth_file,
         )
-        sys.stdout.write((json.dumps(precision.to_dict(), indent=2) if as_json else precision.table()) + "\n")
+        put((json.dumps(precision.to_dict(), indent=2) if as_json else precision.table()) + "\n")
         return 0
     report = score(
-        truth,
+        given,
         tracks,
         preprocessing=preprocessing,  # type: ignore[arg-type]
         iou_threshold=iou_threshold,
@@ -89,5 +94,5 @@ def evaluate(
         report.to_csv(csv)
     if plot is not None:
         report.plot(plot)
-    sys.stdout.write(text + "\n")
+    put(text + "\n")
     return 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+
+from trackforge.cli.printing import put
 
 __all__ = ["export"]
 
@@ -59,5 +60,5 @@ def export(
     settings.update(checked(spec, assigned, f"--set: exporter {spec.name!r}"))
     settings.update({key: value for key, value in (("weights", weights), ("output", out)) if value is not None})
     written = spec.create(settings)
-    sys.stdout.write((json.dumps({"output": str(written)}) if as_json else f"{written}") + "\n")
+    put((json.dumps({"output": str(written)}) if as_json else f"{written}") + "\n")
     return 0

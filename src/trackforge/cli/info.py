@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trackforge.cli.printing import console as make_console
+from trackforge.cli.printing import put
 from trackforge.config import Setting
 from trackforge.registry import ComponentSpec, kind_named, registry
 from trackforge.registry.bundles import MODEL_SUFFIXES
@@ -61,7 +61,7 @@ def info(
         table = Table(box=None, pad_edge=False, show_header=False)
         for spec in specs:
             table.add_row(Text(spec.name, style="bold"), Text(spec.summary))
-        Console().print(table)
+        make_console().print(table)
     return 0
 
 
@@ -70,7 +70,7 @@ def show_settings(specs: Sequence[ComponentSpec], *, as_json: bool) -> None:
     if as_json:
         _write([_spec(spec) for spec in specs])
         return
-    console = Console(soft_wrap=False)
+    console = make_console()
     for spec in specs:
         console.print(Text.assemble((f"{spec.kind} {spec.name}", "bold"), f": {spec.summary}"))
         if spec.source:
@@ -127,7 +127,7 @@ def _range(s: Setting) -> str:
 
 
 def _write(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+    put(json.dumps(value, indent=2) + "\n")
 
 
 def _show(facts: Mapping[str, Any], *, as_json: bool) -> None:
@@ -141,4 +141,4 @@ def _show(facts: Mapping[str, Any], *, as_json: bool) -> None:
             sentences = isinstance(value, dict) or any(" " in line and len(line) > SENTENCE for line in lines)
             lines = ("\n" if sentences else ", ").join(lines)
         table.add_row(Text(key, style="bold"), Text(str(lines)))
-    Console().print(table)
+    make_console().print(table)

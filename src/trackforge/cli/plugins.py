@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trackforge.cli.printing import console as make_console
+from trackforge.cli.printing import put
 from trackforge.registry.overview import overview
 
 __all__ = ["plugins"]
@@ -30,14 +30,14 @@ def plugins(
     """
     facts = overview(kind)
     if as_json:
-        sys.stdout.write(json.dumps(facts, indent=2) + "\n")
+        put(json.dumps(facts, indent=2) + "\n")
     else:
         _show(facts)
     return 0
 
 
 def _show(facts: dict[str, Any]) -> None:
-    console = Console()
+    console = make_console()
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("kind", "name", "from", "what it is"):
         table.add_column(column, overflow="fold", no_wrap=column != "what it is")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+from trackforge.cli.printing import console as make_console
 
 __all__ = ["progress"]
 
@@ -26,7 +27,7 @@ def progress(name: str, total: int | None, *, quiet: bool) -> Iterator[Callable[
 
     Nothing is shown when ``quiet``, or where stderr is no terminal.
     """
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     if quiet or not console.is_terminal:
         yield lambda: None
         return

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trackforge.cli.printing import console as make_console
+from trackforge.cli.printing import put
 from trackforge.runs.running import SequenceResult
 from trackforge.runs.scoring import Scores
 from trackforge.runs.summary import Summary
@@ -17,7 +17,7 @@ __all__ = ["show"]
 
 def show(summary: Summary, *, quiet: bool) -> None:
     """Print it; scores even if ``quiet``."""
-    console = Console()
+    console = make_console()
     if not quiet:
         for result in summary.results:
             _show_result(console, result)
@@ -48,9 +48,9 @@ def _show_result(console: Console, result: SequenceResult) -> None:
 
 
 def _show_scores(console: Console, scores: Scores) -> None:
-    sys.stdout.write(scores.report.table() + "\n")
+    put(scores.report.table() + "\n")
     if scores.detections is not None:
         mean = scores.detections.mean
-        sys.stdout.write(f"detections: AP50 {100 * mean.ap50:.2f}, AP {100 * mean.ap:.2f}\n")
+        put(f"detections: AP50 {100 * mean.ap50:.2f}, AP {100 * mean.ap:.2f}\n")
     for name, frames in scores.cut.items():
         console.print(Text(f"{name}: only the first {frames} frames were tracked and scored", style="yellow"))

@@ -6,10 +6,10 @@ import dataclasses
 import functools
 import json
 import logging
-import sys
 from pathlib import Path
 
 from trackforge.cli.flags import Words, command
+from trackforge.cli.printing import put
 from trackforge.config import setting
 from trackforge.runs.layers import Layer
 from trackforge.runs.tracking import TrackingRun
@@ -62,7 +62,7 @@ def _track(layers: list[Layer], words: _TrackWords) -> int:
             whole = "the others" if any(result.failure for result in summary.results) else "the outputs"
             log.warning("interrupted; %s are whole and hold what came before", whole)
         if words.json:
-            sys.stdout.write(json.dumps(summary.as_dict(), indent=2) + "\n")
+            put(json.dumps(summary.as_dict(), indent=2) + "\n")
         else:
             show(summary, quiet=words.quiet)
 

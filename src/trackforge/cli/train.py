@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trackforge.cli.flags import Words, command
+from trackforge.cli.printing import put
 from trackforge.config import setting
 from trackforge.runs.layers import Layer
 from trackforge.training.run import LOOP, TrainingRun, TrainingTask
@@ -46,7 +47,7 @@ def _train(layers: list[Layer], words: _TrainWords) -> int:
         return 0
     result = task.fit(watch=None if words.quiet else _watch())
     if result.rank == 0:
-        sys.stdout.write((json.dumps(_facts(result), indent=2) if words.json else _summary(result)) + "\n")
+        put((json.dumps(_facts(result), indent=2) if words.json else _summary(result)) + "\n")
     return 128 + result.signal if result.stopped == "signal" else 0
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from trackforge import tuning
 from trackforge.cli.flags import Words, command
+from trackforge.cli.printing import console as make_console
+from trackforge.cli.printing import put
 from trackforge.config import setting
 from trackforge.errors import ConfigError
 from trackforge.runs.layers import Layer
@@ -44,7 +44,7 @@ def _tune(layers: list[Layer], words: _TuneWords) -> int:
     if words.show_space:
         space = {one.name: str(one) for one in plan.space()}
         lines = [f"{name}={values}" for name, values in space.items()]
-        sys.stdout.write((json.dumps(space, indent=2) if words.json else "\n".join(lines)) + "\n")
+        put((json.dumps(space, indent=2) if words.json else "\n".join(lines)) + "\n")
         return 0
     problem, trials = plan.problem(), plan.options.trials
     if not words.quiet and not words.json:
@@ -55,11 +55,11 @@ def _tune(layers: list[Layer], words: _TuneWords) -> int:
             outcome = carry_out(problem, plan.options, on_trial=advance, stop=lambda: bool(stopping.signal))
     files = tuning.write(outcome, plan.options.out)
     if words.json:
-        sys.stdout.write(json.dumps({**tuning.facts(outcome), "files": [str(f) for f in files]}, indent=2) + "\n")
+        put(json.dumps({**tuning.facts(outcome), "files": [str(f) for f in files]}, indent=2) + "\n")
     else:
-        sys.stdout.write(tuning.text(outcome) + "\n")
+        put(tuning.text(outcome) + "\n")
         if not words.quiet:
-            sys.stdout.write("".join(f"  {file}\n" for file in files))
+            put("".join(f"  {file}\n" for file in files))
     if outcome.interrupted:
         done = sum(trial.state != "failed" for trial in outcome.trials)
         log.warning("stopped after %d of %d trials; the same command goes on from there", done, trials)
@@ -69,7 +69,7 @@ def _tune(layers: list[Layer], words: _TuneWords) -> int:
 
 
 def _announce(problem: tuning.Problem) -> None:
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     for title, names in (
         ("tuned on", [one.name for one in problem.train]),
         ("held out", [one.name for one in problem.val]),
@@ -81,7 +81,7 @@ def _announce(problem: tuning.Problem) -> None:
 @contextmanager
 def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[tuning.Trial], None]]:
     """Show trials done, the best so far and the time left on stderr, where that is a terminal."""
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     if quiet or not console.is_terminal:
         yield _ignore
         return

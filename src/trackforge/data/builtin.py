@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from trackforge.data import coco, coco_writing, labels, mot, mot_writing, voc
-from trackforge.data.dialects import label_studio, label_studio_writing, labelme
+from trackforge.data import coco, coco_writing, label_writing, labels, mot, mot_writing, voc, voc_writing
+from trackforge.data.dialects import (
+    crowdhuman,
+    cvat,
+    cvat_images,
+    cvat_writing,
+    detrac,
+    kitti,
+    label_studio,
+    label_studio_writing,
+    labelme,
+    scalabel,
+    seqmaps,
+    uavdt,
+    visdrone,
+)
 from trackforge.data.formats import Format
 
 __all__ = [
     "coco_format",
+    "crowdhuman_format",
+    "cvat_format",
+    "cvat_images_format",
+    "detrac_format",
     "jde_format",
+    "kitti_format",
     "label_studio_format",
     "labelme_format",
     "mot_format",
+    "scalabel_format",
+    "seqmaps_format",
+    "uavdt_format",
+    "visdrone_format",
     "voc_format",
     "yolo_format",
 ]
@@ -22,7 +45,7 @@ def jde_format() -> Format:
     return Format(
         sniff=labels.sniff_jde,
         read=labels.read_jde,
-        write=labels.write_jde,
+        write=label_writing.write_jde,
         holds=frozenset({"ids", "sequence", "split", "names", "empty"}),
         rank=10,
     )
@@ -47,6 +70,24 @@ def label_studio_format() -> Format:
         read=label_studio.read_label_studio,
         write=label_studio_writing.write_label_studio,
         holds=frozenset({"ids", "sequence", "rate", "names", "empty"}),
+        files=(".json",),
+        rank=22,
+    )
+
+
+def seqmaps_format() -> Format:
+    """Lists of MOTChallenge sequences; read only."""
+    return Format(sniff=seqmaps.sniff_seqmaps, read=seqmaps.read_seqmaps, rank=21)
+
+
+def kitti_format() -> Format:
+    """KITTI tracking: sequences; ignore regions have neither class nor identity."""
+    return Format(
+        sniff=kitti.sniff_kitti,
+        read=kitti.read_kitti,
+        write=kitti.write_kitti,
+        holds=frozenset({"ids", "ignore", "sequence", "split", "names", "empty"}),
+        holds_extra=kitti.KITTI_FIELDS,
         rank=22,
     )
 
@@ -56,12 +97,61 @@ def labelme_format() -> Format:
     return Format(sniff=labelme.sniff_labelme, read=labelme.read_labelme, rank=24)
 
 
+def visdrone_format() -> Format:
+    """VisDrone's videos and stills; read only."""
+    return Format(sniff=visdrone.sniff_visdrone, read=visdrone.read_visdrone, rank=23)
+
+
+def uavdt_format() -> Format:
+    """UAVDT; read only."""
+    return Format(sniff=uavdt.sniff_uavdt, read=uavdt.read_uavdt, rank=24)
+
+
+def crowdhuman_format() -> Format:
+    """CrowdHuman's odgt; read only."""
+    return Format(sniff=crowdhuman.sniff_crowdhuman, read=crowdhuman.read_crowdhuman, rank=25)
+
+
+def detrac_format() -> Format:
+    """UA-DETRAC's XML; read only."""
+    return Format(sniff=detrac.sniff_detrac, read=detrac.read_detrac, rank=26)
+
+
+def cvat_format() -> Format:
+    """CVAT's XML for video: sequences, with everything in them."""
+    return Format(
+        sniff=cvat.sniff_cvat,
+        read=cvat.read_cvat,
+        write=cvat_writing.write_cvat,
+        holds=frozenset({"ids", "ignore", "visibility", "sequence", "split", "names", "empty", "extra"}),
+        rank=27,
+    )
+
+
+def cvat_images_format() -> Format:
+    """CVAT's XML for images: stills, with everything in them."""
+    return Format(
+        sniff=cvat_images.sniff_cvat_images,
+        read=cvat_images.read_cvat_images,
+        write=cvat_images.write_cvat_images,
+        holds=frozenset({"ids", "ignore", "visibility", "split", "names", "empty", "extra"}),
+        rank=28,
+    )
+
+
+def scalabel_format() -> Format:
+    """Scalabel's JSON, as of BDD100K; read only."""
+    return Format(sniff=scalabel.sniff_scalabel, read=scalabel.read_scalabel, rank=29)
+
+
 def coco_format() -> Format:
     """COCO: everything that a data set can hold."""
     return Format(
         sniff=coco.sniff_coco,
         read=coco.read_coco_set,
         write=coco_writing.write_coco_set,
+        files=(".json",),
+        beside="annotations",
         holds=frozenset(
             {"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "numbers", "empty", "extra"}
         ),
@@ -74,7 +164,7 @@ def voc_format() -> Format:
     return Format(
         sniff=voc.sniff_voc,
         read=voc.read_voc,
-        write=voc.write_voc,
+        write=voc_writing.write_voc,
         holds=frozenset({"ignore", "split", "names", "empty"}),
         holds_extra=("pose", "truncated", "occluded"),
         rank=40,
@@ -86,7 +176,7 @@ def yolo_format() -> Format:
     return Format(
         sniff=labels.sniff_yolo,
         read=labels.read_yolo,
-        write=labels.write_yolo,
+        write=label_writing.write_yolo,
         holds=frozenset({"split", "names", "empty"}),
         rank=50,
     )

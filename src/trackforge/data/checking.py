@@ -16,6 +16,7 @@ from trackforge.data.model import Dataset
 from trackforge.data.pictures import PictureReader, split_key
 from trackforge.data.problems import Findings, Problem
 from trackforge.errors import DataError
+from trackforge.intake.showing import visible
 
 __all__ = ["CheckReport", "Summary", "check", "summarise"]
 
@@ -104,8 +105,10 @@ class CheckReport:
 
 
 def _bars(counts: dict[str, int], most: int = 20) -> Iterator[str]:
-    largest, width = max(counts.values()), max(map(len, counts))
-    for name, count in list(counts.items())[:most]:
+    largest = max(counts.values())
+    shown = [(visible(name, keep=""), count) for name, count in list(counts.items())[:most]]
+    width = max(len(name) for name, _ in shown)
+    for name, count in shown:
         bar = "█" * round(24 * count / largest) if largest else ""
         yield f"  {name:<{width}} {count:>8} {bar}".rstrip()
     if len(counts) > most:
@@ -286,5 +289,5 @@ def _box(dataset: Dataset, row: Any) -> str:
     boxes = dataset.boxes
     corners = ", ".join(f"{v:.6g}" for v in boxes.xyxy[row])
     label = int(boxes.class_id[row])
-    name = dataset.classes[label] if 0 <= label < len(dataset.classes) else label
+    name = visible(dataset.classes[label], keep="") if 0 <= label < len(dataset.classes) else label
     return f"The box ({corners}) of class {name}"

@@ -15,10 +15,9 @@ import numpy as np
 
 from trackforge.data.coco import ALL
 from trackforge.data.coco_pictures import base_folder
-from trackforge.data.files import PicturePlacer, stems
+from trackforge.data.files import PicturePlacer, file_names, stems
 from trackforge.data.model import Dataset
 from trackforge.errors import SinkError
-from trackforge.intake.names import plain_name
 from trackforge.io.atomic import atomic_path
 
 __all__ = ["write_coco_set"]
@@ -58,9 +57,10 @@ def write_coco_set(
     parts: dict[str, Dataset] = {"": dataset}
     if target.suffix.lower() != ".json":
         parts = {s or ALL: dataset[dataset.images.split == s] for s in dict.fromkeys(dataset.images.split.tolist())}
+    files = file_names(parts, "A split", dataset)
     for split, part in parts.items():
         rows = slice(None) if not split else dataset.images.split == ("" if split == ALL else split)
-        file = target / "annotations" / f"{plain_name(split, 'The split')}.json" if split else target
+        file = target / "annotations" / f"{files[split]}.json" if split else target
         chosen = np.array(names, np.str_)[rows].tolist()
         with atomic_path(file) as partial, partial.open("w", encoding="utf-8") as out:
             out.write(json.dumps(_document(part, chosen, with_split=not split), separators=(",", ":")))

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from trackforge.data.formats import format_named, read, sniff, write
+from trackforge.data.formats import format_named, read, sniff
 from trackforge.data.mixing import concatenate
 from trackforge.data.model import Dataset
 from trackforge.data.splits import half_split, random_split, sequence_split
+from trackforge.data.staging import refuse_filled
+from trackforge.data.writing import target_format, write_staged
 from trackforge.errors import ConfigError
 
 __all__ = ["ConversionReport", "convert", "prepare"]
@@ -116,13 +118,15 @@ def convert(
     val: float | Sequence[str] | None = None,
     seed: int = 0,
     images: str | None = None,
+    pictures: str | Path | None = None,
+    overwrite: bool = False,
     **options: Any,
 ) -> ConversionReport:
-    """Convert a data set, or mix several into one.
+    """Convert a data set, or mix several into one; the new one is there whole, or not at all.
 
     Args:
         source: Path, several paths, or a set in memory.
-        target: Folder, or ``.json`` file for COCO.
+        target: Folder, or ``.json`` file for COCO; new, or an empty folder.
         to: Format to write; ``coco`` where the target ends in ``.json``.
         format: Format of the source; found out unless given.
         rename: See `prepare`, as for the next six; a name needs to be in one of the sources only.
@@ -133,21 +137,29 @@ def convert(
         val: Share or sequences for validation.
         seed: Of the division.
         images: ``"copy"``, ``"link"`` or ``"none"``; for COCO also ``"reference"``, its default.
+        pictures: Folder where the pictures are, if elsewhere than the labels; see `trackforge.data.read`.
+        overwrite: Replace the file or the data set at ``target``. A source that stands there is kept, as
+            ``TARGET.before``; then the pictures have to be copied.
         options: Of the format read, e.g. ``split="train"`` or ``rule="official"``.
 
     Raises:
-        DataError: The source is missing or malformed, or a picture is missing.
+        DataError: The source is missing or malformed, a picture is missing, is none or lies elsewhere, or a name leads
+            out of its folder.
         ConfigError: An option is unknown, or no target format is given.
-        SinkError: The target cannot be written to.
+        SinkError: The target cannot be written to, or something stands there.
     """
     target = Path(target)
+    placing = {} if images is None else {"images": images}
+    chosen = target_format(target, to, placing)
     if isinstance(source, Dataset):
         paths: tuple[Path, ...] = (source.root,)
         names, sets = "dataset", [source]
     else:
         paths = (Path(source),) if isinstance(source, (str, Path)) else tuple(map(Path, source))
+        if not overwrite:
+            refuse_filled(target, paths)
         names = " + ".join(dict.fromkeys(format or sniff(p).name for p in paths))
-        sets = _read_all(paths, format, options)
+        sets = _read_all(paths, format, options, pictures)
     whole = sets[0] if len(sets) == 1 else concatenate(sets)
     made = prepare(
         whole,
@@ -159,13 +171,13 @@ def convert(
         val=val,
         seed=seed,
     )
-    placing = {} if images is None else {"images": images}
-    notes = write(made, target, to, **placing)
+    sources = (*paths, *(part.root for part in sets))
+    notes = write_staged(made, target, chosen, placing, sources=sources, overwrite=overwrite)
     return ConversionReport(
         source=paths,
         target=target,
         source_format=names,
-        target_format=to or "coco",
+        target_format=chosen.name,
         images=len(made),
         boxes=len(made.boxes),
         ignored=int(made.boxes.ignore.sum()),
@@ -175,12 +187,14 @@ def convert(
     )
 
 
-def _read_all(paths: Sequence[Path], name: str | None, options: Mapping[str, Any]) -> list[Dataset]:
+def _read_all(
+    paths: Sequence[Path], name: str | None, options: Mapping[str, Any], pictures: str | Path | None
+) -> list[Dataset]:
     """Read every source with those of the options that its format has; one that none has is refused by the first."""
     chosen = [format_named(name) if name else sniff(p) for p in paths]
     taken = [set(inspect.signature(c.read).parameters) for c in chosen]
     nobody = {o: v for o, v in options.items() if not any(o in t for t in taken)}
     return [
-        read(path, c.name, **nobody, **{o: v for o, v in options.items() if o in t})
+        read(path, c.name, pictures=pictures, **nobody, **{o: v for o, v in options.items() if o in t})
         for path, c, t in zip(paths, chosen, taken, strict=True)
     ]

@@ -8,28 +8,34 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from trackforge.data.archives import is_archive, unpacked
 from trackforge.data.model import Dataset
+from trackforge.data.pictures import split_key
 from trackforge.data.problems import Findings
+from trackforge.data.staging import refuse_unfinished
 from trackforge.errors import (
     ConfigError,
     DataError,
     MissingDependencyError,
+    MissingFileError,
     PluginError,
     UnknownComponentError,
     did_you_mean,
 )
 from trackforge.intake.folders import is_companion
+from trackforge.intake.names import name_problem
+from trackforge.intake.reading import reading
 from trackforge.registry import registry
 
-__all__ = ["Format", "format_named", "formats", "losses", "read", "sniff", "write"]
+__all__ = ["Format", "check_options", "format_named", "formats", "losses", "read", "read_with", "sniff"]
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +53,10 @@ class Format:
         write: ``write(dataset, target, *, images=..., ...)`` returns notes, one sentence each; None: read only.
         holds: What survives: some of ``ids ignore visibility sequence rate split names numbers empty extra``.
         holds_extra: Names of further columns that survive where ``extra`` as a whole does not.
+        files: Endings of targets that are one file rather than a folder, such as ``.json``; ``write`` itself writes
+            these whole or not at all.
+        beside: The one folder that ``write`` makes where it brings no pictures along; it may be added to a folder of
+            pictures that lacks it.
     """
 
     name: str = ""
@@ -56,6 +66,8 @@ class Format:
     write: Callable[..., list[str]] | None = None
     holds: frozenset[str] = frozenset()
     holds_extra: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    beside: str = ""
     rank: int = 100
 
 
@@ -96,66 +108,75 @@ def sniff(path: str | Path) -> Format:
     if not path.exists():
         raise DataError("The data set must exist; there is nothing here. Check the path.", path=path)
     known = formats()
-    for candidate in known.values():
-        if candidate.sniff(path):
-            return candidate
+    with reading(path, "The data set"):
+        refuse_unfinished(path)
+        for candidate in known.values():
+            if candidate.sniff(path):
+                return candidate
     raise DataError(
         f"This looks like none of the formats {', '.join(known)}. Name the format, if it is one of them.", path=path
     )
 
 
-def read(path: str | Path, format: str | None = None, **options: Any) -> Dataset:  # noqa: A002 - the natural word
+def read(
+    path: str | Path,
+    format: str | None = None,  # noqa: A002 - the natural word
+    *,
+    pictures: str | Path | None = None,
+    **options: Any,
+) -> Dataset:
     """Read a labelled data set.
 
     Args:
         path: File or folder, or a zip archive of such.
         format: Its format; found out unless given.
+        pictures: A folder where the pictures are, if they lie elsewhere than the labels. Those that are not where the
+            set says are looked for there, and only a folder named here is one that `write` may take pictures from
+            besides the set's own.
         options: Of the format, e.g. ``split="train"``, ``rule="all"`` (mot), ``classes=[...]`` (yolo, voc, jde).
 
     Raises:
         DataError: The path is missing or malformed; with file and line where there is one.
+        SourceError: The path, or ``pictures``, cannot be read.
         ConfigError: The format has no such option.
         UnknownComponentError: There is no such format.
     """
-    return read_with(Path(path), format, Findings(), options)[0]
+    return read_with(Path(path), format, Findings(), options, pictures=pictures)[0]
 
 
-def read_with(path: Path, name: str | None, findings: Findings, options: dict[str, Any]) -> tuple[Dataset, Format]:
+def read_with(
+    path: Path, name: str | None, findings: Findings, options: dict[str, Any], *, pictures: str | Path | None = None
+) -> tuple[Dataset, Format]:
     """Read as `read` does, reporting malformed content to ``findings``; return the format as well."""
     path = opened(path)
     chosen = format_named(name) if name else sniff(path)
     if not path.exists():
         raise DataError("The data set must exist; there is nothing here. Check the path.", path=path)
-    _check_options(chosen.read, chosen.name, options, skip=("path", "findings"))
-    return chosen.read(path, findings=findings, **options), chosen
+    if pictures is not None and "images" in inspect.signature(chosen.read).parameters:
+        options = {"images": Path(pictures), **options}
+    check_options(chosen.read, chosen.name, options, skip=("path", "findings"))
+    with reading(path, f"The {chosen.name} data set"):
+        refuse_unfinished(path)
+        made = chosen.read(path, findings=findings, **options)
+    if made.folders is None:
+        made = made.replace(folders=(made.root,))
+    return (made if pictures is None else _found_in(made, Path(pictures))), chosen
 
 
-def write(dataset: Dataset, target: str | Path, format: str | None = None, **options: Any) -> list[str]:  # noqa: A002
-    """Write a data set.
-
-    Args:
-        dataset: What to write.
-        target: Folder, or ``.json`` file for COCO.
-        format: The format; ``coco`` where the target ends in ``.json``, else it must be given.
-        options: Of the format, e.g. ``images="copy"``, ``"link"`` or ``"none"``.
-
-    Returns:
-        What was lost on the way or is otherwise worth knowing, one sentence each.
-
-    Raises:
-        ConfigError: No format is given, or it has no such option.
-        DataError: A picture is missing, or its size unknown where the format needs it.
-        SinkError: The place cannot be written to.
-    """
-    target = Path(target)
-    name = format or ("coco" if target.suffix.lower() == ".json" else None)
-    if name is None:
-        raise ConfigError(f"Writing to a folder needs a format; say which: {', '.join(formats())}.")
-    chosen = format_named(name)
-    if chosen.write is None:
-        raise ConfigError(f"The format {name!r} can be read but not written; choose another.")
-    _check_options(chosen.write, chosen.name, options, skip=("dataset", "target"))
-    return losses(dataset, chosen) + chosen.write(dataset, target, **options)
+def _found_in(dataset: Dataset, folder: Path) -> Dataset:
+    """Look in another folder for the pictures that are not where the set says."""
+    if not folder.is_dir():
+        raise MissingFileError(f"The folder of the pictures must exist; {folder} does not. Check the path.")
+    paths = []
+    for row, stated in enumerate(dataset.images.path.tolist()):
+        own = dataset.image_path(row)
+        found = stated
+        if own is not None and not split_key(own)[0].is_file():
+            tail = PurePosixPath(stated.replace("\\", "/"))
+            tries = (folder / tail, folder / tail.name) if not name_problem(stated) else (folder / tail.name,)
+            found = next((Path(os.path.abspath(p)).as_posix() for p in tries if split_key(p)[0].is_file()), stated)  # noqa: PTH100
+        paths.append(found)
+    return dataset.replace(images=dataset.images.replace(path=paths), folders=(*(dataset.folders or ()), folder))
 
 
 def opened(path: Path) -> Path:
@@ -178,7 +199,12 @@ def opened(path: Path) -> Path:
     return folder
 
 
-def _check_options(function: Callable[..., Any], name: str, options: dict[str, Any], skip: Sequence[str]) -> None:
+def check_options(function: Callable[..., Any], name: str, options: dict[str, Any], skip: Sequence[str]) -> None:
+    """Refuse options that the reader or writer of a format does not have.
+
+    Raises:
+        ConfigError: There is one.
+    """
     known = [p for p in inspect.signature(function).parameters if p not in skip]
     for option in options:
         if option not in known:

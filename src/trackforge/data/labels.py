@@ -1,33 +1,38 @@
 """Text labels beside pictures, normalised to the picture: YOLO, and JDE's ``labels_with_ids``.
 
-* YOLO: ``images/<split>/x.jpg`` and ``labels/<split>/x.txt``, a line ``class cx cy w h`` a box (or ``class x1 y1 x2 y2
-  x3 y3 ...``, a polygon); class names in a yaml file or ``classes.txt``.
+* YOLO: ``images/<split>/x.jpg`` and ``labels/<split>/x.txt``, a line a box; class names in a yaml file or
+  ``classes.txt``.
 * JDE: ``images/.../x.jpg`` and ``labels_with_ids/.../x.txt``, a line ``class id cx cy w h``, id -1 unknown; the frames
-  of a sequence lie in ``<sequence>/img1/000001.jpg``.
+  of a sequence lie in ``<sequence>/img1/000001.jpg``, counted from 1, or from 0 where there is a 000000.
+
+What a line means is told in `trackforge.data.label_lines`, what a yaml file means in `trackforge.data.yolo_yaml`.
 
 Source: ultralytics' and JDE's (Zhonghao Wang et al., ECCV 2020) documentation of their formats.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from trackforge.data.building import Builder
-from trackforge.data.files import PicturePlacer, Place, list_pictures, read_lines, require_sizes, stems, write_text
+from trackforge.data.files import left_out, read_lines
+from trackforge.data.label_lines import Label, LabelReader
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
-from trackforge.data.yolo_yaml import YoloYaml, find_yaml, read_yaml, yaml_lines
+from trackforge.data.yolo_yaml import YoloYaml, find_below, find_yaml, read_yaml
 from trackforge.errors import DataError
+from trackforge.intake.folders import is_companion, list_files
+from trackforge.intake.limits import check_limit
 from trackforge.io.pictures import picture_size
+from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
-__all__ = ["read_jde", "read_yolo", "sniff_jde", "sniff_yolo", "write_jde", "write_yolo"]
+__all__ = ["read_jde", "read_yolo", "sniff_jde", "sniff_yolo"]
 
-_FRAME = re.compile(r"(?:^|/)([^/]+)/img1/0*(\d+)$")
+_FRAME = re.compile(r"(?:^|/)([^/]+)/img1/0*(\d{1,18})$")
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,27 @@ class _Picture:
     split: str
 
 
-# ---- reading
+@dataclass
+class _Found:
+    """The pictures of a set, and what was met on the way to them.
+
+    Attributes:
+        pictures: In order.
+        companions: How many files were left out since a system left them there.
+        empty: Names of parts that hold no picture.
+        notes: One sentence each.
+    """
+
+    pictures: list[_Picture] = field(default_factory=list)
+    companions: int = 0
+    empty: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def files(self, folder: Path) -> tuple[Path, ...]:
+        """Return the pictures of a folder and those below it."""
+        listing = list_files(folder, IMAGE_SUFFIXES, recursive=True)
+        self.companions += listing.companions
+        return listing.files
 
 
 def sniff_yolo(path: Path) -> bool:
@@ -62,10 +87,14 @@ def read_yolo(path: Path, *, findings: Findings, split: str | None = None, class
         classes: Class names; without, those of the yaml file or ``classes.txt``.
     """
     yaml_file = path if path.is_file() else find_yaml(path)
-    described = read_yaml(yaml_file) if yaml_file else YoloYaml()
-    root = yaml_file.parent / described.path if yaml_file and path.is_file() else path
-    pictures = list(_yolo_pictures(root, described))
-    return _read(root, pictures, split, tuple(classes) or described.names or _class_file(root), findings, ids=False)
+    described = read_yaml(yaml_file) if yaml_file else YoloYaml(path)
+    root = described.root if path.is_file() else path
+    found = _yolo_pictures(root, described)
+    names = tuple(classes) or described.names or _class_file(root)
+    reader = LabelReader(ids=False, classes=len(names), keypoints=described.keypoints, findings=findings)
+    # what a yaml file says is where to look, never from where pictures may be taken
+    own = path.parent if path.is_file() else path
+    return _read(root, found, split, names, reader).replace(folders=(own,))
 
 
 def read_jde(path: Path, *, findings: Findings, split: str | None = None, classes: Sequence[str] = ()) -> Dataset:
@@ -77,13 +106,15 @@ def read_jde(path: Path, *, findings: Findings, split: str | None = None, classe
         split: Read this part only.
         classes: Class names; without, those of ``classes.txt``, or ``pedestrian`` where all labels are class 0.
     """
-    folder = path / "images"
-    pictures = []
-    for file in list_pictures(folder):
+    folder, found = path / "images", _Found()
+    for file in found.files(folder):
         inside = file.relative_to(folder)
         label = (path / "labels_with_ids" / inside).with_suffix(".txt")
-        pictures.append(_Picture(file, label, _split_of(inside)))
-    return _read(path, pictures, split, tuple(classes) or _class_file(path), findings, ids=True)
+        found.pictures.append(_Picture(file, label, _split_of(inside)))
+    names = tuple(classes) or _class_file(path)
+    return _read(
+        path, found, split, names, LabelReader(ids=True, classes=len(names), keypoints=(0, 0), findings=findings)
+    )
 
 
 def _split_of(inside: Path) -> str:
@@ -96,32 +127,47 @@ def _split_of(inside: Path) -> str:
 
 def _label_folders(root: Path) -> list[Path]:
     """Return the ``images`` folders that have a ``labels`` folder beside them."""
-    candidates = [root, *sorted(p for p in root.iterdir() if p.is_dir())] if root.is_dir() else []
+    candidates = [root, *sorted(p for p in root.iterdir() if p.is_dir() and not is_companion(p.name))]
     return [p / "images" for p in candidates if (p / "images").is_dir() and (p / "labels").is_dir()]
 
 
-def _yolo_pictures(root: Path, described: YoloYaml) -> Iterator[_Picture]:
+def _yolo_pictures(root: Path, described: YoloYaml) -> _Found:
     seen = set()
-    listed = [(key, root / folder) for key, folders in described.parts.items() for folder in folders]
-    same = len({folder for _, folder in listed}) < len({key for key, _ in listed})
-    for key, folder in listed or [("", folder) for folder in _label_folders(root)]:
-        files = _listed(folder) if folder.suffix == ".txt" else list_pictures(folder)
+    found = _Found(notes=list(described.notes))
+    listed = [(key, place) for key, places in described.parts.items() for place in places]
+    same = len({place for _, place in listed}) < len({key for key, _ in listed})
+    for key, place in listed or [("", folder) for folder in _label_folders(root)]:
+        files = _listed(place, root) if place.is_file() else found.files(place)
+        if not files:
+            found.empty.append(key or place.parent.name)
         for file in files:
             if file in seen:
                 continue
             seen.add(file)
             images = next((p for p in reversed(file.parents) if p.name == "images"), None)
+            beside = file.with_suffix(".txt")
             if images is None:  # labels lie with the pictures
-                yield _Picture(file, file.with_suffix(".txt"), key)
+                found.pictures.append(_Picture(file, beside, key))
                 continue
             inside = file.relative_to(images)
             label = (images.parent / "labels" / inside).with_suffix(".txt")
+            if not (images.parent / "labels").is_dir() and beside.is_file():
+                label = beside
             part = inside.parts[0] if len(inside.parts) > 1 else images.parent.name if images.parent != root else ""
-            yield _Picture(file, label, part or ("" if same or key == "rest" else key))
+            found.pictures.append(_Picture(file, label, part or ("" if same or key == "rest" else key)))
+    for folder in root.iterdir():  # a whole set, as macOS packs it beside the true one
+        if folder.is_dir() and is_companion(folder.name):
+            found.companions += sum(p.suffix.lower() in IMAGE_SUFFIXES for p in folder.rglob("*"))
+    return found
 
 
-def _listed(file: Path) -> list[Path]:
-    return [file.parent / line for _, line in read_lines(file)]
+def _listed(file: Path, root: Path) -> list[Path]:
+    """Return the pictures that a list names: below the set, be the list from another machine, or where it says."""
+    found = []
+    for _, line in read_lines(file):
+        below = find_below(file.parent, line) or find_below(root, line)
+        found.append(below or Path(os.path.normpath(file.parent / line)))
+    return found
 
 
 def _class_file(root: Path) -> tuple[str, ...]:
@@ -131,147 +177,89 @@ def _class_file(root: Path) -> tuple[str, ...]:
     return ()
 
 
-def _read(
-    root: Path,
-    pictures: Sequence[_Picture],
-    split: str | None,
-    classes: tuple[str, ...],
-    findings: Findings,
-    *,
-    ids: bool,
-) -> Dataset:
+def _read(root: Path, found: _Found, split: str | None, classes: tuple[str, ...], reader: LabelReader) -> Dataset:
+    pictures, findings = found.pictures, reader.findings
     if not pictures:
         raise DataError(
             "There must be pictures under images/ (or where the yaml file says); none was found.", path=root
         )
-    parts = sorted({p.split for p in pictures})
-    if split is not None and split not in parts:
-        close = [p for p in parts if p.startswith(split)]
-        if len(close) != 1:
-            raise DataError(
-                f"There is no split {split!r}; there are: {', '.join(filter(None, parts)) or 'none'}.", path=root
-            )
-        split = close[0]
+    if split is not None:
+        chosen = _chosen(split, {p.split for p in pictures}, root)
+        pictures = [p for p in pictures if p.split == chosen]
     build = Builder()
-    polygons = 0
+    boxes: list[tuple[int, tuple[int, int], Label]] = []
+    missing = 0
+    frames = _frames(root, pictures) if reader.ids else {}
     for picture in pictures:
-        if split is not None and picture.split != split:
-            continue
         try:
             size = picture_size(picture.file)
         except DataError as error:
             findings.caught(error, kind="broken-picture")
             continue
-        polygons += _read_picture(build, root, picture, size, len(classes), findings, ids=ids)
-    _note_orphans(build, pictures, split, findings)
-    if polygons:
-        build.notes.append(f"{polygons} polygons were read as their bounding boxes")
+        own = picture.file.is_relative_to(root)
+        inside = (picture.file.relative_to(root) if own else picture.file.absolute()).as_posix()
+        name, number = frames.get(picture.file, ("", -1))
+        row = build.image(inside, size, sequence=name, frame=number, split=picture.split)
+        if not picture.label.is_file():
+            missing += 1
+            continue
+        try:
+            lines = list(read_lines(picture.label))
+        except DataError as error:
+            findings.caught(error)
+            continue
+        boxes += [(row, size, label) for label in reader.read(picture.label, lines)]
+    _note(build, found, pictures, missing, findings)
+    build.notes += reader.settle()
+    for row, (width, height), label in boxes:
+        x1, y1, x2, y2 = label.share
+        extra = None if label.score is None else {"score": label.score}
+        corners = (x1 * width, y1 * height, x2 * width, y2 * height)
+        build.box(row, corners, label.class_id, label.track_id, extra=extra)
     if not classes:
         count = build.largest_class + 1
-        classes = ("pedestrian",) if ids and count <= 1 else tuple(map(str, range(count)))
-        if not ids:
+        classes = ("pedestrian",) if reader.ids and count <= 1 else tuple(map(str, range(count)))
+        if not reader.ids:
             build.notes.append("no file gives names to the classes; they are called by their numbers")
     return build.finish(classes, root=root)
 
 
-def _note_orphans(build: Builder, pictures: Sequence[_Picture], split: str | None, findings: Findings) -> None:
-    """Report label files that no picture belongs to."""
-    used = [p for p in pictures if split is None or p.split == split]
-    folders = {p.label.parent for p in used} - {p.file.parent for p in used}
-    known = {p.label for p in used}
-    orphans = sorted(f for d in folders if d.is_dir() for f in d.glob("*.txt") if f not in known)
-    orphans = [f for f in orphans if f.name != "classes.txt"]
+def _chosen(split: str, parts: set[str], root: Path) -> str:
+    close = [p for p in sorted(parts) if p.startswith(split)]
+    if split in parts or len(close) == 1:
+        return split if split in parts else close[0]
+    raise DataError(
+        f"There is no split {split!r}; there are: {', '.join(sorted(filter(None, parts))) or 'none'}.", path=root
+    )
+
+
+def _frames(root: Path, pictures: Sequence[_Picture]) -> Mapping[Path, tuple[str, int]]:
+    """Return sequence and 0-based frame of the pictures that are frames."""
+    frames: dict[Path, tuple[Path, str, int]] = {}
+    for picture in pictures:
+        frame = _FRAME.search(picture.file.relative_to(root).with_suffix("").as_posix())
+        if frame:
+            check_limit("frames", int(frame[2]), "The number of a frame", path=picture.file)
+            frames[picture.file] = picture.file.parent, frame[1], int(frame[2])
+    from_zero = {folder for folder, _, number in frames.values() if number == 0}
+    return {file: (name, number - (folder not in from_zero)) for file, (folder, name, number) in frames.items()}
+
+
+def _note(build: Builder, found: _Found, pictures: Sequence[_Picture], missing: int, findings: Findings) -> None:
+    """Say what was left out, and report label files that no picture belongs to."""
+    folders = {p.label.parent for p in pictures} - {p.file.parent for p in pictures}
+    known = {p.label for p in pictures}
+    files = (f for d in folders if d.is_dir() for f in d.glob("*.txt") if not is_companion(f.name))
+    orphans = sorted(f for f in files if f not in known and f.name != "classes.txt")
     for file in orphans:
         findings.warn("The label file has no picture.", path=file, kind="orphan-label")
     if orphans:
         build.notes.append(f"{len(orphans)} label files have no picture and were left out, the first is {orphans[0]}")
-
-
-def _read_picture(
-    build: Builder, root: Path, picture: _Picture, size: tuple[int, int], classes: int, findings: Findings, *, ids: bool
-) -> int:
-    """Add one picture with its labels; return how many of them were polygons."""
-    inside = picture.file.relative_to(root) if picture.file.is_relative_to(root) else picture.file.absolute()
-    frame = _FRAME.search(inside.with_suffix("").as_posix()) if ids else None
-    name, number = (frame[1], int(frame[2]) - 1) if frame else ("", -1)
-    row = build.image(inside.as_posix(), size, sequence=name, frame=number, split=picture.split)
-    if not picture.label.is_file():
-        return 0
-    polygons = 0
-    try:
-        lines = list(read_lines(picture.label))
-    except DataError as error:
-        findings.caught(error)
-        return 0
-    scale = np.array([*size, *size], np.float64)
-    for line, text in lines:
-        try:
-            values = [float(word) for word in text.split()]
-            label, track = values[0], values[1] if ids else -1.0
-            if not all(map(np.isfinite, values)) or label != int(label) or track != int(track):
-                raise ValueError
-        except (ValueError, IndexError):
-            wanted = "class id cx cy w h" if ids else "class cx cy w h"
-            findings.bad(f"A line must hold numbers, {wanted!r}; got {text!r}.", path=picture.label, line=line)
-            continue
-        rest = values[2:] if ids else values[1:]
-        if len(rest) != 4 and (ids or len(rest) < 6 or len(rest) % 2):
-            wanted = "6 values, 'class id cx cy w h'" if ids else "5 values, 'class cx cy w h', or a polygon"
-            findings.bad(f"A line must hold {wanted}; got {len(values)}: {text!r}.", path=picture.label, line=line)
-            continue
-        if label < 0 or (classes and label >= classes):
-            limit = f"0..{classes - 1}" if classes else ">= 0"
-            findings.bad(
-                f"The class must be {limit}; got {label:g}.", path=picture.label, line=line, kind="class-range"
-            )
-            continue
-        if len(rest) == 4:
-            centre, half = np.array(rest[:2] * 2), np.array(rest[2:] * 2) / 2
-            box = (centre + half * [-1, -1, 1, 1]) * scale
-        else:
-            points = np.array(rest).reshape(-1, 2)
-            box, polygons = np.concatenate((points.min(axis=0), points.max(axis=0))) * scale, polygons + 1
-        build.box(row, box.tolist(), int(label), track_id=max(int(track), -1))
-    return polygons
-
-
-# ---- writing
-
-
-def write_yolo(dataset: Dataset, target: Path, *, images: Place = "copy") -> list[str]:
-    """Write ``images/``, ``labels/`` and ``data.yaml`` into the folder ``target``; return what is worth knowing."""
-    require_sizes(dataset, "YOLO labels are relative to the size of the picture")
-    placer = PicturePlacer(dataset, images)
-    for row, stem in enumerate(stems(dataset)):
-        part = str(dataset.images.split[row])
-        placer.place(row, target / "images" / part / (stem + placer.suffix(row)))
-        write_text(target / "labels" / part / f"{stem}.txt", _lines(dataset, row, ids=False))
-    write_text(
-        target / "data.yaml", yaml_lines(dataset.classes, dataset.splits, rest=bool((dataset.images.split == "").any()))
-    )
-    return placer.notes()
-
-
-def write_jde(dataset: Dataset, target: Path, *, images: Place = "copy") -> list[str]:
-    """Write ``images/``, ``labels_with_ids/`` and ``classes.txt`` into ``target``; return what is worth knowing."""
-    require_sizes(dataset, "JDE labels are relative to the size of the picture")
-    placer = PicturePlacer(dataset, images)
-    for row, stem in enumerate(stems(dataset)):
-        sequence, frame = str(dataset.images.sequence[row]), int(dataset.images.frame[row])
-        inside = f"{sequence}/img1/{frame + 1:06d}" if sequence and frame >= 0 else stem
-        inside = (Path(str(dataset.images.split[row])) / inside).as_posix()
-        placer.place(row, target / "images" / (inside + placer.suffix(row)))
-        write_text(target / "labels_with_ids" / f"{inside}.txt", _lines(dataset, row, ids=True))
-    write_text(target / "classes.txt", dataset.classes)
-    return placer.notes()
-
-
-def _lines(dataset: Dataset, row: int, *, ids: bool) -> Iterator[str]:
-    boxes = dataset.labels(row)
-    boxes = boxes[~boxes.ignore]
-    size = np.array([dataset.images.width[row], dataset.images.height[row]], np.float64)
-    centre = (boxes.xyxy[:, :2] + boxes.xyxy[:, 2:]) / 2 / size
-    share = np.concatenate((centre, boxes.size / size), axis=1)
-    for label, track, values in zip(boxes.class_id.tolist(), boxes.track_id.tolist(), share.tolist(), strict=True):
-        head = f"{label} {track}" if ids else f"{label}"
-        yield head + "".join(f" {value:.12g}" for value in values)
+    for name in found.empty:
+        findings.warn(f"The part {name!r} holds no picture.", kind="empty-split")
+        build.notes.append(f"the part {name!r} holds no picture")
+    if missing:
+        build.notes.append(f"{missing} of {len(pictures)} pictures have no label file; they count as empty")
+    if found.companions:
+        build.notes.append(left_out(found.companions))
+    build.notes += found.notes

@@ -56,6 +56,11 @@ def concatenate(
         if identities == "distinct":
             im = im.replace(sequence=_distinct(im.sequence, taken, part.name or f"set{k}"))
             still = (im.sequence[bx.image] == "") & (bx.track_id >= 0)
+            if next_id and still.any() and int(bx.track_id[still].max()) > 2**63 - 1 - next_id:
+                raise InvalidInputError(
+                    f"The identities of sets must leave room to tell them apart; those of set {k} "
+                    f"({part.name or part.root}) reach {bx.track_id[still].max()}. Number them anew."
+                )
             bx = bx.replace(track_id=np.where(still, bx.track_id + next_id, bx.track_id))
             next_id = max(next_id, int(bx.track_id[still].max()) + 1 if still.any() else 0)
         table = np.array([names.index(c) for c in part.classes], np.int64)
@@ -74,10 +79,19 @@ def concatenate(
         root=parts[0].root if len(roots) == 1 else Path(),
         notes=tuple(n for p in parts for n in p.notes),
         class_numbers=parts[0].class_numbers if same else (),
+        folders=_folders(parts),
     )
     if identities == "shared":
         _refuse_repeats(made)
     return made
+
+
+def _folders(parts: Sequence[Dataset]) -> tuple[Path, ...] | None:
+    """Where pictures may be taken from: what each part allows; of one made in memory, where its pictures are."""
+    if all(part.folders is None for part in parts):
+        return None
+    each = ({Path(p).parent for p in _absolute(s) if p} if s.folders is None else s.folders for s in parts)
+    return tuple(sorted({Path(os.path.abspath(folder)) for folders in each for folder in folders}))  # noqa: PTH100
 
 
 def _absolute(part: Dataset) -> list[str]:

@@ -30,6 +30,8 @@ class Dataset:
         name: What reports call the set.
         class_numbers: The numbers that files use for the classes (COCO's category ids); 1, 2, 3, ... unless given.
         notes: What the reader left out, one sentence each.
+        folders: Folders, those below them included, that pictures may be taken from when the set is written elsewhere;
+            None, for a set made in memory: any. A set read from disk has its own, and what ``pictures=`` named.
 
     Raises:
         InvalidInputError: A box points to no picture, or class names repeat.
@@ -42,6 +44,7 @@ class Dataset:
     name: str = ""
     class_numbers: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    folders: tuple[Path, ...] | None = None
     _start: Ints = field(init=False, repr=False, default=cast("Any", None))
 
     def __post_init__(self) -> None:
@@ -87,7 +90,7 @@ class Dataset:
 
     def replace(self, **changes: Any) -> Dataset:
         """Return a copy with some attributes exchanged."""
-        names = ("images", "boxes", "classes", "root", "name", "class_numbers", "notes")
+        names = ("images", "boxes", "classes", "root", "name", "class_numbers", "notes", "folders")
         if "classes" in changes and "class_numbers" not in changes:
             changes["class_numbers"] = ()
         return Dataset(**{name: changes.get(name, getattr(self, name)) for name in names})

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from trackforge.data.files import PicturePlacer, Place, write_text
+from trackforge.data.files import PicturePlacer, Place, file_names, write_names, write_text
 from trackforge.data.model import Dataset
 from trackforge.data.mot import MOT_CLASSES
-from trackforge.intake.names import inside
 from trackforge.io.mot import LABELS, write_mot
 from trackforge.io.seqinfo import SequenceInfo, seqinfo_lines
 from trackforge.table import TrackTable
@@ -44,11 +43,13 @@ def write_mot_set(dataset: Dataset, target: Path, *, images: Place = "copy") -> 
     if unknown:
         notes.append(f"{unknown} boxes without identity got one each, for MOT files hold no box without")
     gaps = 0
+    splits = file_names(dataset.images.split.tolist(), "A split", dataset)
+    sequences = file_names(dataset.sequences, "A sequence", dataset)
     placer = PicturePlacer(dataset, images)
     for split in dict.fromkeys(dataset.images.split.tolist()):
         for name in dict.fromkeys(dataset.images.sequence[dataset.images.split == split].tolist()):
             rows = np.flatnonzero((dataset.images.split == split) & (dataset.images.sequence == name))
-            _write_sequence(dataset, rows, inside(target, f"{split}/{name}" if split else name, "The sequence"), placer)
+            _write_sequence(dataset, rows, target / splits[split] / sequences[name], placer)
             gaps += int(dataset.images.frame[rows].max()) + 1 - len(rows)
     if gaps:
         notes.append(f"{gaps} frames are not in the set; MOT counts from the first: they are there without picture")
@@ -83,7 +84,7 @@ def _write_sequence(dataset: Dataset, rows: Any, folder: Path, placer: PicturePl
     )
     write_mot(folder / "gt" / "gt.txt", table, kind="truth", decimals=9)
     if not (official and (len(labels) == 1 or len(part.classes) == len(MOT_CLASSES))):
-        write_text(folder / "gt" / LABELS, [" ".join(name.split()) for name in labels])
+        write_names(folder / "gt" / LABELS, labels)
     suffix = placer.suffix(int(rows[0]))
     for row, frame in zip(rows.tolist(), order.tolist(), strict=True):
         placer.place(row, folder / "img1" / f"{frame + 1:06d}{placer.suffix(row)}")

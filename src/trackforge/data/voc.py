@@ -1,70 +1,69 @@
 """Pascal VOC: one xml file a picture.
 
-``Annotations/x.xml``, ``JPEGImages/x.jpg``, ``ImageSets/Main/<split>.txt``. Corners are 1-based pixel numbers, both
-inclusive, so the continuous box is ``(xmin - 1, ymin - 1, xmax, ymax)``; fractions are allowed. ``difficult`` marks
-what is not judged: an ignore region.
+``Annotations/x.xml``, ``JPEGImages/x.jpg``, ``ImageSets/Main/<split>.txt``; or xml files beside their pictures, in a
+folder or in ``train/``, ``valid/`` and ``test/``. Corners are 1-based pixel numbers, both inclusive, so the continuous
+box is ``(xmin - 1, ymin - 1, xmax, ymax)``; fractions are allowed. ``difficult`` marks what is not judged: an ignore
+region.
+
+The picture of an xml file is the one that ``filename`` names, whatever folder of the labeller's machine it names with
+it, else the one called like the xml file. It is looked for in ``JPEGImages``, beside the xml file, in ``images`` and in
+the folder of the set, then anywhere below that.
 
 Source: Everingham et al., "The PASCAL VOC Challenge 2012 Development Kit".
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
-from xml.parsers import expat
-from xml.sax.saxutils import escape
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
 from trackforge.data.building import Builder
-from trackforge.data.files import PicturePlacer, Place, read_lines, require_sizes, stems, write_text
+from trackforge.data.dialects.markup import Element, first_tag, parse_xml
+from trackforge.data.files import left_out, list_pictures, read_lines
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
-from trackforge.intake.folders import natural_key
+from trackforge.intake.documents import finite_number, whole_number
+from trackforge.intake.folders import is_companion, list_files
+from trackforge.intake.names import name_problem
 from trackforge.io.pictures import picture_size
 from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
-__all__ = ["VOC_CLASSES", "read_voc", "sniff_voc", "write_voc"]
+__all__ = ["VOC_CLASSES", "read_voc", "sniff_voc"]
 
 VOC_CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
     "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )  # fmt: skip
 """The twenty classes of VOC 2007 and 2012."""
-
-
-@dataclass
-class _Node:
-    """An xml element, with the line it stands on."""
-
-    tag: str
-    line: int
-    text: str = ""
-    children: list[_Node] = field(default_factory=list)
-
-    def all(self, tag: str) -> list[_Node]:
-        return [c for c in self.children if c.tag == tag]
-
-    def find(self, path: str) -> _Node | None:
-        node: _Node | None = self
-        for tag in path.split("/"):
-            node = next(iter(node.all(tag)), None) if node else None
-        return node
-
-    def value(self, path: str, default: str = "") -> str:
-        node = self.find(path)
-        return node.text.strip() if node else default
+_PARTS = ("train", "val", "valid", "validation", "test", "trainval")
+_TRIED = 20
+"""Xml files that are looked into to see what they are."""
 
 
 def sniff_voc(path: Path) -> bool:
-    """Tell whether a path looks like Pascal VOC."""
-    return path.is_dir() and next(_annotations(path).glob("*.xml"), None) is not None
+    """Tell whether a path looks like Pascal VOC: xml files, and the first are annotations of pictures."""
+    if not path.is_dir():
+        return False
+    folder = _annotations(path)
+    tags = [first_tag(file) for file, _ in zip(_candidates(folder), range(_TRIED), strict=False)]
+    return "annotation" in tags or ("" in tags and not any(tags))
 
 
 def _annotations(path: Path) -> Path:
     return path / "Annotations" if (path / "Annotations").is_dir() else path
+
+
+def _candidates(folder: Path) -> Iterator[Path]:
+    """Yield some xml files of a folder; a large set of another kind is not searched through."""
+    children = [folder, *sorted(p for p in folder.iterdir() if p.is_dir())]
+    for child in children:
+        yield from (p for p in child.glob("*.xml") if not is_companion(p, folder))
+    if folder.name == "Annotations":
+        yield from (p for p in folder.rglob("*.xml") if not is_companion(p, folder))
 
 
 def read_voc(
@@ -80,164 +79,206 @@ def read_voc(
             found, sorted.
         origin: Number of the first pixel: 1, or 0 for tools that count from there (corners are then taken as they are).
     """
-    parts = _parts(path, split)
-    files = sorted(_annotations(path).glob("*.xml"), key=lambda p: natural_key(p.stem))
-    if split is not None:
-        files = [f for f in files if f.stem in parts]
+    folder, build = _annotations(path), Builder()
+    listing = list_files(folder, (".xml",), recursive=True)
+    if listing.companions:
+        build.notes.append(left_out(listing.companions))
+    files = {file.relative_to(folder).with_suffix("").as_posix(): file for file in listing.files}
+    parts = _parts(path, split, files, build.notes, findings)
     listed = path / "classes.txt"
     known = tuple(classes) or (tuple(line for _, line in read_lines(listed)) if listed.is_file() else ())
     names = dict.fromkeys(known)
-    build = Builder()
-    rows: list[tuple[_Node, Path, int]] = []
-    for file in files:
+    pictures = _Pictures(path)
+    rows: list[tuple[Element, int]] = []
+    others: list[Path] = []
+    spoiled = 0
+    for key, file in files.items():
+        if split is not None and key not in parts:
+            continue
         try:
-            tree = _parse(file)
-            picture, size = _picture(path, file, tree)
+            tree = parse_xml(file, "A VOC annotation")
+            if tree.tag != "annotation":
+                others.append(file)
+                continue
+            picture, size = _picture(pictures, file, tree)
         except DataError as error:
             findings.caught(error)
             continue
-        row = build.image(picture, size, split=parts.get(file.stem, ""))
+        row = build.image(picture, size, split=parts.get(key, ""))
         for node in tree.all("object"):
             name = node.value("name")
-            if known and name not in names:
-                findings.bad(
-                    f"The class must be one of {', '.join(known)}; got {name!r}.",
-                    path=file,
-                    line=node.line,
-                    kind="class-range",
-                )
+            if not name or (known and name not in names):
+                wanted = f"be one of {', '.join(known)}" if known else "have a name"
+                message = f"The class must {wanted}; got {name!r}."
+                findings.bad(message, path=file, line=node.line, kind="class-range")
                 continue
+            spoiled += "\ufffd" in name
             names[name] = None
-            rows.append((node, file, row))
+            rows.append((node, row))
+    _refuse_others(path, len(files), others, build.notes)
+    if spoiled:
+        build.notes.append(f"the class names of {spoiled} boxes hold bytes that are not of the encoding that is stated")
     order = known or (VOC_CLASSES if set(names) <= set(VOC_CLASSES) else tuple(sorted(names)))
-    for node, file, row in rows:
+    numbers = {name: k for k, name in enumerate(order)}
+    for node, row in rows:
         try:
-            _object(build, node, file, row, order, origin)
+            _object(build, node, row, numbers, origin)
         except DataError as error:
             findings.caught(error)
     return build.finish(order, root=path)
 
 
-def _parts(path: Path, split: str | None) -> dict[str, str]:
-    """Return the part of each picture; ``trainval`` and the lists of single classes only serve when asked for."""
+def _refuse_others(path: Path, count: int, others: Sequence[Path], notes: list[str]) -> None:
+    if not count:
+        raise DataError("There must be xml files in Annotations/, or in the folder; there is none.", path=path)
+    if len(others) == count:
+        raise DataError(
+            f"A VOC annotation must be an <annotation>; this is a <{first_tag(others[0])}>, another format. Name it.",
+            path=others[0],
+        )
+    if others:
+        notes.append(f"{len(others)} xml files are no VOC annotations and were left out, the first is {others[0]}")
+
+
+# ---- parts
+
+
+def _parts(
+    path: Path, split: str | None, files: Mapping[str, Path], notes: list[str], findings: Findings
+) -> dict[str, str]:
+    """Return the part of each xml file; ``trainval`` and the lists of single classes only serve when asked for.
+
+    Without lists the folders ``train``, ``valid`` and so on are parts.
+    """
     folder = path / "ImageSets" / "Main"
-    lists = {p.stem: p for p in sorted(folder.glob("*.txt"))}
-    if split is not None:
-        if split not in lists:
-            raise DataError(f"There is no split {split!r}; there are: {', '.join(lists) or 'none'}.", path=folder)
-        lists = {split: lists[split]}
+    lists = {p.stem: p for p in sorted(folder.glob("*.txt")) if not is_companion(p.name)}
+    folders = {key: key.split("/")[0] for key in files if key.split("/")[0] in _PARTS and "/" in key}
+    if not lists and folders:
+        chosen = {key: part for key, part in folders.items() if split in (None, part)}
+        if not chosen:
+            raise _no_split(str(split), folders.values(), path)
+        return chosen
+    if split is not None and split not in lists:
+        raise _no_split(split, lists, folder)
+    names: dict[str, list[str]] = {}
+    for key in files:  # a list names a picture with or without its folder
+        names.setdefault(key.rpartition("/")[2], []).append(key)
+        names.setdefault(key, []).append(key)
     parts: dict[str, str] = {}
     for name, file in lists.items():
-        entries = [line.split() for _, line in read_lines(file)]
-        if split is None and (name == "trainval" or any(len(e) > 1 and e[1] in ("1", "-1", "0") for e in entries)):
+        if split not in (None, name):
             continue
-        for entry in entries:
-            parts.setdefault(entry[0], name)
+        lines = [line for _, line in read_lines(file)]
+        entries = [_entry(line, names) for line in lines]
+        if split is None and (name == "trainval" or any(flagged for _, flagged in entries)):
+            continue
+        for keys, _ in entries:
+            for key in keys:
+                parts.setdefault(key, name)
+        unknown = [line for line, (keys, _) in zip(lines, entries, strict=True) if not keys]
+        if not lines:
+            notes.append(f"the part {name!r} lists no picture")
+            findings.warn("The part lists no picture.", path=file, kind="empty-split")
+        if unknown:
+            notes.append(
+                f"{len(unknown)} of the {len(lines)} pictures of the part {name!r} have no xml file, the first is "
+                f"{unknown[0]!r}"
+            )
+            findings.warn(f"There is no xml file for {unknown[0]!r}.", path=file, kind="missing-label")
     return parts
 
 
-def _picture(root: Path, file: Path, tree: _Node) -> tuple[str, tuple[int, int]]:
+def _no_split(split: str, known: Any, path: Path) -> DataError:
+    return DataError(f"There is no split {split!r}; there are: {', '.join(dict.fromkeys(known)) or 'none'}.", path=path)
+
+
+def _entry(line: str, names: Mapping[str, list[str]]) -> tuple[list[str], bool]:
+    """Return the xml files that a line of a list means, and whether it says if a class is in the picture (1, 0, -1).
+
+    Names may hold spaces, and may come with their ending or their folder.
+    """
+    for text, flagged in ((line, False), (re.sub(r"\s+(-1|0|1)$", "", line), True)):
+        text = text.replace("\\", "/")
+        stem = re.sub(r"\.(xml|" + "|".join(s[1:] for s in IMAGE_SUFFIXES) + r")$", "", text, flags=re.IGNORECASE)
+        for name in (text, stem, stem.rpartition("/")[2]):
+            if name in names:
+                return names[name], flagged
+    return [], bool(re.search(r"\s(-1|0|1)$", line))
+
+
+# ---- pictures and boxes
+
+
+@dataclass
+class _Pictures:
+    """The pictures of a set; all are listed only where one is not where it should be."""
+
+    root: Path
+    _by_name: dict[str, Path] | None = field(default=None)
+
+    def find(self, file: Path, names: Sequence[str]) -> Path:
+        """Return the picture with one of these names, for an xml file, or where it should be."""
+        inner = file.parent.relative_to(_annotations(self.root))
+        folders = [
+            self.root / "JPEGImages" / inner,
+            self.root / "JPEGImages",
+            file.parent,
+            self.root / "images" / inner,
+        ]
+        for folder in dict.fromkeys([*folders, self.root / "images", self.root]):
+            for name in names:
+                if (folder / name).is_file():
+                    return folder / name
+        if self._by_name is None:
+            self._by_name = {p.name: p for p in reversed(list_pictures(self.root))}
+        found = next((self._by_name[n] for n in names if n in self._by_name), None)
+        return found or folders[0] / names[0]
+
+
+def _picture(pictures: _Pictures, file: Path, tree: Element) -> tuple[str, tuple[int, int]]:
     """Return the picture of an xml file, relative to the root, and its size."""
-    stated = tree.value("filename")
-    names = [stated] if Path(stated).suffix else []
-    names += [stem + suffix for stem in (file.stem, stated) if stem for suffix in (*IMAGE_SUFFIXES, ".JPG", ".JPEG")]
-    folders = [root / "JPEGImages", file.parent, root / "images", root]
-    found = next((f / n for f in folders for n in names if (f / n).is_file()), folders[0] / names[0])
-    try:
-        size = (int(float(tree.value("size/width", "0"))), int(float(tree.value("size/height", "0"))))
-    except ValueError as error:
-        raise DataError(f"The size must be numbers; {error}.", path=file, line=tree.line) from error
+    stated = tree.value("filename").replace("\\", "/")
+    # a folder that is named with it is one of the labeller's machine, unless it is one of the set
+    own = [stated, PurePosixPath(stated).name] if not name_problem(stated) else [PurePosixPath(stated).name]
+    own = [name for name in dict.fromkeys(own) if not name_problem(name)]
+    names = [name for name in own if PurePosixPath(name).suffix]
+    names += [stem + suffix for stem in (file.stem, *own) for suffix in (*IMAGE_SUFFIXES, ".JPG", ".JPEG")]
+    found = pictures.find(file, names)
+    size = (_pixels(tree, "width"), _pixels(tree, "height"))
     if min(size) <= 0:
         size = picture_size(found)
-    return found.relative_to(root).as_posix(), size
+    return found.relative_to(pictures.root).as_posix(), size
 
 
-def _object(build: Builder, node: _Node, file: Path, row: int, classes: Sequence[str], origin: int) -> None:
+def _pixels(tree: Element, side: str) -> int:
+    try:
+        return int(finite_number(tree.value("size", side) or 0))
+    except ValueError as error:
+        raise tree.fault(f"The size must be numbers; one {error}.") from error
+
+
+def _object(build: Builder, node: Element, row: int, classes: Mapping[str, int], origin: int) -> None:
     box = node.find("bndbox")
     if box is None:
-        raise DataError("An object must have a bndbox.", path=file, line=node.line)
-    corners = []
-    for name in ("xmin", "ymin", "xmax", "ymax"):
-        try:
-            corners.append(float(box.value(name)))
-        except ValueError:
-            corners.append(math.nan)
-    if not all(map(math.isfinite, corners)):
-        raise DataError("A bndbox must have numbers xmin, ymin, xmax, ymax.", path=file, line=box.line)
-    track = node.value("trackid", "-1")  # ImageNet VID's addition
+        raise node.fault("An object must have a bndbox.")
+    try:
+        corners = [finite_number(box.value(name)) for name in ("xmin", "ymin", "xmax", "ymax")]
+    except ValueError as error:
+        raise box.fault(f"A bndbox must have numbers xmin, ymin, xmax, ymax; one {error}.") from error
     extra: dict[str, str | int] = {key: node.value(key) for key in ("pose",) if node.find(key)}
     extra |= {key: int(node.value(key) or 0) for key in ("truncated", "occluded") if node.value(key) in ("0", "1")}
     build.box(
         row,
         (corners[0] - origin, corners[1] - origin, corners[2], corners[3]),
-        classes.index(node.value("name")),
-        track_id=int(track) if track.isdecimal() else -1,
-        ignore=node.value("difficult", "0") == "1",
+        classes[node.value("name")],
+        track_id=_track(node.value("trackid")),  # ImageNet VID's addition
+        ignore=node.value("difficult") == "1",
         extra=extra,
     )
 
 
-def _parse(file: Path) -> _Node:
-    parser = expat.ParserCreate()
-    stack = [_Node("", 0)]
-
-    def start(tag: str, attributes: dict[str, str]) -> None:  # noqa: ARG001 - expat's signature
-        node = _Node(tag, parser.CurrentLineNumber)
-        stack[-1].children.append(node)
-        stack.append(node)
-
-    def text(data: str) -> None:
-        stack[-1].text += data
-
-    def entity(*_: object) -> None:
-        raise DataError("Entities are not allowed in annotations.", path=file, line=parser.CurrentLineNumber)
-
-    parser.StartElementHandler, parser.CharacterDataHandler, parser.EntityDeclHandler = start, text, entity
-    parser.EndElementHandler = lambda _: stack.pop()
+def _track(text: str) -> int:
     try:
-        parser.Parse(file.read_bytes(), True)
-    except expat.ExpatError as error:
-        raise DataError(
-            f"The file must be xml; {expat.errors.messages[error.code]}.", path=file, line=error.lineno
-        ) from error
-    except OSError as error:
-        raise DataError(f"The file cannot be read: {error.strerror or error}.", path=file) from error
-    return stack[0].children[0]
-
-
-# ---- writing
-
-
-def write_voc(dataset: Dataset, target: Path, *, images: Place = "copy") -> list[str]:
-    """Write ``Annotations/``, ``JPEGImages/``, ``ImageSets/Main/`` ``classes.txt``; return what is worth knowing."""
-    require_sizes(dataset, "VOC files state the size of the picture")
-    placer = PicturePlacer(dataset, images)
-    names = stems(dataset)
-    for row, stem in enumerate(names):
-        picture = stem + placer.suffix(row)
-        placer.place(row, target / "JPEGImages" / picture)
-        write_text(target / "Annotations" / f"{stem}.xml", _lines(dataset, row, picture))
-    for split in dataset.splits:
-        chosen = [n for n, s in zip(names, dataset.images.split.tolist(), strict=True) if s == split]
-        write_text(target / "ImageSets" / "Main" / f"{split}.txt", chosen)
-    write_text(target / "classes.txt", dataset.classes)
-    return placer.notes()
-
-
-def _lines(dataset: Dataset, row: int, picture: str) -> Iterator[str]:
-    boxes = dataset.labels(row)
-    width, height = int(dataset.images.width[row]), int(dataset.images.height[row])
-    yield "<annotation>"
-    yield f"  <folder>JPEGImages</folder>\n  <filename>{escape(picture)}</filename>"
-    yield f"  <size><width>{width}</width><height>{height}</height><depth>3</depth></size>\n  <segmented>0</segmented>"
-    for k in range(len(boxes)):
-        yield f"  <object>\n    <name>{escape(dataset.classes[int(boxes.class_id[k])])}</name>"
-        for key in ("pose", "truncated", "occluded"):
-            value = boxes.extra[key][k] if key in boxes.extra else ""
-            if str(value) not in ("", "-1"):
-                yield f"    <{key}>{escape(str(value))}</{key}>"
-        yield f"    <difficult>{int(boxes.ignore[k])}</difficult>"
-        x1, y1, x2, y2 = (f"{v:.12g}" for v in (boxes.xyxy[k] + [1, 1, 0, 0]).tolist())
-        yield f"    <bndbox><xmin>{x1}</xmin><ymin>{y1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox>"
-        yield "  </object>"
-    yield "</annotation>"
+        return whole_number(text, least=0)
+    except ValueError:
+        return -1

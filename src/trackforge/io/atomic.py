@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from trackforge.errors import SinkError
+from trackforge.intake.addresses import was_address
 
 __all__ = ["PartialFile", "atomic_path"]
 
@@ -50,6 +51,8 @@ class PartialFile:
         try:
             self.direct = _is_stream(self.final)
             if not self.direct:
+                if was_address(self.final) and not self.final.parent.exists():
+                    raise SinkError("An output must be a file; got an address. Write to a file, and send that on.")
                 self.final.parent.mkdir(parents=True, exist_ok=True)
                 self.path = _created(self.final)
         except SinkError:

@@ -19,11 +19,13 @@ from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, SourceError
-from trackforge.intake.addresses import is_address, shown_address
-from trackforge.io.decode import Converter, Damage, pictures, rate_of
+from trackforge.intake.addresses import is_address, shown_address, source_name
+from trackforge.io.decode import Damage, pictures, pixel_aspect
 from trackforge.io.fitting import Steady
 from trackforge.io.newest import Newest
-from trackforge.io.opening import Opening, is_finite, name_of
+from trackforge.io.opening import Opening, is_finite
+from trackforge.io.rgb import Converter
+from trackforge.io.streams import rate_of
 from trackforge.io.timeline import Timeline
 from trackforge.io.video import VideoSource, VideoSourceConfig
 from trackforge.types import Frame, Stream
@@ -31,8 +33,8 @@ from trackforge.types import Frame, Stream
 __all__ = ["CameraSource", "CameraSourceConfig"]
 
 log = logging.getLogger(__name__)
-LONGEST_PAUSE = 30.0
-"""Seconds between two attempts to reconnect, at most; they double from one second on."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds between two attempts to reconnect: they double from the first to the longest."""
 OF_FILES = ("start", "stop", "stride", "on_corrupt")
 """Settings that need frames that can be counted from the first."""
 
@@ -110,8 +112,9 @@ class CameraSource:
         of_file = {key: getattr(config, key) for key in OF_FILES}
         self._film: VideoSource | None = None
         with self._opening.look() as (container, stream):
-            self.live = not is_finite(container)
+            self.live = not is_finite(container, stream)
             self.rate = rate_of(stream)
+            self._pixel_aspect = pixel_aspect(container, stream)
             if self.live and of_file != {key: getattr(CameraSourceConfig, key) for key in OF_FILES}:
                 raise ConfigError(
                     f"{', '.join(OF_FILES)} are for streams that end; {self._shown} is live. Leave them out."
@@ -125,7 +128,7 @@ class CameraSource:
         """Name, and the rate that the camera states; of a stream that ends also its length."""
         if self._film is not None:
             return self._film.stream
-        return Stream(name=self.name, rate=self.rate, live=self.config.latest)
+        return Stream(name=self.name, rate=self.rate, live=self.config.latest, pixel_aspect=self._pixel_aspect)
 
     @property
     def skipped(self) -> int:
@@ -172,7 +175,7 @@ class CameraSource:
         """Give every frame in order, over all connections."""
         index = 0
         begin: float | None = None
-        timeline, steady, convert = Timeline(self.name, self.rate), Steady(self.name), Converter()
+        timeline, steady, convert = Timeline(self.name, self.rate), Steady(self.name), Converter(self.name)
         for container, stream in self._connections():
             timeline.rejoin()
             for picture in self._intact(container, stream):
@@ -195,6 +198,8 @@ class CameraSource:
                 yield picture
             elif picture.last:
                 problem = picture.why
+                if problem.startswith("Immediate exit"):  # how FFmpeg puts it when time runs out
+                    problem = f"nothing came for {self.config.timeout:g} s"
             else:
                 self._skipped += 1
         if not self._absence.attempts:
@@ -234,7 +239,11 @@ class CameraSource:
             away.attempts += 1
             away.pause = min(2 * away.pause, LONGEST_PAUSE)
             try:
-                return self._opening.open()
+                opened = self._opening.open()
+                if is_finite(*opened):  # the recording of a broadcast that is over, which was seen already
+                    opened[0].close()
+                    return None
+                return opened
             except SourceError as error:
                 problem = error
                 log.info("%s: attempt %d: %s", self._shown, away.attempts, error)
@@ -249,7 +258,7 @@ class _Absence:
 
     def __init__(self) -> None:
         self.attempts = 0
-        self.pause = 1.0
+        self.pause = FIRST_PAUSE
         self._begin: float | None = None
 
     @property
@@ -265,7 +274,7 @@ def _device(path: str) -> tuple[str, str | None]:
     if path.startswith("video="):
         return path, "dshow"
     if not path.isdigit():
-        return path, "v4l2" if path.startswith("/dev/") else None
+        return path, "v4l2" if path.startswith("/dev/") or (not is_address(path) and _is_device(path)) else None
     if sys.platform == "darwin":
         return path, "avfoundation"
     if sys.platform == "win32":
@@ -273,9 +282,16 @@ def _device(path: str) -> tuple[str, str | None]:
     return f"/dev/video{path}", "v4l2"
 
 
+def _is_device(path: str) -> bool:
+    try:
+        return Path(path).is_char_device()
+    except (OSError, ValueError):
+        return False
+
+
 def _name(path: str) -> str:
     """Return the name of the sequence, fit for a file."""
     if is_address(path):
-        return name_of(path)
+        return source_name(path)
     name = f"camera{path}" if path.isdigit() else Path(path.removeprefix("video=")).name
     return re.sub(r"[^\w.\-]+", "_", name).strip("_.") or "camera"

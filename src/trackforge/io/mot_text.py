@@ -39,6 +39,7 @@ import numpy as np
 from trackforge.errors import DataError
 from trackforge.intake.limits import check_limit, limits
 from trackforge.intake.reading import reading
+from trackforge.io.kitti_text import is_kitti, kitti_table
 from trackforge.io.mot_lines import Floats, Ints, exact_ids, first_values, line_of, read_values
 from trackforge.table import LARGEST, TrackTable
 
@@ -56,7 +57,7 @@ FLAG = (
 def read_mot(
     path: str | Path, *, kind: Kind = "tracks", sequence: str | None = None, world: bool | None = None
 ) -> TrackTable:
-    """Read a MOTChallenge file; an empty file is an empty table.
+    """Read a MOTChallenge file; an empty file is an empty table. KITTI tracking text is known by its words, and read.
 
     Args:
         path: The file. Its lines may come in any order of frames.
@@ -78,11 +79,16 @@ def read_mot(
     path = Path(path)
     name = sequence_of(path) if sequence is None else sequence
     with reading(path, "A MOTChallenge file"):
-        return _read(path, kind, name, world)
+        try:
+            values = read_values(path)
+        except DataError:
+            if is_kitti(path):
+                return kitti_table(path, kind=kind, sequence=name)
+            raise
+        return _table(values, path, kind, name, world)
 
 
-def _read(path: Path, kind: Kind, name: str, world: bool | None) -> TrackTable:
-    values = read_values(path)
+def _table(values: Floats, path: Path, kind: Kind, name: str, world: bool | None) -> TrackTable:
     if not values.size:
         return TrackTable.empty(name)
     if values.shape[1] < LEAST_COLUMNS[kind]:

@@ -17,10 +17,10 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from trackforge.errors import SourceError
-from trackforge.intake.addresses import STDIN, address_name, is_address, shown_address
+from trackforge.intake.addresses import STDIN, is_address, shown_address
 from trackforge.io.decode import open_video
 
-__all__ = ["Opening", "is_finite", "name_of"]
+__all__ = ["Opening", "is_finite"]
 
 TIMEOUT = 30.0
 """Seconds to wait for an answer from an address, and later for data."""
@@ -30,28 +30,19 @@ PLAYLISTS = frozenset({"hls", "dash"})
 """Formats whose file lists the streams; its length says nothing about theirs, an end of the list does."""
 
 
-def is_finite(container: InputContainer) -> bool:
+def is_finite(container: InputContainer, stream: VideoStream) -> bool:
     """Tell whether what was opened has an end: a file, wherever it lies, rather than a camera.
 
-    Either the format states its duration, as films and finished playlists do, or the server the length.
+    Either the server states its length, or the format its duration, as films and finished playlists do.
     """
     names = set(container.format.name.split(","))
     if names & ARRIVING:
         return False
-    if container.duration is not None and container.duration > 0:
+    if not names & PLAYLISTS and (container.size or 0) > 0:
         return True
-    return not names & PLAYLISTS and (container.size or 0) > 0
-
-
-def name_of(path: str) -> str:
-    """Return the name of the sequence that a path or address gives, fit for a file and without anything secret.
-
-    >>> name_of("films/street.mp4"), name_of("rtsp://admin:S3cret@10.0.0.7/1"), name_of("-")
-    ('street', '10.0.0.7_1', 'stdin')
-    """
-    if path in STDIN:
-        return "stdin"
-    return address_name(path) if is_address(path) else Path(path).stem
+    if "mp4" in names and not stream.frames:  # in fragments, of which the last one that came is no end
+        return False
+    return container.duration is not None and container.duration > 0
 
 
 class Opening:
@@ -130,7 +121,8 @@ class Opening:
             )
         self._used = True
         file = _Pipe(self.path) if self.once else None
-        return open_video(_path(self.path), file=file, threads=self._threads, **self._more)
+        address = self.shown if self.once else _path(self.path)
+        return open_video(address, file=file, threads=self._threads, **self._more)
 
     def close(self) -> None:
         """Let go of what is kept."""
@@ -147,7 +139,8 @@ class _Pipe:
         try:
             self._file = os.dup(sys.__stdin__.fileno() if sys.__stdin__ else 0) if path in STDIN else _opened(path)
         except (OSError, ValueError) as error:
-            raise SourceError(f"{path} cannot be read: {error}. Send it a video.") from error
+            why = getattr(error, "strerror", None) or error
+            raise SourceError(f"{path} cannot be read: {why}. Send it a video.") from error
         if os.isatty(self._file):
             raise SourceError("Standard input must be a video; it is a terminal. Send it one: ... | trackforge track -")
 

@@ -32,7 +32,7 @@ def keep_apart(outputs: Iterable[str | os.PathLike[str]], inputs: Iterable[str |
             if mark in read:
                 also = "" if path == read[mark] else f", which is {read[mark]}"
                 raise ConfigError(
-                    f"An output must not replace what is read; {path}{also} is read here. Choose another name."
+                    f"An output must not replace its source; {path}{also} is read here. Choose another name."
                 )
             if mark in written:
                 other = written[mark]

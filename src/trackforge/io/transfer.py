@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from trackforge.errors import SourceError
+from trackforge.errors import SourceError, TrackforgeError
 from trackforge.intake.addresses import shown_address
 from trackforge.intake.limits import check_limit
 
@@ -29,7 +29,8 @@ BLOCK = 1 << 18
 PAGES = (".html", ".htm", ".xhtml")
 _PAGE = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"[\x20-\x7e]{1,256}")
-_LENGTH = re.compile(r"\d{1,18}")
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.ASCII)
 
 
 def transfer(url: str, part: Path, progress: Progress | None, timeout: float, *, checked: bool) -> None:
@@ -70,7 +71,12 @@ def transfer(url: str, part: Path, progress: Progress | None, timeout: float, *,
         if not start:
             part.unlink(missing_ok=True)  # before the tag changes: bytes of one version must never bear another's tag
         tag_file.write_text(_tag(response))
-        there = _copy(response, url, part, start, total, progress)
+        try:
+            there = _copy(response, url, part, start, total, progress)
+        except TrackforgeError:  # no part of the file
+            part.unlink(missing_ok=True)
+            tag_file.unlink(missing_ok=True)
+            raise
     if total is not None and there != total:
         raise ConnectionError(f"{there} of {total} bytes came")
 
@@ -108,8 +114,8 @@ class _Ways(urllib.request.HTTPRedirectHandler):
         kind = urlsplit(newurl).scheme.lower()
         if kind not in ("http", "https") or (kind == "http" and req.full_url.startswith("https:")):
             raise SourceError(
-                f"{shown_address(self._url)} must lead to a file over {'HTTPS' if kind == 'http' else 'HTTP'}; it leads "
-                f"on to {shown_address(newurl)}. Give the address of the file itself."
+                f"{shown_address(self._url)} must lead to a file over {'HTTPS' if kind == 'http' else 'HTTP'}; it "
+                f"leads on to {shown_address(newurl)}. Give the address of the file itself."
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -125,15 +131,15 @@ def _check(response: http.client.HTTPResponse, url: str, name: str, *, checked: 
         raise SourceError(f"{shown} must come as it is; it comes packed ({packed[:20]}). Download it elsewhere.")
     if not checked and not response.chunked:
         raise SourceError(
-            f"{shown} must say how long it is; it does not, so nobody can tell whether all of it came. Give its SHA-256, "
-            "or download it elsewhere."
+            f"{shown} must say how long it is; it does not, so nobody can tell whether all of it came. Give its "
+            "SHA-256, or download it elsewhere."
         )
 
 
 def _page(url: str) -> SourceError:
     return SourceError(
-        f"{shown_address(url)} must be the file itself; what comes is a web page, to log in perhaps. Open it in a browser, "
-        "and download the file there."
+        f"{shown_address(url)} must be the file itself; what comes is a web page, to log in perhaps. Open it in a "
+        "browser, and download the file there."
     )
 
 
@@ -163,12 +169,10 @@ def _copy(
 def _extent(response: http.client.HTTPResponse, have: int) -> tuple[int, int | None]:
     """Return the position of the first byte that comes, and the length of the whole file where it is known."""
     stated = response.headers.get("Content-Length", "").strip()
-    length = int(stated) if _LENGTH.fullmatch(stated, 0) and stated.isascii() else None
+    length = int(stated) if _LENGTH.fullmatch(stated) else None
     if response.status != http.HTTPStatus.PARTIAL_CONTENT:
         return 0, None if response.chunked else length
-    found = re.fullmatch(
-        r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", response.headers.get("Content-Range", ""), re.ASCII
-    )
+    found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if not found or int(found[1]) != have:
         raise ConnectionError("the server gave another part than was asked for")
     if found[2] != "*":

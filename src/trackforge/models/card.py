@@ -7,11 +7,14 @@ Files that trackforge writes carry a card: ONNX files as the metadata entry ``tr
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from trackforge.errors import ConfigError, WeightsError
+from trackforge.intake.documents import parse_json
+from trackforge.intake.limits import check_limit
 from trackforge.models.preprocessing import Preprocessing
 from trackforge.registry.bundles import FIRST_FORMAT
 
@@ -75,7 +78,7 @@ class ModelCard:
             WeightsError: It is not that, or was written by a later version.
         """
         try:
-            values: dict[str, Any] = json.loads(text)
+            values: dict[str, Any] = parse_json(text, "A description")
             if values["format"] > FORMAT:
                 raise WeightsError(
                     f"The weights' description must be of format {FORMAT} or older; it has {values['format']}. "
@@ -84,16 +87,25 @@ class ModelCard:
             if values["format"] == 1:
                 kind, name = FIRST_FORMAT
                 values |= {"component": {"kind": kind, "name": name}, "extra": {}}
-            return cls(
+            preprocessing = Preprocessing.from_dict(values["preprocessing"])
+            check_limit("pixels", math.prod(preprocessing.size), "The input in pixels")
+            check_limit("classes", len(values["classes"]), "The number of classes")
+            card = cls(
                 component=values["component"]["name"],
                 kind=values["component"]["kind"],
                 classes=tuple(values["classes"]),
-                preprocessing=Preprocessing.from_dict(values["preprocessing"]),
+                preprocessing=preprocessing,
                 variant=values["variant"],
-                provenance=values["provenance"],
-                extra=values["extra"],
+                provenance=dict(values["provenance"]),
+                extra=dict(values["extra"]),
             )
-        except (KeyError, TypeError, RecursionError, json.JSONDecodeError) as error:
+            words = (card.component, card.kind, card.variant, *card.classes)
+            if not isinstance(values["classes"], list) or not all(isinstance(word, str) for word in words):
+                raise TypeError("names must be texts")
+            return card
+        except WeightsError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise WeightsError(
                 f"The weights' description must be readable; it is not ({error!r}). Export them anew."
             ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from trackforge.registry.bundles import KEY
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Checkpoint", "load", "mismatches", "read_checkpoint"]
+__all__ = ["Checkpoint", "check_unpacked", "load", "mismatches", "read_checkpoint"]
 
 LISTED = 3
 
@@ -42,9 +41,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch wonders about odd pickles before it refuses them
-            _check_unpacked(path)
+            check_unpacked(path)
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged file makes torch raise almost anything
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{path} must be a torch checkpoint; {first}. Get the file anew.") from error
     card = None
@@ -60,11 +59,22 @@ def read_checkpoint(path: Path) -> Checkpoint:
     state = {str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, torch.Tensor)}
     if not state:
         raise WeightsError(f"{path} must hold tensors; it holds none. Take another file.")
+    for key, value in state.items():
+        if value.layout is not torch.strided or value.is_meta or value.is_quantized or value.is_complex():
+            raise WeightsError(
+                f"{path} must hold plain tensors of real numbers; {key} is none: {value.dtype}, {value.layout} on "
+                f"{value.device}. Save it with dense tensors on the CPU."
+            )
     return Checkpoint(state, card)
 
 
-def _check_unpacked(path: Path) -> None:
-    """Refuse an archive that holds more than it weighs: torch packs without compressing."""
+def check_unpacked(path: Path) -> None:
+    """Refuse an archive that holds more than it weighs: torch packs without compressing.
+
+    Raises:
+        ValueError: It does.
+        Exception: Whatever a damaged archive makes `zipfile` raise.
+    """
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
@@ -99,7 +109,8 @@ def load(network: nn.Module, state: Mapping[str, Tensor], *, partial: bool = Fal
         What was not loaded, in words, one entry a key; empty without ``partial``.
 
     Raises:
-        WeightsError: Something does not fit and ``partial`` is off, or nothing fits at all.
+        WeightsError: Something does not fit and ``partial`` is off, or nothing fits at all; or a weight is no finite
+            number, so that nothing would ever be found.
     """
     wrong = mismatches(network, state)
     own = network.state_dict()
@@ -116,6 +127,12 @@ def load(network: nn.Module, state: Mapping[str, Tensor], *, partial: bool = Fal
         raise WeightsError(
             f"The weights must fit the network in all {len(own)} keys; {len(fitting)} fit. {shown}. Say which variant "
             "they belong to, or take other weights."
+        )
+    lost = [key for key, value in fitting.items() if value.is_floating_point() and not value.isfinite().all()]
+    if lost:
+        raise WeightsError(
+            f"Weights must be finite numbers; {lost[0]} and {len(lost) - 1} more of {len(fitting)} tensors hold NaN or "
+            "infinity. The training diverged, or the file is damaged: take an earlier checkpoint."
         )
     network.load_state_dict(fitting, strict=not partial)
     return wrong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.errors import ConfigError, DeviceError, MissingDependencyError, WeightsError
+from trackforge.errors import ConfigError, DataError, DeviceError, MissingDependencyError, WeightsError
+from trackforge.intake.limits import check_limit
 from trackforge.models.card import ModelCard
 from trackforge.models.planes import Batch, HostPlanes
 from trackforge.registry.bundles import KEY
@@ -41,7 +43,7 @@ class OnnxNetwork:
         card: What the file says about itself, or None.
 
     Raises:
-        WeightsError: It is no ONNX file.
+        WeightsError: It is no ONNX file, or its input is larger than the limits allow (`trackforge.intake.limits`).
         DeviceError: CUDA was asked for, but this ONNX Runtime does not offer it.
         MissingDependencyError: ONNX Runtime is not installed.
     """
@@ -51,11 +53,18 @@ class OnnxNetwork:
         self._session = _session(path, "cpu" if device == "auto" else device, threads, install)
         inputs = self._session.get_inputs()
         self.inputs: list[list[int | str | None]] = [i.shape for i in inputs]
+        for shape in self.inputs:
+            _check_size(path, shape)
         self.outputs: list[list[int | str | None]] = [o.shape for o in self._session.get_outputs()]
+        if not inputs:
+            raise WeightsError(f"{path} must take pictures; it has no input. It is no detector's file: take another.")
         self.input_names: list[str] = [i.name for i in inputs]
         self.input_types: list[str] = [i.type for i in inputs]
         self.output_names: list[str] = [o.name for o in self._session.get_outputs()]
-        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        try:
+            self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError as error:
+            raise WeightsError(f"{path} must describe itself in UTF-8; it does not. Export it anew.") from error
         text = self.metadata.get(KEY)
         self.card = None if text is None else ModelCard.from_json(text)
 
@@ -86,7 +95,11 @@ class OnnxNetwork:
         return outputs
 
     def run(self, data: Floats) -> list[Rows]:
-        """Run it on ``(B, 3, H, W)``, in parts where the file takes a fixed number of pictures; one entry a picture."""
+        """Run it on ``(B, 3, H, W)``, in parts where the file takes a fixed number of pictures; one entry a picture.
+
+        Raises:
+            WeightsError: It cannot be run on this.
+        """
         size = self.inputs[0][0]
         step = size if isinstance(size, int) else len(data)
         found: list[Rows] = []
@@ -95,7 +108,13 @@ class OnnxNetwork:
             missing = step - len(part)
             if missing:
                 part = np.concatenate((part, np.zeros((missing, *part.shape[1:]), np.float32)))
-            outputs = self.call({self.input_names[0]: part})
+            try:
+                outputs = self.call({self.input_names[0]: part})
+            except Exception as error:  # ONNX Runtime's exceptions have no public base class
+                raise WeightsError(
+                    f"{self.path} must run on an input of {part.shape}; it does not: {_first_line(error)}. Export it "
+                    "anew, or take another file."
+                ) from error
             rows: list[Rows] = list(outputs[0]) if len(outputs) == 1 else list(zip(*outputs, strict=True))
             found.extend(rows[: step - missing])
         return found
@@ -123,6 +142,24 @@ class OnnxBackend:
         return self._network.run(batch.data)
 
 
+def _check_size(path: Path, shape: Sequence[int | str | None]) -> None:
+    """Refuse an input so large that a file must be damaged, before anything of its size is made."""
+    fixed, picture = ([size for size in sizes if isinstance(size, int)] for sizes in (shape, shape[2:]))
+    try:
+        check_limit("bytes", 4 * math.prod(fixed), f"An input of {shape} in bytes", path=path)
+        check_limit("pixels", math.prod(picture), "An input in pixels", path=path)
+    except DataError as error:
+        raise WeightsError(str(error)) from error
+    if any(size < 1 for size in fixed):
+        raise WeightsError(
+            f"{path} must take inputs of 1 or more in every direction; it takes {shape}. Export it anew."
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
 def _session(path: Path, device: str, threads: int, install: str) -> Any:
     try:
         import onnxruntime as ort  # type: ignore[import-untyped]
@@ -145,8 +182,9 @@ def _session(path: Path, device: str, threads: int, install: str) -> Any:
     try:
         session = ort.InferenceSession(path, options, providers=providers)
     except Exception as error:  # ONNX Runtime's exceptions have no public base class
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} must be a readable ONNX model; {first}. Get or export it anew.") from error
+        raise WeightsError(
+            f"{path} must be a readable ONNX model; {_first_line(error)}. Get or export it anew."
+        ) from error
     if device != "cpu" and "CUDAExecutionProvider" not in session.get_providers():
         raise DeviceError(
             f"device {device!r} must be usable by ONNX Runtime; it fell back to {session.get_providers()}. Check that "

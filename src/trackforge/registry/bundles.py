@@ -9,12 +9,12 @@ of a checkpoint the pickle is read as the list of instructions that it is, of wh
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from trackforge.errors import TrackforgeError, WeightsError
+from trackforge.intake.documents import parse_json
 from trackforge.registry.plugins import registry
 from trackforge.registry.spec import ComponentSpec
 
@@ -93,12 +93,12 @@ def component_of(path: str | Path) -> tuple[str, str] | None:
     if text is None:
         return None
     try:
-        values = json.loads(text)
+        values = parse_json(text, "A description")
         named = dict(zip(("kind", "name"), FIRST_FORMAT, strict=True))
         if values["format"] != 1:
             named = values["component"]
         kind, name = named["kind"], named["name"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{path} must describe itself readably; it does not ({error!r}). Export it anew.") from error
     if not (isinstance(kind, str) and isinstance(name, str)):
         raise WeightsError(f"{path} must name its component in words; it names {str(named)[:60]}. Export it anew.")
@@ -112,7 +112,6 @@ def description(path: str | Path) -> str | None:
         WeightsError: The file cannot be read.
     """
     import zipfile
-    import zlib
 
     path = Path(path)
     try:
@@ -120,7 +119,7 @@ def description(path: str | Path) -> str | None:
             if zipfile.is_zipfile(file):
                 return _of_checkpoint(file)
             return _of_onnx(file) if path.suffix.lower() == ".onnx" else None
-    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # a damaged archive makes zipfile raise almost anything
         reason = getattr(error, "strerror", None) or error
         raise WeightsError(f"{path} must be a readable file of weights; {reason}. Get it anew.") from error
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import glob
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from trackforge.errors import ConfigError, DuplicateComponentError, SourceError, did_you_mean
-from trackforge.intake.addresses import STDIN, file_path, is_address, shown_address
+from trackforge.intake.addresses import STDIN, file_path, is_address, shown_address, was_address
+from trackforge.intake.folders import is_companion
 from trackforge.protocols import Source
 from trackforge.registry.plugins import registry
 from trackforge.registry.spec import ComponentSpec
+from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
 __all__ = ["check_output", "exists", "guess_source", "source_for"]
 
@@ -47,10 +48,10 @@ def check_output(text: str | Path) -> None:
     Raises:
         ConfigError: It is an address or standard output.
     """
-    if str(text) in (*STDIN, "/dev/stdout") or is_address(str(text)):
-        raise ConfigError(
-            f"An output must be a file or folder; got {shown_address(str(text))}. Write to a file, and send that on."
-        )
+    text = str(text)
+    if text in STDIN or was_address(text):
+        shown = "- (standard output)" if text in STDIN else shown_address(text)
+        raise ConfigError(f"An output must be a file or folder; got {shown}. Write to a file, and send that on.")
 
 
 def source_for(text: str) -> ComponentSpec:
@@ -73,8 +74,8 @@ def source_for(text: str) -> ComponentSpec:
         return _of_address(text)
     if there and path.is_dir():
         return _of_folder(path)
-    if there and not stat.S_ISREG(path.stat().st_mode):  # a look into a pipe would take something out of it
-        return find("source", "video")
+    if there and not path.is_file():  # a look into a pipe would take something out of it
+        return find("source", "camera" if path.is_char_device() else "video")
     if there:
         return _by_ending(path.name) or _of_content(path)
     if glob.has_magic(text):
@@ -99,9 +100,8 @@ def _of_folder(path: Path) -> ComponentSpec:
     find = registry().find
     if (path / "seqinfo.ini").is_file():
         return find("source", "mot-sequence")
-    images = find("source", "images")
-    if any(file.name.lower().endswith(images.suffixes) for file in path.iterdir()):
-        return images
+    if any(file.name.lower().endswith(IMAGE_SUFFIXES) and not is_companion(file.name) for file in path.iterdir()):
+        return find("source", "images")
     sequences = sorted(file.parent.name for file in path.glob("*/seqinfo.ini"))
     if sequences:
         raise SourceError(

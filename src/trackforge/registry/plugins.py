@@ -87,7 +87,7 @@ class Registry:
             for spec in specs:
                 if not isinstance(spec, ComponentSpec):
                     raise PluginError(f"trackforge_components must give ComponentSpec objects; got {spec!r}")
-        except Exception:
+        except BaseException:
             if self._manager.has_plugin(name):
                 self._manager.unregister(name=name)
             raise
@@ -194,7 +194,9 @@ class Registry:
                 continue
             try:
                 self.register(entry.load(), f"{owner}:{entry.name}", distribution=owner)
-            except Exception as error:  # noqa: BLE001 - a broken plugin harms nobody, whatever it raises
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - a broken plugin harms nobody: SystemExit would end us silently
                 reason = f"{type(error).__name__}: {error}"
                 self._broken.append(Broken(entry.name, owner, reason))
                 warnings.warn(f"trackforge plugin {entry.name!r} ({owner}) is broken: {reason}", stacklevel=4)

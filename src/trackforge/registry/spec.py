@@ -102,7 +102,7 @@ class ComponentSpec:
             found: Any = importlib.import_module(module)
         except MissingDependencyError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a module that exits must not end us silently
             missing = self.missing()
             if not missing and isinstance(error, ModuleNotFoundError) and error.name:
                 package = error.name.split(".")[0]

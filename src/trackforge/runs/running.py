@@ -14,7 +14,7 @@ import numpy as np
 
 from trackforge import pipeline
 from trackforge.errors import ConfigError
-from trackforge.intake.addresses import address_name, is_address, shown_address
+from trackforge.intake.addresses import address_name, shown_address, source_name, without_secrets
 from trackforge.intake.names import plain_name, relative_name
 from trackforge.io.outputs import Outputs
 from trackforge.io.targets import keep_apart
@@ -90,7 +90,7 @@ class SequenceResult:
             "fps": round(self.rate, 2),
             "stage_ms": {name: round(ms, 3) for name, ms in self.stage_ms().items()},
             "outputs": self.outputs,
-            **({"failed": str(self.failure)} if self.failure else {}),
+            **({"failed": without_secrets(str(self.failure))} if self.failure else {}),
         }
 
 
@@ -117,7 +117,7 @@ def open_sources(plan: RunPlan) -> list[Input]:
     for component in plan.sources:
         source = component.create()
         given = shown_address(str(component.settings.get("path", component.name)))
-        name = stream_of(source).name or (given if is_address(given) else Path(given).stem) or "sequence"
+        name = stream_of(source).name or source_name(given) or "sequence"
         name = str(relative_name(address_name(name), "A sequence", path=given))
         if any(name == other.name for other in inputs):
             raise ConfigError(f"Sequences need different names; two are called {name!r}. Track them one by one.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from trackforge.data.model import Dataset
 from trackforge.data.samples import Samples, verify_dataset
 from trackforge.errors import ConfigError, InvalidInputError, StateError
+from trackforge.io.owned import owned
 from trackforge.registry import registry
 from trackforge.training.engine import Engine, quietly
 from trackforge.training.plan import Plan
@@ -104,8 +106,8 @@ def fit(
 
     Raises:
         DataError: A set is empty or faulty, or a picture is missing or broken.
-        ConfigError: Settings contradict each other, there is no score of the name to monitor, or the folder holds a run
-            already.
+        ConfigError: Settings contradict each other, there is no score of the name to monitor, the folder holds a run
+            already, or another process trains there.
         WeightsError: Weights or checkpoint are missing, damaged or of another model.
         StateError: The checkpoint is of another run.
         TrainingError: The loss or a weight is not finite; the last checkpoint is intact.
@@ -123,12 +125,13 @@ def fit(
     verify_dataset(train)
     if last.exists() and not resume:
         raise ConfigError(f"The folder must be new; {out} holds a run already. Resume it, or name another folder.")
-    with quietly():
+    with quietly(), contextlib.ExitStack() as stack:
         from trackforge.training.validating import validation_set
 
         checked = None if val is None else validation_set(val, train.classes)
         _seed(settings.seed)
         engine = Engine(settings, out)
+        stack.enter_context(_alone(out))
         plan = _plan(train, checked.dataset if checked else None, settings, engine.world_size, weights)
         training = recipe.begin(plan)
         module = training.module.train()  # Lightning leaves a network that was loaded for inference as it is
@@ -279,6 +282,17 @@ def _seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - for libraries that use the global generator
     torch.manual_seed(seed)
+
+
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Hold the folder of the run, in the first of its processes: two runs in one folder would mix their files."""
+    known: Any = importlib.import_module("lightning.pytorch.utilities.rank_zero")
+    if known.rank_zero_only.rank != 0:
+        yield
+        return
+    with owned(out / ".owner", "A folder is for one training run at a time"):
+        yield
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import numpy as np
 
 from trackforge.errors import ConfigError, DataError, MissingDependencyError, TrackforgeError
 from trackforge.metrics import Report
+from trackforge.tuning.journal import mend
 from trackforge.tuning.problem import Problem
 from trackforge.tuning.space import suggest
 
@@ -99,7 +100,8 @@ def open_study(path: Path, problem: Problem, search: Search, *, fresh: bool = Fa
         path: File with the journal of the study.
         problem: What the study is about; one that stands there must be about the same.
         search: How to look.
-        fresh: Whether the caller owns the study: marks trials that somebody left unfinished, and queues the defaults.
+        fresh: Whether the caller owns the study: cuts off a record that was torn in writing, marks trials that somebody
+            left unfinished, and queues the defaults.
 
     Raises:
         ConfigError: The study is about something else.
@@ -108,6 +110,8 @@ def open_study(path: Path, problem: Problem, search: Search, *, fresh: bool = Fa
     module = load_optuna()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        if fresh and path.is_file():
+            mend(path)
         backend = module.storages.journal.JournalFileBackend(str(path))
         storage = module.storages.JournalStorage(backend)
         study: optuna.Study = module.create_study(

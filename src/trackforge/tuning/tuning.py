@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import importlib
-import importlib.util
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trackforge.errors import ConfigError
+from trackforge.io.owned import owned
 from trackforge.metrics import Report
 from trackforge.runs.setups import Setup
 from trackforge.tuning.judging import best, importances, steady
@@ -112,7 +110,7 @@ def tune(
     if trials < 1 or workers < 1:
         raise ConfigError(f"trials and workers must be >= 1; got {trials} and {workers}.")
     path, search, stop = Path(study), search or Search(), stop or _never
-    with _owned(path):
+    with owned(path.with_name(path.name + ".owner"), "A study is for one search at a time"):
         opened = open_study(path, problem, search, fresh=True)
         problem.library.check_floor(problem.train, {})
         default_train = problem.score({})
@@ -122,32 +120,6 @@ def tune(
             if on_trial is not None:
                 on_trial(trial)
         return _outcome(opened, problem, search, default_train, interrupted=len(_finished(opened)) < trials)
-
-
-@contextlib.contextmanager
-def _owned(path: Path) -> Iterator[None]:
-    """Hold a study while the block runs, so that two searches do not take each other's trials for abandoned.
-
-    The system lets go of it when the process ends, however it ends. Where there are no such locks (Windows), nothing
-    is held.
-
-    Raises:
-        ConfigError: Another process holds it.
-    """
-    if importlib.util.find_spec("fcntl") is None:
-        yield
-        return
-    fcntl: Any = importlib.import_module("fcntl")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + ".owner").open("w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConfigError(
-                f"A study is for one search at a time; another process works at {path}. Wait for it, or name another "
-                "file."
-            ) from None
-        yield
 
 
 def _never() -> bool:

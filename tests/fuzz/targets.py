@@ -1,0 +1,175 @@
+"""What is fuzzed: a name, what it needs, good inputs, and who reads them."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fuzz.mutation import Damage
+
+__all__ = ["Target", "targets"]
+
+MOT = b"1,1,10,10,5.5,5,0.9,-1,-1,-1\n2,1,11,10,5,5,0.9,-1,-1,-1\n3,2,11,10,5,5,0.9,2,-1,-1\n"
+TRUTH = b"1,1,10,10,5,5,1,1,0.5\n2,1,10,10,5,5,0,7,1\n3,2,10,10,5,5,1,1,1\n"
+INI = b"[Sequence]\nname=s\nimDir=img1\nframeRate=25\nseqLength=5\nimWidth=80\nimHeight=60\nimExt=.jpg\n"
+TOML = (
+    b'sources = ["a"]\nframes = 3\n[detector]\nname = "motion"\n[tracker]\nname = "byte"\nhigh_score = 0.5\n'
+    b'max_lost = 30\n[[sink]]\npath = "o.txt"\ndecimals = 2\n'
+)
+COCO = json.dumps(
+    {
+        "videos": [{"id": 1, "name": "v"}],
+        "images": [
+            {"id": 1, "video_id": 1, "frame_id": 1, "file_name": "a.png", "width": 20, "height": 20},
+            {"id": 2, "video_id": 1, "frame_id": 2, "file_name": "b.png", "width": 20, "height": 20, "split": "train"},
+        ],
+        "categories": [{"id": 1, "name": "p"}, {"id": 3, "name": "q"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 5, 5], "track_id": 1, "iscrowd": 0, "area": 25},
+            {"id": 2, "image_id": 2, "category_id": 3, "bbox": [1, 1, 5, 5], "track_id": 1, "visibility": 0.5},
+        ],
+    }
+).encode()
+RESULTS = json.dumps([{"image_id": k, "category_id": 1, "bbox": [0, 0, 5, 5], "score": 0.5} for k in (1, 2)]).encode()
+LINES = b"\n".join(
+    json.dumps(
+        {
+            "frame": k,
+            "timestamp": k / 25,
+            "sequence": "s",
+            "width": 7,
+            "height": 5,
+            "tracks": [{"track_id": 1, "xyxy": [0, 0, 5, 5], "score": 0.5, "class_id": 0}],
+        }
+    ).encode()
+    for k in range(2)
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something that reads.
+
+    Attributes:
+        name: For the command line and findings.
+        prepare: Makes good inputs in a folder and returns what ``attempt`` does with damage.
+        needs: Modules without which it is left out.
+    """
+
+    name: str
+    prepare: Callable[[Path], Callable[[Damage], Any]]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether everything that it needs is installed."""
+        return all(importlib.util.find_spec(name) is not None for name in self.needs)
+
+
+def targets() -> dict[str, Target]:
+    """Return all targets that are possible here, by name."""
+    from fuzz.binaries import binaries
+
+    found = [*_texts(), *_sets(), *binaries()]
+    return {one.name: one for one in found if one.is_possible}
+
+
+def _reader(name: str, good: bytes, file: str, read: Callable[[Path], Any], *, document: bool = False) -> Target:
+    def prepare(folder: Path) -> Callable[[Damage], Any]:
+        return lambda damage: read(damage.file(folder / file, good, document=document))
+
+    return Target(name, prepare)
+
+
+def _texts() -> Iterator[Target]:
+    from trackforge import evaluate
+    from trackforge.io.coco import read_coco, read_coco_classes
+    from trackforge.io.mot import read_mot, read_seqinfo
+    from trackforge.io.tables import read_tables
+    from trackforge.models.card import ModelCard
+    from trackforge.runs import TrackingRun, plan
+    from trackforge.runs.layers import from_toml
+
+    for kind, good in (("tracks", MOT), ("detections", MOT), ("truth", TRUTH)):
+        yield _reader(f"mot-{kind}", good, "a.txt", lambda path, kind=kind: read_mot(path, kind=kind))  # type: ignore[misc]
+    yield _reader("seqinfo", INI, "seqinfo.ini", read_seqinfo)
+    yield _reader("coco", COCO, "a.json", lambda path: (read_coco(path), read_coco_classes(path)), document=True)
+    yield _reader("coco-results", RESULTS, "a.json", read_coco, document=True)
+    yield _reader("jsonl", LINES, "a.jsonl", lambda path: read_tables(path, "jsonl"), document=True)
+    yield _reader("config", TOML, "a.toml", lambda path: plan(from_toml(path, TrackingRun)))
+
+    def scored(folder: Path) -> Callable[[Damage], Any]:
+        (folder / "gt.txt").write_bytes(TRUTH)
+        return lambda damage: evaluate(str(folder / "gt.txt"), str(damage.file(folder / "a.txt", MOT)))
+
+    yield Target("evaluate", scored)
+
+    def referred(folder: Path) -> Callable[[Damage], Any]:
+        (folder / "ref.json").write_bytes(COCO)
+
+        def attempt(damage: Damage) -> Any:
+            return read_coco(damage.file(folder / "a.json", RESULTS, document=True), reference=folder / "ref.json")
+
+        return attempt
+
+    yield Target("coco-reference", referred)
+
+    def card(folder: Path) -> Callable[[Damage], Any]:
+        good = json.dumps(
+            {
+                "format": 2,
+                "component": {"kind": "detector", "name": "yolox"},
+                "variant": "yolox-nano",
+                "classes": ["a", "b"],
+                "preprocessing": {"size": [64, 64]},
+                "provenance": {"file": "x"},
+                "extra": {},
+            }
+        ).encode()
+        return lambda damage: ModelCard.from_json(
+            damage.file(folder / "card.json", good, document=True).read_bytes().decode("latin1")
+        )
+
+    yield Target("card", card)
+
+
+def _sets() -> Iterator[Target]:
+    """Every registered format of data sets that can be written: a good set, in which any file is damaged."""
+    from trackforge import data
+
+    for name, known in data.formats().items():
+        if known.write is not None:
+            yield Target(f"set-{name}", lambda folder, name=name: _set(folder, name), ("cv2", "yaml"))  # type: ignore[misc]
+
+
+def _set(folder: Path, name: str) -> Callable[[Damage], Any]:
+    from labelled import film
+
+    from trackforge import data
+    from trackforge.errors import TrackforgeError
+
+    target = folder / "set"
+    if name == "coco":
+        target = folder / "set" / "a.json"
+    with contextlib.suppress(TrackforgeError):
+        data.write(film(folder / "source"), target, name, images="copy")
+    files = sorted(path for path in (folder / "set").rglob("*") if path.is_file())
+    good = {path: path.read_bytes() for path in files}
+    labels = [path for path in files if path.suffix not in (".png", ".jpg")] or files
+
+    def attempt(damage: Damage) -> Any:
+        path = damage.random.choice(labels if damage.random.random() < 0.9 else files)
+        try:
+            damage.file(path, good[path], document=path.suffix == ".json")
+            read = data.read(target, name)
+            data.check(target, format=name)
+            return len(read)
+        finally:
+            path.write_bytes(good[path])
+
+    return attempt
