@@ -110,7 +110,8 @@ def _read_folder(path: Path, findings: Findings, images: Path | None, frame_base
             )
         seen |= dict.fromkeys(places, part)
     made = concatenate(sets, identities="shared")
-    return made.replace(name=path.name, notes=tuple(dict.fromkeys(made.notes)))
+    empty = [f"the part {part!r} holds no picture" for part, one in zip(parts, sets, strict=True) if not len(one)]
+    return made.replace(name=path.name, notes=tuple(dict.fromkeys((*made.notes, *empty))))
 
 
 def _rooted(dataset: Dataset, folder: Path) -> Dataset:
@@ -136,7 +137,7 @@ def _read_file(path: Path, findings: Findings, images: Path | None, frame_base: 
     rows = {number: _add_image(build, image, places, part, findings) for number, image in file.images.items()}
     table = {number: k for k, number in enumerate(names)}
     masks = 0
-    for box in file.boxes(document.get("annotations", [])):
+    for box in file.boxes(document.get("annotations") or []):
         _, image, category, xyxy, track_id, _, visibility, area, ignore, entry = box
         # most entries hold nothing beyond what is known, which is told sooner than every value is looked at
         extra = {} if entry.keys() <= _BOX_KNOWN else _plain(entry, _BOX_KNOWN)

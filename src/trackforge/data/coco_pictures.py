@@ -65,10 +65,10 @@ class PicturePlaces:
         if is_address(name):
             return self._end(name) or next(_ends(name, shortest_first=True), "")
         try:
-            found = inside(self._bound, os.path.join(self.root, name.replace("\\", "/")), what, path=self.path)  # noqa: PTH118
+            found = self._below(self.root, name, what)
         except DataError:
             try:  # as programs write it that name pictures from the json, wherever these lie
-                found = inside(self._bound, os.path.abspath(self._base / name.replace("\\", "/")), what, path=self.path)  # noqa: PTH100
+                found = self._below(self._base, name, what)
             except DataError as error:
                 end = self._end(name)
                 if not end:
@@ -76,6 +76,11 @@ class PicturePlaces:
                     raise DataError(str(error).removeprefix(f"{self.path}: ") + hint, path=self.path) from error
                 return end
         return Path(os.path.relpath(found, self.root)).as_posix()
+
+    def _below(self, folder: Path, name: str, what: str) -> Path:
+        if name_problem(name) != "is absolute":
+            name = os.path.abspath(folder / name.replace("\\", "/"))  # noqa: PTH100 - lexical: links stay as they are
+        return inside(self._bound, name, what, path=self.path)
 
     def _search(self, images: Iterable[CocoImage]) -> Path:
         first = next((image.file_name for image in images if image.file_name), "")

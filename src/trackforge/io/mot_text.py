@@ -49,8 +49,8 @@ log = logging.getLogger(__name__)
 Kind: TypeAlias = Literal["tracks", "truth", "detections"]
 LEAST_COLUMNS = {"tracks": 7, "truth": 7, "detections": 6}
 FLAG = (
-    "The flag (seventh value) of ground truth must be a whole number, 0 = do not consider. Results have scores there: "
-    "are truth and results swapped?"
+    "The flag (seventh value) of ground truth must be a whole number, 0 = do not consider (results have scores there: "
+    "are truth and results swapped?)"
 )
 
 
@@ -78,14 +78,17 @@ def read_mot(
     """
     path = Path(path)
     name = sequence_of(path) if sequence is None else sequence
-    if is_kitti(path):
-        return kitti_table(path, kind=kind, sequence=name)
     with reading(path, "A MOTChallenge file"):
-        return _read(path, kind, name, world)
+        try:
+            values = read_values(path)
+        except DataError:
+            if is_kitti(path):
+                return kitti_table(path, kind=kind, sequence=name)
+            raise
+        return _table(values, path, kind, name, world)
 
 
-def _read(path: Path, kind: Kind, name: str, world: bool | None) -> TrackTable:
-    values = read_values(path)
+def _table(values: Floats, path: Path, kind: Kind, name: str, world: bool | None) -> TrackTable:
     if not values.size:
         return TrackTable.empty(name)
     if values.shape[1] < LEAST_COLUMNS[kind]:
@@ -158,8 +161,9 @@ def _check_values(values: Floats, kind: Kind, world: bool, path: Path) -> None:
                 path=path,
                 line=line_of(path, row),
             )
+    most = limits()
     for name, column, what in (("frames", frame, "The frame"), ("classes", stated, "The class")):
-        if len(column) and column.max() > getattr(limits(), name):
+        if len(column) and column.max() > getattr(most, name):
             row = int(column.argmax())
             check_limit(name, float(column[row]), what, path=path, line=line_of(path, row))
 

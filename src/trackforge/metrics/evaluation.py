@@ -36,8 +36,10 @@ def evaluate(
     """Score tracks against ground truth: HOTA, CLEAR, identity.
 
     ``truth`` and ``tracks`` may each be a `TrackTable`, a mapping from sequence names to tables or files, a
-    MOTChallenge or COCO file, or a folder: for truth ``<sequence>/gt/gt.txt`` or ``<sequence>.txt``, for tracks
-    ``<sequence>.txt``.
+    MOTChallenge, COCO, JSON lines or Parquet file, or a folder: for truth ``<sequence>/gt/gt.txt`` or
+    ``<sequence>.txt``, for tracks ``<sequence>.txt``.
+
+    What looks wrong is logged as a warning: truth and tracks swapped, nothing in common, nothing that counts.
 
     Args:
         truth: Ground truth.

@@ -45,16 +45,17 @@ class PopulationTracker(ABC):
             PluginError: A part of the tracker does not answer as it must.
             Exception: Whatever else a part of the tracker raises. After any of these the tracker is as it was before.
         """
-        with self._turn():
-            before = self._population.snapshot()
-            try:
-                return self._step(detections, frame, self._population.advance(detections, frame))
-            except BaseException:
-                self._population.recall(before)
-                raise
+        self._begin()
+        before = self._population.snapshot()
+        try:
+            return self._step(detections, frame, self._population.advance(detections, frame))
+        except BaseException:
+            self._population.recall(before)
+            raise
+        finally:
+            self._free.append(True)
 
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _begin(self) -> None:
         """Refuse a second thread while one is at work: they would mix their frames."""
         try:
             self._free.pop()
@@ -63,6 +64,10 @@ class PopulationTracker(ABC):
                 "A tracker must be used by one thread at a time; two came at once. Give each camera a tracker of its "
                 "own, or put a lock around it."
             ) from None
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        self._begin()
         try:
             yield
         finally:
