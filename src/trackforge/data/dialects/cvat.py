@@ -29,7 +29,7 @@ from trackforge.data.dialects.markup import Element, parse_xml
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
-from trackforge.intake.limits import check_limit
+from trackforge.intake.limits import check_limit, limits
 from trackforge.intake.names import LONGEST, name_problem
 from trackforge.intake.reading import reading
 from trackforge.registry.suffixes import VIDEO_SUFFIXES
@@ -128,13 +128,15 @@ def _keyframes(build: Builder, track: Element, task: Task, findings: Findings) -
     if others:
         build.notes.append(f"the track {track.attributes.get('id', '')} is of <{others[0].tag}> and was left out")
         return []
+    most = limits().frames
     boxes = [b for b in track.all("box") if b.attributes.get("keyframe", "1") == "1"]
     if not boxes and track.children:
         build.notes.append(f"the track {track.attributes.get('id', '')} has no keyframe and was left out, as by CVAT")
     for box in boxes:
         try:
             frame = box.whole("frame")
-            check_limit("frames", frame, "The frame", path=box.path, line=box.line)
+            if frame > most:
+                check_limit("frames", frame, "The frame", path=box.path, line=box.line)
             if (frame - task.start) % task.step or frame < task.start:
                 raise box.fault(
                     f"The frame must be one of the task's, {task.start}, {task.start + task.step}, ...; got {frame}. "

@@ -162,10 +162,10 @@ def typed(rows: Sequence[Mapping[str, str]], notes: list[str]) -> list[dict[str,
         rows: Of each box.
         notes: Takes what was left out, one sentence each.
     """
-    values: dict[str, list[str]] = {}
+    values: dict[str, dict[str, None]] = {}  # the same few texts stand in most rows
     for row in rows:
         for name, text in row.items():
-            values.setdefault(name, []).append(text)
+            values.setdefault(name, {})[text] = None
     short = (name for name, texts in values.items() if len(name) <= LONGEST and max(map(len, texts)) <= LONGEST)
     kept = dict.fromkeys(islice(short, MOST))
     if len(kept) < len(values):
@@ -174,8 +174,9 @@ def typed(rows: Sequence[Mapping[str, str]], notes: list[str]) -> list[dict[str,
         )
     kinds = (_truth, _whole, _number, str)
     kind = {name: next(k for k in kinds if all(k(v) is not None for v in values[name])) for name in kept}
+    made = {name: {text: kind[name](text) for text in values[name]} for name in kept}
     columns = {name: f"attribute_{name}" if name in _TAKEN else name for name in kept}
-    return [{columns[name]: kind[name](text) for name, text in row.items() if name in kept} for row in rows]
+    return [{columns[name]: made[name][text] for name, text in row.items() if name in made} for row in rows]
 
 
 def _truth(text: str) -> bool | None:

@@ -95,6 +95,7 @@ class _Reader:
         self.frames: set[tuple[str, int]] = set()
         self.without = 0
         self.places: dict[str, list[Path]] = {}
+        self.most = limits().frames
 
     def file(self, file: Path, part: str) -> None:
         document = load_json(file, "A Scalabel file")
@@ -127,7 +128,7 @@ class _Reader:
         sequence = named or ("" if index is None else file.stem)
         number = -1
         if sequence:
-            number = count.get(sequence, 0) if index is None else whole_number(index, 0, limits().frames)
+            number = count.get(sequence, 0) if index is None else whole_number(index, 0, self.most)
             count[sequence] = number + 1
             if (sequence, number) in self.frames:
                 raise ValueError(f"must be there once; frame {number} of {sequence!r} is there twice")
