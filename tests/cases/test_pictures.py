@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from io_files import index_of, picture, write_picture
+from io_files import index_of, picture, write_picture, write_video
 from PIL import Image
 
 import trackforge
@@ -110,6 +110,11 @@ def test_what_has_the_ending_decodes(tmp_path: Path, suffix: str) -> None:
         assert np.abs(frame.image.astype(int) - image).mean() < 8
 
 
+def test_the_documentation_lists_every_ending() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "pictures.md").read_text(encoding="utf-8")
+    assert f"`{' '.join(IMAGE_SUFFIXES)}`" in page
+
+
 # Their order
 
 
@@ -182,17 +187,30 @@ def test_a_mot_sequence_may_count_from_0(tmp_path: Path, caplog: pytest.LogCaptu
 
 def test_a_mot_sequence_of_other_names_and_endings(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert indices(sequence(tmp_path / "s", ["img00001", "img00002"], ".png")) == [(0, 0), (1, 1)]
-    assert "holds no .jpg pictures, as its seqinfo.ini states; its .png are taken" in caplog.text
     folder = sequence(tmp_path / "t", [1, 2], stated="JPG")
     write_picture(folder / "img1" / "thumb_2.jpg", 7)
     write_picture(folder / "img1" / "cover.jpg", 7)
     assert indices(folder) == [(0, 0), (1, 1)]
     assert "left out 2 pictures without a number of their own" in caplog.text
+    (folder / "img1").rename(folder / "frames")
+    frames = list(trackforge.source(folder))
+    assert [(f.index, f.file) for f in frames] == [(0, "frames/000001.jpg"), (1, "frames/000002.jpg")]
+    assert "imDir=img1, where no pictures are; those in frames/ were taken" in caplog.text
 
 
-def test_a_picture_of_an_impossible_number_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"The number of a picture must be at most 10,000,000"):
-        trackforge.source(sequence(tmp_path / "s", ["99999999999999999999"]))
+def test_pictures_of_a_mot_sequence_that_bear_times_come_in_their_order(tmp_path: Path) -> None:
+    assert indices(sequence(tmp_path / "s", ["1700000000250", "1700000000500"])) == [(0, 0), (1, 1)]
+
+
+def test_a_mot_sequence_may_be_a_video(tmp_path: Path) -> None:
+    folder = sequence(tmp_path / "s", [1])
+    shutil.rmtree(folder / "img1")
+    write_video(folder / "s.mp4", 4)
+    source = trackforge.source(folder)
+    frames = list(source)
+    assert [(f.index, index_of(f.image), f.sequence) for f in frames] == [(k, k, "S") for k in range(4)]
+    assert (source.stream.name, source.stream.rate, source.skipped) == ("S", 5, 0)
+    assert [f.image for f in trackforge.source(folder, images="none")] == [None]
 
 
 # Files of several pictures

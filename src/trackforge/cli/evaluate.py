@@ -47,7 +47,7 @@ def evaluate(
     truth_file
         Where the truth lies in the folder of a sequence.
     detections
-        Score detections instead, by average precision: files without ids, or SEQUENCE/det/det.txt.
+        Score detections instead, by average precision, class by class: files without ids, or SEQUENCE/det/det.txt.
     metrics
         Columns to show, by the names of the official evaluator: HOTA,MOTA,IDF1,HOTA_TP.
     as_json

@@ -18,12 +18,13 @@ __all__ = ["Listing", "is_companion", "list_files", "natural_key", "natural_orde
 _COMPANIONS = frozenset({"__macosx", "@eadir", "$recycle.bin", "thumbs.db", "desktop.ini", "system volume information"})
 _ENDING = re.compile(r"\.[a-z][a-z0-9]{0,9}$")
 _DIGITS = re.compile(r"([0-9]+)")
+_POINT = re.compile(r"[0-9]\.[0-9]")
 _DECIMAL = re.compile(r"((?<![0-9.])[0-9]+\.[0-9]+(?!\.?[0-9])|[0-9]+)")
 CLOCK = 9
 """Digits before a point from which a number is a time in seconds, and what comes after the point decimals of it."""
 _Item = TypeVar("_Item")
 _Piece: TypeAlias = "tuple[int, int, str, str]"
-_Key: TypeAlias = "tuple[tuple[tuple[list[_Piece], list[_Piece]], ...], str]"
+_Key: TypeAlias = "tuple[tuple[tuple[list[_Piece], str], ...], str]"
 
 
 @dataclass(frozen=True)
@@ -138,22 +139,24 @@ def _key(text: str, decimals: bool) -> _Key:
     pattern = _DECIMAL if decimals else _DIGITS
     parts = []
     for part in text.casefold().split("/"):
-        ending = _ENDING.search(part)
-        stem, rest = (part[: ending.start()], ending.group()) if ending and ending.start() else (part, "")
-        parts.append((_tokens(pattern, stem), _tokens(_DIGITS, rest)))
+        stem, _, ending = part.rpartition(".")
+        if not stem or not ending.isalnum() or ending.isdecimal():  # the point is no ending's
+            stem, ending = part, ""
+        parts.append((_tokens(pattern, stem), ending))
     return tuple(parts), text
 
 
 def _tokens(pattern: re.Pattern[str], text: str) -> list[_Piece]:
     """Split into numbers, which compare by their value, and words, which come after them."""
-    tokens = []
-    for k, piece in enumerate(pattern.split(text)):
-        if k % 2:
-            whole, _, fraction = piece.partition(".")
+    tokens: list[_Piece] = []
+    pieces = pattern.split(text)
+    for word, number in zip(pieces[::2], [*pieces[1::2], ""], strict=True):
+        if word:
+            tokens.append((1, 0, word, ""))
+        if number:
+            whole, _, fraction = number.partition(".")
             whole = whole.lstrip("0")
             tokens.append((0, len(whole), whole, fraction))
-        elif piece:
-            tokens.append((1, 0, piece, ""))
     return tokens
 
 
@@ -161,6 +164,8 @@ def _are_decimals(names: Sequence[str]) -> bool:
     """Tell whether what follows a point in file names are decimals of what stands before it."""
     runs: dict[str, list[str]] = {}
     for name in names:
+        if not _POINT.search(name):
+            continue
         stem = _ENDING.sub("", name.lower())
         for found in _DECIMAL.finditer(stem):
             whole, point, fraction = found.group().partition(".")

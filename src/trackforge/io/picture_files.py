@@ -5,15 +5,13 @@ from __future__ import annotations
 import glob
 import logging
 import os
-import re
 from pathlib import Path
 
 from trackforge.errors import DataError, SourceError
 from trackforge.intake.folders import Listing, is_companion, list_files, natural_order
-from trackforge.intake.limits import check_limit
 from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
-__all__ = ["Losses", "find_pictures", "numbered_pictures", "time_at"]
+__all__ = ["Losses", "find_pictures", "time_at"]
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +28,7 @@ class Losses:
 
     def __init__(self, on_corrupt: str) -> None:
         self.count = 0
+        self._first = ""
         self._stop = on_corrupt == "stop"
 
     def add(self, file: Path, error: DataError) -> None:
@@ -44,6 +43,7 @@ class Losses:
         if not self.count:
             log.warning("%s cannot be decoded and is skipped; further ones are only counted. (%s)", file, why)
         self.count += 1
+        self._first = self._first or why
 
     def check(self, path: str | Path, seen: int) -> None:
         """Refuse a folder of which nothing could be decoded.
@@ -52,7 +52,7 @@ class Losses:
             SourceError: All ``seen`` pictures are lost.
         """
         if seen and self.count == seen:
-            raise SourceError(f"{path} must hold pictures; none of {seen} files can be decoded.")
+            raise SourceError(f"{path} must hold pictures; none of {seen} files can be decoded. ({self._first})")
 
 
 def time_at(index: int, rate: float | None) -> float | None:
@@ -87,48 +87,6 @@ def find_pictures(path: str) -> list[Path]:
     if left_out:
         log.warning("%s: left out %s", path, left_out)
     return files
-
-
-def numbered_pictures(folder: Path, suffix: str) -> dict[int, Path]:
-    """Map the frames of a MOTChallenge sequence, from 0, to the numbered pictures of its folder.
-
-    The digits at the end of a name are its number. Pictures count from 1 or, where one bears the number 0, from 0.
-    Where none has the ending that is stated, those of the most frequent other ending are taken.
-
-    Args:
-        folder: ``img1``; without one there are no pictures.
-        suffix: The ending that the sequence states: ``".jpg"``.
-
-    Raises:
-        DataError: A number is above the limit.
-        SourceError: The folder cannot be listed.
-    """
-    if not folder.is_dir():
-        return {}
-    listing = _in_folder(folder)
-    wanted = "." + suffix.strip().lower().lstrip(".")
-    if not any(file.suffix.lower() == wanted for file in listing.files) and listing.files:
-        endings = [file.suffix.lower() for file in listing.files]
-        stated, wanted = wanted, max(sorted(set(endings)), key=endings.count)
-        log.warning("%s holds no %s pictures, as its seqinfo.ini states; its %s are taken", folder, stated, wanted)
-    numbers: dict[int, Path] = {}
-    aside = 0
-    for file in listing.files:
-        digits = re.search(r"([0-9]+)$", file.stem)
-        if digits is None or file.suffix.lower() != wanted:
-            aside += 1
-            continue
-        number = int(digits[1])
-        check_limit("frames", number, "The number of a picture", path=file)
-        aside += numbers.setdefault(number, file) is not file
-    if 0 in numbers:
-        log.warning("%s counts its pictures from 0, not from 1: number 0 is taken for the first frame", folder)
-    words = [f"{aside} pictures without a number of their own or of another ending"] if aside else []
-    words += [listing.left_out] if listing.left_out else []
-    if words:
-        log.warning("%s: left out %s", folder, " and ".join(words))
-    first = 0 if 0 in numbers else 1
-    return {number - first: file for number, file in numbers.items()}
 
 
 def _in_folder(folder: Path) -> Listing:

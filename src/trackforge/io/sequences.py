@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from trackforge.config import check, setting
 from trackforge.errors import DataError, SourceError
 from trackforge.intake.names import readable
+from trackforge.intake.reading import reading
 from trackforge.io.levels import Levels
-from trackforge.io.picture_files import Losses, numbered_pictures, time_at
+from trackforge.io.picture_files import Losses, time_at
 from trackforge.io.pictures import decode_picture, picture_bytes
+from trackforge.io.seqinfo import numbered_pictures, picture_folder, read_seqinfo, video_beside
+from trackforge.registry import registry
 from trackforge.types import Frame, Stream
 
 __all__ = ["BlankSource", "BlankSourceConfig", "MotSequenceSource", "MotSequenceSourceConfig"]
@@ -39,10 +42,10 @@ class MotSequenceSourceConfig:
 
 
 class MotSequenceSource:
-    """A MOTChallenge sequence: ``seqinfo.ini`` beside a folder of numbered pictures.
+    """A MOTChallenge sequence: ``seqinfo.ini`` beside a folder of numbered pictures, or beside a video.
 
     ``frame.index`` is the picture's number less one, as everywhere outside `trackforge.io.mot`; where a picture bears
-    the number 0, it is the number itself. A sequence without pictures, as annotations are often kept, gives frames of
+    the number 0, it is the number itself. A sequence without either, as annotations are often kept, gives frames of
     the stated size without image.
 
     Attributes:
@@ -56,8 +59,6 @@ class MotSequenceSource:
     """
 
     def __init__(self, config: MotSequenceSourceConfig) -> None:
-        from trackforge.io.mot import read_seqinfo
-
         self.config = config
         path = config.path.parent if config.path.name == "seqinfo.ini" else config.path
         if not (path / "seqinfo.ini").is_file():
@@ -69,25 +70,48 @@ class MotSequenceSource:
         self.rate: float | None = self.info.rate if self.info.rate > 0 else None
         self._losses = Losses(config.on_corrupt)
         self._round = 0
-        folder = path / self.info.image_dir
-        self._files = numbered_pictures(folder, self.info.image_ext) if config.images != "none" else {}
-        if self._files or config.images == "none":
-            return
-        if config.images == "require":
+        self._files: Mapping[int, Path] = {}
+        self._film: Any = None
+        if config.images != "none":
+            with reading(path, "A sequence"):
+                self._find(path)
+
+    def _find(self, path: Path) -> None:
+        """Find the pictures, or the video in their stead, and say what is odd about them."""
+        folder = picture_folder(path, self.info)
+        if folder is not None:
+            found = numbered_pictures(folder, self.info.image_ext)
+            self._files = {index: found.files[index] for index in sorted(found.files)}
+            if found.from_zero:
+                log.warning("%s counts its pictures from 0, not from 1: number 0 is taken for the first frame", folder)
+            words = [f"{found.others} pictures without a number of their own"] if found.others else []
+            words += [found.left_out] if found.left_out else []
+            if words:
+                log.warning("%s: left out %s", folder, " and ".join(words))
+        film = video_beside(path, self.name) if not self._files else None
+        if film is not None:
+            settings = {"path": film, "on_corrupt": self.config.on_corrupt}
+            self._film = registry().create("source", "video", settings)
+            log.info("%s holds no pictures: %s is read", path, film.name)
+        elif not self._files and self.config.images == "require":
             raise SourceError(
-                f"{path} must hold numbered {self.info.image_ext} pictures in {folder.name}/; there are none. "
+                f"{path} must hold numbered {self.info.image_ext} pictures in {self.info.image_dir}/; there are none. "
                 "Copy them there, or set images='none' where detections are known."
             )
-        log.info("%s holds no pictures: its frames come without image", path)
+        elif not self._files:
+            log.info("%s holds no pictures: its frames come without image", path)
 
     @property
     def skipped(self) -> int:
         """Damaged pictures left out by the latest iteration."""
-        return self._losses.count
+        return self._losses.count if self._film is None else int(self._film.skipped)
 
     @property
     def stream(self) -> Stream:
         """What ``seqinfo.ini`` states, and the number of frames that are there."""
+        if self._film is not None:
+            stream: Stream = self._film.stream
+            return replace(stream, name=self.name, rate=self.rate or stream.rate)
         size = (self.info.width, self.info.height)
         return Stream(name=self.name, rate=self.rate, size=size if min(size) > 0 else None, length=len(self))
 
@@ -100,11 +124,15 @@ class MotSequenceSource:
         Raises:
             SourceError: No picture can be decoded; or, with ``on_corrupt="stop"``, one is damaged.
         """
+        if self._film is not None:
+            for frame in self._film:
+                yield replace(frame, sequence=self.name)
+            return
         losses = self._losses = Losses(self.config.on_corrupt)
         this = self._round
         levels = Levels(self.name)
         size = (self.info.width, self.info.height)
-        for index in sorted(self._files) or range(self.info.length):
+        for index in self._files or range(self.info.length):
             if this != self._round:
                 return
             time = time_at(index, self.rate)
@@ -117,13 +145,15 @@ class MotSequenceSource:
             except DataError as error:
                 losses.add(file, error)
                 continue
-            name = readable(f"{self.info.image_dir}/{file.name}")
+            name = readable(f"{file.parent.name}/{file.name}")
             yield Frame(index=index, image=image, timestamp=time, sequence=self.name, file=name)
         losses.check(self.config.path, len(self._files))
 
     def close(self) -> None:
         """End iterations under way, at their next frame."""
         self._round += 1
+        if self._film is not None:
+            self._film.close()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -133,7 +133,14 @@ def _places(given: Input, truth_file: str) -> Places:
     path = _existing(given)
     if path.is_file():
         if path.suffix.lower() == ".json":
-            return dict(read_coco(path))
+            tables = read_coco(path)
+            if any(len(table) and "flag" not in table.extra for table in tables.values()):
+                raise DataError(
+                    "Ground truth must have images and annotations; this is a list of results. Are truth and results "
+                    "swapped?",
+                    path=path,
+                )
+            return dict(tables)
         if path.suffix.lower() in (".jsonl", ".parquet"):
             return dict(read_tables(path, FORMATS[path.suffix.lower()]))
         return {sequence_of(path): path}
