@@ -510,6 +510,8 @@ def test_truth_of_which_nothing_counts(tmp_path: Path, caplog: pytest.LogCapture
     truth = write(tmp_path / "gt.txt", TRUTH.replace(",1,1,1", ",0,1,1"))
     evaluate(truth, write(tmp_path / "res.txt", "1,1,16,12,32,24,0.9,-1,-1,-1\n"))
     assert "no box of the truth counts" in caplog.text
+    evaluate(write(truth, ""), tmp_path / "res.txt")
+    assert "the truth has no box at all" in caplog.text
 
 
 def test_fractional_flags_are_refused(tmp_path: Path) -> None:

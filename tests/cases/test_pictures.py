@@ -110,6 +110,11 @@ def test_what_has_the_ending_decodes(tmp_path: Path, suffix: str) -> None:
         assert np.abs(frame.image.astype(int) - image).mean() < 8
 
 
+def test_the_documentation_lists_every_ending() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "pictures.md").read_text(encoding="utf-8")
+    assert f"`{' '.join(IMAGE_SUFFIXES)}`" in page
+
+
 # Their order
 
 

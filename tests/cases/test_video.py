@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from av.stream import Disposition
@@ -369,6 +373,50 @@ def test_a_title_in_latin_1_is_no_obstacle(tmp_path: Path, suffix: str) -> None:
     assert b"Cr#me" in data
     path.write_bytes(data.replace(b"Cr#me", "Crème".encode("latin-1")))
     assert len(read(path)) == 3
+
+
+def test_a_signal_is_answered_while_an_address_is_silent(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/film.mp4"
+        words = ["track", address, "--ahead", "0", "-o", str(tmp_path / "out.txt")]
+        process = subprocess.Popen([sys.executable, "-m", "trackforge", *words], stderr=subprocess.DEVNULL)
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(4096).startswith(b"GET /film.mp4")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 143  # the time-out of addresses is longer
+    assert not (tmp_path / "out.txt").exists()
+
+
+def test_pictures_without_a_clock_have_the_time_of_their_arrival() -> None:
+    gate = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                kind = b"multipart/x-mixed-replace; boundary=frame"
+                connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: " + kind + b"\r\n\r\n")
+                for number in range(12):
+                    if number == 6:
+                        gate.wait(60)
+                    jpeg = cv2.imencode(".jpg", picture(number))[1].tobytes()
+                    head = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
+                    connection.sendall(head + jpeg + b"\r\n")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/camera"
+        source: Any = trackforge.source(address, latest=False, reconnect=0)
+        frames = iter(source)
+        first = next(frames)
+        threading.Timer(0.8, gate.set).start()
+        rest = list(frames)
+        thread.join(60)
+    assert source.rate is None
+    assert len(rest) == 11
+    assert times([first, *rest])[-1] >= 0.79  # 25 a second would be 0.44
 
 
 @pytest.mark.parametrize(

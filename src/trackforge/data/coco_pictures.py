@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -21,7 +22,7 @@ from trackforge.io.coco_entries import CocoImage
 __all__ = ["PicturePlaces", "base_folder"]
 
 _FOLDERS = ("images", "data", "frames", "train", "val", "valid", "test")
-_STRANGE = re.compile(r"\.\.|[\\\0:]|^[/.]|//|[^\x20-\x7e]")
+_STRANGE = re.compile(r"\.\.|[\\\0:]|^[/.]|//|%|[^\x20-\x7e]")
 _LONGEST = 1024
 """Characters of a name; the longest of all decides how much memory each takes."""
 
@@ -75,7 +76,8 @@ class PicturePlaces:
                     hint = " If it is yours, name the folder of the pictures: images=FOLDER, --pictures FOLDER."
                     raise DataError(str(error).removeprefix(f"{self.path}: ") + hint, path=self.path) from error
                 return end
-        return Path(os.path.relpath(found, self.root)).as_posix()
+        name = Path(os.path.relpath(found, self.root)).as_posix()
+        return next((way for way in _spellings(name) if (self.root / way.partition("#")[0]).is_file()), name)
 
     def _below(self, folder: Path, name: str, what: str) -> Path:
         if name_problem(name) != "is absolute":
@@ -100,6 +102,16 @@ class PicturePlaces:
     def _end(self, name: str) -> str:
         """Return the longest end of a name that is a file below the root, or nothing."""
         return next((end for end in _ends(name) if (self.root / end.partition("#")[0]).is_file()), "")
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """Yield a name as it stands, and as it would be if accents or special characters were written the other way."""
+    yield name
+    for form in ("NFC", "NFD"):
+        yield unicodedata.normalize(form, name)
+    plain = unquote(name)
+    if name_problem(plain) is None:
+        yield plain
 
 
 def _ends(name: str, *, shortest_first: bool = False) -> Iterator[str]:

@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from trackforge.errors import SourceError
 from trackforge.intake.addresses import is_address, shown_address, without_secrets
 from trackforge.intake.limits import check_limit, limits
+from trackforge.io.aside import aside
 from trackforge.io.rgb import display_matrix
 from trackforge.io.streams import chosen_stream, has_clock, leave_others, only_ordered
 from trackforge.io.upright import exchanges_sides
@@ -85,8 +86,14 @@ def open_video(
         DataError: Its pictures are larger than the limit ``pixels``.
     """
     shown, given = shown_address(address), file or (address if form else ffmpeg_path(address))
+
+    def reach() -> InputContainer:
+        asked = JOINED | dict(options or {})
+        opened: InputContainer = av.open(given, "r", format=form, options=asked, timeout=timeout, **LENIENT)
+        return opened
+
     try:
-        container = av.open(given, "r", format=form, options=JOINED | dict(options or {}), timeout=timeout, **LENIENT)
+        container = aside(reach) if is_address(address) else reach()
     except (FFmpegError, OSError, ValueError) as error:
         problem = SourceError(f"{shown} cannot be opened as video: {reason(error)}. {advice}")
         raise problem from (error if shown == address else None)  # FFmpeg's error repeats the address
