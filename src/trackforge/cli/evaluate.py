@@ -35,7 +35,7 @@ def evaluate(
     ----------
     truth
         MOT, KITTI or COCO file, a folder with SEQUENCE/gt/gt.txt or SEQUENCE.txt, or a data set with sequences in any
-        format that is read (trackforge info dataset).
+        format that is read (trackforge info dataset), or a list of sequences (seqmaps/MOT17-train.txt).
     tracks
         MOT or COCO file, or a folder with SEQUENCE.txt.
     preprocessing
