@@ -1,4 +1,4 @@
-"""Pure functions on ``(N, 4)`` arrays of boxes.
+"""Pure functions on ``(N, 4)`` arrays of boxes, computed in float32 or, where the boxes are wider, as wide as they.
 
 All boxes are continuous: a box covers ``x1 <= x < x2`` and is ``x2 - x1`` wide. The published trackers count pixels
 instead (``x2 - x1 + 1``); `iou` offers that as ``inclusive=True`` for the presets that reproduce them.
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import InvalidInputError
+from trackforge.types.arrays import as_array, as_floats
 
 __all__ = [
     "area",
@@ -33,9 +34,7 @@ NMS_BLOCK = 64
 
 
 def _boxes(value: npt.ArrayLike, name: str) -> Boxes:
-    array = np.asarray(value)
-    if array.dtype.kind != "f":
-        array = array.astype(np.float64)
+    array = as_floats(name, value)  # half precision overflows at an area of 256 x 256
     if array.size == 0:
         array = array.reshape(0, 4)
     if array.ndim != 2 or array.shape[1] != 4:
@@ -175,10 +174,16 @@ def nms(
         The rows kept, best first; equal scores keep their input order.
     """
     boxes = _boxes(xyxy, "xyxy")
-    order = np.argsort(-np.asarray(score), kind="stable")
+    columns = {"score": as_floats("score", score)}
+    if class_id is not None:
+        columns["class_id"] = as_array("class_id", class_id)
+    for name, column in columns.items():
+        if column.shape != (len(boxes),):
+            raise InvalidInputError(f"{name} must have shape ({len(boxes)},), one a box; got {column.shape}.")
+    order = np.argsort(-columns["score"], kind="stable")
     corners = np.ascontiguousarray(boxes[order].T)  # (4, N), best first
     areas = (corners[2] - corners[0]) * (corners[3] - corners[1])
-    classes = None if class_id is None else np.asarray(class_id)[order]
+    classes = columns["class_id"][order] if "class_id" in columns else None
 
     def beaten(best: npt.NDArray[np.int64], rest: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         a, b = corners[:, best, None], corners[:, rest]

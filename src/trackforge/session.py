@@ -183,8 +183,9 @@ class Session:
     def _tell(self, stream: Stream, outputs: Outputs) -> None:
         """Open what wants to know about the stream."""
         self.stream, self._told = stream, True
-        if isinstance(self.tracker, StreamAware):
-            self.tracker.open(stream)
+        for component in (self.detector, self.tracker):
+            if isinstance(component, StreamAware):
+                component.open(stream)
         outputs.open(stream)
 
 

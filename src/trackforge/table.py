@@ -27,8 +27,8 @@ LARGEST = float(np.finfo(np.float32).max)
 class TrackTable(Columns):
     """Boxes of one sequence, R rows sorted by frame; rows of one frame keep the order in which they came.
 
-    Indexing with a mask, indices, a slice or an integer carries every column along; the rows that it gives are sorted by
-    frame again, and none may be named twice.
+    Indexing with a mask, indices, a slice or an integer carries every column along; the rows that it gives are sorted
+    by frame again, and none may be named twice.
 
     Attributes:
         frame: ``(R,)`` int64 frame numbers, 0-based.

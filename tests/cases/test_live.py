@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -40,6 +41,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "#EXT-X-ENDLIST" in text
     (made / "live.m3u8").write_text(text.replace("#EXT-X-ENDLIST\n", ""))
     return made
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(camera_module, "LONGEST_PAUSE", 0.05)
 
 
 FILMS = "ranges/clip.mp4?id=5 length/clip.mp4 chunked/clip.mp4 ranges/clip.ts length/clip.ts ranges/list.m3u8"
@@ -82,6 +89,29 @@ def test_a_playlist_that_goes_on_is_live(folder: Path) -> None:
         assert isinstance(source, CameraSource)
         assert source.live
         source.close()
+
+
+def test_a_broadcast_that_is_over_is_not_seen_again(folder: Path, tmp_path: Path, impatient: None) -> None:
+    for file in folder.glob("list*.ts"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    playlist = tmp_path / "a.m3u8"
+    playlist.write_bytes((folder / "live.m3u8").read_bytes())
+    with serving(tmp_path) as server:
+        source = trackforge.source(f"{server.url}/length/a.m3u8", latest=False)
+        assert isinstance(source, CameraSource)
+        assert source.live
+        playlist.write_bytes((folder / "list.m3u8").read_bytes())
+        assert len(list(source)) == 50
+
+
+def test_fragments_without_a_stated_length_are_live(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", 20, options={"movflags": "frag_keyframe+empty_moov"})
+    with serving(tmp_path) as server:
+        for way, live in (("chunked", True), ("length", False)):
+            source = trackforge.source(f"{server.url}/{way}/a.mp4", reconnect=0, latest=False)
+            assert isinstance(source, CameraSource)
+            assert source.live == live
+            assert len(list(source)) == 20
 
 
 def test_an_address_that_looks_like_a_file_may_be_live() -> None:
@@ -208,12 +238,6 @@ def test_pictures_are_fitted_whole() -> None:
     assert wide[80:120].min() > 0
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(camera_module, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(camera_module, "LONGEST_PAUSE", 0.05)
-
-
 def test_a_camera_that_is_away_for_long_is_waited_for(impatient: None, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="trackforge")
     camera = Camera(10)
@@ -258,6 +282,13 @@ def test_waits_grow_until_there_is_a_picture(monkeypatch: pytest.MonkeyPatch) ->
     assert len(frames) == 15
     assert pauses[:2] == [0.001, 0.001]  # each time there were pictures in between
     assert pauses[2:] == pytest.approx([0.001 * 2**i for i in range(6)])
+
+
+def test_a_server_that_falls_silent_is_told_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
+        with pytest.raises(SourceError, match="nothing came in time"):
+            trackforge.source(address, timeout=0.3)
 
 
 # Pipes

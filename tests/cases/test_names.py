@@ -18,12 +18,13 @@ from io_files import write_picture, write_video
 import trackforge
 from trackforge import Frame, Stream
 from trackforge.errors import ConfigError, DataError, SinkError, SourceError, UnknownComponentError
-from trackforge.intake.addresses import address_name, shown_address, without_secrets
+from trackforge.intake.addresses import address_name, shown_address, shown_setting, without_secrets
 from trackforge.intake.names import name_problem
 from trackforge.io.images import BlankSource, ImageSource
 from trackforge.runs.planning import RunPlan, plan
 from trackforge.runs.running import Input, open_sources
 from trackforge.runs.tracking import TrackingRun
+from trackforge.tuning.run import TuningPlan, TuningRun
 
 SECRET = "S3cret"
 AWKWARD = ["2024-01-01T12:00:00.mp4", "-clip.mp4", "50%.mp4", "%03d.mp4", "a b?c#d.mp4", "pipe:0.mp4", "[1] ü.mp4"]
@@ -144,6 +145,8 @@ ADDRESSES = [
     "ws://a:S3cret@127.0.0.1/",
     "http://admin:S3cret@[127.0.0.1/x",
     "http://admin:p@S3cret@127.0.0.1:1/x",
+    "rtsp://admin:S3cret#S3cret/S3cret?@127.0.0.1:1/x",
+    "rtsp://admin:p S3cret@127.0.0.1:1/x",
 ]
 
 
@@ -176,6 +179,22 @@ def test_what_is_written_shows_no_secret(tmp_path: Path, tail: str) -> None:
     again = run_json("track", camera.address(tail), "--config", tmp_path / "run.toml", cwd=tmp_path)  # repeats the run
     assert again["sequences"][0]["frames"] > 0
     assert SECRET.encode() in camera.queries[0]
+
+
+def test_parts_of_passwords_are_secret_too() -> None:
+    assert shown_address("rtsp://admin:S3#cr/et?@host:554/x") == "rtsp://host:554/x"
+    assert shown_address("rtsp://host:554/@a/b") == "rtsp://host:554/@a/b"
+    assert shown_address("rtsp://[::1]:554/@a") == "rtsp://[::1]:554/@a"
+    assert shown_address("http://[fe80::1]/@a") == "http://[fe80::1]/@a"
+    assert without_secrets("http:/admin:S3cret@host/a is not there") == "http:/host/a is not there"
+    assert shown_setting(["rtsp://a:p q@host/", "cookies=x", "a.mp4"]) == ["rtsp://host/", "cookies=...", "a.mp4"]
+
+
+def test_a_search_takes_addresses_without_showing_them() -> None:
+    job = TuningRun(sources=("https://u:S3cret@127.0.0.1:1/clip.mp4?sig=S3cret",), truth=(Path("nowhere"),))
+    with pytest.raises(trackforge.errors.TrackforgeError) as failure:
+        TuningPlan.of(job).footage()
+    assert SECRET not in str(failure.value)
 
 
 def test_wrong_words_show_no_secret() -> None:

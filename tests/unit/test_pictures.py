@@ -15,7 +15,8 @@ import trackforge
 from trackforge.data.files import list_pictures
 from trackforge.data.pictures import PictureReader
 from trackforge.errors import DataError
-from trackforge.io.pictures import natural_key, picture_size
+from trackforge.intake.folders import natural_key
+from trackforge.io.pictures import picture_size
 from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
 

@@ -143,3 +143,27 @@ def film(path: Path, ticks: list[int]) -> Path:
 def test_a_film_with_a_hole_keeps_it(tmp_path: Path) -> None:
     source = trackforge.source(film(tmp_path / "hole.mkv", [0, 40, 80, 5000, 5040]))
     assert [frame.timestamp for frame in source] == pytest.approx([0, 0.04, 0.08, 5.0, 5.04])
+
+
+def test_the_end_of_a_counter_is_no_new_clock_but_a_leap_over_it_is() -> None:
+    made = placed(Timeline("a", 10.0, origin=99.8, wrap=100.0), [99.8, 99.9, 100.0, 100.1, 100.2])
+    assert made == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    joined = Timeline("b", 10.0, origin=60.0, wrap=100.0)
+    assert placed(joined, [60.0, 60.1, 170.0, 170.1]) == pytest.approx([0, 0.1, 0.2, 0.3])
+    assert joined.restarts == 1
+    paused = Timeline("c", 10.0, origin=5.0, wrap=1000.0)
+    assert placed(paused, [5.0, 5.1, 205.0]) == pytest.approx([0, 0.1, 200.0])
+
+
+@pytest.mark.parametrize(("origin", "first"), [(1.7e9, 5.0), (0.0, 1.7e9), (10.0, 9.9)])
+def test_a_start_that_the_first_stamp_contradicts_does_not_count(origin: float, first: float) -> None:
+    made = placed(Timeline("a", 10.0, origin=origin), [first, first + 0.1, first + 0.2])
+    assert made == pytest.approx([0, 0.1, 0.2])
+
+
+def test_thousandfold_steps_are_noticed_from_the_start_only(caplog: pytest.LogCaptureFixture) -> None:
+    placed(Timeline("a", 10.0, origin=0.0), [0.0, 0.1, *(100.0 * k for k in range(1, 9))])
+    placed(Timeline("b", None, origin=0.0), [40.0 * k for k in range(9)])
+    assert not caplog.records
+    placed(Timeline("c", 10.0, origin=0.0), [100.0 * k for k in range(9)])
+    assert [record.message[:27] for record in caplog.records] == ["c: pictures are 100 s apart"]

@@ -43,7 +43,7 @@ for _name, _target, _help in (
     ("convert", "convert:convert", "Convert tracks and data sets from one format to another."),
     ("data", "data:app", "Check, show and convert labelled data sets."),
     ("plugins", "plugins:plugins", "Show what is installed, what is missing and how to get it."),
-    ("info", "info:info", "Show versions and devices, or every setting of a component."),
+    ("info", "info:info", "Show versions and devices, the settings of a component, or what weights are."),
 ):
     app.command(f"trackforge.cli.{_target}", name=_name, help=_help)
 BUILT_IN = frozenset(app) - {"--help", "-h"}

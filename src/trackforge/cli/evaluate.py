@@ -34,7 +34,8 @@ def evaluate(
     Parameters
     ----------
     truth
-        MOT or COCO file, or a folder with SEQUENCE/gt/gt.txt or SEQUENCE.txt.
+        MOT, KITTI or COCO file, a folder with SEQUENCE/gt/gt.txt or SEQUENCE.txt, or a data set with sequences in any
+        format that is read (trackforge info dataset).
     tracks
         MOT or COCO file, or a folder with SEQUENCE.txt.
     preprocessing
@@ -46,7 +47,7 @@ def evaluate(
     truth_file
         Where the truth lies in the folder of a sequence.
     detections
-        Score detections instead, by average precision: files without ids, or SEQUENCE/det/det.txt.
+        Score detections instead, by average precision, class by class: files without ids, or SEQUENCE/det/det.txt.
     metrics
         Columns to show, by the names of the official evaluator: HOTA,MOTA,IDF1,HOTA_TP.
     as_json
@@ -57,17 +58,20 @@ def evaluate(
         File for a figure of HOTA over its thresholds: .png, .svg or .pdf.
     """
     from trackforge.cli.flags import split
+    from trackforge.data.truth import truth_tables
     from trackforge.errors import ConfigError
     from trackforge.io.targets import keep_apart
     from trackforge.metrics import average_precision
     from trackforge.metrics import evaluate as score
     from trackforge.metrics.scores import DEFAULT_COLUMNS
 
+    tables = truth_tables(truth, regions=detections)
+    given = truth if tables is None else tables
     if detections:
         if csv is not None or plot is not None or metrics is not None:
             raise ConfigError("--csv, --plot and --metrics are for tracks. Leave them out, or leave out --detections.")
         precision = average_precision(
-            truth,
+            given,
             tracks,
             preprocessing=preprocessing,  # type: ignore[arg-type]
             sequences=split(sequences) or None,
@@ -77,7 +81,7 @@ def evaluate(
         return 0
     keep_apart([one for one in (csv, plot) if one is not None], [truth, tracks])
     report = score(
-        truth,
+        given,
         tracks,
         preprocessing=preprocessing,  # type: ignore[arg-type]
         iou_threshold=iou_threshold,

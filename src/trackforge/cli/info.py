@@ -1,9 +1,9 @@
-"""``trackforge info``: versions and devices, or every setting of a component."""
+"""``trackforge info``: versions and devices, every setting of a component, or what a file of weights is."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -14,10 +14,14 @@ from trackforge.cli.printing import console as make_console
 from trackforge.cli.printing import put
 from trackforge.config import Setting
 from trackforge.registry import ComponentSpec, kind_named, registry
+from trackforge.registry.bundles import MODEL_SUFFIXES
 from trackforge.runs.machine import machine
 from trackforge.runs.values import plain
 
 __all__ = ["info", "show_settings"]
+
+SENTENCE = 24
+"""Characters from which on the entries of a list stand on lines of their own."""
 
 
 def info(
@@ -27,19 +31,25 @@ def info(
     *,
     as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False,
 ) -> int:
-    """Show versions and devices, or every setting of a component.
+    """Show versions and devices, every setting of a component, or what a file of weights is.
 
     Parameters
     ----------
     kind
-        A kind of component: detector, tracker, sink and so on; trackforge plugins lists what is installed.
+        A kind of component: detector, tracker, sink and so on; trackforge plugins lists what is installed. Or a file of
+        weights, such as model.onnx.
     name
         The component; without it, all of the kind.
     as_json
         Print JSON.
     """
     if kind is None:
-        _show_machine(as_json=as_json)
+        _show(machine(), as_json=as_json)
+        return 0
+    if name is None and kind.lower().endswith(MODEL_SUFFIXES):
+        from trackforge.models.describing import describe
+
+        _show(describe(kind), as_json=as_json)
         return 0
     kind_named(kind)
     specs = [registry().find(kind, name)] if name else [spec for spec, _ in registry().specs(kind)]
@@ -120,13 +130,15 @@ def _write(value: Any) -> None:
     put(json.dumps(value, indent=2) + "\n")
 
 
-def _show_machine(*, as_json: bool) -> None:
-    facts = machine()
+def _show(facts: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         _write(facts)
         return
     table = Table(box=None, pad_edge=False, show_header=False)
     for key, value in facts.items():
-        text = "\n".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        table.add_row(Text(key, style="bold"), Text("\n".join(text) if isinstance(text, list) else str(text)))
+        lines = [f"{k} {v}" for k, v in value.items()] if isinstance(value, dict) else value
+        if isinstance(lines, list):
+            sentences = isinstance(value, dict) or any(" " in line and len(line) > SENTENCE for line in lines)
+            lines = ("\n" if sentences else ", ").join(lines)
+        table.add_row(Text(key, style="bold"), Text(str(lines)))
     make_console().print(table)

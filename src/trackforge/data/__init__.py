@@ -16,7 +16,7 @@ from __future__ import annotations
 from trackforge.data.checking import CheckReport, Summary, check, summarise
 from trackforge.data.columns import Boxes, Images
 from trackforge.data.conversion import ConversionReport, convert, prepare
-from trackforge.data.formats import Format, format_named, formats, losses, read, sniff, write
+from trackforge.data.formats import Format, format_named, formats, losses, read, sniff
 from trackforge.data.grid import draw, show
 from trackforge.data.mixing import concatenate
 from trackforge.data.model import Dataset
@@ -24,6 +24,7 @@ from trackforge.data.problems import Problem
 from trackforge.data.samples import Sample, Samples, sample_order, sample_rng
 from trackforge.data.splits import half_split, random_split, sequence_split
 from trackforge.data.tables import from_tables, to_tables
+from trackforge.data.writing import write
 
 __all__ = [
     "Boxes",

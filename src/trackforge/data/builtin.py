@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trackforge.data import coco, coco_writing, label_writing, labels, mot, voc, voc_writing
+from trackforge.data import coco, coco_writing, label_writing, labels, mot, mot_writing, voc, voc_writing
 from trackforge.data.dialects import (
     crowdhuman,
     cvat,
@@ -10,6 +10,9 @@ from trackforge.data.dialects import (
     cvat_writing,
     detrac,
     kitti,
+    label_studio,
+    label_studio_writing,
+    labelme,
     scalabel,
     seqmaps,
     uavdt,
@@ -25,6 +28,8 @@ __all__ = [
     "detrac_format",
     "jde_format",
     "kitti_format",
+    "label_studio_format",
+    "labelme_format",
     "mot_format",
     "scalabel_format",
     "seqmaps_format",
@@ -51,9 +56,9 @@ def mot_format() -> Format:
     return Format(
         sniff=mot.sniff_mot,
         read=mot.read_mot_set,
-        write=mot.write_mot_set,
+        write=mot_writing.write_mot_set,
         holds=frozenset({"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "empty"}),
-        holds_extra=("world",),
+        holds_extra=("world", "after_class"),
         rank=20,
     )
 
@@ -120,6 +125,23 @@ def cvat_images_format() -> Format:
 def scalabel_format() -> Format:
     """Scalabel's JSON, as of BDD100K; read only."""
     return Format(sniff=scalabel.sniff_scalabel, read=scalabel.read_scalabel, rank=29)
+
+
+def label_studio_format() -> Format:
+    """Label Studio: videos with tracks and pictures with rectangles; no ignore regions."""
+    return Format(
+        sniff=label_studio.sniff_label_studio,
+        read=label_studio.read_label_studio,
+        write=label_studio_writing.write_label_studio,
+        holds=frozenset({"ids", "sequence", "rate", "names", "empty"}),
+        files=(".json",),
+        rank=29,
+    )
+
+
+def labelme_format() -> Format:
+    """A file of labelme a picture; read only."""
+    return Format(sniff=labelme.sniff_labelme, read=labelme.read_labelme, rank=29)
 
 
 def coco_format() -> Format:

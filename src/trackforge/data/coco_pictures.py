@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -21,7 +22,7 @@ from trackforge.io.coco_entries import CocoImage
 __all__ = ["PicturePlaces", "base_folder"]
 
 _FOLDERS = ("images", "data", "frames", "train", "val", "valid", "test")
-_STRANGE = re.compile(r"\.\.|[\\\0:]|^[/.]|//|[^\x20-\x7e]")
+_STRANGE = re.compile(r"\.\.|[\\\0:]|^[/.]|//|%|[^\x20-\x7e]")
 _LONGEST = 1024
 """Characters of a name; the longest of all decides how much memory each takes."""
 
@@ -65,17 +66,23 @@ class PicturePlaces:
         if is_address(name):
             return self._end(name) or next(_ends(name, shortest_first=True), "")
         try:
-            found = inside(self._bound, os.path.join(self.root, name.replace("\\", "/")), what, path=self.path)  # noqa: PTH118
+            found = self._below(self.root, name, what)
         except DataError:
             try:  # as programs write it that name pictures from the json, wherever these lie
-                found = inside(self._bound, os.path.abspath(self._base / name.replace("\\", "/")), what, path=self.path)  # noqa: PTH100
+                found = self._below(self._base, name, what)
             except DataError as error:
                 end = self._end(name)
                 if not end:
-                    hint = " If it is yours, name the folder of the pictures: data.read(path, images=FOLDER)."
+                    hint = " If it is yours, name the folder of the pictures: images=FOLDER, --pictures FOLDER."
                     raise DataError(str(error).removeprefix(f"{self.path}: ") + hint, path=self.path) from error
                 return end
-        return Path(os.path.relpath(found, self.root)).as_posix()
+        name = Path(os.path.relpath(found, self.root)).as_posix()
+        return next((way for way in _spellings(name) if (self.root / way.partition("#")[0]).is_file()), name)
+
+    def _below(self, folder: Path, name: str, what: str) -> Path:
+        if name_problem(name) != "is absolute":
+            name = os.path.abspath(folder / name.replace("\\", "/"))  # noqa: PTH100 - lexical: links stay as they are
+        return inside(self._bound, name, what, path=self.path)
 
     def _search(self, images: Iterable[CocoImage]) -> Path:
         first = next((image.file_name for image in images if image.file_name), "")
@@ -95,6 +102,16 @@ class PicturePlaces:
     def _end(self, name: str) -> str:
         """Return the longest end of a name that is a file below the root, or nothing."""
         return next((end for end in _ends(name) if (self.root / end.partition("#")[0]).is_file()), "")
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """Yield a name as it stands, and as it would be if accents or special characters were written the other way."""
+    yield name
+    for form in ("NFC", "NFD"):
+        yield unicodedata.normalize(form, name)
+    plain = unquote(name)
+    if name_problem(plain) is None:
+        yield plain
 
 
 def _ends(name: str, *, shortest_first: bool = False) -> Iterator[str]:

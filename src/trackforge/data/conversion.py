@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from trackforge.data.formats import format_named, read, sniff, target_format, write_staged
+from trackforge.data.formats import format_named, read, sniff
 from trackforge.data.mixing import concatenate
 from trackforge.data.model import Dataset
 from trackforge.data.splits import half_split, random_split, sequence_split
 from trackforge.data.staging import refuse_filled
+from trackforge.data.writing import target_format, write_staged
 from trackforge.errors import ConfigError
 
 __all__ = ["ConversionReport", "convert", "prepare"]

@@ -16,7 +16,7 @@ from trackforge.data.model import Dataset
 from trackforge.data.pictures import PictureReader, split_key
 from trackforge.errors import DataError, InvalidInputError, SinkError
 from trackforge.intake.folders import list_files
-from trackforge.intake.names import relative_name
+from trackforge.intake.names import readable, relative_name
 from trackforge.io.pictures import picture_size
 from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
@@ -135,16 +135,18 @@ def stems(dataset: Dataset) -> list[str]:
     """
     images = dataset.images
     paths = [split_key(p) if p else (None, None) for p in images.path.tolist()]
+    sequences = {name: _one_name(name, "A sequence", dataset) for name in dataset.sequences}
     names, longer = [], []
     for row, (file, key) in enumerate(paths):
         sequence, frame = str(images.sequence[row]), int(images.frame[row])
         if sequence and frame >= 0:
-            names.append(f"{sequence}_{frame + 1:06d}")
+            names.append(f"{sequences[sequence]}_{frame + 1:06d}")
         elif file is None:
             names.append(f"image_{row + 1:06d}")
         else:
-            names.append(file.stem if key is None else f"{file.stem}_{key + 1:06d}")
-        whole = file.with_suffix("").as_posix() if file is not None and file.name else names[-1]
+            stem = readable(file.stem)
+            names.append(stem if key is None else f"{stem}_{key + 1:06d}")
+        whole = readable(file.with_suffix("").as_posix()) if file is not None and file.name else names[-1]
         longer.append(re.sub(r"^(\.*/)+", "", whole))
     names = [_one_name(name, "A picture", dataset) for name in names]
     names = [_one_name(name, "A picture", dataset) for name in _told_apart(names, longer)]

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from trackforge.data.archives import is_archive, unpacked
 from trackforge.data.model import Dataset
 from trackforge.data.pictures import split_key
 from trackforge.data.problems import Findings
-from trackforge.data.staging import holds, one_file, refuse_unfinished, staged
+from trackforge.data.staging import refuse_unfinished
 from trackforge.errors import (
     ConfigError,
     DataError,
@@ -29,11 +30,12 @@ from trackforge.errors import (
     UnknownComponentError,
     did_you_mean,
 )
+from trackforge.intake.folders import is_companion
 from trackforge.intake.names import name_problem
 from trackforge.intake.reading import reading
 from trackforge.registry import registry
 
-__all__ = ["Format", "format_named", "formats", "losses", "read", "sniff", "write"]
+__all__ = ["Format", "check_options", "format_named", "formats", "losses", "read", "read_with", "sniff"]
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +104,7 @@ def sniff(path: str | Path) -> Format:
     Raises:
         DataError: There is no such path, or it looks like none.
     """
-    path = Path(path)
+    path = opened(Path(path))
     if not path.exists():
         raise DataError("The data set must exist; there is nothing here. Check the path.", path=path)
     known = formats()
@@ -126,7 +128,7 @@ def read(
     """Read a labelled data set.
 
     Args:
-        path: File or folder.
+        path: File or folder, or a zip archive of such.
         format: Its format; found out unless given.
         pictures: A folder where the pictures are, if they lie elsewhere than the labels. Those that are not where the
             set says are looked for there, and only a folder named here is one that `write` may take pictures from
@@ -146,10 +148,13 @@ def read_with(
     path: Path, name: str | None, findings: Findings, options: dict[str, Any], *, pictures: str | Path | None = None
 ) -> tuple[Dataset, Format]:
     """Read as `read` does, reporting malformed content to ``findings``; return the format as well."""
+    path = opened(path)
     chosen = format_named(name) if name else sniff(path)
     if not path.exists():
         raise DataError("The data set must exist; there is nothing here. Check the path.", path=path)
-    _check_options(chosen.read, chosen.name, options, skip=("path", "findings"))
+    if pictures is not None and "images" in inspect.signature(chosen.read).parameters:
+        options = {"images": Path(pictures), **options}
+    check_options(chosen.read, chosen.name, options, skip=("path", "findings"))
     with reading(path, f"The {chosen.name} data set"):
         refuse_unfinished(path)
         made = chosen.read(path, findings=findings, **options)
@@ -174,90 +179,32 @@ def _found_in(dataset: Dataset, folder: Path) -> Dataset:
     return dataset.replace(images=dataset.images.replace(path=paths), folders=(*(dataset.folders or ()), folder))
 
 
-def write(
-    dataset: Dataset,
-    target: str | Path,
-    format: str | None = None,  # noqa: A002 - the natural word
-    *,
-    overwrite: bool = False,
-    **options: Any,
-) -> list[str]:
-    """Write a data set, whole or not at all.
-
-    Args:
-        dataset: What to write.
-        target: Folder, or ``.json`` file for COCO; new, or an empty folder.
-        format: The format; ``coco`` where the target ends in ``.json``, else it must be given.
-        overwrite: Replace the file or the data set that stands there; what holds the pictures of ``dataset`` is kept as
-            ``TARGET.before``.
-        options: Of the format, e.g. ``images="copy"``, ``"link"`` or ``"none"``.
-
-    Returns:
-        What was lost on the way or is otherwise worth knowing, one sentence each.
+def opened(path: Path) -> Path:
+    """Return where a set's files lie: the path itself, or the folder of an unpacked archive that looks like a format.
 
     Raises:
-        ConfigError: No format is given, or it has no such option.
-        DataError: A picture is missing, is none or lies elsewhere, a name leads out of its folder, or the size of a
-            picture is unknown where the format needs it.
-        SinkError: The place cannot be written to, or something stands there.
+        DataError: The archive is damaged, or breaks a rule of `trackforge.data.archives`.
     """
-    target = Path(target)
-    chosen = target_format(target, format, options)
-    added = _placing(chosen, options) in ("reference", "none") and bool(chosen.beside)
-    if added and not overwrite and target.is_dir() and not os.path.lexists(target / chosen.beside):
-        return losses(dataset, chosen) + _writer(chosen)(dataset, target, **options)
-    return write_staged(dataset, target, chosen, options, sources=(dataset.root,), overwrite=overwrite)
+    if not is_archive(path):
+        return path
+    top = folder = unpacked(path)
+    known = formats()
+    while not any(f.sniff(folder) for f in known.values()):
+        inside = [entry for entry in folder.iterdir() if not is_companion(entry, folder)]
+        if len(inside) != 1:  # archives often hold one folder that holds the set
+            return top
+        folder = inside[0]
+        if folder.is_file():
+            return folder
+    return folder
 
 
-def target_format(target: Path, name: str | None, options: dict[str, Any]) -> Format:
-    """Return the format that is to be written.
+def check_options(function: Callable[..., Any], name: str, options: dict[str, Any], skip: Sequence[str]) -> None:
+    """Refuse options that the reader or writer of a format does not have.
 
     Raises:
-        ConfigError: None is given where the target does not tell, it is for reading only, or has no such option.
-        UnknownComponentError: There is none of that name.
+        ConfigError: There is one.
     """
-    name = name or ("coco" if target.suffix.lower() == ".json" else None)
-    if name is None:
-        raise ConfigError(f"Writing to a folder needs a format; say which: {', '.join(formats())}.")
-    chosen = format_named(name)
-    _check_options(_writer(chosen), chosen.name, options, skip=("dataset", "target"))
-    return chosen
-
-
-def _writer(chosen: Format) -> Callable[..., list[str]]:
-    if chosen.write is None:
-        raise ConfigError(f"The format {chosen.name!r} can be read but not written; choose another.")
-    return chosen.write
-
-
-def _placing(chosen: Format, options: dict[str, Any]) -> Any:
-    """What becomes of the pictures: as asked for, or as the format does it."""
-    known = inspect.signature(_writer(chosen)).parameters.get("images")
-    return options.get("images", known.default if known else None)
-
-
-def write_staged(
-    dataset: Dataset,
-    target: Path,
-    chosen: Format,
-    options: dict[str, Any],
-    *,
-    sources: Sequence[Path],
-    overwrite: bool,
-) -> list[str]:
-    """Write as `write` does, knowing what is read: ``sources`` are never lost."""
-    if overwrite and target.is_dir() and _placing(chosen, options) != "copy" and any(holds(target, s) for s in sources):
-        raise ConfigError(
-            f"A data set is written in its own place with its pictures copied; say images='copy' (--images copy). What "
-            f"stands in {target} is kept, under another name."
-        )
-    around = one_file if target.suffix.lower() in chosen.files else staged
-    with around(target, sources=sources, overwrite=overwrite) as (place, notes):
-        made = _writer(chosen)(dataset, place, **options)
-    return losses(dataset, chosen) + made + notes
-
-
-def _check_options(function: Callable[..., Any], name: str, options: dict[str, Any], skip: Sequence[str]) -> None:
     known = [p for p in inspect.signature(function).parameters if p not in skip]
     for option in options:
         if option not in known:

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
-from trackforge.intake.limits import check_limit
+from trackforge.intake.limits import check_limit, limits
 
 __all__ = ["Label", "LabelReader"]
 
@@ -74,6 +74,7 @@ class LabelReader:
     findings: Findings
     kinds: dict[str, int] = field(default_factory=dict)
     _open: list[Label] = field(default_factory=list)
+    _most: int = field(default_factory=lambda: limits().classes)
 
     def read(self, path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[Label]:
         """Yield the boxes of one file."""
@@ -129,7 +130,8 @@ class LabelReader:
         if values[0] < 0 or (self.classes and values[0] >= self.classes):
             limit = f"0..{self.classes - 1}" if self.classes else ">= 0"
             raise DataError(f"The class must be {limit}; got {values[0]:g}.", path=path, line=line)
-        check_limit("classes", values[0], "The class", path=path, line=line)
+        if values[0] > self._most:
+            check_limit("classes", values[0], "The class", path=path, line=line)
         if self.ids:
             track = _identity(words[1], path, line)
             return Label(int(values[0]), _upright(values[2:6]), "box", line, track_id=track)

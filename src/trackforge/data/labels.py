@@ -12,6 +12,7 @@ Source: ultralytics' and JDE's (Zhonghao Wang et al., ECCV 2020) documentation o
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -162,9 +163,11 @@ def _yolo_pictures(root: Path, described: YoloYaml) -> _Found:
 
 def _listed(file: Path, root: Path) -> list[Path]:
     """Return the pictures that a list names: below the set, be the list from another machine, or where it says."""
-    return [
-        find_below(file.parent, line) or find_below(root, line) or file.parent / line for _, line in read_lines(file)
-    ]
+    found = []
+    for _, line in read_lines(file):
+        below = find_below(file.parent, line) or find_below(root, line)
+        found.append(below or Path(os.path.normpath(file.parent / line)))
+    return found
 
 
 def _class_file(root: Path) -> tuple[str, ...]:

@@ -13,22 +13,22 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from trackforge.data.columns import Boxes, Images
-from trackforge.data.files import PicturePlacer, Place, file_names, list_pictures, read_lines, write_names, write_text
 from trackforge.data.mixing import concatenate
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
-from trackforge.io.mot import SequenceInfo, read_mot, read_seqinfo, seqinfo_lines, write_mot
+from trackforge.intake.folders import is_companion
+from trackforge.io.mot import read_labels, read_mot
 from trackforge.io.pictures import picture_size
-from trackforge.registry.suffixes import VIDEO_SUFFIXES
+from trackforge.io.seqinfo import SequenceInfo, numbered_pictures, picture_folder, read_seqinfo, video_beside
 from trackforge.table import TrackTable
 
-__all__ = ["MOT_CLASSES", "Rule", "read_mot_set", "sniff_mot", "write_mot_set"]
+__all__ = ["MOT_CLASSES", "Rule", "read_mot_set", "sniff_mot"]
 
 MOT_CLASSES = (
     "pedestrian", "person on vehicle", "car", "bicycle", "motorbike", "non-motorised vehicle", "static person",
@@ -61,7 +61,7 @@ def _sequences(path: Path) -> Iterator[_Sequence]:
     if _is_sequence(path):
         yield _Sequence(path)
         return
-    for child in sorted(p for p in path.iterdir() if p.is_dir()):
+    for child in sorted(p for p in path.iterdir() if p.is_dir() and not is_companion(p.name)):
         if _is_sequence(child):
             yield _Sequence(child)
         else:
@@ -81,7 +81,7 @@ def read_mot_set(
             (2, 7, 8, 12, crowds 13) and pedestrians with flag 0 are ignore regions; the rest is background.
             ``"official"``: as ByteTrack's converter: rows with flag 0 and classes 3-6 and 9-11 are left out, 2, 7, 8
             and 12 are ignore regions. ``"all"``: every class is itself, flag 0 is an ignore region; loses nothing.
-            Sequences with their own ``gt/labels.txt`` keep its classes in every case.
+            Sequences with a ``labels.txt`` (in ``gt/``, beside it, or for the whole set) keep its classes in any case.
         detector: Of MOT17's copies of each sequence (-DPM, -FRCNN, -SDP) take this one; FRCNN, or what there is,
             unless said. ``"all"`` keeps the copies.
     """
@@ -103,7 +103,10 @@ def read_mot_set(
         raise DataError(f"None of the {len(found)} sequences can be read; try one to see why.", path=path)
     made = parts[0] if len(parts) == 1 else concatenate(parts, identities="shared")
     notes = [f"{skipped} copies of sequences with other detectors' names were left out"] if skipped else []
-    return made.replace(root=path, name=path.name, notes=tuple(notes))
+    bare = [part.sequences[0] for part in parts if part.sequences and not part.images.path[0]]
+    if bare:
+        notes.append(f"{len(bare)} sequences are without pictures or video, the first is {bare[0]}")
+    return made.replace(root=path, name=path.name, notes=(*notes, *made.notes))
 
 
 def _without_copies(found: Sequence[_Sequence], detector: str | None) -> tuple[list[_Sequence], int]:
@@ -124,8 +127,9 @@ def _read_sequence(root: Path, sequence: _Sequence, rule: Rule) -> Dataset:
     folder = sequence.folder
     truth = folder / "gt" / "gt.txt"
     table = read_mot(truth, kind="truth", sequence=folder.name) if truth.is_file() else TrackTable.empty(folder.name)
-    paths, info = _frames(folder, int(table.frame.max()) + 1 if len(table) else 0)
-    last = int(table.frame.max()) if len(table) else -1
+    last = int(table.frame[-1]) if len(table) else -1
+    notes: list[str] = []
+    paths, info = _frames(folder, last + 1, notes)
     if last >= info.length:
         raise DataError(
             f"The sequence has {info.length} frames by its seqinfo.ini, but its ground truth goes up to frame "
@@ -143,138 +147,93 @@ def _read_sequence(root: Path, sequence: _Sequence, rule: Rule) -> Dataset:
         split=np.full(n, sequence.split),
         extra={"rate": np.full(n, info.rate)},
     )
-    boxes, classes = _boxes(table, folder, rule)
-    return Dataset(images=images, boxes=boxes, classes=classes, root=root)
+    boxes, classes = _boxes(table, folder, root, rule, notes)
+    return Dataset(
+        images=images,
+        boxes=boxes,
+        classes=classes,
+        root=root,
+        notes=tuple(f"{folder.name}: {note}" for note in notes),
+    )
 
 
-def _boxes(table: TrackTable, folder: Path, rule: Rule) -> tuple[Boxes, tuple[str, ...]]:
-    labels = folder / "gt" / "labels.txt"
-    own = tuple(line for _, line in read_lines(labels)) if labels.is_file() else ()
+def _boxes(table: TrackTable, folder: Path, root: Path, rule: Rule, notes: list[str]) -> tuple[Boxes, tuple[str, ...]]:
+    """Return the boxes that a rule keeps, and the classes."""
+    truth = folder / "gt" / "gt.txt"
+    own = read_labels(truth) or read_labels(folder / "gt") or read_labels(root / "any")
+    if not len(table):
+        return Boxes(image=np.empty(0, np.int64)), own or (MOT_CLASSES if rule == "all" else MOT_CLASSES[:1])
+    flag = table.extra["flag"]
     number = np.where(table.class_id < 1, 1, table.class_id)  # MOT15 states no class: all are pedestrians
-    flag = table.extra["flag"] if len(table) else np.empty(0, np.int64)
+    if own and ((table.class_id == 0) & (flag != 0)).any():  # with flag 0 it is VisDrone's region to ignore
+        notes.append("the classes count from 0: line 1 of labels.txt is class 0")
+        number = np.maximum(table.class_id, 0) + 1
     classes = own or (MOT_CLASSES if rule == "all" else MOT_CLASSES[:1])
+    if len(own) > 1 and (table.class_id < 0).any():
+        notes.append(f"{int((table.class_id < 0).sum())} boxes state no class and were taken for {own[0]!r}")
     if own or rule == "all":
         keep, ignore, class_id = np.ones(len(table), bool), flag == 0, number - 1
-        if len(number) and number.max() > len(classes):
-            raise DataError(f"The class must be 1..{len(classes)}; got {number.max()}.", path=folder / "gt" / "gt.txt")
+        if number.max() > len(classes):
+            row = int(number.argmax())
+            raise DataError(
+                f"The class must be 1..{len(classes)}; got {table.class_id[row]} in frame {table.frame[row] + 1}. Name "
+                "all classes in gt/labels.txt, one a line.",
+                path=truth,
+            )
     elif rule == "official":
         keep = (flag == 1) & ~np.isin(number, _OFFICIAL_DROPPED)
         ignore, class_id = np.isin(number, _OFFICIAL_IGNORED), np.zeros(len(table), np.int64)
     else:
         keep = np.isin(number, (1, *_PERSON_LIKE))
         ignore, class_id = (number != 1) | (flag == 0), np.zeros(len(table), np.int64)
-    extra = {"world": table.extra["world"]} if "world" in table.extra else {}
-    visibility = table.extra["visibility"] if len(table) else np.empty(0)
+    if rule == "pedestrian" and not keep.all():
+        gone = int((~keep).sum())
+        notes.append(f"{gone} boxes of other classes are background; rule='all', or a gt/labels.txt, keeps them")
     boxes = Boxes(
         image=table.frame,
         xyxy=table.xyxy,
         class_id=class_id,
         track_id=table.track_id,
-        visibility=visibility,
+        visibility=table.extra["visibility"],
         ignore=ignore,
-        extra=extra,
+        extra={name: table.extra[name] for name in ("world", "after_class") if name in table.extra},
     )
     return boxes[keep], classes
 
 
-def _frames(folder: Path, least: int) -> tuple[dict[int, str], SequenceInfo]:
+def _frames(folder: Path, least: int, notes: list[str]) -> tuple[dict[int, str], SequenceInfo]:
     """Return the picture of each frame, relative to the sequence's folder, and what is known of the sequence."""
     stated = read_seqinfo(folder) if (folder / "seqinfo.ini").is_file() else None
-    image_dir = stated.image_dir if stated else "img1"
-    if (folder / image_dir).is_dir():
-        paths = {}
-        for file in list_pictures(folder / image_dir):
-            number = re.search(r"(\d+)$", file.stem)
-            if number and int(number[1]) > 0:
-                paths[int(number[1]) - 1] = file.relative_to(folder).as_posix()
-    else:
-        films = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
-        length = stated.length if stated else least
-        paths = {k: f"{films[0]}#{k}" for k in range(length)} if len(films) == 1 else {}
-    length = stated.length if stated else max(least, max(paths, default=-1) + 1)
+    place = picture_folder(folder, stated)
     width, height = (stated.width, stated.height) if stated else (0, 0)
-    if not (width and height) and paths and "#" not in (first := paths[min(paths)]):
-        width, height = picture_size(folder / first)
-    if stated and (folder / image_dir).is_dir():  # a frame that should be there and is not has its name: it is missed
-        for k in set(range(length)) - set(paths):
-            paths[k] = f"{image_dir}/{k + 1:06d}{stated.image_ext}"
+    paths: dict[int, str] = {}
+    if place is None:
+        length = stated.length if stated else least
+        film = video_beside(folder, folder.name)
+        paths = {k: f"{film.name}#{k}" for k in range(length)} if film else {}
+    else:
+        pictures = numbered_pictures(place, stated.image_ext if stated else None)
+        length = stated.length if stated else max(least, max(pictures.files, default=-1) + 1)
+        if length > 10_000 and length > 100 * len(pictures.files):
+            raise DataError(
+                f"The sequence must have its frames; it has {len(pictures.files)} pictures for {length:,} frames. "
+                "Correct seqLength, or restore the pictures.",
+                path=folder,
+            )
+        paths = {k: file.relative_to(folder).as_posix() for k, file in pictures.files.items()}
+        first = paths[min(paths)] if paths else ""
+        if not (width and height) and first:
+            width, height = picture_size(folder / first)
+        if stated:  # a frame that should be there and is not has its name: it is missed
+            digits = re.search(r"\d+$", Path(first).stem, re.ASCII)
+            wide, ending = (len(digits[0]) if digits else 6), Path(first).suffix or stated.image_ext
+            for k in set(range(length)) - set(paths):
+                number = k if pictures.from_zero else k + 1
+                paths[k] = f"{place.relative_to(folder).as_posix()}/{number:0{wide}d}{ending}"
+        if pictures.from_zero:
+            notes.append("the pictures are numbered from 0; that is the first frame")
+        beyond = sum(k >= length for k in pictures.files)
+        if beyond or pictures.others:
+            notes.append(f"{beyond + pictures.others} pictures have no number of a frame and were left out")
     rate = stated.rate if stated else 30.0
     return paths, SequenceInfo(name=folder.name, length=length, rate=rate, width=width, height=height)
-
-
-def write_mot_set(dataset: Dataset, target: Path, *, images: Place = "copy") -> list[str]:
-    """Write a folder of sequences; return what is worth knowing.
-
-    Classes other than those of MOTChallenge go into ``gt/labels.txt``, as CVAT writes them. Stills become a sequence
-    named after the set. A box without identity gets one of its own, for the format knows no box without.
-
-    Args:
-        dataset: What to write.
-        target: Folder for the sequences (or for parts that hold them, where the set has parts).
-        images: What to do with the pictures.
-    """
-    notes = []
-    stills = (dataset.images.sequence == "") | (dataset.images.frame < 0)
-    if stills.any():
-        name = dataset.name or "images"
-        while name in dataset.sequences:
-            name += "-stills"
-        frame = np.where(stills, np.cumsum(stills) - 1, dataset.images.frame)
-        sequence = np.where(stills, name, dataset.images.sequence)
-        notes.append(f"{int(stills.sum())} stills became the frames of a sequence named {name!r}")
-        dataset = dataset.replace(images=dataset.images.replace(sequence=sequence, frame=frame))
-    unknown = int((dataset.boxes.track_id < 0).sum())
-    if unknown:
-        notes.append(f"{unknown} boxes without identity got one each, for MOT files hold no box without")
-    gaps = 0
-    splits = file_names(dataset.images.split.tolist(), "A split", dataset)
-    sequences = file_names(dataset.sequences, "A sequence", dataset)
-    placer = PicturePlacer(dataset, images)
-    for split in dict.fromkeys(dataset.images.split.tolist()):
-        for name in dict.fromkeys(dataset.images.sequence[dataset.images.split == split].tolist()):
-            rows = np.flatnonzero((dataset.images.split == split) & (dataset.images.sequence == name))
-            _write_sequence(dataset, rows, target / splits[split] / sequences[name], placer)
-            gaps += int(dataset.images.frame[rows].max()) + 1 - len(rows)
-    if gaps:
-        notes.append(f"{gaps} frames are not in the set; MOT counts from the first: they are there without picture")
-    return notes + placer.notes()
-
-
-def _write_sequence(dataset: Dataset, rows: Any, folder: Path, placer: PicturePlacer) -> None:
-    part = dataset[rows]
-    order = part.images.frame
-    boxes = part.boxes
-    official = set(part.classes) <= set(MOT_CLASSES)
-    number = np.array([MOT_CLASSES.index(c) + 1 if official else k + 1 for k, c in enumerate(part.classes)], np.int64)
-    track = boxes.track_id.copy()
-    unknown = track < 0
-    track[unknown] = max(int(track.max(initial=0)), 0) + 1 + np.arange(int(unknown.sum()))
-    extra = {"flag": (~boxes.ignore).astype(np.int64), "visibility": boxes.visibility}
-    world = boxes.extra.get("world")
-    if world is not None and np.isfinite(world).all() and (number[boxes.class_id] == 1).all():
-        extra["world"] = world
-    table = TrackTable(
-        frame=order[boxes.image],
-        track_id=track,
-        xyxy=boxes.xyxy,
-        class_id=number[boxes.class_id],
-        extra=extra,
-        sequence=folder.name,
-    )
-    write_mot(folder / "gt" / "gt.txt", table, kind="truth", decimals=9)
-    if not official:
-        write_names(folder / "gt" / "labels.txt", part.classes)
-    suffix = placer.suffix(int(rows[0]))
-    for row, frame in zip(rows.tolist(), order.tolist(), strict=True):
-        placer.place(row, folder / "img1" / f"{frame + 1:06d}{placer.suffix(row)}")
-    rate = float(part.images.extra["rate"][0]) if "rate" in part.images.extra else np.nan
-    rate = rate if np.isfinite(rate) and rate > 0 else 30.0
-    info = SequenceInfo(
-        name=folder.name,
-        length=int(order.max(initial=-1)) + 1,
-        rate=rate,
-        width=int(part.images.width.max(initial=0)),
-        height=int(part.images.height.max(initial=0)),
-        image_ext=suffix,
-    )
-    write_text(folder / "seqinfo.ini", seqinfo_lines(info))

@@ -1,7 +1,8 @@
 """Pictures by name: those in files of their own, and those that lie inside a container.
 
-A picture is named by a path. ``"film.mp4#12"`` is the picture with key 12 inside a container, here frame 12 of a video;
-which endings are containers says `CONTAINERS`, and a plugin may add its own, such as a RecordIO file.
+A picture is named by a path. ``"film.mp4#12"`` is the picture with key 12 inside a container, here frame 12 of a video
+(or page 12 of a TIFF); which endings are containers says `CONTAINERS`, and a plugin may add its own, such as a RecordIO
+file.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import numpy.typing as npt
 
 from trackforge.errors import DataError
 from trackforge.io.pictures import decode_picture, opencv, picture_bytes, picture_size
-from trackforge.registry.suffixes import VIDEO_SUFFIXES
+from trackforge.io.stacks import open_pictures
+from trackforge.registry.suffixes import STACK_SUFFIXES, VIDEO_SUFFIXES
 
 __all__ = ["CONTAINERS", "Container", "PictureReader", "split_key"]
 
@@ -43,7 +45,10 @@ def _open_video(path: Path) -> Container:
     return VideoFrames(path)
 
 
-CONTAINERS: dict[str, Callable[[Path], Container]] = dict.fromkeys(VIDEO_SUFFIXES, _open_video)
+CONTAINERS: dict[str, Callable[[Path], Container]] = {
+    **dict.fromkeys(VIDEO_SUFFIXES, _open_video),
+    **dict.fromkeys(STACK_SUFFIXES, open_pictures),
+}
 """File ending, in lower case, to what opens such a container."""
 
 

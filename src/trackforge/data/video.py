@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import DataError, MissingDependencyError, SourceError
+from trackforge.intake.reading import reading
 
 __all__ = ["VideoFrames"]
 
@@ -20,7 +21,8 @@ class VideoFrames:
     """Random access to the frames of a video file; a `trackforge.data.pictures.Container`.
 
     The file's packets are listed once without decoding, which gives every frame's time and the key frames. A frame is
-    then decoded from the key frame before it, or from where the last read stopped if that is nearer.
+    then decoded from the key frame before it, or from where the last read stopped if that is nearer. An AVI whose
+    pictures are coded out of order has no times to tell them apart by; there frames are counted from the first.
 
     Before the process forks, the decoder is shut; parent and child open it again when they read. FFmpeg's threads do
     not exist in the child, and freeing there what waits for them would hang.
@@ -36,11 +38,17 @@ class VideoFrames:
         self._stream: Any = None
         self._decoder: Any = None
         self._convert: Any = None
+        self._levels: Any = None
         self._size: tuple[int, int] | None = None
         self._next = -1  # number of the frame that the decoder yields next; -1: the decoder stands nowhere
-        file, stream = self._open()
         _alive.add(self)
-        packets = [(p.pts, p.is_keyframe) for p in file.demux(stream) if p.pts is not None]
+        with reading(path, "A video"):
+            file, stream = self._open()
+            packets = [
+                (stamp, p.is_keyframe)
+                for p in file.demux(stream)
+                if p.size and (stamp := p.dts if self._counted else p.pts) is not None
+            ]
         if not packets:
             raise DataError("The video holds no frame.", path=path)
         packets.sort()
@@ -73,13 +81,27 @@ class VideoFrames:
             DataError: The video has no such frame, or it cannot be decoded.
         """
         self._check(key)
+        with reading(self.path, "A video"):
+            if self._deep:
+                self._settle(key)
+            return self._read(key)
+
+    def _settle(self, key: int) -> None:
+        """See to it that the first frames decide the levels, as they do where the film is read from its beginning."""
+        for first in range(key):
+            if self._levels.span is not None:
+                return
+            self._read(first)
+
+    def _read(self, key: int) -> npt.NDArray[np.uint8]:
         before = np.flatnonzero(self._key[: key + 1])
-        start = int(before[-1]) if len(before) else 0
-        if self._decoder is None or not start <= self._next <= key:
-            self._seek(start)
+        start = int(before[-1]) if len(before) and not self._counted else 0
         try:
+            if self._decoder is None or not start <= self._next <= key:
+                self._seek(start)
             for frame in self._decoder:
-                number = int(np.searchsorted(self._pts, frame.pts)) if frame.pts is not None else self._next
+                counted = self._counted or frame.pts is None
+                number = self._next if counted else int(np.searchsorted(self._pts, frame.pts))
                 self._next = number + 1
                 if number == key:
                     rgb: npt.NDArray[np.uint8] = self._convert(frame)
@@ -108,7 +130,10 @@ class VideoFrames:
         try:
             from av.error import FFmpegError
 
-            from trackforge.io.decode import Converter, open_video
+            from trackforge.io.decode import open_video
+            from trackforge.io.levels import Levels
+            from trackforge.io.rgb import Converter, is_deep_grey
+            from trackforge.io.streams import only_ordered
         except ImportError as error:
             raise MissingDependencyError(
                 "Frames of a video need PyAV, which is not installed. Install trackforge-mot[video]."
@@ -119,7 +144,11 @@ class VideoFrames:
         except SourceError as error:
             raise DataError(f"The file must be a video. {error}", path=self.path) from error
         self._stream.codec_context.thread_count = 1  # loader workers are parallel already
-        self._convert = Converter()  # of our own: the one PyAV keeps has threads that a fork would lose
+        self._counted = only_ordered(self._file, self._stream)
+        self._deep = is_deep_grey(self._stream.format)
+        self._levels = self._levels or Levels(self.path.stem)
+        # of our own: the one PyAV keeps has threads that a fork would lose
+        self._convert = Converter(self.path.stem, self._levels)
         return self._file, self._stream
 
     def _seek(self, number: int) -> None:

@@ -77,9 +77,13 @@ def read_yaml(path: Path) -> YoloYaml:
             texts = _texts(node)
             if key == "path" or not (key in PARTS or (texts and all(t.startswith("images") for t in texts))):
                 continue
-            places = [_place(key, text, root, path.parent, notes) for text in texts]
-            if found := [p for p in places if p is not None]:
-                parts[key] = found
+            found = [_place(key, text, root, path.parent, notes) for text in texts]
+            if any(found):
+                parts[key] = [place for place in found if place is not None]
+        places = [place for listed in parts.values() for place in listed]
+        own = bool(places) and all(place.is_relative_to(path.parent) for place in places)
+        if own and not root.is_relative_to(path.parent):
+            root = path.parent
         return YoloYaml(root, parts, names, _keypoints(document.get("kpt_shape"), path), tuple(notes))
 
 
@@ -91,8 +95,10 @@ def _load(content: bytes, path: Path) -> dict[str, Any]:
         raise MissingDependencyError(
             "Reading yaml needs PyYAML, which is not installed. Install trackforge-mot[data].", name="yaml"
         ) from error
+    # a comment in the encoding of somebody's machine is no reason to read nothing
+    text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="replace")
     try:
-        document: Any = yaml.compose(content, Loader=yaml.SafeLoader)
+        document: Any = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         why = error.problem or error.context or "it cannot be parsed"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from trackforge.config import check, setting
-from trackforge.errors import DataError, InvalidInputError, SourceError, did_you_mean
+from trackforge.detectors.suspicion import suspicion
+from trackforge.errors import DataError, InvalidInputError, did_you_mean
 from trackforge.io.coco import read_coco, read_coco_classes
-from trackforge.io.mot import read_mot
+from trackforge.io.mot import read_labels, read_mot
 from trackforge.table import TrackTable
-from trackforge.types import Detections, Frame
+from trackforge.types import Detections, Frame, Stream
 
 __all__ = ["FileDetector", "FileDetectorConfig"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +40,9 @@ class FileDetectorConfig:
 class FileDetector:
     """Gives each frame the detections that a file holds for its index; pictures are not looked at.
 
-    MOT files count frames from 1 and classes from 1: line ``1,...`` belongs to ``frame.index`` 0. A COCO file with
-    several videos is asked by ``frame.sequence``. Embeddings are not replayed, masks of COCO files are.
+    MOT files count frames from 1 and classes from 1: line ``1,...`` belongs to ``frame.index`` 0. A ``labels.txt``
+    beside one names the classes. A COCO file with several videos is asked by ``frame.sequence``. Embeddings are not
+    replayed, masks of COCO files are.
 
     Raises:
         SourceError: The file cannot be read.
@@ -49,18 +54,14 @@ class FileDetector:
     def __init__(self, config: FileDetectorConfig) -> None:
         self.config = config
         path, names = config.path, config.classes
-        coco = config.format == "coco" or (config.format == "auto" and path.suffix.lower() == ".json")
-        try:
-            if coco:
-                self._tables = read_coco(path, reference=config.reference)
-                names = names or _coco_names(config.reference or path)
-            else:
-                table = read_mot(path, kind="detections")
-                self._tables = {table.sequence: table}
-        except OSError as error:
-            raise SourceError(
-                f"Detections cannot be read from {path}: {error.strerror or error}. Check the path."
-            ) from error
+        self._suspected: set[str] = set()
+        if config.format == "coco" or (config.format == "auto" and path.suffix.lower() == ".json"):
+            self._tables = read_coco(path, reference=config.reference)
+            names = names or _coco_names(config.reference or path)
+        else:
+            table = read_mot(path, kind="detections")
+            self._tables = {table.sequence: table}
+            names = names or read_labels(path)
         if config.min_score is not None:
             self._tables = {name: t[t.score >= config.min_score] for name, t in self._tables.items()}
         count = 1 + max((int(t.class_id.max()) for t in self._tables.values() if len(t)), default=0)
@@ -78,19 +79,27 @@ class FileDetector:
         Raises:
             InvalidInputError: The file has several sequences and none is that of a frame.
         """
-        return [self._table(frame).detections(frame.index) for frame in frames]
+        return [self._table(frame.sequence).detections(frame.index) for frame in frames]
 
-    def _table(self, frame: Frame) -> TrackTable:
+    def open(self, stream: Stream, /) -> None:
+        """Say, once a sequence, where the file hardly belongs to what is being tracked."""
+        if stream.name not in self._suspected and (stream.name in self._tables or len(self._tables) == 1):
+            self._suspected.add(stream.name)
+            doubt = suspicion(self._table(stream.name), stream)
+            if doubt:
+                log.warning("The detections of %s may not fit %r: %s", self.config.path, stream.name, doubt)
+
+    def _table(self, sequence: str) -> TrackTable:
         tables = self._tables
-        if frame.sequence in tables:
-            return tables[frame.sequence]
+        if sequence in tables:
+            return tables[sequence]
         if len(tables) == 1:
             return next(iter(tables.values()))
         if not tables:
             return TrackTable.empty()
         raise InvalidInputError(
-            f"{self.config.path} holds several sequences and the frame's must be one of them; got {frame.sequence!r}."
-            f"{did_you_mean(frame.sequence, tables)} It has: {', '.join(tables)}."
+            f"{self.config.path} holds several sequences and the frame's must be one of them; got {sequence!r}."
+            f"{did_you_mean(sequence, tables)} It has: {', '.join(tables)}."
         )
 
 

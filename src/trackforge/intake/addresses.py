@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 __all__ = [
-    "STDIN", "address_name", "file_path", "is_address", "shown_address", "shown_setting", "was_address",
-    "without_secrets",
+    "STDIN", "address_name", "file_path", "is_address", "shown_address", "shown_setting", "source_name",
+    "was_address", "without_secrets",
 ]  # fmt: skip
 
 STDIN = ("-", "/dev/stdin")
@@ -22,6 +23,7 @@ STDIN = ("-", "/dev/stdin")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
 _ADDRESS_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/{1,2}[^/]")
 _IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://[^\s'\"<>]+")
+_IN_PATH = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+:/)[^\s/'\"]*@")
 _SECRET = re.compile(
     r"(?i)((?:pass(?:word|wd|phrase)?|pwd|token|secret|key|auth|sig(?:nature)?|user(?:name)?)=)[^&_/;?#]*"
 )
@@ -96,9 +98,20 @@ def address_name(text: str) -> str:
     return re.sub(r"(?:[^A-Za-z0-9.\-]|\.{2,})+", "_", words).strip("_.")[:100] or "camera"
 
 
+def source_name(path: str) -> str:
+    """Return the name of the sequence that a path or address gives, fit for a file and without anything secret.
+
+    >>> source_name("films/street.mp4"), source_name("rtsp://admin:S3cret@10.0.0.7/1"), source_name("-")
+    ('street', '10.0.0.7_1', 'stdin')
+    """
+    if path in STDIN:
+        return "stdin"
+    return address_name(path) if is_address(path) else Path(path).stem
+
+
 def without_secrets(message: str) -> str:
     """Return a message, of a library say, with every address in it as `shown_address` shows it."""
-    return _IN_TEXT.sub(lambda found: shown_address(found.group()), message)
+    return _IN_PATH.sub(r"\1", _IN_TEXT.sub(lambda found: shown_address(found.group()), message))
 
 
 def shown_setting(value: Any) -> Any:
@@ -108,6 +121,8 @@ def shown_setting(value: Any) -> Any:
     {'path': 'rtsp://host/1', 'options': ('passphrase=...', 'rtsp_transport=udp')}
     """
     if isinstance(value, str):
+        if is_address(value):
+            return shown_address(value)
         secret = _SECRET_OPTION.match(value)
         return f"{secret[1]}=..." if secret else without_secrets(value)
     if isinstance(value, dict):
@@ -121,7 +136,10 @@ def _split(text: str) -> SplitResult | None:
     if not is_address(text):
         return None
     scheme, rest = text.split("://", 1)
+    host = re.split("[/?#]", rest)[0]
+    if "@" not in host and re.search(r":(?!\d*$)[^\]]*$", host):  # a password with one of these signs in it
+        rest = rest.rpartition("@")[2]
     try:
-        return urlsplit(text)
+        return urlsplit(f"{scheme}://{rest}")
     except ValueError:  # brackets that are no IPv6 address: show no more than the scheme
-        return SplitResult(scheme, rest.rpartition("@")[2].split("/")[0].split("?")[0], "", "", "")
+        return SplitResult(scheme, re.split("[/?#]", rest.rpartition("@")[2])[0], "", "", "")

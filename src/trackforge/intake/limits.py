@@ -37,7 +37,7 @@ class Limits:
     """
 
     frames: int = 10_000_000
-    boxes: int = 5_000_000
+    boxes: int = 2_000_000
     classes: int = 100_000
     pixels: int = 200_000_000
     bytes: int = 16 * 2**30
@@ -64,7 +64,7 @@ def limits() -> Limits:
     chosen = _chosen.get()
     if chosen is not None:
         return chosen
-    return _from_environment(tuple((k, v) for k, v in os.environ.items() if k.startswith(PREFIX)))
+    return _from_environment(len(os.environ), *(os.environ.get(variable) for variable in _VARIABLES))
 
 
 @contextlib.contextmanager
@@ -115,18 +115,23 @@ def check_limit(name: str, value: float, what: str, *, path: str | Path | None =
         )
 
 
+_VARIABLES = tuple(PREFIX + field.name.upper() for field in fields(Limits))
+
+
 @lru_cache(maxsize=8)
-def _from_environment(variables: tuple[tuple[str, str], ...]) -> Limits:
-    known = {field.name for field in fields(Limits)}
-    chosen = {}
-    for variable, text in variables:
-        name = variable.removeprefix(PREFIX).lower()
-        if name not in known:
+def _from_environment(number: int, *texts: str | None) -> Limits:  # noqa: ARG001 - so that a new variable is noticed
+    """Return the limits that the variables state; asked for every picture, so that reading them must cost little."""
+    for variable in os.environ:
+        if variable.startswith(PREFIX) and variable not in _VARIABLES:
             raise ConfigError(f"The environment variable {variable} is of no limit. There are: {_names()}.")
+    chosen = {}
+    for variable, text in zip(_VARIABLES, texts, strict=True):
+        if text is None:
+            continue
         digits = text.replace("_", "")
         if not (digits.isascii() and digits.isdecimal() and len(digits) < 19):
             raise ConfigError(f"The environment variable {variable} must be a whole number >= 1; got {text!r}.")
-        chosen[name] = int(digits)
+        chosen[variable.removeprefix(PREFIX).lower()] = int(digits)
     return Limits(**chosen)
 
 

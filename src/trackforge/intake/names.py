@@ -11,11 +11,14 @@ from pathlib import Path, PurePosixPath
 
 from trackforge.errors import DataError
 
-__all__ = ["inside", "name_problem", "plain_name", "relative_name", "whole_text"]
+__all__ = ["inside", "name_problem", "plain_name", "readable", "relative_name"]
 
 LONGEST = 255
 """Bytes that a file name may have, on nearly all file systems."""
-_HALF = re.compile("[\ud800-\udfff]")
+LONGEST_PATH = 4095
+"""Bytes that a path may have, on Linux; less elsewhere."""
+_LONE = re.compile("[\ud800-\udfff]")
+_LONE_UP = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -43,20 +46,13 @@ def _unusable(name: str) -> str | None:
         return "is empty"
     if "\0" in name:
         return "holds a NUL character"
+    if len(name) > LONGEST_PATH:
+        return f"is longer than {LONGEST_PATH} bytes"
     try:
         longest = max(len(part.encode()) for part in re.split(r"[\\/]", name))
     except UnicodeEncodeError:
         return "holds half a character (a lone surrogate)"
     return f"is longer than {LONGEST} bytes" if longest > LONGEST else None
-
-
-def whole_text(name: str) -> str:
-    r"""Return a name as a text file can hold it: bytes that are no characters, as old archives leave, are replaced.
-
-    >>> whole_text("caf\udce9")
-    'caf\ufffd'
-    """
-    return _HALF.sub("\ufffd", name)
 
 
 def plain_name(name: str, what: str, *, path: str | Path | None = None, line: int | None = None) -> str:
@@ -118,6 +114,15 @@ def inside(root: str | Path, name: str, what: str, *, path: str | Path | None = 
             return Path(root) / os.path.relpath(aim, base)
         problem = f"{name_problem(name) or 'leads out'}, and must stay in {root}"
     raise _refused(name, what, problem, path, line)
+
+
+def readable(name: str) -> str:
+    r"""Return the name of a file as text that can be written: bytes that are no UTF-8 are taken for Latin-1.
+
+    >>> readable("stra\udcdfe")
+    'straße'
+    """
+    return name if name.isascii() or not _LONE.search(name) else os.fsencode(_LONE_UP.sub("?", name)).decode("latin-1")
 
 
 def _refused(name: str, what: str, problem: str, path: str | Path | None, line: int | None) -> DataError:

@@ -61,7 +61,7 @@ def read_coco(
             if "annotations" not in data or "images" not in data:
                 raise DataError("A COCO file must have 'images' and 'annotations', or be a list of results.", path=path)
             file = parse_coco(data, path, frame_base=frame_base)
-            return _tables(file, data["annotations"], "annotations", path.stem, frame_base)
+            return _tables(file, data["annotations"] or [], "annotations", path.stem, frame_base)
         if reference is None:
             return _tables(CocoFile(path=path), data, "results", path.stem, frame_base)
         reference = Path(reference)
@@ -109,7 +109,7 @@ def _tables(
     places = places_of(file, name)
     classes: dict[Id, int] = {number: k for k, number in enumerate(sorted(file.categories.names, key=id_order))}
     bare = what == "results" and not places
-    known = (*file.sequences, *(s for s, _ in places.values()))
+    known = (name,) if bare else (*file.sequences, *(s for s, _ in places.values()))
     found: dict[str, _Columns] = defaultdict(_Columns, {s: _Columns() for s in known})
     for at, image, category, xyxy, track, score, _, _, ignore, entry in file.boxes(items, what, frames=bare):
         left, top, right, bottom = xyxy
@@ -125,7 +125,7 @@ def _tables(
         columns.flag.append(not ignore)
         if isinstance(mask, dict):  # polygons are no run-length masks
             columns.mask.append(check_mask(mask, f"{what}[{at}]", path=file.path))
-    if bare and found:
+    if bare:
         found[name].frame = _from_zero(found[name].frame, frame_base, file.path)
     try:
         return {s: _table(s, columns, with_flag=what == "annotations") for s, columns in found.items()}
@@ -135,7 +135,7 @@ def _tables(
 
 def _from_zero(frames: list[Any], base: Literal["auto", 0, 1], path: Path) -> list[Id]:
     """Count the frames of results from 0; nothing but their own numbers says what they count from."""
-    first = min(frames)
+    first = min(frames, default=1)
     begin = min(first, 1) if base == "auto" else base
     if first < begin:
         raise DataError(f"Every image_id must be >= {begin}, what frames count from; some are less.", path=path)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from trackforge.intake.limits import check_limit
-from trackforge.intake.names import whole_text
+from trackforge.intake.names import readable
 from trackforge.io.masks import plain_mask
 from trackforge.table import TrackTable
 from trackforge.types import Frame
@@ -36,7 +36,7 @@ def coco_document(
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for video, (name, table) in enumerate(tables.items(), 1):
-        called = whole_text(name)
+        called = readable(name)
         videos.append({"id": video, "name": called})
         image_of = {}
         for frame in frames[name]:
@@ -46,7 +46,7 @@ def coco_document(
                     "id": len(images) + 1,
                     "video_id": video,
                     "frame_index": frame.index,
-                    "file_name": f"{called}/{whole_text(frame.file or f'{frame.index + 1:06d}.jpg')}",
+                    "file_name": f"{called}/{readable(frame.file or f'{frame.index + 1:06d}.jpg')}",
                     "width": frame.size[0],
                     "height": frame.size[1],
                 }

@@ -13,6 +13,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from trackforge.io.decode import Extent
+from trackforge.io.streams import start_of
 
 __all__ = ["Promise"]
 
@@ -43,28 +44,38 @@ class Promise:
         """Return what is stated, as far as the format's word can be taken."""
         name = container.format.name
         if name.startswith("mov"):
-            entries = getattr(stream, "index_entries", None)  # after edit lists; PyAV < 16 does not tell
-            return cls(packets=len(entries) if entries is not None and stream.frames else None)
+            entries = getattr(stream, "index_entries", None)  # what edit lists left
+            if entries is not None and stream.frames:
+                return cls(packets=len(entries))
+            if entries is None and stream.duration and stream.time_base:  # PyAV 14 does not show the index
+                return cls(seconds=float(stream.duration * stream.time_base), start=start_of(stream))
+            return cls()
         if name == "avi":
             return cls(places=stream.frames or None)
         if name in TIMED and container.duration:
             return cls(seconds=container.duration / 1e6, start=(container.start_time or 0) / 1e6)
         return cls()
 
-    def missing(self, extent: Extent, rate: float | None) -> int:
-        """Return about how many frames are missing at the end; 0 where nothing proves that some are.
+    def lack(self, extent: Extent, seen: int, rate: float | None) -> str:
+        """Return what is missing at the end, in words; an empty text where nothing proves that something is.
 
         Args:
             extent: What was read, to the end.
+            seen: Frames, damaged ones included.
             rate: Frames per second, or None.
         """
-        if self.packets is not None:
-            lack = self.packets - extent.packets
-        elif self.places is not None:
-            lack = self.places - extent.places
-        elif self.seconds is not None and rate:
+        if self.seconds is not None:
             # programs disagree on whether the time before the start counts; the kinder reading is taken
-            lack = round((self.seconds - max(extent.end, extent.end - self.start)) * rate)
+            reached = max(extent.end, extent.end - self.start)
+            some = 2 / (rate or 1.0) + TOLERANCE * self.seconds
+            short = self.seconds - reached
+            return f"it ends after {max(reached, 0.0):.1f} of {self.seconds:.1f} s" if short > some else ""
+        if self.packets is not None:
+            short = self.packets - extent.packets
+        elif self.places is not None:
+            short = self.places - extent.places
         else:
-            return 0
-        return lack if lack > 1 + TOLERANCE * (extent.packets + lack) else 0
+            return ""
+        if short <= 1 + TOLERANCE * (extent.packets + short):
+            return ""
+        return f"about {short:.0f} of its {seen + short:.0f} frames are missing"

@@ -27,6 +27,8 @@ ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf", "mpeg4")
 """H.264 first, as every player knows it; MPEG-4 part 2 is built into every FFmpeg."""
 CLOCK = 60_000
 """Ticks a second: fits the usual frame rates, and MPEG-4 has no finer than 65,535."""
+LEAST = 16
+"""Shortest side in pixels: a block of H.264."""
 SIDE = 16_384
 """Longest side in pixels that H.264 encoders take."""
 AREA = 139_264 * 256
@@ -43,12 +45,13 @@ class VideoWriter:
     Args:
         path: Where to write.
         size: ``(width, height)`` of the first picture. Odd sizes gain a column or row, as the colour format asks for
-            even ones; what is too large for the encoder is scaled down, and that is said. Pictures of other sizes are
-            fitted in.
+            even ones, and small ones as many as a block needs; what is too large for the encoder is scaled down, and
+            that is said. Pictures of other sizes are fitted in.
         rate: Frames per second to state.
         quality: Constant rate factor of H.264: 0 (lossless) to 51 (worst).
         encoders: FFmpeg's names, tried in order.
         pixel_aspect: Width of a pixel over its height, for the player to stretch the pictures by.
+        name: What to call the file in messages; its own name where empty.
 
     Attributes:
         size: ``(width, height)`` of the video.
@@ -68,9 +71,11 @@ class VideoWriter:
         encoders: tuple[str, ...] = ENCODERS,
         *,
         pixel_aspect: float = 1.0,
+        name: str = "",
     ) -> None:
-        self.path = path
-        self._last = -1
+        self.path, self.name = path, name or path.name
+        self._tick = CLOCK // 1000 if path.suffix.lower() == ".mkv" else 1  # Matroska counts milliseconds
+        self._last = -self._tick
         self._first = size
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
@@ -79,11 +84,11 @@ class VideoWriter:
             self.size = _encodable(size, side)
             if self._start(rate, quality, encoders, pixel_aspect, problems):
                 if problems:
-                    log.info("%s is encoded with %s, for want of %s", path, self.encoder, ", ".join(problems))
+                    log.info("%s is encoded with %s, for want of %s", self.name, self.encoder, ", ".join(problems))
                 if min(self.size[0] - size[0], self.size[1] - size[1]) < 0:
                     log.warning(
                         "%s: pictures of %dx%d are too large for the encoder %s and are drawn at %dx%d",
-                        path.name,
+                        self.name,
                         *size,
                         self.encoder,
                         *self.size,
@@ -144,7 +149,7 @@ class VideoWriter:
         """
         planes = cv2.cvtColor(self._fitted(image), cv2.COLOR_RGB2YUV_I420)
         frame = VideoFrame.from_numpy_buffer(np.asarray(planes, np.uint8), format="yuv420p")
-        self._last = max(self._last + 1, round(seconds * CLOCK))
+        self._last = max(self._last + self._tick, round(seconds * CLOCK))
         frame.pts, frame.time_base = self._last, Fraction(1, CLOCK)
         try:
             self._mux(frame)
@@ -182,7 +187,7 @@ class VideoWriter:
         except (FFmpegError, ValueError) as error:
             self._abandon()
             refused = SinkError(
-                f"{self.path.name} cannot be encoded: {self.encoder} refuses pictures of {self.size[0]}x{self.size[1]} "
+                f"{self.name} cannot be encoded: {self.encoder} refuses pictures of {self.size[0]}x{self.size[1]} "
                 f"({reason(error)}). Choose another encoder, or leave out this output."
             )
             raise refused from error
@@ -198,15 +203,15 @@ class VideoWriter:
                 log.debug("%s: %s", self.path, error)
 
     def _fitted(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Bring a picture to the video's size: one more column or row, or scaled with bars."""
+        """Bring a picture to the video's size: padded or scaled; with bars where it has another shape."""
         height, width = image.shape[:2]
         if (width, height) == self.size:
             return image
-        spare = self.size[0] - width, self.size[1] - height
-        if (width, height) == self._first and min(spare) < 0:
-            return np.asarray(cv2.resize(image, self.size, interpolation=cv2.INTER_AREA), np.uint8)
-        if max(spare) > 1 or min(spare) < 0:
+        if (width, height) != self._first:
             return fit_picture(image, self.size)
+        spare = self.size[0] - width, self.size[1] - height
+        if min(spare) < 0:
+            return np.asarray(cv2.resize(image, self.size, interpolation=cv2.INTER_AREA), np.uint8)
         edge = cv2.copyMakeBorder(image, 0, spare[1], 0, spare[0], cv2.BORDER_REPLICATE)
         return np.asarray(edge, np.uint8)
 
@@ -215,9 +220,9 @@ def _encodable(size: tuple[int, int], side: int) -> tuple[int, int]:
     """Return the even size, of the same shape, at which pictures can be encoded."""
     width, height = size
     scale = min(1.0, side / max(size), (AREA / (width * height)) ** 0.5)
-    if scale == 1.0:
-        return width + width % 2, height + height % 2
-    return max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2)
+    if scale < 1.0:
+        width, height = int(width * scale) // 2 * 2, int(height * scale) // 2 * 2
+    return max(LEAST, width + width % 2), max(LEAST, height + height % 2)
 
 
 def _fraction(rate: float) -> Fraction:

@@ -17,6 +17,7 @@ from trackforge.io.masks import decode_mask, encode_mask
 from trackforge.protocols import Tracker
 from trackforge.registry import registry
 from trackforge.types import Detections, Frame, Tracks
+from trackforge.types.arrays import as_array
 
 if TYPE_CHECKING:
     import supervision
@@ -92,19 +93,19 @@ def from_supervision(detections: supervision.Detections) -> Detections:
     Raises:
         InvalidInputError: A box is inverted or not finite, or a score is NaN.
     """
-    extra = {name: np.asarray(column) for name, column in detections.data.items()}
+    extra = {name: as_array(f"data[{name!r}]", column) for name, column in detections.data.items()}
     embedding = extra.pop("embedding", None)
     if detections.tracker_id is not None:
-        extra["tracker_id"] = np.asarray(detections.tracker_id)
+        extra["tracker_id"] = as_array("tracker_id", detections.tracker_id)
     mask = None
     if detections.mask is not None:
-        mask = np.empty(len(detections), object)
+        mask, pixels = np.empty(len(detections), object), as_array("mask", detections.mask)
         for row in range(len(detections)):
-            mask[row] = encode_mask(detections.mask[row])
+            mask[row] = encode_mask(pixels[row])
     return Detections(
-        xyxy=np.asarray(detections.xyxy),
-        score=_or_none(detections.confidence),
-        class_id=_or_none(detections.class_id),
+        xyxy=detections.xyxy,  # type: ignore[arg-type]
+        score=detections.confidence,  # type: ignore[arg-type]
+        class_id=detections.class_id,  # type: ignore[arg-type]
         embedding=embedding,
         mask=mask,
         extra=extra,
@@ -120,7 +121,7 @@ def from_rows(rows: npt.ArrayLike) -> Detections:
     Raises:
         InvalidInputError: The shape is another, or a value is impossible.
     """
-    array = _array(rows)
+    array = as_array("rows", rows)
     if array.size == 0:
         array = array.reshape(0, 6)
     if array.ndim != 2 or not 4 <= array.shape[1] <= 6:
@@ -132,7 +133,7 @@ def from_rows(rows: npt.ArrayLike) -> Detections:
     return Detections(
         xyxy=array[:, :4],
         score=array[:, 4] if columns > 4 else None,  # type: ignore[arg-type]
-        class_id=array[:, 5].astype(np.int64) if columns > 5 else None,  # type: ignore[arg-type]
+        class_id=array[:, 5] if columns > 5 else None,  # type: ignore[arg-type]
     )
 
 
@@ -146,12 +147,12 @@ def from_boxes(boxes: Any) -> Detections:
         InvalidInputError: It has no such attributes, or a value is impossible.
     """
     try:
-        xyxy, score, class_id = _array(boxes.xyxy), _array(boxes.conf), _array(boxes.cls)
+        xyxy, score, class_id = (as_array(name, getattr(boxes, name)) for name in ("xyxy", "conf", "cls"))
     except AttributeError as error:
         raise InvalidInputError(
             f"Boxes must have xyxy, conf and cls; {type(boxes).__name__} lacks one: {error}. Pass result.boxes."
         ) from error
-    return Detections(xyxy=xyxy, score=score.reshape(-1), class_id=class_id.reshape(-1).astype(np.int64))
+    return Detections(xyxy=xyxy, score=score.reshape(-1), class_id=class_id.reshape(-1))
 
 
 def to_rows(tracks: Tracks) -> npt.NDArray[np.float64]:
@@ -203,12 +204,3 @@ class SupervisionTracker:
         """Forget everything; ids start at 1 again."""
         self.tracker.reset()
         self._next = 0
-
-
-def _array(value: Any) -> npt.NDArray[Any]:
-    """Return an array, also of a torch tensor that sits on a GPU or has a gradient."""
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-
-
-def _or_none(column: Any) -> Any:
-    return None if column is None else np.asarray(column)

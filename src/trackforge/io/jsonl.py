@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from trackforge.config import check, setting
 from trackforge.errors import SinkError
-from trackforge.intake.names import whole_text
+from trackforge.intake.names import readable
 from trackforge.io.atomic import PartialFile
 from trackforge.io.masks import plain_mask
 from trackforge.types import Step, Stream
@@ -72,10 +72,10 @@ class JsonLinesSink:
         line = {
             "frame": frame.index,
             "timestamp": frame.timestamp,
-            "sequence": whole_text(frame.sequence or self._stream.name),
+            "sequence": readable(frame.sequence or self._stream.name),
             "width": frame.size[0],
             "height": frame.size[1],
-            **({"file": whole_text(frame.file)} if frame.file else {}),
+            **({"file": readable(frame.file)} if frame.file else {}),
             "tracks": self._tracks(step),
         }
         with self._partial.writing():

@@ -22,6 +22,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,11 @@ def is_kitti(path: Path) -> bool:
         _box(row)
     except DataError:
         return False
-    return not row.words[2].replace(".", "").replace("-", "").isdecimal()
+    try:
+        float(row.words[2])
+    except ValueError:
+        return True
+    return False
 
 
 def kitti_boxes(path: Path) -> Iterator[KittiBox | DataError]:
@@ -115,6 +120,11 @@ def _box(row: Row) -> KittiBox:
     )
 
 
+@cache
+def _say_together() -> None:
+    log.warning("KITTI's types are scored together here, DontCare left out; the benchmark scores each alone.")
+
+
 def kitti_table(path: Path, *, kind: str, sequence: str) -> TrackTable:
     """Read a file for scores: all types together, without the regions that are to be left out.
 
@@ -126,7 +136,7 @@ def kitti_table(path: Path, *, kind: str, sequence: str) -> TrackTable:
     Raises:
         DataError: A line is malformed, or an id stands twice in a frame.
     """
-    log.warning("%s: KITTI's types are scored together here, DontCare left out; the benchmark scores each alone.", path)
+    _say_together()
     boxes = []
     for box in kitti_boxes(path):
         if isinstance(box, DataError):

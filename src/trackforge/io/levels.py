@@ -1,4 +1,4 @@
-"""Grey pictures of more than 8 bits as pictures of 8, by one stated rule.
+"""Pictures of more than 8 bits a channel brought to 8 by one stated rule: thermal, depth and machine-vision cameras.
 
 Thermal, depth and machine-vision cameras store 12 or 14 bits, or hundredths of a kelvin, in 16: shown as they are, all
 of it is one shade of grey.
@@ -46,16 +46,36 @@ class Levels:
         self.span: tuple[int, int] | None = None
         self._table: npt.NDArray[np.uint8] | None = None
         self._told = False
+        self._range: tuple[float, float] | None = None  # of numbers that are no uint16
 
-    def __call__(self, image: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-        """Return a uint16 picture of any shape as uint8."""
+    def __call__(self, image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """Return a uint16 picture of any shape as uint8; or one of other numbers, such as degrees in floats.
+
+        Of these, too, the least and the greatest value of the first picture become 0 and 255; NaN becomes 0.
+        """
+        if image.dtype != np.uint16:
+            return self._other(image)
         if self.span is None and image.size:
             self._decide(int(image.min()), int(image.max()))
         if self._table is None:
-            return (image >> 8).astype(np.uint8)
+            upper: npt.NDArray[np.uint8] = (image >> 8).astype(np.uint8)
+            return upper
         if not self._told:
             self._tell_lost(image)
-        return self._table[image]
+        shades: npt.NDArray[np.uint8] = self._table[image]
+        return shades
+
+    def _other(self, image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        values = image.astype(np.float64)
+        good = np.isfinite(values)
+        if self._range is None and good.any():
+            least, greatest = values[good].min(), values[good].max()
+            self._range = (least, greatest) if greatest > least else None
+        least, greatest = self._range or (0.0, np.inf)
+        with np.errstate(invalid="ignore", over="ignore"):
+            values = (np.clip(values, least, greatest) / 2 - least / 2) / (greatest / 2 - least / 2)
+        shades: npt.NDArray[np.uint8] = (np.where(np.isnan(values), 0, values) * 255).astype(np.uint8)
+        return shades
 
     def _decide(self, least: int, greatest: int) -> None:
         if least == greatest:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from trackforge.errors import DataError
 
-__all__ = ["Floats", "Ints", "exact_ids", "line_of", "read_values"]
+__all__ = ["Floats", "Ints", "exact_ids", "first_values", "line_of", "read_values"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -81,6 +81,16 @@ def exact_ids(path: Path, values: Floats) -> Ints:
             )
         ids[row] = int(exact)
     return ids
+
+
+def first_values(path: Path) -> list[float]:
+    """Return the numbers of the first line; none where it has others, or there is no line."""
+    for _, text in _lines(path):
+        try:
+            return [float(word) for word in _words(text)]
+        except ValueError:
+            break
+    return []
 
 
 def _delimiter(text: str) -> str | None:

@@ -40,17 +40,17 @@ from trackforge.errors import DataError
 from trackforge.intake.limits import check_limit, limits
 from trackforge.intake.reading import reading
 from trackforge.io.kitti_text import is_kitti, kitti_table
-from trackforge.io.mot_lines import Floats, Ints, exact_ids, line_of, read_values
+from trackforge.io.mot_lines import Floats, Ints, exact_ids, first_values, line_of, read_values
 from trackforge.table import LARGEST, TrackTable
 
-__all__ = ["Kind", "class_column", "read_mot", "sequence_of"]
+__all__ = ["Kind", "class_column", "looks_like", "read_mot", "sequence_of"]
 
 log = logging.getLogger(__name__)
 Kind: TypeAlias = Literal["tracks", "truth", "detections"]
 LEAST_COLUMNS = {"tracks": 7, "truth": 7, "detections": 6}
 FLAG = (
-    "The flag (seventh value) of ground truth must be a whole number, 0 = do not consider. Results have scores there: "
-    "are truth and results swapped?"
+    "The flag (seventh value) of ground truth must be a whole number, 0 = do not consider (results have scores there: "
+    "are truth and results swapped?)"
 )
 
 
@@ -78,14 +78,17 @@ def read_mot(
     """
     path = Path(path)
     name = sequence_of(path) if sequence is None else sequence
-    if is_kitti(path):
-        return kitti_table(path, kind=kind, sequence=name)
     with reading(path, "A MOTChallenge file"):
-        return _read(path, kind, name, world)
+        try:
+            values = read_values(path)
+        except DataError:
+            if is_kitti(path):
+                return kitti_table(path, kind=kind, sequence=name)
+            raise
+        return _table(values, path, kind, name, world)
 
 
-def _read(path: Path, kind: Kind, name: str, world: bool | None) -> TrackTable:
-    values = read_values(path)
+def _table(values: Floats, path: Path, kind: Kind, name: str, world: bool | None) -> TrackTable:
     if not values.size:
         return TrackTable.empty(name)
     if values.shape[1] < LEAST_COLUMNS[kind]:
@@ -117,9 +120,19 @@ def _read(path: Path, kind: Kind, name: str, world: bool | None) -> TrackTable:
 def sequence_of(path: Path) -> str:
     """Return the name of the sequence that a file belongs to: ``<sequence>/gt/gt.txt``, or ``<sequence>.txt``."""
     folder = path.absolute().parent
-    if path.stem.partition("_")[0] == folder.name and folder.name in ("gt", "det"):
-        return folder.parent.name or path.stem
-    return path.stem
+    return folder.parent.name or path.stem if path.stem == folder.name and path.stem in ("gt", "det") else path.stem
+
+
+def looks_like(path: str | Path) -> Kind | None:
+    """Tell by its first line what a MOTChallenge file may be; None where that does not tell.
+
+    Results and detections have 10 values that end in -1; ground truth has 9: flag, class and visibility last.
+    """
+    first = first_values(Path(path))
+    if len(first) >= 10 and first[8:10] == [-1, -1]:
+        return "detections" if first[1] == -1 else "tracks"
+    truth = len(first) == 9 and first[6] in (0, 1) and first[7] >= 1 and 0 <= first[8] <= 1
+    return "truth" if truth else None
 
 
 def _check_values(values: Floats, kind: Kind, world: bool, path: Path) -> None:
@@ -148,8 +161,9 @@ def _check_values(values: Floats, kind: Kind, world: bool, path: Path) -> None:
                 path=path,
                 line=line_of(path, row),
             )
+    most = limits()
     for name, column, what in (("frames", frame, "The frame"), ("classes", stated, "The class")):
-        if len(column) and column.max() > getattr(limits(), name):
+        if len(column) and column.max() > getattr(most, name):
             row = int(column.argmax())
             check_limit(name, float(column[row]), what, path=path, line=line_of(path, row))
 

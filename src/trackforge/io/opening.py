@@ -17,12 +17,12 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from trackforge.errors import SourceError
-from trackforge.intake.addresses import STDIN, address_name, is_address, shown_address
+from trackforge.intake.addresses import STDIN, is_address, shown_address
 from trackforge.io.decode import open_video
 
-__all__ = ["Opening", "is_finite", "name_of"]
+__all__ = ["Opening", "is_finite"]
 
-TIMEOUT = 30.0
+TIMEOUT = 10.0
 """Seconds to wait for an answer from an address, and later for data."""
 ARRIVING = frozenset({"mpjpeg"})
 """Formats that only cameras speak: pictures one after the other, without a clock and without an end."""
@@ -30,28 +30,19 @@ PLAYLISTS = frozenset({"hls", "dash"})
 """Formats whose file lists the streams; its length says nothing about theirs, an end of the list does."""
 
 
-def is_finite(container: InputContainer) -> bool:
+def is_finite(container: InputContainer, stream: VideoStream) -> bool:
     """Tell whether what was opened has an end: a file, wherever it lies, rather than a camera.
 
-    Either the format states its duration, as films and finished playlists do, or the server the length.
+    Either the server states its length, or the format its duration, as films and finished playlists do.
     """
     names = set(container.format.name.split(","))
     if names & ARRIVING:
         return False
-    if container.duration is not None and container.duration > 0:
+    if not names & PLAYLISTS and (container.size or 0) > 0:
         return True
-    return not names & PLAYLISTS and (container.size or 0) > 0
-
-
-def name_of(path: str) -> str:
-    """Return the name of the sequence that a path or address gives, fit for a file and without anything secret.
-
-    >>> name_of("films/street.mp4"), name_of("rtsp://admin:S3cret@10.0.0.7/1"), name_of("-")
-    ('street', '10.0.0.7_1', 'stdin')
-    """
-    if path in STDIN:
-        return "stdin"
-    return address_name(path) if is_address(path) else Path(path).stem
+    if "mp4" in names and not stream.frames:  # in fragments, of which the last one that came is no end
+        return False
+    return container.duration is not None and container.duration > 0
 
 
 class Opening:

@@ -115,6 +115,7 @@ class OverlaySink:
                     self.config.quality,
                     self._encoders(),
                     pixel_aspect=self._pixel_aspect,
+                    name=self.config.path.name,
                 )
             self._canvas = Canvas(step.frame.size, self.config.line_width)
         picture = np.array(image)  # the frame's own image stays clean

@@ -1,23 +1,32 @@
 """Picture files: their content decoded, and their size from the header.
 
-One reader for sources and data sets. A picture is RGB and upright: turned as its EXIF data asks for, its size included.
-One that is cut short is damaged, though a decoder would fill what is missing with grey and go on.
+One reader for sources and data sets. A picture is RGB and upright: turned as its header asks for, its size included.
+One that is cut short is damaged, though a decoder would fill what is missing with grey and go on. One that announces
+more pixels than `trackforge.intake.limits` allow is refused before anything is decoded. More than 8 bits a channel are
+brought to 8 by the rule of `trackforge.io.levels`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import struct
+import io
+import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import DataError, MissingDependencyError
+from trackforge.intake.limits import check_limit
+from trackforge.io.headers import Header, read_header
+from trackforge.io.levels import stretch
 
-__all__ = ["decode_picture", "opencv", "picture_bytes", "picture_size"]
+__all__ = ["Deep", "decode_picture", "opencv", "picture_bytes", "picture_size"]
+
+Deep: TypeAlias = "Callable[[npt.NDArray[Any]], npt.NDArray[np.uint8]]"
+"""Brings a picture of more than 8 bits a channel to 8: a `trackforge.io.levels.Levels`, where there are several."""
 
 
 def opencv() -> Any:
@@ -39,51 +48,93 @@ def picture_bytes(path: Path) -> bytes:
     """Return the content of a picture file.
 
     Raises:
-        DataError: It is missing, or cannot be read.
+        DataError: It is missing, cannot be read, or is larger than any picture may be.
     """
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise DataError("A picture must be a file; this is none. Name a file.", path=path)
+        check_limit("bytes", found.st_size, "The picture's bytes", path=path)
         return path.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _unreadable(error, path) from error
 
 
-def _unreadable(error: OSError, path: Path) -> DataError:
+def _unreadable(error: OSError | ValueError, path: Path) -> DataError:
     if isinstance(error, FileNotFoundError):
         return DataError("The picture is missing. Restore it, or leave it out.", path=path)
-    return DataError(f"The picture cannot be read: {error.strerror or error}.", path=path)
+    return DataError(f"The picture cannot be read: {getattr(error, 'strerror', None) or error}.", path=path)
 
 
-def decode_picture(data: bytes, path: str | Path) -> npt.NDArray[np.uint8]:
-    """Decode a picture file's content to RGB uint8 ``(H, W, 3)``, upright; ``path`` is for the error message.
+def decode_picture(data: bytes, path: str | Path, deep: Deep = stretch) -> npt.NDArray[np.uint8]:
+    """Decode a picture file's content to RGB uint8 ``(H, W, 3)``, upright; of several pictures in it, the first.
+
+    Args:
+        data: The content.
+        path: For the error message.
+        deep: Brings a picture of more than 8 bits to 8.
 
     Raises:
-        DataError: It is no picture, or cut short.
+        DataError: It is no picture, cut short, or larger than the limit.
         MissingDependencyError: OpenCV is not installed.
     """
-    cv2 = opencv()
     if not data:
         raise DataError("The picture is empty (0 bytes). Restore it, or leave it out.", path=path)
-    bgr = None
-    with contextlib.suppress(cv2.error):
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if bgr is None:
+    return decode_upright(data, read_header(io.BytesIO(data)), path, deep)
+
+
+def decode_upright(data: Any, header: Header | None, path: str | Path, deep: Deep) -> npt.NDArray[np.uint8]:
+    """Decode one picture, whose header is known, from a buffer; arguments and errors as `decode_picture` has them."""
+    cv2 = opencv()
+    image = None
+    if header is not None:
+        check_pixels(header, path)
+        bytes_, color = np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+        with contextlib.suppress(cv2.error):
+            image = cv2.imdecode(bytes_, color | cv2.IMREAD_IGNORE_ORIENTATION)
+        if image is None and header.kind == "tiff":  # OpenCV cannot give grey floats three channels
+            with contextlib.suppress(cv2.error):
+                image = cv2.imdecode(bytes_, cv2.IMREAD_UNCHANGED)
+    if header is None or image is None or not image.size:
         raise DataError("The picture cannot be decoded. Restore it, or leave it out.", path=path)
-    if data[:2] == b"\xff\xd8" and not _complete(data):
-        # libjpeg fills what is missing with grey and only warns; training on that would go unnoticed
+    if header.kind == "jpeg" and data.find(b"\xff\xd9", header.scan) < 0:
+        # libjpeg fills what is missing with grey and only warns; training on that would go unnoticed. Inside a scan the
+        # end mark cannot occur.
         raise DataError("The JPEG is cut short. Restore it, or leave it out.", path=path)
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=bgr), np.uint8)
+    if image.dtype != np.uint8:
+        image = deep(image)
+    # libtiff turns by itself
+    return upright(image, 1 if header.kind == "tiff" else header.orientation)
 
 
-def _complete(jpeg: bytes) -> bool:
-    """Tell whether the end mark follows the first scan; inside a scan the mark cannot occur."""
-    at = 2
-    while at + 4 <= len(jpeg) and jpeg[at] == 0xFF and jpeg[at + 1] != 0xDA:
-        at += 1 if jpeg[at + 1] == 0xFF else 2 + int(struct.unpack_from(">H", jpeg, at + 2)[0])
-    return jpeg.find(b"\xff\xd9", at) >= 0
+def check_pixels(header: Header, path: str | Path) -> None:
+    """Refuse a picture that announces more pixels than the limit.
+
+    Raises:
+        DataError: It does.
+    """
+    what = f"The pixels of a picture ({header.width} x {header.height})"
+    check_limit("pixels", header.width * header.height, what, path=path)
+
+
+def upright(image: Any, orientation: int = 1) -> npt.NDArray[np.uint8]:
+    """Turn what OpenCV decoded, grey, BGR or BGRA, to upright RGB; it may be written over."""
+    cv2 = opencv()
+    channels = image.shape[2] if image.ndim == 3 else 1
+    if channels == 3:
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    elif channels == 4:
+        image = cv2.cvtColor(image, cv2.COLOR_BGRA2RGB)
+    else:  # grey, perhaps with what it covers, or with wavelengths that nobody names
+        image = cv2.cvtColor(np.ascontiguousarray(image.reshape(*image.shape[:2], -1)[:, :, 0]), cv2.COLOR_GRAY2RGB)
+    if orientation in (5, 6, 7, 8):
+        image = cv2.transpose(image)
+    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
+    return np.asarray(image if flip is None else cv2.flip(image, flip), np.uint8)
 
 
 def picture_size(path: str | Path) -> tuple[int, int]:
-    """Return ``(width, height)`` of a picture file, upright; reads the header only for JPEG, PNG and BMP.
+    """Return ``(width, height)`` of a picture file, upright, from its header.
 
     Raises:
         DataError: It is missing, or no picture.
@@ -91,61 +142,9 @@ def picture_size(path: str | Path) -> tuple[int, int]:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            head = file.read(26)
-            size = _png(head) or _bmp(head) or (_jpeg(file) if head[:2] == b"\xff\xd8" else None)
-    except (struct.error, IndexError):
-        size = None
-    except OSError as error:
+            header = read_header(file)
+    except (OSError, ValueError) as error:
         raise _unreadable(error, path) from error
-    if size is None or min(size) <= 0:
-        height, width = decode_picture(picture_bytes(path), path).shape[:2]
-        size = (width, height)
-    return size
-
-
-def _png(head: bytes) -> tuple[int, int] | None:
-    if head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR":
-        return None
-    width, height = struct.unpack(">II", head[16:24])
-    return width, height
-
-
-def _bmp(head: bytes) -> tuple[int, int] | None:
-    if head[:2] != b"BM" or struct.unpack("<I", head[14:18])[0] < 40:
-        return None
-    width, height = struct.unpack("<ii", head[18:26])
-    return width, abs(height)
-
-
-def _jpeg(file: BinaryIO) -> tuple[int, int] | None:
-    """Walk the segments to the frame header; a picture that EXIF turns by 90 degrees has its sides exchanged."""
-    file.seek(2)
-    turned = False
-    while True:
-        mark, code = struct.unpack("BB", file.read(2))
-        while code == 0xFF:  # fill bytes
-            code = file.read(1)[0]
-        if mark != 0xFF:
-            return None
-        length = struct.unpack(">H", file.read(2))[0]
-        if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
-            _, height, width = struct.unpack(">BHH", file.read(5))
-            return (height, width) if turned else (width, height)
-        body = file.read(length - 2) if code == 0xE1 else b""
-        if body[:6] == b"Exif\0\0":
-            turned = _orientation(body[6:]) in (5, 6, 7, 8)
-        elif code != 0xE1:
-            file.seek(length - 2, os.SEEK_CUR)
-
-
-def _orientation(tiff: bytes) -> int:
-    try:
-        order = {b"II": "<", b"MM": ">"}[tiff[:2]]
-        offset = struct.unpack(order + "I", tiff[4:8])[0]
-        for k in range(struct.unpack_from(order + "H", tiff, offset)[0]):
-            tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, offset + 2 + 12 * k)
-            if tag == 0x0112:
-                return int(value)
-    except (KeyError, struct.error):
-        pass
-    return 1
+    if header is None:
+        raise DataError("The picture cannot be decoded. Restore it, or leave it out.", path=path)
+    return header.size

@@ -101,9 +101,9 @@ def seqinfo_lines(info: SequenceInfo) -> tuple[str, ...]:
     """Return the lines of a ``seqinfo.ini`` that `read_seqinfo` reads back."""
     return (
         "[Sequence]",
-        f"name={info.name}",
+        f"name={' '.join(info.name.split())}",
         f"imDir={info.image_dir}",
-        f"frameRate={info.rate:g}",
+        f"frameRate={info.rate:.10g}",
         f"seqLength={info.length}",
         f"imWidth={info.width}",
         f"imHeight={info.height}",
@@ -152,11 +152,13 @@ class NumberedPictures:
         files: By 0-based frame.
         from_zero: Whether the first is numbered 0; MOTChallenge counts from 1.
         others: How many pictures have no number at the end of their name, or one that another has.
+        left_out: What else was left out of the folder, in words.
     """
 
     files: Mapping[int, Path]
     from_zero: bool
     others: int
+    left_out: str = ""
 
 
 def numbered_pictures(folder: str | Path, ending: str | None = None) -> NumberedPictures:
@@ -172,7 +174,8 @@ def numbered_pictures(folder: str | Path, ending: str | None = None) -> Numbered
     Raises:
         OSError: The folder cannot be listed.
     """
-    files = list_files(folder, IMAGE_SUFFIXES).files
+    listing = list_files(folder, IMAGE_SUFFIXES)
+    files = listing.files
     wanted = [file for file in files if ending and file.suffix.lower() == ending.lower()] or files
     numbered: dict[int, Path] = {}
     for file in wanted:
@@ -182,7 +185,8 @@ def numbered_pictures(folder: str | Path, ending: str | None = None) -> Numbered
     if max(numbered, default=0) > limits().frames:
         numbered = dict(enumerate(numbered.values(), 1))
     first = 0 if 0 in numbered else 1
-    return NumberedPictures({n - first: file for n, file in numbered.items()}, first == 0, len(files) - len(numbered))
+    by_frame = {number - first: file for number, file in numbered.items()}
+    return NumberedPictures(by_frame, first == 0, len(files) - len(numbered), listing.left_out)
 
 
 def video_beside(folder: str | Path, name: str = "") -> Path | None:

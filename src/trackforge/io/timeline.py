@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import math
 
+from trackforge.online.clock import Thousandfold
+
 __all__ = ["Timeline"]
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,9 @@ class Timeline:
       one gone on after 26.5 hours;
     * without a stamp, or with one that is no finite number, the time of arrival counts, or else the rate.
 
+    Stamps that are a thousand times as far apart as the rate says, which are milliseconds given as seconds, are
+    believed like any others, and that is said.
+
     Args:
         name: Of the stream, for messages.
         rate: Frames per second as stated, or None.
@@ -66,6 +71,7 @@ class Timeline:
         self._origin = origin or 0.0
         self._wrap = wrap
         self._stamp = 0.0
+        self._thousandfold = Thousandfold()
         self._shift = 0.0  # what the stamps of the present clock lack
         self._fresh = origin is None  # whether the next stamp begins a clock
         self._last: float | None = None
@@ -99,6 +105,15 @@ class Timeline:
             if seconds <= last:
                 seconds = max(last + NUDGE * self._interval, math.nextafter(last, math.inf))
             self._tell_gap(last, seconds)
+            steps = max(position - self._position, 1)
+            if self._rate and self._thousandfold.notices((seconds - last) * self._rate / steps):
+                log.warning(
+                    "%s: pictures are %.4g s apart, a thousand times what %.4g a second asks for; if the time stamps "
+                    "are milliseconds, give them as seconds",
+                    self.name,
+                    seconds - last,
+                    self._rate,
+                )
         if stamp is not None:
             self._anchor, self._stamp = (position, seconds), stamp
         self._last, self._position, self._arrival = seconds, position, arrival or 0.0

@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import Literal
 
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
 from trackforge.errors import SourceError, did_you_mean
-from trackforge.intake.addresses import STDIN, is_address, shown_address
+from trackforge.intake.addresses import STDIN, is_address, shown_address, source_name
+from trackforge.intake.reading import reading
 from trackforge.io.completeness import Promise
-from trackforge.io.decode import Converter, Damage, Extent, pictures, pixel_aspect, rate_of
+from trackforge.io.decode import Damage, Extent, pictures, pixel_aspect, reason
 from trackforge.io.fitting import Steady
-from trackforge.io.opening import Opening, name_of
+from trackforge.io.opening import Opening
+from trackforge.io.rgb import Converter
+from trackforge.io.streams import rate_of, start_of
 from trackforge.io.timeline import Timeline
 from trackforge.types import Frame, Stream
 
@@ -68,15 +72,17 @@ class VideoSource:
     def __init__(self, config: VideoSourceConfig, opening: Opening | None = None) -> None:
         self.config = config
         self.path = shown_address(str(config.path))
-        self.name = name_of(str(config.path))
+        self.name = source_name(str(config.path))
         self.skipped = 0
         self._round = 0
         _check_file(str(config.path))
         self._opening = opening or Opening(str(config.path))
-        with self._opening.look() as (container, stream):
+        with reading(self.path, "A video"), self._opening.look() as (container, stream):
             self.rate = rate_of(stream)
             self._stated = stream.frames
             self._seconds = _duration(container, stream)
+            if container.format.name.startswith("mov"):  # of a film in fragments, the first one's are stated
+                self._stated = max(self._stated, round((self._seconds or 0) * float(stream.average_rate or 0)))
             self._most = (container.size or 0) // TS_PACKET if _wrap(container) else None
             self._pixel_aspect = pixel_aspect(container, stream)
 
@@ -117,11 +123,11 @@ class VideoSource:
         this = self._round
         first, stop, stride = self.config.start, self.config.stop, self.config.stride
         container, stream = self._opening.take()
-        convert, steady = Converter(), Steady(self.name)
+        convert, steady = Converter(self.name), Steady(self.name)
         extent, promise = Extent(), Promise.of(container, stream)
-        timeline = Timeline(self.name, self.rate, origin=_start(stream), wrap=_wrap(container))
+        timeline = Timeline(self.name, self.rate, origin=start_of(stream), wrap=_wrap(container))
         index, end = 0, ""
-        with container:
+        with reading(self.path, "A video"), container:
             for index, picture in enumerate(pictures(container, stream, extent), start=1):
                 at = index - 1
                 if this != self._round or (stop is not None and at >= stop):
@@ -133,9 +139,15 @@ class VideoSource:
                         self._lose(at, picture.why)
                     continue
                 seconds = timeline.place(at, None if picture.pts is None else picture.time)
-                if at >= first and (at - first) % stride == 0:
-                    yield Frame(index=at, image=steady(convert(picture)), timestamp=seconds, sequence=self.name)
-        self._check_end(index, promise.missing(extent, self.rate), end)
+                if at < first or (at - first) % stride:
+                    continue
+                try:
+                    image = steady(convert(picture))
+                except (FFmpegError, ValueError) as error:  # a format that nobody can convert
+                    self._lose(at, reason(error))
+                    continue
+                yield Frame(index=at, image=image, timestamp=seconds, sequence=self.name)
+        self._check_end(index, promise.lack(extent, index, self.rate), end)
 
     def close(self) -> None:
         """End iterations under way, at their next frame."""
@@ -156,17 +168,16 @@ class VideoSource:
             )
         self.skipped += 1
 
-    def _check_end(self, seen: int, missing: int, problem: str) -> None:
+    def _check_end(self, seen: int, lack: str, problem: str) -> None:
         """Tell of a file that cannot be read to the end that its header states."""
         if seen == self.skipped:
             why = f" ({problem})" if problem and not seen else ""
             raise SourceError(
                 f"{self.path} must hold frames that can be decoded; none of {seen} can{why}. Repair the file."
             )
-        if not missing and not problem:
+        if not lack and not problem:
             return
-        lost = f"about {missing} of its {seen + missing} frames are missing"
-        message = f"{self.path} is cut short or damaged: {lost if missing else f'after frame {seen - 1}, {problem}'}"
+        message = f"{self.path} is cut short or damaged: {lack or f'after frame {seen - 1}, {problem}'}"
         if self.config.on_corrupt == "stop":
             raise SourceError(f"{message}. Repair the file, or set on_corrupt='skip'.")
         log.warning("%s", message)
@@ -185,11 +196,6 @@ def _check_file(path: str) -> None:
         raise SourceError(f"A video file must hold something; {path} is empty. Copy it again.")
 
 
-def _start(stream: VideoStream) -> float:
-    """Return the stamp of the first picture, as the container states it."""
-    return float((stream.start_time or 0) * (stream.time_base or 0))
-
-
 def _wrap(container: InputContainer) -> float | None:
     """Return the seconds after which the stamps of a format begin again at 0, or None."""
     return WRAP if container.format.name in ("mpegts", "mpeg") else None
@@ -202,5 +208,5 @@ def _duration(container: InputContainer, stream: VideoStream) -> float | None:
     stated = _DURATION.fullmatch(next((v for k, v in stream.metadata.items() if k.upper().startswith("DURATION")), ""))
     if stated:  # as Matroska keeps it for each stream
         hours, minutes, seconds = map(float, stated.groups())
-        return 3600 * hours + 60 * minutes + seconds
+        return 3600 * hours + 60 * minutes + seconds - start_of(stream)
     return container.duration / 1e6 if container.duration else None  # PyAV counts microseconds

@@ -26,6 +26,8 @@ __all__ = ["ClassPrecision", "DetectionReport", "average_precision"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 COLUMNS = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "recall", "truths")
+_OTHER = (".json", ".jsonl", ".parquet")
+"""Endings of files that are no MOTChallenge text; their classes count from 0."""
 HEADER = ("class", "AP", "AP50", "AP75", "AP small", "AP medium", "AP large", "recall", "boxes")
 
 
@@ -160,9 +162,11 @@ def average_precision(
         jobs = list(
             pair_up(truth, detections, sequences=sequences, lengths=lengths, truth_file=truth_file, kind="detections")
         )
-        if free and all(isinstance(side, (str, Path)) for side in (truth, detections)):
-            names, jobs = numbered_classes(jobs) or (names, jobs)
+        told = numbered_classes(jobs) if free and _are_text(truth, detections) else None
+        names, jobs = told or (names, jobs)
         entries = job_entries(jobs, preprocessing, names)
+        if told:
+            entries.ignored //= len(names)  # a region for every class is one region
     names = entries.names
     if not entries.images:
         raise InvalidInputError("There must be at least one frame to evaluate; got none. Give lengths=...")
@@ -176,6 +180,10 @@ def average_precision(
         ignored=entries.ignored,
         precision=_mean(precision[0, :, :, 0], axis=1),
     )
+
+
+def _are_text(*sides: Input) -> bool:
+    return all(isinstance(side, (str, Path)) and Path(side).suffix.lower() not in _OTHER for side in sides)
 
 
 def _coco(entries: Entries, most: int) -> tuple[Floats, Floats]:

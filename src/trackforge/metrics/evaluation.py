@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from trackforge.errors import InvalidInputError
+from trackforge.metrics import doubts
 from trackforge.metrics.clear import clear, combine_clear
 from trackforge.metrics.hota import combine_hota, hota
 from trackforge.metrics.identity import combine_identity, identity
@@ -35,8 +36,10 @@ def evaluate(
     """Score tracks against ground truth: HOTA, CLEAR, identity.
 
     ``truth`` and ``tracks`` may each be a `TrackTable`, a mapping from sequence names to tables or files, a
-    MOTChallenge or COCO file, or a folder: for truth ``<sequence>/gt/gt.txt`` or ``<sequence>.txt``, for tracks
-    ``<sequence>.txt``.
+    MOTChallenge, COCO, JSON lines or Parquet file, or a folder: for truth ``<sequence>/gt/gt.txt`` or
+    ``<sequence>.txt``, for tracks ``<sequence>.txt``.
+
+    What looks wrong is logged as a warning: truth and tracks swapped, nothing in common, nothing that counts.
 
     Args:
         truth: Ground truth.
@@ -64,8 +67,14 @@ def evaluate(
     if not 0 < iou_threshold <= 1:
         raise InvalidInputError(f"iou_threshold must be > 0 and <= 1; got {iou_threshold}.")
     parts: dict[str, Parts] = {}
+    doubtful = []
     for job in pair_up(truth, tracks, sequences=sequences, lengths=lengths, truth_file=truth_file):
-        parts[job.name] = _score(_prepare(job, preprocessing), iou_threshold)
+        overlaps = _prepare(job, preprocessing)
+        doubt = doubts.doubt(job, overlaps)
+        if doubt:
+            doubtful.append((job.name, doubt))
+        parts[job.name] = _score(overlaps, iou_threshold)
+    doubts.say(doubtful)
     combined = _scores(
         (
             combine_hota([p[0] for p in parts.values()]),
@@ -87,7 +96,8 @@ def _prepare(job: Job, preprocessing: str) -> Overlaps:
             row = int(np.flatnonzero(table.track_id < 0)[0])
             raise InvalidInputError(
                 f"Every row must have an id to be evaluated; {what} of {job.name!r} has none in row {row} (frame "
-                f"{table.frame[row]}). Leave such rows out: table[table.track_id >= 0]."
+                f"{table.frame[row]}). Leave such rows out: table[table.track_id >= 0], or the lines; detections are "
+                "scored without ids (average_precision, eval --detections)."
             )
         if len(table) and table.frame[-1] >= job.length:
             raise InvalidInputError(

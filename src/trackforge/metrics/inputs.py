@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from trackforge.errors import DataError, InvalidInputError, MissingFileError, did_you_mean
+from trackforge.intake.folders import list_files
 from trackforge.io.coco import read_coco
-from trackforge.io.mot import read_mot, read_seqinfo, sequence_of
+from trackforge.io.mot import LABELS, read_mot, read_seqinfo, sequence_of
+from trackforge.io.mot_text import looks_like
+from trackforge.io.tables import FORMATS, read_tables
 from trackforge.table import TrackTable
 
 __all__ = ["Input", "Job", "pair_up"]
@@ -22,12 +25,21 @@ Places: TypeAlias = dict[str, TrackTable | Path]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One sequence to evaluate."""
+    """One sequence to evaluate.
+
+    Attributes:
+        name: Of the sequence.
+        truth: Ground truth.
+        tracks: Results.
+        length: Frames.
+        swapped: Whether the file of the truth has the form of results, and the other that of ground truth.
+    """
 
     name: str
     truth: TrackTable
     tracks: TrackTable
     length: int
+    swapped: bool = False
 
 
 def pair_up(
@@ -106,7 +118,10 @@ def _job(
             )
     if length is None:
         length = max((int(t.frame[-1]) + 1 for t in (truth_table, track_table) if len(t)), default=0)
-    return Job(name, truth_table, track_table, length)
+    swapped = False
+    if isinstance(truth, Path) and isinstance(tracks, Path):
+        swapped = looks_like(truth) in ("tracks", "detections") and looks_like(tracks) == "truth"
+    return Job(name, truth_table, track_table, length, swapped)
 
 
 def _places(given: Input, truth_file: str) -> Places:
@@ -118,7 +133,16 @@ def _places(given: Input, truth_file: str) -> Places:
     path = _existing(given)
     if path.is_file():
         if path.suffix.lower() == ".json":
-            return dict(read_coco(path))
+            tables = read_coco(path)
+            if any(len(table) and "flag" not in table.extra for table in tables.values()):
+                raise DataError(
+                    "Ground truth must have images and annotations; this is a list of results. Are truth and results "
+                    "swapped?",
+                    path=path,
+                )
+            return dict(tables)
+        if path.suffix.lower() in (".jsonl", ".parquet"):
+            return dict(read_tables(path, FORMATS[path.suffix.lower()]))
         return {sequence_of(path): path}
     return _in_folder(path, truth_file)
 
@@ -146,9 +170,10 @@ def _in_folder(folder: Path, truth_file: str) -> Places:
     if found:
         return dict(found)
     for place in (folder, folder / "data"):
-        files = {path.stem.removeprefix("gt_"): path for path in sorted(place.glob("*.txt"))}
+        files = [path for path in list_files(place, (".txt",)).files if path.name != LABELS] if place.is_dir() else []
         if files:
-            return dict(files)
+            named = {path: sequence_of(path) if path.stem == place.name else path.stem for path in files}
+            return {name.removeprefix("gt_"): path for path, name in named.items()}
     raise InvalidInputError(
         f"A folder of sequences must hold <sequence>.txt or <sequence>/{truth_file}; {folder} has neither."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,10 @@ class OnnxNetwork:
     Attributes:
         inputs: Shape of each input; sizes that are free are names.
         outputs: Shape of each output.
+        input_names: Name of each input.
+        input_types: Type of each, such as ``"tensor(float)"``.
+        output_names: Name of each output.
+        metadata: What the file says in its own words, by key.
         card: What the file says about itself, or None.
 
     Raises:
@@ -54,11 +58,14 @@ class OnnxNetwork:
         self.outputs: list[list[int | str | None]] = [o.shape for o in self._session.get_outputs()]
         if not inputs:
             raise WeightsError(f"{path} must take pictures; it has no input. It is no detector's file: take another.")
-        self._name = inputs[0].name
+        self.input_names: list[str] = [i.name for i in inputs]
+        self.input_types: list[str] = [i.type for i in inputs]
+        self.output_names: list[str] = [o.name for o in self._session.get_outputs()]
         try:
-            text = self._session.get_modelmeta().custom_metadata_map.get(KEY)
+            self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         except UnicodeDecodeError as error:
             raise WeightsError(f"{path} must describe itself in UTF-8; it does not. Export it anew.") from error
+        text = self.metadata.get(KEY)
         self.card = None if text is None else ModelCard.from_json(text)
 
     @property
@@ -82,6 +89,11 @@ class OnnxNetwork:
             )
         return height, width
 
+    def call(self, feeds: Mapping[str, Any]) -> list[Any]:
+        """Return every output as it comes, for inputs by name."""
+        outputs: list[Any] = self._session.run(None, feeds)
+        return outputs
+
     def run(self, data: Floats) -> list[Rows]:
         """Run it on ``(B, 3, H, W)``, in parts where the file takes a fixed number of pictures; one entry a picture.
 
@@ -97,7 +109,7 @@ class OnnxNetwork:
             if missing:
                 part = np.concatenate((part, np.zeros((missing, *part.shape[1:]), np.float32)))
             try:
-                outputs = self._session.run(None, {self._name: part})
+                outputs = self.call({self.input_names[0]: part})
             except Exception as error:  # ONNX Runtime's exceptions have no public base class
                 raise WeightsError(
                     f"{self.path} must run on an input of {part.shape}; it does not: {_first_line(error)}. Export it "

@@ -57,9 +57,11 @@ class StagedNetwork(ABC):
     Attributes:
         backend: The same.
         card: What is known of the weights.
+        understood: What the weights do not say and was found out, one sentence each.
     """
 
     embedding_dim: int | None = None
+    understood: tuple[str, ...] = ()
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
@@ -9,7 +10,11 @@ from trackforge.errors import InvalidInputError
 from trackforge.online.state import must, whole
 from trackforge.types import Detections, Frame
 
-__all__ = ["Clock", "expect"]
+__all__ = ["Clock", "Thousandfold", "expect"]
+
+log = logging.getLogger(__name__)
+CERTAIN = 5
+"""Steps of a thousand frame intervals after which time stamps pass for milliseconds."""
 
 JITTER = 0.05
 """Frame intervals within which an elapsed time counts as whole: containers round timestamps to milliseconds."""
@@ -31,6 +36,26 @@ def expect(detections: object, frame: object) -> None:
 
 LATEST = 2.0**53
 """Frame intervals up to which float64 tells one from the next."""
+
+
+class Thousandfold:
+    """Notices milliseconds that are given as seconds: steps of a thousand frame intervals, from the first one on."""
+
+    def __init__(self) -> None:
+        self._steps: int | None = 0
+
+    def notices(self, intervals: float) -> bool:
+        """Look at the frame intervals from one frame to the next; true once, when it is certain."""
+        if self._steps is None:
+            return False
+        if not 900 < intervals < 1100:
+            self._steps = None
+            return False
+        self._steps += 1
+        if self._steps < CERTAIN:
+            return False
+        self._steps = None
+        return True
 
 
 class Clock:
@@ -57,6 +82,7 @@ class Clock:
         self.updates = 0
         self.index = -1
         self._timestamp: float | None = None
+        self._thousandfold = Thousandfold()
 
     def advance(self, frame: Frame) -> float:
         """Go to a frame and return the step from the last one in frame intervals (1.0 for the first).
@@ -118,6 +144,13 @@ class Clock:
                 f"{self._timestamp} s. Repair the timestamps, or leave out frame_rate to count frame indices."
             )
         dt = seconds * self.frame_rate
+        if self._thousandfold.notices(dt / (frame.index - self.index)):
+            log.warning(
+                "frames are %.4g s apart, a thousand times what frame_rate %.4g asks for, so that no track lives from "
+                "one to the next; if frame.timestamp is in milliseconds, give it in seconds",
+                seconds,
+                self.frame_rate,
+            )
         if not dt <= LATEST:
             return dt
         whole = round(dt)

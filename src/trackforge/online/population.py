@@ -35,6 +35,7 @@ from trackforge.online.columns import (
 from trackforge.online.damage import check_table
 from trackforge.online.death import Death
 from trackforge.online.lifecycle import TENTATIVE, Ageing, AgeingQuirks, judge
+from trackforge.online.plausible import Watch
 from trackforge.online.state import complete, restore, whole
 from trackforge.online.views import Predicted
 from trackforge.protocols import MotionModel, MotionState, WarpingMotionModel
@@ -85,6 +86,7 @@ class Population:
         self._columns = COLUMNS | self._own
         self._names = tuple(memories)
         self._alpha, self._voting = embedding_alpha, ageing.classes == "vote"
+        self._watch = Watch()
         self.reset()
 
     def reset(self) -> None:
@@ -96,6 +98,7 @@ class Population:
         self.appearance = Appearance(self._alpha or 0.0)
         self._votes = ClassVotes()
         self._next_id = 1
+        self._watch.begin()
 
     def __len__(self) -> int:
         return len(self.table["track_id"])
@@ -120,6 +123,7 @@ class Population:
         except InvalidInputError:
             self.appearance.value = known
             raise
+        self._watch.look(detections, frame)
         if dt > 1 and len(self):
             self.keep(~self._death.given_up(self.table, self.clock.now))
         return dt

@@ -64,10 +64,12 @@ class Dropping(Protocol):
 
 @runtime_checkable
 class StreamAware(Protocol):
-    """A Sink or Tracker that wants to know about the frames before they come."""
+    """A Sink, Tracker or Detector that wants to know about the frames before they come."""
 
     def open(self, stream: Stream, /) -> None:
         """Be told, before the first frame of every sequence, within a sink's ``with`` block.
+
+        A detector may have seen the first frames by then.
 
         ``stream.classes`` are those of the detector; name and size are filled in from the first frame where the source
         did not know them. What was set explicitly wins over what the stream says.

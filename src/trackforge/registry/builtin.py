@@ -243,6 +243,18 @@ DATASETS = (
     ),
     ComponentSpec(
         kind="dataset",
+        name="label-studio",
+        target="trackforge.data.builtin:label_studio_format",
+        summary="Label Studio's JSON: tracks in videos, rectangles in pictures.",
+    ),
+    ComponentSpec(
+        kind="dataset",
+        name="labelme",
+        target="trackforge.data.builtin:labelme_format",
+        summary="labelme's JSON, a file a picture; read only.",
+    ),
+    ComponentSpec(
+        kind="dataset",
         name="coco",
         target="trackforge.data.builtin:coco_format",
         summary="COCO json, with videos and track ids.",

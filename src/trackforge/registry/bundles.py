@@ -26,6 +26,8 @@ MODEL_SUFFIXES = (".onnx", ".pth", ".pt", ".tar")
 """Endings that make a text the path of weights, whether the file is there or not."""
 FIRST_FORMAT = ("detector", "yolox")
 """The only component whose files were of format 1, which named none."""
+FOREIGN = {".onnx": "onnx"}
+"""By ending, the component that finds out by itself what somebody else's file is, where its plugin is installed."""
 LARGEST = 1 << 26
 """Bytes of a description, or of a checkpoint without its tensors, beyond which a file is not looked into."""
 MOST_FIELDS = 1 << 16
@@ -64,6 +66,8 @@ def component_for(kind: str, text: str | Path) -> tuple[ComponentSpec, dict[str,
     if not is_file:
         raise WeightsError(f"A {kind} is found by its name or by its weights; there is no file {path}.")
     found = component_of(path)
+    if found is None and path.suffix.lower() in FOREIGN and FOREIGN[path.suffix.lower()] in known:
+        found = kind, FOREIGN[path.suffix.lower()]
     if found is None:
         readers = [spec.name for spec, _ in registry().specs(kind) if set(spec.suffixes) & set(MODEL_SUFFIXES)]
         raise WeightsError(

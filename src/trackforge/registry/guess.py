@@ -9,9 +9,11 @@ from typing import Any
 
 from trackforge.errors import ConfigError, DuplicateComponentError, SourceError, did_you_mean
 from trackforge.intake.addresses import STDIN, file_path, is_address, shown_address, was_address
+from trackforge.intake.folders import is_companion
 from trackforge.protocols import Source
 from trackforge.registry.plugins import registry
 from trackforge.registry.spec import ComponentSpec
+from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
 __all__ = ["check_output", "exists", "guess_source", "source_for"]
 
@@ -98,9 +100,8 @@ def _of_folder(path: Path) -> ComponentSpec:
     find = registry().find
     if (path / "seqinfo.ini").is_file():
         return find("source", "mot-sequence")
-    images = find("source", "images")
-    if any(file.name.lower().endswith(images.suffixes) for file in path.iterdir()):
-        return images
+    if any(file.name.lower().endswith(IMAGE_SUFFIXES) and not is_companion(file.name) for file in path.iterdir()):
+        return find("source", "images")
     sequences = sorted(file.parent.name for file in path.glob("*/seqinfo.ini"))
     if sequences:
         raise SourceError(

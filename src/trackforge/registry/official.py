@@ -7,5 +7,6 @@ __all__ = ["OFFICIAL"]
 OFFICIAL = {
     "trackforge-byte": "association methods and trackers: BYTE, SORT, OC-SORT",
     "trackforge-yolox": "YOLOX detectors, nano to x",
+    "trackforge-onnx": "Any detector as an ONNX file: YOLO heads, DETR, SSD, torchvision, found out by looking",
 }
 """What each gives, by distribution; ``make new-plugin`` adds its line."""

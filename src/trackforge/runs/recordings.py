@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from trackforge.errors import InvalidInputError
+from trackforge.intake.addresses import shown_setting
 from trackforge.protocols import Closable
 from trackforge.runs.component import Component
 from trackforge.runs.fingerprint import fingerprint, versions
@@ -157,7 +158,7 @@ class Recordings:
         if kept is not None:
             return Found(*kept)
         found = self._run(footage, detector)
-        store(path, found.frames, found.detections, facts)
+        store(path, found.frames, found.detections, shown_setting(facts))
         return found
 
     def _run(self, footage: Footage, detector: Component) -> Found:

@@ -14,7 +14,7 @@ import numpy as np
 
 from trackforge import pipeline
 from trackforge.errors import ConfigError
-from trackforge.intake.addresses import address_name, is_address, shown_address, without_secrets
+from trackforge.intake.addresses import address_name, shown_address, source_name, without_secrets
 from trackforge.intake.names import plain_name, relative_name
 from trackforge.io.outputs import Outputs
 from trackforge.io.targets import keep_apart
@@ -58,6 +58,8 @@ class SequenceResult:
     table: TrackTable | None = None
     found: list[tuple[int, Detections]] = field(default_factory=list)
     """Detections by frame index, kept with the table."""
+    classes: tuple[str, ...] = ()
+    """Names of the detector's classes."""
 
     @property
     def rate(self) -> float:
@@ -115,7 +117,7 @@ def open_sources(plan: RunPlan) -> list[Input]:
     for component in plan.sources:
         source = component.create()
         given = shown_address(str(component.settings.get("path", component.name)))
-        name = stream_of(source).name or (given if is_address(given) else Path(given).stem) or "sequence"
+        name = stream_of(source).name or source_name(given) or "sequence"
         name = str(relative_name(address_name(name), "A sequence", path=given))
         if any(name == other.name for other in inputs):
             raise ConfigError(f"Sequences need different names; two are called {name!r}. Track them one by one.")
@@ -196,6 +198,7 @@ def _run(
     options = plan.options
     if plan.classes:
         detector = _OnlyClasses(detector, plan.classes)
+    result.classes = tuple(detector.classes)
     outputs = plan.outputs
     if any(output.optional for output in outputs) and not _has_pictures(source):
         outputs = [output for output in outputs if not output.optional]

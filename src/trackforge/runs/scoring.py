@@ -8,8 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trackforge.errors import ConfigError, InvalidInputError, MissingDependencyError, MissingFileError, did_you_mean
-from trackforge.io.coco import read_coco
+import numpy as np
+
+from trackforge.errors import (
+    ConfigError,
+    DataError,
+    InvalidInputError,
+    MissingDependencyError,
+    MissingFileError,
+    did_you_mean,
+)
+from trackforge.io.coco import read_coco, read_coco_classes
 from trackforge.io.mot import read_mot
 from trackforge.metrics import PREPROCESSING, DetectionReport, Report, average_precision, evaluate
 from trackforge.runs.running import SequenceResult
@@ -46,6 +55,8 @@ class Truth:
 
     tables: Mapping[str, TrackTable]
     preprocessing: Any
+    classes: tuple[str, ...] = ()
+    """Names of the classes, where all of the truth is COCO json that has the same."""
 
     @classmethod
     def find(cls, paths: Sequence[Path], names: Sequence[str], preprocessing: str) -> Truth:
@@ -66,7 +77,8 @@ class Truth:
         for path in paths:
             if not path.exists():
                 raise MissingFileError(f"truth must name a file or folder; there is no {path}.")
-        return cls({name: _truth(name, paths, only=len(names) == 1) for name in names}, preprocessing)
+        tables = {name: _truth(name, paths, only=len(names) == 1) for name in names}
+        return cls(tables, preprocessing, _classes(paths))
 
     def score(self, results: Sequence[SequenceResult]) -> Scores | None:
         """Score what was tracked; a sequence that was stopped counts up to there."""
@@ -88,12 +100,48 @@ class Truth:
         }
         report = evaluate(truth, tables, preprocessing=self.preprocessing, lengths=lengths)
         found = {result.name: result.detected() for result in results if result.name in tables}
+        named = self._by_name({result.name: result.classes for result in results}, found)
         try:
-            precision = average_precision(truth, found, preprocessing=self.preprocessing, lengths=lengths)
+            precision = average_precision(
+                truth,
+                found if named is None else named,
+                preprocessing=self.preprocessing,
+                classes=None if named is None else self.classes,
+                lengths=lengths,
+            )
         except MissingDependencyError as error:
             log.info("%s", error)
             precision = None
         return Scores(report, precision, cut)
+
+    def _by_name(
+        self, stated: Mapping[str, Sequence[str]], found: Mapping[str, TrackTable]
+    ) -> dict[str, TrackTable] | None:
+        """Number the classes of detections as the truth does and leave out others; None where no name is the same."""
+        if not any(set(stated[name]) & set(self.classes) for name in found):
+            return None
+        out = {}
+        for name, table in found.items():
+            numbers = [self.classes.index(c) if c in self.classes else -1 for c in stated[name]]
+            index = np.array([*numbers, -1], np.int64)  # what has no name is of no class of the truth
+            label = index[np.clip(table.class_id, -1, len(numbers))]
+            kept = table[label >= 0]
+            out[name] = TrackTable(
+                frame=kept.frame, xyxy=kept.xyxy, score=kept.score, class_id=label[label >= 0], sequence=name
+            )
+        return out
+
+
+def _classes(paths: Sequence[Path]) -> tuple[str, ...]:
+    if not all(path.suffix.lower() == ".json" for path in paths):
+        return ()
+    names = set()
+    for path in paths:
+        try:
+            names.add(read_coco_classes(path))
+        except DataError:  # it has no categories
+            return ()
+    return names.pop() if len(names) == 1 else ()
 
 
 def _first(table: TrackTable, frames: int) -> TrackTable:
@@ -106,9 +154,9 @@ def _truth(name: str, paths: Sequence[Path], *, only: bool) -> TrackTable:
             if file.suffix.lower() == ".json":
                 found = read_coco(file)
                 if name in found or (only and len(found) == 1):
-                    return found.get(name) or next(iter(found.values()))
+                    return found[name] if name in found else next(iter(found.values()))
             elif file.is_file():
-                return read_mot(file, kind="truth")
+                return read_mot(file, kind="truth", sequence=name)
     places = ", ".join(map(str, paths))
     raise InvalidInputError(
         f"Every sequence must have ground truth; there is none for {name!r} in {places}. "

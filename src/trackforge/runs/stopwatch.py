@@ -96,7 +96,7 @@ class _Source(_Watched):
             yield frame
 
 
-class _Detector(_Watched):
+class _Detector(_StreamAware):
     # Written out: since Python 3.12 an isinstance check of a protocol does not see what __getattr__ gives.
     @property
     def classes(self) -> Sequence[str]:

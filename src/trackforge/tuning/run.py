@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from trackforge.config import setting
 from trackforge.errors import ConfigError, MissingFileError
+from trackforge.intake.addresses import file_path, source_name
 from trackforge.io.mot import read_seqinfo
 from trackforge.runs.component import Component
 from trackforge.runs.layers import Layer, choose, from_job, options
@@ -144,10 +145,10 @@ class TuningPlan:
             InvalidInputError: One has no truth.
         """
         given = self.options.sources
-        sources = [one for source in given for one in expand(source)]
+        sources = [one for source in given for one in expand(file_path(source))]
         if not sources:
             raise ConfigError("tune needs sequences with ground truth. Give some: trackforge tune MOT17/train.")
-        names = [Path(one).name if Path(one).is_dir() else Path(one).stem for one in sources]
+        names = [Path(one).name if Path(one).is_dir() else source_name(one) for one in sources]
         for name in names:
             if names.count(name) > 1:
                 raise ConfigError(f"Sequences need different names; two are called {name!r}. Tune on one of them.")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import InvalidInputError
+from trackforge.types.arrays import as_array, converted
 
 __all__ = ["Columns", "Selector", "column", "extras", "freeze", "matrix", "names_of"]
 
@@ -26,13 +27,8 @@ def freeze(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def column(name: str, value: object, dtype: npt.DTypeLike, length: int | None, width: int | None = None) -> Any:
     """Convert to a read-only array of the given dtype and check its shape."""
-    try:
-        given = np.asarray(value)
-        if dtype is np.int64 and given.dtype.kind == "f":
-            given = _whole(given)
-        array = np.array(given, dtype=dtype)  # a copy: later changes by the caller must not reach us
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"{name} must be convertible to {np.dtype(dtype)}; {error}.") from error
+    # a copy: later changes by the caller must not reach us
+    array = converted(name, as_array(name, value), dtype)
     if width is not None and array.size == 0:  # an empty list has no width; an empty embedding keeps its own
         array = array.reshape(0, array.shape[1] if width < 0 and array.ndim == 2 else max(width, 0))
     dimensions = 1 if width is None else 2
@@ -47,17 +43,9 @@ def column(name: str, value: object, dtype: npt.DTypeLike, length: int | None, w
     return array
 
 
-def _whole(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return floats, as class ids of other libraries are, where each is a whole number."""
-    if not (np.isfinite(array) & (array == np.rint(array))).all():
-        message = f"{array.tolist()} are no whole numbers"
-        raise ValueError(message)
-    return array
-
-
 def matrix(name: str, value: object, length: int) -> Any:
     """Convert to a read-only numeric array of two dimensions or more, one row a box."""
-    array = np.array(value)
+    array = np.array(as_array(name, value))
     if array.dtype.kind not in "fiu" or array.ndim < 2 or len(array) != length:
         raise InvalidInputError(
             f"{name} must be a numeric array with {length} rows, one a box; got shape {array.shape}, {array.dtype}."
@@ -70,7 +58,7 @@ def extras(extra: Mapping[str, object], length: int) -> dict[str, npt.NDArray[An
     """Convert further columns to read-only arrays of one row a box."""
     columns = {}
     for name, value in extra.items():
-        array = np.array(value)
+        array = np.array(as_array(f"extra[{name!r}]", value))
         if array.ndim == 0 or len(array) != length:
             raise InvalidInputError(
                 f"extra[{name!r}] must have one row a box, {length} in all; got shape {array.shape}."
@@ -102,7 +90,7 @@ class Columns:
         elif isinstance(rows, slice):
             index = rows
         else:
-            index = np.asarray(rows)
+            index = as_array("The rows", rows)
             if index.size == 0:
                 index = index.astype(np.int64 if index.dtype != bool else bool)
             if index.dtype == bool and len(index) != len(self):

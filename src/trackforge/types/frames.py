@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import operator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import InvalidInputError
+from trackforge.intake.names import readable
+from trackforge.types.arrays import as_array, as_number, as_whole, shown
 from trackforge.types.columns import freeze
 
 __all__ = ["Frame", "Stream"]
+
+UNKNOWN = "Leave out what is not known."
+SECONDS = "a finite number of seconds since the start of the sequence, or None"
+COUNT = "Of points in time, take the difference to the first: (time - first).total_seconds()."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,28 +46,41 @@ class Stream:
     live: bool = False
 
     def __post_init__(self) -> None:
-        if self.rate is not None and not (math.isfinite(self.rate) and self.rate > 0):
-            raise InvalidInputError(
-                f"stream.rate must be a number of frames per second > 0; got {self.rate}. Leave out what is not known."
-            )
-        if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
-            raise InvalidInputError(
-                f"stream.size must be (width, height) in pixels, both >= 1; got {self.size}. Leave it out "
-                "where it is not known."
-            )
-        if self.length is not None and self.length < 0:
-            raise InvalidInputError(
-                f"stream.length must be a number of frames >= 0; got {self.length}. Leave out what is not known."
-            )
-        if not (math.isfinite(self.pixel_aspect) and self.pixel_aspect > 0):
-            raise InvalidInputError(
-                f"stream.pixel_aspect must be a number > 0, the width of a pixel over its height; got "
-                f"{self.pixel_aspect}. Leave it out for square ones."
-            )
+        put = object.__setattr__
+        put(self, "name", _name("stream.name", self.name))
+        if self.rate is not None:
+            what = "a number of frames per second > 0"
+            rate = as_number("stream.rate", self.rate, what, UNKNOWN)
+            if not rate > 0:
+                raise InvalidInputError(f"stream.rate must be {what}; got {shown(self.rate)}. {UNKNOWN}")
+            put(self, "rate", rate)
+        if self.size is not None:
+            size = _size(self.size)
+            if size is None or min(size) < 1:
+                raise InvalidInputError(
+                    f"stream.size must be (width, height) in pixels, both >= 1; got {shown(self.size)}. Leave it out "
+                    "where it is not known."
+                )
+            put(self, "size", size)
+        if self.length is not None:
+            length = as_whole(self.length)
+            if length is None or length < 0:
+                raise InvalidInputError(
+                    f"stream.length must be a number of frames >= 0; got {shown(self.length)}. {UNKNOWN}"
+                )
+            put(self, "length", length)
+        what, advice = "a number > 0, the width of a pixel over its height", "Leave it out for square ones."
+        aspect = as_number("stream.pixel_aspect", self.pixel_aspect, what, advice)
+        if not aspect > 0:
+            raise InvalidInputError(f"stream.pixel_aspect must be {what}; got {shown(self.pixel_aspect)}. {advice}")
+        put(self, "pixel_aspect", aspect)
         classes: object = self.classes
         if isinstance(classes, str):
             raise InvalidInputError(f"stream.classes must be several names; got {classes!r}. Write ({classes!r},).")
-        object.__setattr__(self, "classes", tuple(self.classes))
+        try:
+            put(self, "classes", tuple(self.classes))
+        except TypeError:
+            raise InvalidInputError(f"stream.classes must be several names; got {shown(classes)}.") from None
 
     def seen(self, frame: Frame) -> Stream:
         """Return what is known after the first frame, too: its size counts, and its name where the source has none."""
@@ -96,20 +113,24 @@ class Frame:
     file: str | None = None
 
     def __post_init__(self) -> None:
-        try:
-            index = operator.index(self.index)  # takes NumPy's integers, too
-        except TypeError:
-            index = -1
-        if index < 0:
-            raise InvalidInputError(f"frame.index is 0-based and must be a whole number >= 0; got {self.index!r}.")
-        object.__setattr__(self, "index", index)
-        if self.timestamp is not None and not math.isfinite(self.timestamp):
+        put = object.__setattr__
+        index = as_whole(self.index)  # takes NumPy's integers, too
+        if index is None or index < 0:
             raise InvalidInputError(
-                f"frame.timestamp must be a finite number of seconds, or None; got {self.timestamp}."
+                f"frame.index is 0-based and must be a whole number >= 0; got {shown(self.index)}. 64 bits hold it."
             )
+        put(self, "index", index)
+        put(self, "sequence", _name("frame.sequence", self.sequence))
+        if self.timestamp is not None:
+            put(self, "timestamp", as_number("frame.timestamp", self.timestamp, SECONDS, COUNT))
+        size = _size(self.size)
+        if size is None or min(size) < 0:
+            came = shown(self.size)
+            raise InvalidInputError(f"frame.size must be (width, height) in pixels, both >= 0; got {came}.")
+        put(self, "size", size)
         if self.image is None:
             return
-        image = np.asarray(self.image)
+        image = as_array("frame.image", self.image)
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise InvalidInputError(
                 f"frame.image must be RGB uint8 (H, W, 3) with a pixel or more; got {image.dtype} {image.shape}. "
@@ -117,9 +138,27 @@ class Frame:
             )
         height, width = image.shape[:2]
         if self.size == (0, 0):
-            object.__setattr__(self, "size", (width, height))
-        elif tuple(self.size) != (width, height):
+            put(self, "size", (width, height))
+        elif self.size != (width, height):
             raise InvalidInputError(
                 f"frame.size is (width, height) and must fit the image; got {self.size} for a {width}x{height} image."
             )
-        object.__setattr__(self, "image", freeze(np.ascontiguousarray(image)))
+        put(self, "image", freeze(np.ascontiguousarray(image)))
+
+
+def _name(field: str, value: object) -> str:
+    """Return a name as text that can be written."""
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{field} must be text; got {shown(value)}.")
+    return readable(value)
+
+
+def _size(value: object) -> tuple[int, int] | None:
+    """Return width and height as whole numbers, or None where there are not two."""
+    try:
+        sides = [as_whole(side) for side in value]  # type: ignore[attr-defined]
+    except Exception:  # noqa: BLE001 - whatever it is, it is no pair
+        return None
+    if len(sides) != 2 or sides[0] is None or sides[1] is None:
+        return None
+    return sides[0], sides[1]

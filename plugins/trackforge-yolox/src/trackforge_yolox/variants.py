@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trackforge.errors import ConfigError, WeightsError, did_you_mean
-from trackforge_yolox.classes import COCO_CLASSES
+from trackforge.models.coco_names import COCO_CLASSES
 
 __all__ = ["VARIANTS", "Variant", "class_count", "identify", "variant"]
 

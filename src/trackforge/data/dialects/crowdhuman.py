@@ -1,8 +1,9 @@
 """CrowdHuman's ``.odgt`` as a labelled data set: a JSON object a line, one a picture.
 
-A person has a full box (``fbox``, which may reach out of the picture), a visible box (``vbox``) and a head (``hbox``),
-each left, top, width, height. ``extra.ignore`` (of heads ``head_attr.ignore``) and the tag ``mask`` mark ignore regions.
-The pictures are ``Images/<ID>.jpg``. Visibility is the visible box's share of the full one, as CityPersons has it.
+A person has a full box (``fbox``, which may reach out of the picture), a visible box (``vbox``) and a head
+(``hbox``), each left, top, width, height. ``extra.ignore`` (of heads ``head_attr.ignore``) and the tag ``mask`` mark
+ignore regions. The pictures are ``Images/<ID>.jpg``. Visibility is the visible box's share of the full one, as
+CityPersons has it.
 
 Source: Shao et al., "CrowdHuman: A Benchmark for Detecting Human in a Crowd", 2018; Zhang et al., "CityPersons", 2017.
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trackforge.data.building import Builder
-from trackforge.data.dialects.frames import below, relative, size_of
+from trackforge.data.dialects.frames import below, folders, relative, size_of
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import ConfigError, DataError
@@ -62,39 +63,45 @@ def read_crowdhuman(
                 f"There is no split {split!r}; there are: {', '.join(parts.values()) or 'none'}.", path=path
             )
         build = Builder()
+        above = [root.parent] if root.name == "annotations" else []
+        bases = dict.fromkeys(base for place in (root, *above) for base in (place, *folders(place)))
+        places = [place for base in bases for kind in ("Images", "images", "") if (place := base / kind).is_dir()]
         for file in chosen:
             with file.open(encoding="utf-8-sig") as lines:
                 for number, line in enumerate(lines, 1):
                     if line.strip():
                         try:
-                            _add(build, file, number, line, BOXES[box], parts[file], root, findings)
+                            row = _image(build, file, number, line, parts[file], places, root)
+                            for problem in _add_boxes(build, *row, BOXES[box]):
+                                findings.bad(problem, path=file, line=number)
                         except DataError as error:
                             findings.caught(error)
         return build.finish(("person",), root=root, name=path.stem)
 
 
-def _add(
-    build: Builder, file: Path, line: int, text: str, key: str, split: str, root: Path, findings: Findings
-) -> None:
+def _image(
+    build: Builder, file: Path, line: int, text: str, split: str, places: list[Path], root: Path
+) -> tuple[int, list[Any]]:
+    """Add the picture of a line; return its row and boxes."""
     entry = parse_json(text, "A line of an odgt file", path=file, line=line)
     if not isinstance(entry, dict) or not isinstance(entry.get("ID"), str):
         raise DataError("A line must be an object with a text 'ID'.", path=file, line=line)
     boxes = entry.get("gtboxes", [])
     if not isinstance(boxes, list):
         raise DataError("The 'gtboxes' of a line must be a list.", path=file, line=line)
-    picture = _picture(root, f"{entry['ID']}.jpg", file, line)
-    image = build.image(relative(picture, root), size_of(picture) if picture.is_file() else (0, 0), split=split)
+    name = relative_name(f"{entry['ID']}.jpg", "The picture", path=file, line=line)
+    picture = next((place / name for place in places if (place / name).is_file()), root / "Images" / name)
+    size = size_of(picture) if picture.is_file() else (0, 0)
+    return build.image(relative(picture, root), size, split=split), boxes
+
+
+def _add_boxes(build: Builder, image: int, boxes: list[Any], key: str) -> Iterator[str]:
+    """Add the boxes of a picture; yield what is wrong with them."""
     for one in boxes:
         try:
             _add_box(build, image, one, key)
         except (ValueError, TypeError) as error:
-            findings.bad(f"A box {error}.", path=file, line=line)
-
-
-def _picture(root: Path, name: str, file: Path, line: int) -> Path:
-    plain = relative_name(name, "The picture", path=file, line=line)
-    places = [base / folder for base in (root, file.parent.parent) for folder in ("Images", "images", "")]
-    return next((place / plain for place in places if (place / plain).is_file()), root / "Images" / plain)
+            yield f"A box {error}."
 
 
 def _add_box(build: Builder, image: int, one: Any, key: str) -> None:

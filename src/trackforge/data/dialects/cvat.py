@@ -29,8 +29,8 @@ from trackforge.data.dialects.markup import Element, parse_xml
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
-from trackforge.intake.limits import check_limit
-from trackforge.intake.names import name_problem
+from trackforge.intake.limits import check_limit, limits
+from trackforge.intake.names import LONGEST, name_problem
 from trackforge.intake.reading import reading
 from trackforge.registry.suffixes import VIDEO_SUFFIXES
 
@@ -128,13 +128,15 @@ def _keyframes(build: Builder, track: Element, task: Task, findings: Findings) -
     if others:
         build.notes.append(f"the track {track.attributes.get('id', '')} is of <{others[0].tag}> and was left out")
         return []
+    most = limits().frames
     boxes = [b for b in track.all("box") if b.attributes.get("keyframe", "1") == "1"]
     if not boxes and track.children:
         build.notes.append(f"the track {track.attributes.get('id', '')} has no keyframe and was left out, as by CVAT")
     for box in boxes:
         try:
             frame = box.whole("frame")
-            check_limit("frames", frame, "The frame", path=box.path, line=box.line)
+            if frame > most:
+                check_limit("frames", frame, "The frame", path=box.path, line=box.line)
             if (frame - task.start) % task.step or frame < task.start:
                 raise box.fault(
                     f"The frame must be one of the task's, {task.start}, {task.start + task.step}, ...; got {frame}. "
@@ -198,7 +200,8 @@ class _Place:
 def _rows(build: Builder, task: Task, last: int | None, tracks: list[_Track], place: _Place) -> dict[int, int]:
     """Add the frames of a task and return their rows."""
     file = place.file
-    name = task.name or (file.stem if file.stem != "annotations" else file.parent.name) or "video"
+    own = file.stem if file.stem != "annotations" else file.parent.name
+    name = task.name if 0 < len(task.name) <= LONGEST else own or "video"
     if last is None:
         return {}
     grid = range(task.start, last + 1, task.step)
@@ -228,11 +231,11 @@ def _pictures(task: Task, name: str, grid: range, file: Path) -> dict[int, Path]
 
 
 def _add(build: Builder, held: list[tuple[_Track, dict[int, int]]], names: list[str]) -> None:
-    flat = iter(typed([told for track, _ in held for told in track.attributes]))
+    flat = iter(typed([told for track, _ in held for told in track.attributes], build.notes))
     for track, rows in held:
         label = names.index(track.label)
         for frame, xyxy, occluded in zip(track.frames.tolist(), track.xyxy.tolist(), track.occluded, strict=True):
-            extra = next(flat)
+            extra = {k: v for k, v in next(flat).items() if k != "track_id"}
             ignore, visibility = extra.pop("ignore", False), extra.pop("visibility", 1.0)
             if occluded is not None:
                 extra["occluded"] = occluded

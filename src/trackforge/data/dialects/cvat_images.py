@@ -36,7 +36,7 @@ from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
 from trackforge.intake.limits import check_limit
-from trackforge.intake.names import inside, plain_name, relative_name
+from trackforge.intake.names import LONGEST, inside, plain_name, relative_name
 from trackforge.intake.reading import reading
 from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
@@ -94,7 +94,7 @@ def read_cvat_images(path: Path, *, findings: Findings, split: str | None = None
         if others:
             build.notes.append(f"{others} shapes other than boxes were left out; the set holds boxes")
         names |= dict.fromkeys(box.label for box in boxes)
-        for box, extra in zip(boxes, typed([b.attributes for b in boxes]), strict=True):
+        for box, extra in zip(boxes, typed([b.attributes for b in boxes], build.notes), strict=True):
             _add(build, box, extra, list(names))
         made = build.finish(list(names), root=root, name=path.stem if path.is_file() else path.name)
         return made.in_split(split) if split is not None else made
@@ -102,7 +102,7 @@ def read_cvat_images(path: Path, *, findings: Findings, split: str | None = None
 
 def _image(build: Builder, node: Element, subsets: dict[str, str], root: Path) -> int:
     name = relative_name(node.stated("name"), "The picture", path=node.path, line=node.line)
-    subset = node.attributes.get("subset") or subsets.get(node.attributes.get("task_id", ""), "")
+    subset = node.attributes.get("subset", "")[:LONGEST] or subsets.get(node.attributes.get("task_id", ""), "")
     picture = _picture(node.path.parent, name, subset)
     stated = node.attributes.get("width") and node.attributes.get("height")
     size = (node.whole("width"), node.whole("height")) if stated else (0, 0)
@@ -203,3 +203,4 @@ def _lines(dataset: Dataset, files: list[str], count: Counter[str]) -> Iterator[
             yield "    </box>"
             k += 1
         yield "  </image>"
+    yield "</annotations>"

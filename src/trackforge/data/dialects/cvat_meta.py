@@ -40,6 +40,12 @@ __all__ = [
 LOOKED_AT = 4
 """Files of a folder that are looked at to tell what it holds."""
 PATTERNS = ("*.xml", "*/*.xml", "*/*/*.xml")
+LONGEST, MOST = 200, 100
+"""Characters of an attribute's name or value, and attributes of a file, that are kept."""
+_TAKEN = frozenset(
+    {"id", "image", "image_id", "bbox", "xyxy", "category_id", "class_id", "instance_id", "segmentation", "iscrowd"}
+)
+"""What columns, or fields of COCO, are called already."""
 _UNSTATED = frozenset({"coco_id", "rate", "area", "occluded"})
 """Columns that are no attributes: numbers of other formats, and what XML says in its own place."""
 
@@ -120,7 +126,7 @@ def _task(node: Element, meta: Element) -> Task:
     check_limit("pixels", size[0] * size[1], "The size of the pictures", path=node.path, line=node.line)
     return Task(
         name=node.value("name"),
-        subset=node.value("subset"),
+        subset=node.value("subset")[:LONGEST],
         start=start,
         step=every,
         last=last,
@@ -147,13 +153,30 @@ def attributes(element: Element) -> dict[str, str]:
     return {name: text for name, text in found.items() if name and text}
 
 
-def typed(rows: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """Return attributes as truth values or numbers, where all that one attribute holds are such."""
-    kinds: dict[str, Any] = {}
-    for name in dict.fromkeys(key for row in rows for key in row):
-        values = [row[name] for row in rows if name in row]
-        kinds[name] = next(kind for kind in (_truth, _whole, _number, str) if all(kind(v) is not None for v in values))
-    return [{name: kinds[name](text) for name, text in row.items()} for row in rows]
+def typed(rows: Sequence[Mapping[str, str]], notes: list[str]) -> list[dict[str, Any]]:
+    """Return attributes as truth values or numbers, where all that one attribute holds are such.
+
+    A column is as wide as its longest text, in every row: what is too long, or too many, is left out.
+
+    Args:
+        rows: Of each box.
+        notes: Takes what was left out, one sentence each.
+    """
+    values: dict[str, dict[str, None]] = {}  # the same few texts stand in most rows
+    for row in rows:
+        for name, text in row.items():
+            values.setdefault(name, {})[text] = None
+    short = (name for name, texts in values.items() if len(name) <= LONGEST and max(map(len, texts)) <= LONGEST)
+    kept = dict.fromkeys(islice(short, MOST))
+    if len(kept) < len(values):
+        notes.append(
+            f"{len(values) - len(kept)} attributes were left out; {MOST} of up to {LONGEST} characters are kept"
+        )
+    kinds = (_truth, _whole, _number, str)
+    kind = {name: next(k for k in kinds if all(k(v) is not None for v in values[name])) for name in kept}
+    made = {name: {text: kind[name](text) for text in values[name]} for name in kept}
+    columns = {name: f"attribute_{name}" if name in _TAKEN else name for name in kept}
+    return [{columns[name]: made[name][text] for name, text in row.items() if name in made} for row in rows]
 
 
 def _truth(text: str) -> bool | None:
@@ -172,7 +195,7 @@ def _number(text: str) -> float | None:
 
 
 def attribute_texts(boxes: Boxes) -> dict[str, list[str]]:
-    """Return what attributes of the boxes to write, by name: ``ignore``, ``visibility`` where needed, further columns."""
+    """Return what attributes of boxes to write, by name: ``ignore``, ``visibility`` where needed, further columns."""
     out: dict[str, list[str]] = {}
     if boxes.ignore.any():
         out["ignore"] = [str(v).lower() for v in boxes.ignore.tolist()]

@@ -22,7 +22,7 @@ from trackforge.data.files import PicturePlacer, Place, write_text
 from trackforge.data.model import Dataset
 from trackforge.data.pictures import split_key
 from trackforge.errors import InvalidInputError
-from trackforge.intake.names import inside
+from trackforge.intake.names import inside, plain_name
 
 __all__ = ["write_cvat"]
 
@@ -62,7 +62,8 @@ def write_cvat(dataset: Dataset, target: Path, *, images: Place = "copy", tolera
         for name in dict.fromkeys(dataset.images.sequence[part].tolist()):
             rows = np.flatnonzero(part & (dataset.images.sequence == name))
             rows = rows[np.argsort(dataset.images.frame[rows], kind="stable")]
-            folder = inside(target, f"{split}/{name}" if split else name, "The sequence")
+            place = target / plain_name(split, "The split") if split else target
+            folder = inside(place, name, "The sequence")
             task = _Task(dataset[rows], name, split, tolerance)
             write_text(folder / "annotations.xml", task.lines(count))
             for row in rows.tolist():

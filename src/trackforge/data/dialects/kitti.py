@@ -33,7 +33,7 @@ def sniff_kitti(path: Path) -> bool:
     """Tell whether a path looks like KITTI tracking: a label file, a folder of such, or of parts."""
     if path.is_file():
         return path.suffix.lower() == ".txt" and is_kitti(path)
-    if any((p / LABELS).is_dir() for p in (path, *folders(path))):
+    if (path / LABELS).is_dir() or any((p / LABELS).is_dir() for places in _parts(path).values() for p in places):
         return True
     first = next((p for p in below(path, ("*.txt",)) if p.name != "classes.txt"), None)
     return first is not None and is_kitti(first)
@@ -44,18 +44,27 @@ def _sequences(path: Path) -> Iterator[tuple[str, str, Path, Path]]:
     if path.is_file():
         yield "", path.stem, path, path.parent.parent / PICTURES / path.stem
         return
-    parts = [(p.name, p) for p in folders(path) if (p / LABELS).is_dir() or (p / PICTURES).is_dir()]
-    if (path / LABELS).is_dir():
-        parts = [("", path)]
+    parts = {"": [path]} if (path / LABELS).is_dir() else _parts(path)
     if not parts:
         for file in below(path, ("*.txt",)):
             if file.name != "classes.txt":
                 yield "", file.stem, file, path.parent / PICTURES / file.stem
-    for part, folder in parts:
-        labelled = {file.stem: file for file in below(folder / LABELS, ("*.txt",))}
-        names = dict.fromkeys([*labelled, *(p.name for p in folders(folder / PICTURES))])
-        for name in names:
-            yield part, name, folder / LABELS / f"{name}.txt", folder / PICTURES / name
+    for part, places in parts.items():
+        labelled = {file.stem: file for place in places for file in below(place / LABELS, ("*.txt",))}
+        pictured = {folder.name: folder for place in places for folder in folders(place / PICTURES)}
+        for name in dict.fromkeys([*labelled, *pictured]):
+            absent = places[0] / LABELS / f"{name}.txt", places[0] / PICTURES / name
+            yield part, name, labelled.get(name, absent[0]), pictured.get(name, absent[1])
+
+
+def _parts(path: Path) -> dict[str, list[Path]]:
+    """Return the folders of each part: labels and pictures come in archives of their own, often unpacked apart."""
+    found: dict[str, list[Path]] = {}
+    for base in (path, *folders(path)):
+        for folder in folders(base):
+            if (folder / LABELS).is_dir() or (folder / PICTURES).is_dir():
+                found.setdefault(folder.name, []).append(folder)
+    return found
 
 
 def read_kitti(path: Path, *, findings: Findings, split: str | None = None) -> Dataset:
@@ -135,15 +144,16 @@ def _add(build: Builder, box: KittiBox, row: int, names: dict[str, str]) -> None
 
 
 def _type(name: str) -> str:
-    """Return a class's name as one word."""
-    return "_".join(name.split()) or "_"
+    """Return a class's name as one word, and as KITTI spells it where it is one of its types."""
+    word = "_".join(name.split()) or "_"
+    return next((known for known in KITTI_TYPES if known.lower() == word.lower()), word)
 
 
 def write_kitti(dataset: Dataset, target: Path, *, images: Place = "copy") -> list[str]:
     """Write ``label_02/`` and ``image_02/``, below a folder a part where there are parts.
 
-    Ignore regions become ``DontCare``, which has neither class nor identity. Class names with blanks are written with
-    ``_``; ``classes.txt`` has them as they are, unless they are KITTI's eight.
+    Ignore regions become ``DontCare``, which has neither class nor identity. Class names are written as KITTI spells
+    its types, else with ``_`` for blanks; ``classes.txt`` has them as they are, unless they are KITTI's eight.
 
     Args:
         dataset: What to write; stills become the frames of a sequence of their own.

@@ -56,9 +56,14 @@ class Element:
 
     def find(self, *tags: str) -> Element | None:
         """Return the first child of the first name, its first child of the second, and so on; or None."""
-        node: Element | None = self
+        node = self
         for tag in tags:
-            node = next(node.all(tag), None) if node is not None else None
+            for child in node.children:
+                if child.tag == tag:
+                    node = child
+                    break
+            else:
+                return None
         return node
 
     def value(self, *tags: str) -> str:
@@ -128,7 +133,7 @@ class _Builder(handler.ContentHandler):
         self.locator = locator
 
     def startElement(self, name: str, attrs: Any) -> None:  # noqa: N802 - the parser's name for it
-        element = Element(name, self.path, self.locator.getLineNumber(), dict(attrs.items()))
+        element = Element(name, self.path, self.locator.getLineNumber(), dict(attrs.items()) if len(attrs) else {})
         if len(self.stack) > DEEPEST:
             raise element.fault(f"Elements must be nested {DEEPEST} deep at most; these are deeper.")
         self.stack[-1].children.append(element)

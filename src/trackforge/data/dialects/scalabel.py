@@ -67,7 +67,7 @@ def _is_scalabel(file: Path) -> bool:
     except OSError:
         return False
     keys = set(re.findall(r'"(\w+)"\s*:', head))
-    if keys & {"annotations", "categories", "bbox", "result", "shapes", "image_id"}:
+    if keys & {"annotations", "images", "bbox", "result", "shapes", "image_id"}:
         return False
     framed = head.startswith("[") or re.search(r'"frames"\s*:\s*\[', head) is not None
     return framed and "name" in keys and bool(keys & {"labels", "videoName", "video_name", "box2d"})
@@ -95,6 +95,7 @@ class _Reader:
         self.frames: set[tuple[str, int]] = set()
         self.without = 0
         self.places: dict[str, list[Path]] = {}
+        self.most = limits().frames
 
     def file(self, file: Path, part: str) -> None:
         document = load_json(file, "A Scalabel file")
@@ -109,6 +110,8 @@ class _Reader:
         for k, frame in enumerate(frames):
             try:
                 self._frame(frame, file, part, count)
+            except DataError as error:
+                self.findings.caught(error)
             except (ValueError, TypeError) as error:
                 self.findings.bad(f"The frame with index {k} {error}.", path=file)
 
@@ -125,14 +128,14 @@ class _Reader:
         sequence = named or ("" if index is None else file.stem)
         number = -1
         if sequence:
-            number = count.get(sequence, 0) if index is None else whole_number(index, 0, limits().frames)
+            number = count.get(sequence, 0) if index is None else whole_number(index, 0, self.most)
             count[sequence] = number + 1
             if (sequence, number) in self.frames:
                 raise ValueError(f"must be there once; frame {number} of {sequence!r} is there twice")
             self.frames.add((sequence, number))
         name = relative_name(frame["name"], "The picture", path=file).as_posix()
         picture = self._picture(name, named, file, part)
-        size = self._size(frame, picture)
+        size = self._size(frame, picture, file)
         image = self.build.image(relative(picture, self.root), size, sequence=sequence, frame=number, split=part)
         for k, label in enumerate(labels):
             try:
@@ -140,11 +143,11 @@ class _Reader:
             except (ValueError, TypeError) as error:
                 self.findings.bad(f"The label with index {k} of {name!r} {error}.", path=file)
 
-    def _size(self, frame: Mapping[str, Any], picture: Path) -> tuple[int, int]:
+    def _size(self, frame: Mapping[str, Any], picture: Path, file: Path) -> tuple[int, int]:
         stated = frame.get("size")
         if isinstance(stated, dict) and {"width", "height"} <= stated.keys():
             size = (whole_number(stated["width"], 0), whole_number(stated["height"], 0))
-            check_limit("pixels", size[0] * size[1], "The size of the picture")
+            check_limit("pixels", size[0] * size[1], f"The size of {picture.name!r}", path=file)
             return size
         return size_of(picture) if picture.is_file() else (0, 0)
 
@@ -155,7 +158,9 @@ class _Reader:
             names.insert(0, relative_name(f"{video}/{name}", "The picture", path=file).as_posix())
         key = f"{file.parent}/{part}"
         if key not in self.places:
-            bases = dict.fromkeys([self.root, *list(file.parents)[:4]])
+            part = part or _part(file, file.parent.parent)
+            above = [parent.parent for parent in file.parents if parent.name == "labels"]
+            bases = dict.fromkeys([self.root, file.parent, *above[:1]])
             kinds = ("", "images", f"images/track/{part}", f"images/100k/{part}", f"images/{part}", part)
             self.places[key] = [place for base in bases for kind in kinds if (place := base / kind).is_dir()]
         for place in self.places[key]:

@@ -1,8 +1,8 @@
-"""The 80 class names of COCO, in the order of the published weights."""
+"""The classes of COCO, which most published detectors know, by either of their two numberings."""
 
 from __future__ import annotations
 
-__all__ = ["COCO_CLASSES"]
+__all__ = ["COCO_CLASSES", "COCO_NUMBERS"]
 
 COCO_CLASSES: tuple[str, ...] = (
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
@@ -14,4 +14,8 @@ COCO_CLASSES: tuple[str, ...] = (
     "tv", "laptop", "mouse", "remote", "keyboard", "cell phone", "microwave", "oven", "toaster", "sink",
     "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
 )  # fmt: skip
-"""``COCO_CLASSES[class_id]``; COCO's own category numbers have gaps, these do not."""
+"""The 80 names without gaps, as nearly all weights number them from 0."""
+COCO_NUMBERS: tuple[int, ...] = (
+    *range(1, 12), *range(13, 26), 27, 28, *range(31, 45), *range(46, 66), 67, 70, *range(72, 83), *range(84, 91),
+)  # fmt: skip
+"""COCO's own category number of each, 1 to 90 with gaps; weights of DETR, torchvision and TensorFlow keep those."""

@@ -1,0 +1,22 @@
+"""What this plugin offers. Imports nothing but the registry, so that listing plugins stays fast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trackforge.registry import ComponentSpec, hookimpl
+
+
+@hookimpl
+def trackforge_components() -> Iterator[ComponentSpec]:
+    """Offer the detector."""
+    yield ComponentSpec(
+        kind="detector",
+        name="onnx",
+        target="trackforge_onnx.detector:OnnxDetector",
+        config="trackforge_onnx.detector:OnnxDetectorConfig",
+        summary="Your own .onnx: heads of YOLO, DETR, SSD, TensorFlow and torchvision, found out by looking.",
+        requires=("cv2", "onnxruntime"),
+        install="trackforge-onnx",
+        suffixes=(".onnx",),
+    )
