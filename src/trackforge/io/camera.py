@@ -115,6 +115,7 @@ class CameraSource:
         self._film: VideoSource | None = None
         with self._opening.look() as (container, stream):
             self.live = not is_finite(container, stream)
+            self._opening.hurry(live=self.live)
             self.rate = rate_of(stream)
             self._pixel_aspect = pixel_aspect(container, stream)
             if self.live and of_file != {key: getattr(CameraSourceConfig, key) for key in OF_FILES}:
