@@ -123,6 +123,8 @@ def test_an_address_that_looks_like_a_file_may_be_live() -> None:
     assert source.live
     assert source.rate is None  # nobody states one
     assert len(list(source)) == 3
+    loud = Camera(3).address().replace("http", "HTTP")
+    assert len(list(trackforge.source(loud, reconnect=0, latest=False))) == 3
     camera = Camera(3)
     with pytest.raises(ConfigError, match=r"are for streams that end; .* is live"):
         trackforge.source(camera.address(), start=2)
