@@ -91,8 +91,8 @@ class Session:
         outputs = self._open()
         if not self._told:
             self._tell(self.stream.seen(frame), outputs)
-        self.last = frame.index
         step = Step(frame=frame, detections=detections, tracks=self.tracker.update(detections, frame))
+        self.last = frame.index  # after an error of the tracker's, which undoes its own, the frame may come again
         outputs.write(step)
         return step
 

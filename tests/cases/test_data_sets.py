@@ -367,6 +367,16 @@ def test_a_source_is_kept_when_it_is_replaced(tmp_path):
     assert any("c.before" in note for note in report.notes)
 
 
+def test_a_grid_does_not_replace_a_picture(tmp_path):
+    made = stills(tmp_path)
+    before = (tmp_path / "pictures/p0.png").read_bytes()
+    (tmp_path / "grid.png").symlink_to("pictures/p0.png")
+    for path in (tmp_path / "pictures/p0.png", tmp_path / "grid.png"):
+        with pytest.raises(SinkError, match="must not replace a picture of the set"):
+            data.show(made, path)
+    assert (tmp_path / "pictures/p0.png").read_bytes() == before
+
+
 def test_a_json_file_is_refused_and_replaced_when_asked(tmp_path):
     made = stills(tmp_path / "source")
     data.write(made, tmp_path / "a.json")
@@ -592,3 +602,31 @@ def test_class_names_that_a_file_cannot_hold_are_refused(tmp_path):
             data.write(made, tmp_path / to, to)
     data.write(made, tmp_path / "yolo", "yolo")
     assert data.read(tmp_path / "yolo").classes == ("two\nlines", "car")
+
+
+def test_names_in_the_bytes_of_another_machine(tmp_path):
+    one_picture(tmp_path / "set", "0 .5 .5 .2 .2")
+    for folder, ending in (("images", "jpg"), ("labels", "txt")):
+        place = os.fsencode(tmp_path / "set" / folder)
+        os.rename(place + f"/a.{ending}".encode(), place + b"/caf\xe9." + ending.encode())  # noqa: PTH104 - bytes
+    data.convert(tmp_path / "set", tmp_path / "out", to="voc")
+    assert (tmp_path / "out/JPEGImages/café.jpg").is_file()
+    assert len(data.read(tmp_path / "out").boxes) == 1
+
+
+def test_a_flat_folder_of_voc_leaves_what_was_written_into_it(tmp_path):
+    write_picture(tmp_path / "a.JPG", (64, 48))
+    voc(tmp_path, "a.jpg", xml="a.xml")
+    assert data.convert(tmp_path, tmp_path / "out", to="voc").images == 1
+    made = data.read(tmp_path)
+    assert made.images.path.tolist() == ["a.JPG"]
+
+
+def test_lists_directly_in_imagesets_and_yaml_with_foreign_comments(tmp_path):
+    voc(tmp_path / "voc")
+    (tmp_path / "voc/ImageSets").mkdir()
+    (tmp_path / "voc/ImageSets/val.txt").write_text("a\n")
+    assert data.read(tmp_path / "voc").splits == ("val",)
+    one_picture(tmp_path / "yolo", "0 .5 .5 .2 .2", yaml="x: y")
+    (tmp_path / "yolo/data.yaml").write_bytes("# 类别\ntrain: images\nnames: [a]\n".encode("gbk"))
+    assert data.read(tmp_path / "yolo").classes == ("a",)

@@ -143,6 +143,12 @@ def test_another_file_of_the_same_classes_meets_by_name(tmp_path: Path) -> None:
         average_precision(truth, tmp_path / "strange.json")
 
 
+def test_swapped_files_are_told(tmp_path: Path) -> None:
+    truth, found = scene(tmp_path, 0)
+    for more in ((), ("--detections",)):
+        assert "swapped?" in run("eval", found, truth, *more, code=1).stderr
+
+
 def test_one_class_is_the_other_whatever_it_is_called(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     table = TrackTable(frame=[0, 1], xyxy=[[0, 0, 40, 40], [5, 5, 50, 50]], score=[1, 1])  # type: ignore[arg-type]
     write_coco(tmp_path / "truth.json", {"s": table[:1]}, classes=["pedestrian"])

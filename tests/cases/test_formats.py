@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from cli_runs import run
 from format_samples import (
+    CVAT_IMAGES,
     KITTI,
     SAMPLES,
     bdd_frame,
@@ -158,6 +159,25 @@ def test_kitti_takes_other_classes_and_says_what_it_cannot_hold(tmp_path):
         data.write(made.replace(classes=("a b", "a_b")), tmp_path / "x", "kitti")
     notes = data.write(stills(tmp_path / "stills"), tmp_path / "frames", "kitti")
     assert any("4 stills became the frames of a sequence named '0000'" in note for note in notes)
+
+
+def test_kitti_unpacked_apart_is_one_set(sample, tmp_path):
+    root = sample("kitti")
+    (root / "data_tracking_label_2/training").mkdir(parents=True)
+    (root / "data_tracking_image_2").mkdir()
+    (root / "training/label_02").rename(root / "data_tracking_label_2/training/label_02")
+    (root / "training").rename(root / "data_tracking_image_2/training")
+    assert data.sniff(root).name == "kitti"
+    made = data.read(root, split="training")
+    assert (len(made), len(made.boxes)) == (3, 4)
+    assert made.images.path[0] == "data_tracking_image_2/training/image_02/0000/000000.png"
+
+
+def test_kitti_spells_its_types_its_own_way(tmp_path):
+    made = film(tmp_path / "source")
+    data.write(made, tmp_path / "set", "kitti")
+    assert " Pedestrian " in (tmp_path / "set/label_02/street.txt").read_text()
+    assert data.read(tmp_path / "set").classes == ("pedestrian",)
 
 
 def test_a_bad_line_of_kitti_is_named(tmp_path):
@@ -334,6 +354,34 @@ def test_a_turned_box_becomes_the_upright_one_around_it(tmp_path):
     boxes = cvat_box(0, 10, more=' rotation="90"') + cvat_box(1, 10, outside=1)
     made = data.read(put(tmp_path / "a.xml", cvat_xml(track(boxes))))
     np.testing.assert_allclose(made.boxes.xyxy, [[5, 10, 25, 20]], atol=1e-9)
+
+
+def test_attributes_neither_fill_the_memory_nor_take_the_place_of_columns(tmp_path):
+    inner = "".join(f'<attribute name="a{k}">1</attribute>' for k in range(150))
+    inner += f'<attribute name="long">{"x" * 5000}</attribute>'
+    made = data.read(put(tmp_path / "a.xml", cvat_xml(track(cvat_box(0, 1, inner=inner)))))
+    assert len(made.boxes.extra) == 100 + 1  # and occluded
+    assert "51 attributes were left out; 100 of up to 200 characters are kept" in made.notes
+    inner = '<attribute name="id">9</attribute><attribute name="track_id">8</attribute>'
+    made = data.read(put(tmp_path / "b.xml", cvat_xml(track(cvat_box(0, 1, inner=inner)))))
+    assert set(made.boxes.extra) == {"attribute_id", "occluded"}
+    assert set(made.boxes.track_id.tolist()) == {0}
+    xml = CVAT_IMAGES.replace('name="a/img0.jpg"', f'name="{"a/" * 5000}img0.jpg"')
+    with pytest.raises(DataError, match=r"is longer than 409\d bytes"):
+        data.read(put(tmp_path / "c.xml", xml))
+
+
+def test_a_task_as_cvat_exports_it(tmp_path):
+    """Every third frame from 10 on; a track of points, one of a line, and a skeleton with tracks of its own."""
+    boxes = cvat_box(10, 3) + cvat_box(13, 7, outside=1) + cvat_box(16, 8, outside=1)
+    points = '<points frame="10" outside="0" occluded="0" keyframe="1" points="21.95,8.00" z_order="0"></points>'
+    skeleton = points.replace("points frame", "skeleton frame").replace("</points>", "</skeleton>") + track(points)
+    tracks = track(boxes) + track(points, number=1) + track(skeleton, number=3, label="skeleton")
+    made = data.read(put(tmp_path / "annotations.xml", cvat_xml(tracks, size=4, start=10, step=3, name="v1")))
+    assert (made.sequences, made.images.frame.tolist()) == (("v1",), [10, 13, 16, 19])
+    assert corners(made) == {10: 3}
+    assert made.classes == ("person", "car")
+    assert len([note for note in made.notes if "left out" in note]) == 2
 
 
 def test_tracks_of_other_shapes_are_said(tmp_path):
@@ -533,6 +581,19 @@ def test_a_bad_label_of_scalabel_is_named(tmp_path):
         data.read(path)
 
 
+def test_pictures_outside_a_set_are_not_taken_along(tmp_path):
+    """A label file that lies loose must not fetch pictures of other folders of yours."""
+    from labelled import write_picture
+
+    write_picture(tmp_path / "private/1.jpg", (64, 48))
+    for name in ("../private/1.jpg", "private/1.jpg"):
+        frame = bdd_frame(0, [bdd_label("1", "car", 1)])
+        path = put(tmp_path / "downloads/deep/a.json", json.dumps([{**frame, "name": name}]))
+        with pytest.raises(TrackforgeError):
+            data.convert(path, tmp_path / "out", to="yolo")
+    assert not list((tmp_path / "out").rglob("*.jpg"))
+
+
 # ---- lists of sequences
 
 
@@ -563,6 +624,10 @@ def test_a_seqmap_reads_what_it_names(tmp_path):
     made = data.read(path)
     assert (made.sequences, made.splits) == (("MOT17-02-DPM", "MOT17-04-FRCNN"), ("MOT17-train",))
     check_clean(path)
+    for name in made.sequences:
+        put(tmp_path / f"results/{name}.txt", "1,1,0,2,10,20,1,-1,-1,-1\n2,1,1,2,10,20,1,-1,-1,-1\n")
+    done = run("eval", path, tmp_path / "results", "--preprocessing", "mot17")
+    assert done.stdout.count("100.00") >= 3
     put(path, "name\nMOT17-02-DPM\nMOT17-99-DPM\n")
     with pytest.raises(DataError, match=r"MOT17-train\.txt:3: A sequence of the list .*no 'MOT17-99-DPM' below"):
         data.read(path)

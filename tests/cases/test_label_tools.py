@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from io_files import write_video
 
 from trackforge import data
-from trackforge.data.dialects.keyframes import interpolated, thinned
 from trackforge.errors import DataError, TrackforgeError
 
 SIZE = (200, 100)
@@ -222,20 +221,3 @@ def test_whatever_a_field_holds_the_error_is_ours(tmp_path: Path, wild: Any, at:
         with contextlib.suppress(TrackforgeError):
             made = data.read(tmp_path / "w.json", name, **({"size": SIZE} if name == "label-studio" else {}))
         assert made is None or np.isfinite(made.boxes.xyxy).all()
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 3), st.floats(-50, 50)), min_size=1, max_size=30),
-    st.sampled_from([0.0, 0.5, 5.0]),
-)
-def test_thinned_key_frames_pass_every_box(steps: list[tuple[int, float]], tolerance: float) -> None:
-    frames = np.cumsum([gap for gap, _ in steps])
-    values = np.array([[x, -x, x / 3, 7] for _, x in steps])
-    keep = thinned(frames, values, tolerance)
-    found = dict(zip(frames[keep].tolist(), values[keep], strict=True))
-    for a, b in zip(frames[keep], frames[keep][1:], strict=False):
-        if (np.isin(np.arange(a, b + 1), frames)).all():
-            between = interpolated((int(a), int(b)), (found[int(a)], found[int(b)]))
-            found |= dict(zip(between[0].tolist(), between[1], strict=True))
-    assert sorted(found) == frames.tolist()
-    assert max(np.abs(found[int(f)] - v).max() for f, v in zip(frames, values, strict=True)) <= tolerance + 1e-9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -24,6 +25,7 @@ from trackforge.io import camera as camera_module
 from trackforge.io.camera import CameraSource, CameraSourceConfig
 from trackforge.io.fitting import fit_picture
 from trackforge.pipeline import track
+from trackforge.runs import Stopwatch
 from trackforge.runs.planning import plan
 from trackforge.runs.running import open_sources
 from trackforge.runs.tracking import TrackingRun
@@ -193,6 +195,49 @@ def test_pictures_of_a_live_source_do_not_grow_old(detector: type[Slow], ahead: 
     assert max(ages) <= 10 + work + 3
 
 
+class Gone:
+    """A camera that gives three frames, and then waits for one until it is closed."""
+
+    stream = Stream(live=True)
+
+    def __init__(self) -> None:
+        self.closed, self.waiting = threading.Event(), threading.Event()
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(3):
+            yield Frame(index=index, size=(64, 48))
+        self.waiting.set()
+        self.closed.wait()
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_nobody_waits_for_a_camera_that_does_not_come_back(watched: bool, caplog: pytest.LogCaptureFixture) -> None:
+    source = Gone()
+    steps = track(Stopwatch().source(source) if watched else source, Slow(Now()), "byte")
+    assert [next(steps).frame.index for _ in range(3)] == [0, 1, 2]
+    assert source.waiting.wait(300)
+    steps.close()
+    assert source.closed.is_set()
+    assert "stuck" not in caplog.text
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("trackforge-")]
+
+
+def test_a_signal_ends_the_wait_for_a_camera(tmp_path: Path) -> None:
+    words = command("track", Camera(20).address(), "-q", "-o", tmp_path / "a.jsonl", "-o", tmp_path / "a.mp4")
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as running:
+        assert running.stderr is not None
+        assert "trying to reach it again" in running.stderr.readline()
+        running.terminate()
+        said = running.stderr.read()
+    assert running.returncode == 143, said
+    assert "stuck" not in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", "a.mp4"]
+    assert (tmp_path / "a.jsonl").stat().st_size
+
+
 def test_frames_that_were_dropped_are_told(tmp_path: Path) -> None:
     done = run_json("track", Camera(60).address(), "--set", "source.reconnect=0", "-o", tmp_path / "a.jsonl")
     told = done["sequences"][0]
@@ -281,6 +326,13 @@ def test_waits_grow_until_there_is_a_picture(monkeypatch: pytest.MonkeyPatch) ->
     assert len(frames) == 15
     assert pauses[:2] == [0.001, 0.001]  # each time there were pictures in between
     assert pauses[2:] == pytest.approx([0.001 * 2**i for i in range(6)])
+
+
+def test_a_server_that_falls_silent_is_told_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
+        with pytest.raises(SourceError, match="nothing came in time"):
+            trackforge.source(address, timeout=0.3)
 
 
 # Pipes

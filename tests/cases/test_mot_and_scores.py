@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from io_files import write_video
 from labelled import write_picture
 
 import trackforge
@@ -21,7 +22,7 @@ from trackforge.cli import main
 from trackforge.errors import DataError, InvalidInputError, TrackforgeError
 from trackforge.intake.limits import limited
 from trackforge.io.mot import MotSink, MotSinkConfig, read_mot, write_mot
-from trackforge.io.seqinfo import numbered_pictures, picture_folder, read_seqinfo, seqinfo_lines, video_beside
+from trackforge.io.seqinfo import picture_folder, read_seqinfo, seqinfo_lines, video_beside
 from trackforge.io.tables import convert_tables, read_tables, write_tables
 from trackforge.metrics import average_precision, evaluate
 from trackforge.table import TrackTable
@@ -155,6 +156,19 @@ def test_a_file_detector_reads_labels(tmp_path: Path) -> None:
     assert trackforge.detector("file", path=file).classes == ("car", "bus")
 
 
+def test_names_of_classes_go_beside_results_and_back(tmp_path: Path) -> None:
+    table = TrackTable(frame=[0, 0], track_id=[1, 2], class_id=[0, 1], xyxy=[[0, 0, 9, 9], [20, 20, 40, 40]])
+    with MotSink(MotSinkConfig(path=tmp_path / "out/S.txt", labels=True)) as sink:
+        sink.open(Stream(classes=("car", "bus")))
+        for step in table.steps():
+            sink.write(step)
+    assert (tmp_path / "out/labels.txt").read_text() == "car\nbus\n"
+    detector = trackforge.detector("file", path=tmp_path / "out/S.txt")
+    assert detector.classes == ("car", "bus")
+    assert detector.detect([Frame(index=0)])[0].class_id.tolist() == [0, 1]
+    assert list(read_tables(tmp_path / "out", "mot")) == ["S"]
+
+
 def test_class_one_with_more_behind_it_is_a_pedestrian(tmp_path: Path) -> None:
     lines = [f"{k},1,16,12,32,24,1,1,1,0\n" for k in (1, 2, 3)]
     truth = write(tmp_path / "gt.txt", "".join(lines))
@@ -215,9 +229,10 @@ def test_files_and_pictures_counted_from_zero(tmp_path: Path, caplog: pytest.Log
     truth = "0,1,16,12,32,24,1,1,1\n1,1,16,12,32,24,1,1,1\n"
     made = data.read(sequence(tmp_path / "F", truth, ini="", first=0))
     assert made.images.path[made.boxes.image].tolist() == ["img1/000000.jpg", "img1/000001.jpg"]
-    assert (len(made), len(caplog.records)) == (3, 1)
-    assert "counts its frames from 0" in caplog.text
-    assert "numbered from 0" in made.notes[0]
+    assert len(made) == 3
+    said = [record.getMessage() for record in caplog.records]
+    assert ["counts its frames from 0" in words for words in said].count(True) == 1
+    assert ["counts its pictures from 0" in words for words in said].count(True) == 1
     whole = data.read(sequence(tmp_path / "G", TRUTH, first=0))  # MOT text as it should be, pictures from 0
     assert whole.images.path[whole.boxes.image].tolist() == [f"img1/00000{k}.jpg" for k in range(3)]
     assert not data.check(whole, pictures="decode").errors
@@ -332,16 +347,23 @@ def test_a_video_beside_seqinfo(tmp_path: Path) -> None:
     assert video_beside(folder, "T") is None
 
 
-def test_numbers_of_pictures(tmp_path: Path) -> None:
-    for name in ("00000001.png", "cover.png", "00000002.png", "00000002.jpg"):
-        write_picture(tmp_path / "a" / name, (8, 8))
-    write(tmp_path / "a/._00000001.png", b"mac")
-    found = numbered_pictures(tmp_path / "a", ".png")
-    assert ([f.name for f in found.files.values()], found.others) == (["00000001.png", "00000002.png"], 2)
-    for name in ("20240101120001.jpg", "20240101120000.jpg"):
-        write_picture(tmp_path / "b" / name, (8, 8))
-    clock = numbered_pictures(tmp_path / "b").files
-    assert [clock[k].name for k in (0, 1)] == ["20240101120000.jpg", "20240101120001.jpg"]
+def test_a_source_plays_the_video_beside_seqinfo(tmp_path: Path) -> None:
+    folder = write(tmp_path / "S/seqinfo.ini", INI).parent
+    write_video(folder / "film.mp4", 5)
+    source = trackforge.source("mot-sequence", path=folder)
+    frames = list(source)
+    assert [(frame.index, frame.sequence, frame.size) for frame in frames] == [(k, "S", (320, 240)) for k in range(5)]
+    assert all(frame.image is not None for frame in frames)
+    assert (source.stream.name, source.stream.length, len(source)) == ("S", 5, 5)
+    bare = list(trackforge.source("mot-sequence", path=folder, images="none"))
+    assert [frame.image for frame in bare] == [None] * 3
+    source.close()
+
+
+def test_a_source_finds_the_pictures_beside_a_wrong_folder(tmp_path: Path) -> None:
+    folder = sequence(tmp_path / "S", ini=INI.replace("imDir=img1", "imDir=../../etc"), place="frames")
+    frames = list(trackforge.source("mot-sequence", path=folder))
+    assert [(frame.index, frame.file) for frame in frames] == [(k, f"frames/00000{k + 1}.jpg") for k in range(3)]
 
 
 def test_far_too_few_pictures(tmp_path: Path) -> None:
@@ -488,6 +510,8 @@ def test_truth_of_which_nothing_counts(tmp_path: Path, caplog: pytest.LogCapture
     truth = write(tmp_path / "gt.txt", TRUTH.replace(",1,1,1", ",0,1,1"))
     evaluate(truth, write(tmp_path / "res.txt", "1,1,16,12,32,24,0.9,-1,-1,-1\n"))
     assert "no box of the truth counts" in caplog.text
+    evaluate(write(truth, ""), tmp_path / "res.txt")
+    assert "the truth has no box at all" in caplog.text
 
 
 def test_fractional_flags_are_refused(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from trackforge import data
 from trackforge.data import Boxes, Dataset, Images
+from trackforge.data.dialects.keyframes import between, chosen
 from trackforge.data.problems import Findings
 from trackforge.errors import TrackforgeError
 from trackforge.intake.limits import limited
@@ -173,3 +174,15 @@ def test_stills_of_cvat_come_back(made: Dataset) -> None:
     first, second = rows_of(flat, whole=True), rows_of(again, whole=True)
     assert [row[:-1] for row in first] == [row[:-1] for row in second]
     np.testing.assert_allclose([row[-1] for row in second], [row[-1] for row in first], atol=1e-9)
+
+
+@given(st.integers(1, 30), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.01, 1.0, 50.0]))
+def test_keyframes_give_the_boxes_within_the_tolerance(count: int, seed: int, tolerance: float) -> None:
+    rng = np.random.default_rng(seed)
+    frames = np.cumsum(rng.integers(1, 4, count))
+    boxes = np.round(rng.normal(0, 20, (count, 4)), int(rng.integers(0, 3)))
+    keep = chosen(frames, boxes, tolerance, rng.random(count) < 0.1)
+    assert keep[[0, -1]].all()
+    again = between(frames[keep], boxes[keep], frames)
+    assert np.abs(again - boxes).max() <= tolerance + 1e-9
+    np.testing.assert_allclose(again[keep], boxes[keep], atol=1e-9)

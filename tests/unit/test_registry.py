@@ -268,6 +268,7 @@ def test_an_installed_plugin_is_found_without_importing_its_target(tmp_path: Pat
             "from trackforge.registry import hookimpl\n@hookimpl\ndef trackforge_components():\n    return [1]",
             "must give ComponentSpec objects; got 1",
         ),
+        ("raise SystemExit(3)", "SystemExit: 3"),
         (
             "from trackforge.registry import hookimpl\n@hookimpl\ndef trackforge_components():\n    raise OSError(1)",
             "OSError: 1",

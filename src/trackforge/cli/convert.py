@@ -24,6 +24,7 @@ def convert(
     kind: Literal["tracks", "truth", "detections"] = "tracks",
     classes: list[str] | None = None,
     images: Literal["copy", "link", "reference", "none"] | None = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False,
 ) -> int:
     """Convert tracks and data sets from one format to another.
@@ -47,6 +48,8 @@ def convert(
         Data sets: keep these classes only: person,car.
     images
         Data sets: what becomes of the pictures.
+    overwrite
+        Data sets: replace what stands at the target; see trackforge data convert.
     as_json
         Print JSON.
     """
@@ -59,7 +62,9 @@ def convert(
         from trackforge import data
         from trackforge.cli.flags import split
 
-        report = data.convert(source, target, to=to, format=from_, classes=split(classes), images=images)
+        report = data.convert(
+            source, target, to=to, format=from_, classes=split(classes), images=images, overwrite=overwrite
+        )
         facts, text = dataclasses.asdict(report), str(report)
     put((json.dumps(facts, indent=2, default=str) if as_json else text) + "\n")
     return 0

@@ -63,18 +63,6 @@ def mot_format() -> Format:
     )
 
 
-def label_studio_format() -> Format:
-    """Label Studio: videos with tracks and pictures with rectangles; no ignore regions."""
-    return Format(
-        sniff=label_studio.sniff_label_studio,
-        read=label_studio.read_label_studio,
-        write=label_studio_writing.write_label_studio,
-        holds=frozenset({"ids", "sequence", "rate", "names", "empty"}),
-        files=(".json",),
-        rank=22,
-    )
-
-
 def seqmaps_format() -> Format:
     """Lists of MOTChallenge sequences; read only."""
     return Format(sniff=seqmaps.sniff_seqmaps, read=seqmaps.read_seqmaps, rank=21)
@@ -90,11 +78,6 @@ def kitti_format() -> Format:
         holds_extra=kitti.KITTI_FIELDS,
         rank=22,
     )
-
-
-def labelme_format() -> Format:
-    """A file of labelme a picture."""
-    return Format(sniff=labelme.sniff_labelme, read=labelme.read_labelme, rank=24)
 
 
 def visdrone_format() -> Format:
@@ -142,6 +125,23 @@ def cvat_images_format() -> Format:
 def scalabel_format() -> Format:
     """Scalabel's JSON, as of BDD100K; read only."""
     return Format(sniff=scalabel.sniff_scalabel, read=scalabel.read_scalabel, rank=29)
+
+
+def label_studio_format() -> Format:
+    """Label Studio: videos with tracks and pictures with rectangles; no ignore regions."""
+    return Format(
+        sniff=label_studio.sniff_label_studio,
+        read=label_studio.read_label_studio,
+        write=label_studio_writing.write_label_studio,
+        holds=frozenset({"ids", "sequence", "rate", "names", "empty"}),
+        files=(".json",),
+        rank=29,
+    )
+
+
+def labelme_format() -> Format:
+    """A file of labelme a picture; read only."""
+    return Format(sniff=labelme.sniff_labelme, read=labelme.read_labelme, rank=29)
 
 
 def coco_format() -> Format:

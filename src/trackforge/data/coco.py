@@ -27,6 +27,7 @@ __all__ = ["ALL", "read_coco_set", "sniff_coco"]
 
 ALL = "all"
 """Name of the file for pictures that belong to no split."""
+INSTANCES = "instances_"
 ROBOFLOW = "_annotations.coco.json"
 _IN_PARTS = (ROBOFLOW, "annotations.json", "labels.json", "coco.json")
 """Names of the json of a part that has a folder of its own."""
@@ -48,9 +49,12 @@ def sniff_coco(path: Path) -> bool:
 def _parts(folder: Path) -> dict[str, Path]:
     """Return the json of each part of a set, by its name."""
     for place in (folder / "annotations", folder):
-        files = list_files(place, (".json",)).files if place.is_dir() else ()
+        files = list(list_files(place, (".json",)).files) if place.is_dir() else []
+        files = [
+            f for f in files if f.stem.startswith(INSTANCES)
+        ] or files  # COCO's captions and key points lie there too
         if files:
-            return {place.name if f.name == ROBOFLOW else f.stem.removeprefix("instances_"): f for f in files}
+            return {place.name if f.name == ROBOFLOW else f.stem.removeprefix(INSTANCES): f for f in files}
     below = [part for part in folder.iterdir() if part.is_dir() and not is_companion(part, folder)]
     found = {part.name: [part / name for name in _IN_PARTS if (part / name).is_file()] for part in below}
     return {name: found[name][0] for name in sorted(found, key=natural_key) if found[name]}
@@ -80,7 +84,7 @@ def read_coco_set(
     """
     with reading(path, "A COCO data set"):
         if path.is_file():
-            made = _read_file(path, findings, images, frame_base, part="")
+            made = _read_document(load_coco(path), path, findings, images, frame_base, part="")
             return made.in_split(split) if split else made
         return _read_folder(path, findings, images, frame_base, split)
 
@@ -94,23 +98,35 @@ def _read_folder(path: Path, findings: Findings, images: Path | None, frame_base
         parts = {chosen[0]: parts[chosen[0]]}
     if not parts:
         raise DataError("A folder with COCO json must hold annotations/*.json, or *.json; it does not.", path=path)
-    sets = [_read_file(f, findings, images, frame_base, part="" if name == ALL else name) for name, f in parts.items()]
+    sets, other = {}, []
+    for name, file in parts.items():
+        document = load_coco(file)
+        if len(parts) > 1 and not (isinstance(document, dict) and isinstance(document.get("images"), list)):
+            other.append(f"{file.name} is no COCO file, and was left out")
+            continue
+        part = "" if name == ALL else name
+        sets[name] = _rooted(_read_document(document, file, findings, images, frame_base, part=part), path)
+    if not sets:
+        raise DataError(
+            f"A folder with COCO json must hold some; {', '.join(f.name for f in parts.values())} is none.", path=path
+        )
     if len(sets) == 1:
-        return sets[0].replace(name=path.name)
+        (made,) = sets.values()
+        return made.replace(name=path.name, notes=(*made.notes, *other))
     seen: dict[str, str] = {}
-    sets = [_rooted(one, path) for one in sets]
-    for part, one in zip(parts, sets, strict=True):
+    for part, one in sets.items():
         places = [f"{one.root}/{name}" for name in one.images.path.tolist() if name]
         twice = next((place for place in places if place in seen), None)
         if twice is not None:
             raise DataError(
                 f"The parts {seen[twice]!r} and {part!r} share pictures ({twice}); read one of them: "
-                f"split={part!r}. There are: {', '.join(parts)}.",
+                f"split={part!r}. There are: {', '.join(sets)}.",
                 path=path,
             )
         seen |= dict.fromkeys(places, part)
-    made = concatenate(sets, identities="shared")
-    return made.replace(name=path.name, notes=tuple(dict.fromkeys(made.notes)))
+    made = concatenate(sets.values(), identities="shared")
+    empty = [f"the part {part!r} holds no picture" for part, one in sets.items() if not len(one)]
+    return made.replace(name=path.name, notes=tuple(dict.fromkeys((*made.notes, *other, *empty))))
 
 
 def _rooted(dataset: Dataset, folder: Path) -> Dataset:
@@ -122,11 +138,12 @@ def _rooted(dataset: Dataset, folder: Path) -> Dataset:
     return dataset.replace(images=dataset.images.replace(path=names), root=folder)
 
 
-def _read_file(path: Path, findings: Findings, images: Path | None, frame_base: Any, *, part: str) -> Dataset:
+def _read_document(
+    document: Any, path: Path, findings: Findings, images: Path | None, frame_base: Any, *, part: str
+) -> Dataset:
     def report(message: str, kind: str) -> None:
         findings.bad(message, path=path, kind=kind)
 
-    document: Any = load_coco(path)
     file = parse_coco(document, path, report=report, frame_base=frame_base, complete=True)
     names = file.categories.names
     classes = list(names.values())
@@ -136,7 +153,7 @@ def _read_file(path: Path, findings: Findings, images: Path | None, frame_base: 
     rows = {number: _add_image(build, image, places, part, findings) for number, image in file.images.items()}
     table = {number: k for k, number in enumerate(names)}
     masks = 0
-    for box in file.boxes(document.get("annotations", [])):
+    for box in file.boxes(document.get("annotations") or []):
         _, image, category, xyxy, track_id, _, visibility, area, ignore, entry = box
         # most entries hold nothing beyond what is known, which is told sooner than every value is looked at
         extra = {} if entry.keys() <= _BOX_KNOWN else _plain(entry, _BOX_KNOWN)
@@ -154,7 +171,8 @@ def _read_file(path: Path, findings: Findings, images: Path | None, frame_base: 
     if len(numbers) < len(table):
         build.notes.append("the ids of some categories are words; the classes are numbered 1, 2, 3 instead")
         numbers = []
-    return build.finish(classes, root=places.root, name=path.stem, class_numbers=numbers)
+    made = build.finish(classes, root=places.root, name=path.stem, class_numbers=numbers)
+    return made.replace(folders=(places.bound,))
 
 
 def _add_image(build: Builder, image: CocoImage, places: PicturePlaces, part: str, findings: Findings) -> int:

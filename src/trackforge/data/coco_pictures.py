@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -21,7 +22,7 @@ from trackforge.io.coco_entries import CocoImage
 __all__ = ["PicturePlaces", "base_folder"]
 
 _FOLDERS = ("images", "data", "frames", "train", "val", "valid", "test")
-_STRANGE = re.compile(r"\.\.|[\\\0:]|^[/.]|//|[^\x20-\x7e]")
+_STRANGE = re.compile(r"\.\.|[\\\0:]|^[/.]|//|%|[^\x20-\x7e]")
 _LONGEST = 1024
 """Characters of a name; the longest of all decides how much memory each takes."""
 
@@ -41,13 +42,14 @@ class PicturePlaces:
 
     Attributes:
         root: What the places are relative to.
+        bound: The folder that all of them lie in.
     """
 
     def __init__(self, path: Path, images: Iterable[CocoImage], folder: Path | None) -> None:
         self.path = path
         self._base = base_folder(path)
-        self._bound = self._base if folder is None else folder
-        self.root = self._bound if folder is not None else self._search(images)
+        self.bound = self._base if folder is None else folder
+        self.root = self.bound if folder is not None else self._search(images)
 
     def place(self, image: CocoImage) -> str:
         """Return where a picture lies, relative to ``root``; empty where none is named.
@@ -75,12 +77,13 @@ class PicturePlaces:
                     hint = " If it is yours, name the folder of the pictures: images=FOLDER, --pictures FOLDER."
                     raise DataError(str(error).removeprefix(f"{self.path}: ") + hint, path=self.path) from error
                 return end
-        return Path(os.path.relpath(found, self.root)).as_posix()
+        name = Path(os.path.relpath(found, self.root)).as_posix()
+        return next((way for way in _spellings(name) if (self.root / way.partition("#")[0]).is_file()), name)
 
     def _below(self, folder: Path, name: str, what: str) -> Path:
         if name_problem(name) != "is absolute":
             name = os.path.abspath(folder / name.replace("\\", "/"))  # noqa: PTH100 - lexical: links stay as they are
-        return inside(self._bound, name, what, path=self.path)
+        return inside(self.bound, name, what, path=self.path)
 
     def _search(self, images: Iterable[CocoImage]) -> Path:
         first = next((image.file_name for image in images if image.file_name), "")
@@ -100,6 +103,16 @@ class PicturePlaces:
     def _end(self, name: str) -> str:
         """Return the longest end of a name that is a file below the root, or nothing."""
         return next((end for end in _ends(name) if (self.root / end.partition("#")[0]).is_file()), "")
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """Yield a name as it stands, and as it would be if accents or special characters were written the other way."""
+    yield name
+    for form in ("NFC", "NFD"):
+        yield unicodedata.normalize(form, name)
+    plain = unquote(name)
+    if name_problem(plain) is None:
+        yield plain
 
 
 def _ends(name: str, *, shortest_first: bool = False) -> Iterator[str]:

@@ -50,6 +50,10 @@ def write_coco_set(
     elif images == "reference":
         link = "pictures" if base == target else f"{target.stem}-pictures"
         names = _references([str(dataset.root / name) if name else "" for name in names], base, link)
+    elif any(map(os.path.isabs, names)):  # sets from several places: what they have in common is left out
+        places = [os.path.abspath(dataset.root / name) if name else "" for name in names]  # noqa: PTH100
+        common = os.path.commonpath([os.path.dirname(place) for place in places if place])  # noqa: PTH120
+        names = [Path(os.path.relpath(place, common)).as_posix() if place else "" for place in places]
     parts: dict[str, Dataset] = {"": dataset}
     if target.suffix.lower() != ".json":
         parts = {s or ALL: dataset[dataset.images.split == s] for s in dict.fromkeys(dataset.images.split.tolist())}

@@ -16,7 +16,7 @@ from trackforge.data.model import Dataset
 from trackforge.data.pictures import PictureReader, split_key
 from trackforge.errors import DataError, InvalidInputError, SinkError
 from trackforge.intake.folders import list_files
-from trackforge.intake.names import relative_name
+from trackforge.intake.names import readable, relative_name
 from trackforge.io.pictures import picture_size
 from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
@@ -144,8 +144,9 @@ def stems(dataset: Dataset) -> list[str]:
         elif file is None:
             names.append(f"image_{row + 1:06d}")
         else:
-            names.append(file.stem if key is None else f"{file.stem}_{key + 1:06d}")
-        whole = file.with_suffix("").as_posix() if file is not None and file.name else names[-1]
+            stem = readable(file.stem)
+            names.append(stem if key is None else f"{stem}_{key + 1:06d}")
+        whole = readable(file.with_suffix("").as_posix()) if file is not None and file.name else names[-1]
         longer.append(re.sub(r"^(\.*/)+", "", whole))
     names = [_one_name(name, "A picture", dataset) for name in names]
     names = [_one_name(name, "A picture", dataset) for name in _told_apart(names, longer)]

@@ -56,6 +56,11 @@ def concatenate(
         if identities == "distinct":
             im = im.replace(sequence=_distinct(im.sequence, taken, part.name or f"set{k}"))
             still = (im.sequence[bx.image] == "") & (bx.track_id >= 0)
+            if next_id and still.any() and int(bx.track_id[still].max()) > 2**63 - 1 - next_id:
+                raise InvalidInputError(
+                    f"The identities of sets must leave room to tell them apart; those of set {k} "
+                    f"({part.name or part.root}) reach {bx.track_id[still].max()}. Number them anew."
+                )
             bx = bx.replace(track_id=np.where(still, bx.track_id + next_id, bx.track_id))
             next_id = max(next_id, int(bx.track_id[still].max()) + 1 if still.any() else 0)
         table = np.array([names.index(c) for c in part.classes], np.int64)

@@ -169,6 +169,8 @@ def _boxes(table: TrackTable, folder: Path, root: Path, rule: Rule, notes: list[
         notes.append("the classes count from 0: line 1 of labels.txt is class 0")
         number = np.maximum(table.class_id, 0) + 1
     classes = own or (MOT_CLASSES if rule == "all" else MOT_CLASSES[:1])
+    if len(own) > 1 and (table.class_id < 0).any():
+        notes.append(f"{int((table.class_id < 0).sum())} boxes state no class and were taken for {own[0]!r}")
     if own or rule == "all":
         keep, ignore, class_id = np.ones(len(table), bool), flag == 0, number - 1
         if number.max() > len(classes):

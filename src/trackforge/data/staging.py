@@ -176,7 +176,8 @@ def _in_place(folder: Path) -> Iterator[None]:
 
 def _refuse_foreign(folder: Path) -> None:
     """Refuse to replace what is not, by its endings, a data set or one file of labels."""
-    files = [folder] if folder.is_file() else (p for p in folder.rglob("*") if not p.is_dir() or p.is_symlink())
+    # a link to a folder, as a COCO set has to pictures elsewhere, is no work that is lost with it
+    files = [folder] if folder.is_file() else (p for p in folder.rglob("*") if not p.is_dir())
     if not folder.is_dir() and not folder.is_file():
         raise SinkError(f"The target must be a folder or a file; {folder} is neither. Name another place.")
     for file in files:

@@ -80,7 +80,9 @@ def read_voc(
         origin: Number of the first pixel: 1, or 0 for tools that count from there (corners are then taken as they are).
     """
     folder, build = _annotations(path), Builder()
-    listing = list_files(folder, (".xml",), recursive=True)
+    listing = list_files(folder, (".xml",))
+    if folder != path or not listing.files:
+        listing = list_files(folder, (".xml",), recursive=True)
     if listing.companions:
         build.notes.append(left_out(listing.companions))
     files = {file.relative_to(folder).with_suffix("").as_posix(): file for file in listing.files}
@@ -150,7 +152,8 @@ def _parts(
 
     Without lists the folders ``train``, ``valid`` and so on are parts.
     """
-    folder = path / "ImageSets" / "Main"
+    folder = path / "ImageSets"
+    folder = folder / "Main" if (folder / "Main").is_dir() else folder
     lists = {p.stem: p for p in sorted(folder.glob("*.txt")) if not is_companion(p.name)}
     folders = {key: key.split("/")[0] for key in files if key.split("/")[0] in _PARTS and "/" in key}
     if not lists and folders:
@@ -230,8 +233,8 @@ class _Pictures:
                 if (folder / name).is_file():
                     return folder / name
         if self._by_name is None:
-            self._by_name = {p.name: p for p in reversed(list_pictures(self.root))}
-        found = next((self._by_name[n] for n in names if n in self._by_name), None)
+            self._by_name = {p.name.lower(): p for p in reversed(list_pictures(self.root))}
+        found = next((self._by_name[n] for n in map(str.lower, names) if n in self._by_name), None)
         return found or folders[0] / names[0]
 
 

@@ -95,8 +95,10 @@ def _load(content: bytes, path: Path) -> dict[str, Any]:
         raise MissingDependencyError(
             "Reading yaml needs PyYAML, which is not installed. Install trackforge-mot[data].", name="yaml"
         ) from error
+    # a comment in the encoding of somebody's machine is no reason to read nothing
+    text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="replace")
     try:
-        document: Any = yaml.compose(content, Loader=yaml.SafeLoader)
+        document: Any = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         why = error.problem or error.context or "it cannot be parsed"

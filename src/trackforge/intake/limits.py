@@ -37,7 +37,7 @@ class Limits:
     """
 
     frames: int = 10_000_000
-    boxes: int = 5_000_000
+    boxes: int = 2_000_000
     classes: int = 100_000
     pixels: int = 200_000_000
     bytes: int = 16 * 2**30

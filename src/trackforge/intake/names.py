@@ -15,6 +15,8 @@ __all__ = ["inside", "name_problem", "plain_name", "readable", "relative_name"]
 
 LONGEST = 255
 """Bytes that a file name may have, on nearly all file systems."""
+LONGEST_PATH = 4095
+"""Bytes that a path may have, on Linux; less elsewhere."""
 _LONE = re.compile("[\ud800-\udfff]")
 _LONE_UP = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
@@ -44,6 +46,8 @@ def _unusable(name: str) -> str | None:
         return "is empty"
     if "\0" in name:
         return "holds a NUL character"
+    if len(name) > LONGEST_PATH:
+        return f"is longer than {LONGEST_PATH} bytes"
     try:
         longest = max(len(part.encode()) for part in re.split(r"[\\/]", name))
     except UnicodeEncodeError:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite, nan
 from pathlib import Path
 
 from trackforge.errors import DataError
 from trackforge.intake.documents import LARGEST, finite_number, whole_number
-from trackforge.intake.limits import check_limit
+from trackforge.intake.limits import check_limit, limits
 from trackforge.intake.reading import reading
 
 __all__ = ["Row", "first_row", "read_rows"]
 
+_VALUE = "Every value of a box"
 _HEAD = 65536
 """Bytes of a file that its first line is looked for in."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Row:
     """The words of a line.
 
@@ -25,11 +27,13 @@ class Row:
         words: As they stand there, without the blanks around them.
         path: The file.
         line: 1-based.
+        most: The limit of frames; asked for once a file, for a file has a million lines.
     """
 
     words: tuple[str, ...]
     path: Path
     line: int
+    most: int
 
     def __len__(self) -> int:
         return len(self.words)
@@ -58,7 +62,13 @@ class Row:
             DataError: It is none.
         """
         try:
-            return finite_number(self.words[at])
+            number = float(self.words[at])
+        except ValueError:
+            number = nan
+        if isfinite(number):
+            return number
+        try:
+            return finite_number(self.words[at])  # says what is wrong
         except ValueError as error:
             raise self.fault(f"{what} {error}.") from None
 
@@ -69,7 +79,9 @@ class Row:
             DataError: It is none, or not within ``least..most``.
         """
         word: str | float = self.words[at]
-        if "." in self.words[at] or "e" in self.words[at].lower():
+        if len(self.words[at]) < 19 and self.words[at].isdecimal():
+            word = int(word)
+        elif "." in self.words[at] or "e" in self.words[at].lower():
             word = self.number(at, what)
         try:
             return whole_number(word, least, most)
@@ -87,7 +99,8 @@ class Row:
             DataError: It is no whole number >= ``base``, or beyond the limit of frames.
         """
         number = self.whole(at, "The frame", least=base)
-        check_limit("frames", number, "The frame", path=self.path, line=self.line)
+        if number > self.most:
+            check_limit("frames", number, "The frame", path=self.path, line=self.line)
         return number - base
 
     def box(self, at: int, *, corners: bool = False) -> tuple[float, float, float, float]:
@@ -100,7 +113,7 @@ class Row:
         Raises:
             DataError: One is no finite number, or the box is inverted.
         """
-        x, y, a, b = (self.number(at + k, "Every value of a box") for k in range(4))
+        x, y, a, b = [self.number(at + k, _VALUE) for k in range(4)]
         right, bottom = (a, b) if corners else (x + a, y + b)
         if right < x or bottom < y:
             raise self.fault(f"Width and height of a box must be >= 0; got {right - x:g} and {bottom - y:g}.")
@@ -119,10 +132,11 @@ def read_rows(path: Path, what: str, separator: str | None = None) -> Iterator[R
         DataError: It is not text.
         MissingFileError, SourceError: It is not there, or cannot be opened.
     """
+    most = limits().frames
     with reading(path, what), path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
-                yield Row(_words(line, separator), path, number)
+                yield Row(_words(line, separator), path, number, most)
 
 
 def first_row(path: Path, separator: str | None = None) -> Row | None:
@@ -133,7 +147,8 @@ def first_row(path: Path, separator: str | None = None) -> Row | None:
     except OSError:
         return None
     lines = enumerate(head.splitlines(), 1)
-    return next((Row(_words(line, separator), path, k) for k, line in lines if line.strip()), None)
+    most = limits().frames
+    return next((Row(_words(line, separator), path, k, most) for k, line in lines if line.strip()), None)
 
 
 def _words(line: str, separator: str | None) -> tuple[str, ...]:

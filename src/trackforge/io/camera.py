@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-import re
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
-from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -19,8 +16,9 @@ from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, SourceError
-from trackforge.intake.addresses import is_address, shown_address, source_name
+from trackforge.intake.addresses import shown_address
 from trackforge.io.decode import Damage, pictures, pixel_aspect
+from trackforge.io.devices import device, device_name
 from trackforge.io.fitting import Steady
 from trackforge.io.newest import Newest
 from trackforge.io.opening import Opening, is_finite
@@ -35,6 +33,10 @@ __all__ = ["CameraSource", "CameraSourceConfig"]
 log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two attempts to reconnect: they double from the first to the longest."""
+SHORTEST_INTERVAL = 0.01
+"""Seconds between pictures of a camera that states no rate, at the least, where they have to be counted by time."""
+Timed: TypeAlias = "tuple[int, float, VideoFrame]"
+"""Index, seconds since the first, and picture."""
 OF_FILES = ("start", "stop", "stride", "on_corrupt")
 """Settings that need frames that can be counted from the first."""
 
@@ -99,8 +101,8 @@ class CameraSource:
 
     def __init__(self, config: CameraSourceConfig) -> None:
         self.config = config
-        address, form = _device(config.path)
-        self.name = _name(config.path)
+        address, form = device(config.path)
+        self.name = device_name(config.path)
         self.dropped = self._skipped = 0
         self._shown = shown_address(config.path)
         self._closed = threading.Event()
@@ -155,11 +157,11 @@ class CameraSource:
 
     def _newest(self) -> Iterator[Frame]:
         """Give the newest frame, whenever asked, and tell at the end how many were missed."""
-        newest = Newest(self._receive(), f"camera {self.name}")
+        newest, made = Newest(self._pictures(), f"camera {self.name}"), self._maker()
         try:
-            for frame in newest:
+            for picture in newest:
                 self.dropped = newest.dropped
-                yield frame
+                yield made(picture)
         finally:
             newest.stop()
             self.dropped = newest.dropped
@@ -172,20 +174,38 @@ class CameraSource:
                 )
 
     def _receive(self) -> Iterator[Frame]:
-        """Give every frame in order, over all connections."""
-        index = 0
-        begin: float | None = None
-        timeline, steady, convert = Timeline(self.name, self.rate), Steady(self.name), Converter(self.name)
+        """Give every frame in order."""
+        made = self._maker()
+        for picture in self._pictures():
+            yield made(picture)
+
+    def _maker(self) -> Callable[[Timed], Frame]:
+        """Return what makes frames of one size of pictures; it costs more than to decode them, so not for all."""
+        convert, steady = Converter(self.name), Steady(self.name)
+
+        def made(given: Timed) -> Frame:
+            index, seconds, picture = given
+            return Frame(index=index, image=steady(convert(picture)), timestamp=seconds, sequence=self.name)
+
+        return made
+
+    def _pictures(self) -> Iterator[Timed]:
+        """Give every picture in order, over all connections, with its index and seconds."""
+        index, begin, last = 0, 0.0, 0.0
+        timeline = Timeline(self.name, self.rate)
         for container, stream in self._connections():
             timeline.rejoin()
+            anew = index > 0
             for picture in self._intact(container, stream):
                 now = time.monotonic()
-                begin = now if begin is None else begin
-                timestamp = timeline.place(index, None if picture.pts is None else picture.time, now - begin)
-                index += timeline.missed
-                image = steady(convert(picture))
-                yield Frame(index=index, image=image, timestamp=timestamp, sequence=self.name)
-                index += 1
+                begin = begin if index else now
+                seconds = timeline.place(index, None if picture.pts is None else picture.time, now - begin)
+                missed = timeline.missed
+                if anew and self.rate is None:
+                    missed = round((now - last) / max(SHORTEST_INTERVAL, (last - begin) / index)) - 1
+                index += max(0, missed)
+                yield index, seconds, picture
+                index, last, anew = index + 1, now, False
 
     def _intact(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         """Give the pictures of one connection that could be decoded."""
@@ -198,8 +218,6 @@ class CameraSource:
                 yield picture
             elif picture.last:
                 problem = picture.why
-                if problem.startswith("Immediate exit"):  # how FFmpeg puts it when time runs out
-                    problem = f"nothing came for {self.config.timeout:g} s"
             else:
                 self._skipped += 1
         if not self._absence.attempts:
@@ -267,31 +285,3 @@ class _Absence:
         now = time.monotonic()
         self._begin = now if self._begin is None else self._begin
         return now - self._begin
-
-
-def _device(path: str) -> tuple[str, str | None]:
-    """Return FFmpeg's address and format for what users write."""
-    if path.startswith("video="):
-        return path, "dshow"
-    if not path.isdigit():
-        return path, "v4l2" if path.startswith("/dev/") or (not is_address(path) and _is_device(path)) else None
-    if sys.platform == "darwin":
-        return path, "avfoundation"
-    if sys.platform == "win32":
-        raise SourceError(f"Windows knows cameras by name, not by number; got {path!r}. Write 'video=NAME' instead.")
-    return f"/dev/video{path}", "v4l2"
-
-
-def _is_device(path: str) -> bool:
-    try:
-        return Path(path).is_char_device()
-    except (OSError, ValueError):
-        return False
-
-
-def _name(path: str) -> str:
-    """Return the name of the sequence, fit for a file."""
-    if is_address(path):
-        return source_name(path)
-    name = f"camera{path}" if path.isdigit() else Path(path.removeprefix("video=")).name
-    return re.sub(r"[^\w.\-]+", "_", name).strip("_.") or "camera"

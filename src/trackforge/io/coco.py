@@ -61,7 +61,7 @@ def read_coco(
             if "annotations" not in data or "images" not in data:
                 raise DataError("A COCO file must have 'images' and 'annotations', or be a list of results.", path=path)
             file = parse_coco(data, path, frame_base=frame_base)
-            return _tables(file, data["annotations"], "annotations", path.stem, frame_base)
+            return _tables(file, data["annotations"] or [], "annotations", path.stem, frame_base)
         if reference is None:
             return _tables(CocoFile(path=path), data, "results", path.stem, frame_base)
         reference = Path(reference)

@@ -232,8 +232,9 @@ def whole(value: Any) -> int:
         return value
     try:
         return whole_number(value, -LARGEST)
-    except ValueError as error:
-        raise ValueError(f"there is no whole number that can be used: it {error}") from None
+    except ValueError:
+        shown = ascii(value)[:60] if isinstance(value, (int, float, str)) else type(value).__name__
+        raise ValueError(f"{shown} is no whole number that can be used") from None
 
 
 def text(value: Any, what: str) -> str:

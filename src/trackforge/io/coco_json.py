@@ -164,7 +164,9 @@ def parse_coco(
         sequence = None
         if entry.get("video_id") is not None:
             video = parse_id(entry["video_id"])
-            sequence = videos[video_of[video]] if "videos" in document else _stays_inside(str(video), "video_id")
+            sequence = (
+                videos[video_of[video]] if document.get("videos") is not None else _stays_inside(str(video), "video_id")
+            )
         name = text(entry.get("file_name") or "", "file_name")
         seen.add(number)
         return number, CocoImage(at, number, name, size, sequence, index, entry), frame
@@ -208,7 +210,7 @@ def parse_categories(
         above[number] = entry.get("supercategory")
 
     needs = ("id", "name") if named else ("id",)
-    entries = document.get("categories", [])
+    entries = document.get("categories") or []
     list(parse_entries(entries, "categories", category, path=path, report=report, needs=needs))
     return _without_root(names, above, document.get("annotations"))
 
@@ -241,7 +243,7 @@ def _videos(document: Mapping[str, Any], path: Path, report: Report | None) -> d
         known.add(name)
         videos[number] = name
 
-    list(parse_entries(document.get("videos", []), "videos", video, path=path, report=report))
+    list(parse_entries(document.get("videos") or [], "videos", video, path=path, report=report))
     return videos
 
 

@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from trackforge.errors import SourceError
 from trackforge.intake.addresses import is_address, shown_address, without_secrets
 from trackforge.intake.limits import check_limit, limits
+from trackforge.io.aside import aside
 from trackforge.io.rgb import display_matrix
 from trackforge.io.streams import chosen_stream, has_clock, leave_others, only_ordered
 from trackforge.io.upright import exchanges_sides
@@ -37,6 +38,8 @@ __all__ = [
 
 LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 """For titles that are not UTF-8, which cameras and old programs write; PyAV 19 takes them without being told."""
+JOINED = {"merge_pmt_versions": "1"}
+"""So that the parts of a joined transport stream are one stream, though their programs number theirs differently."""
 OBLONG = 8.0
 """Widths of a pixel in heights above which they are an error of the file."""
 
@@ -83,8 +86,14 @@ def open_video(
         DataError: Its pictures are larger than the limit ``pixels``.
     """
     shown, given = shown_address(address), file or (address if form else ffmpeg_path(address))
+
+    def reach() -> InputContainer:
+        asked = JOINED | dict(options or {})
+        opened: InputContainer = av.open(given, "r", format=form, options=asked, timeout=timeout, **LENIENT)
+        return opened
+
     try:
-        container = av.open(given, "r", format=form, options=dict(options or {}), timeout=timeout, **LENIENT)
+        container = aside(reach) if is_address(address) else reach()
     except (FFmpegError, OSError, ValueError) as error:
         problem = SourceError(f"{shown} cannot be opened as video: {reason(error)}. {advice}")
         raise problem from (error if shown == address else None)  # FFmpeg's error repeats the address
@@ -104,7 +113,8 @@ def open_video(
 
 def reason(error: BaseException) -> str:
     """Return FFmpeg's own words, without error number, path and secrets."""
-    return without_secrets(str(getattr(error, "strerror", None) or error)).rstrip(".")
+    words = without_secrets(str(getattr(error, "strerror", None) or error)).rstrip(".")
+    return "nothing came in time" if words == "Immediate exit requested" else words
 
 
 def pixel_aspect(container: InputContainer, stream: VideoStream) -> float:

@@ -114,6 +114,7 @@ class MotSinkConfig:
         None, help="Leave out boxes wider than this times their height; official evaluators use 1.6.", minimum=0
     )
     decimals: int = setting(2, help="Places after the point of box coordinates.", minimum=0, maximum=9)
+    labels: bool = setting(False, help="Write the names of the classes, too: labels.txt beside the file.")
 
     def __post_init__(self) -> None:
         check(self)
@@ -133,18 +134,18 @@ class MotSink:
         self.config = config
         self._partial: PartialFile | None = None
         self._file: TextIO | None = None
-        self._several = False
+        self._classes: tuple[str, ...] = ()
 
     def __enter__(self) -> MotSink:
-        self._several = False
+        self._classes = ()
         self._partial = PartialFile(self.config.path)
         with self._partial.writing() as path:
             self._file = path.open("w", encoding="utf-8", newline="\n")
         return self
 
     def open(self, stream: Stream, /) -> None:
-        """Note whether the detector knows several classes."""
-        self._several = len(stream.classes) > 1
+        """Note which classes the detector knows."""
+        self._classes = stream.classes
 
     def write(self, step: Step, /) -> None:
         """Append the visible tracks of one frame."""
@@ -157,7 +158,7 @@ class MotSink:
         for track, score, number, (x1, y1, x2, y2) in zip(
             tracks.track_id.tolist(),
             tracks.score.tolist(),
-            class_column(tracks.class_id, several=self._several).tolist(),
+            class_column(tracks.class_id, several=len(self._classes) > 1).tolist(),
             boxes.tolist(),
             strict=True,
         ):
@@ -183,3 +184,6 @@ class MotSink:
             return
         file, self._file = self._file, None
         self._partial.settle(kind, error, close=file.close)
+        if self.config.labels and (kind is None or not issubclass(kind, Exception)):
+            with atomic_path(self.config.path.parent / LABELS) as partial:
+                partial.write_text("".join(f"{name}\n" for name in self._classes), encoding="utf-8")

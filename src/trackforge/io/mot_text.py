@@ -49,8 +49,8 @@ log = logging.getLogger(__name__)
 Kind: TypeAlias = Literal["tracks", "truth", "detections"]
 LEAST_COLUMNS = {"tracks": 7, "truth": 7, "detections": 6}
 FLAG = (
-    "The flag (seventh value) of ground truth must be a whole number, 0 = do not consider. Results have scores there: "
-    "are truth and results swapped?"
+    "The flag (seventh value) of ground truth must be a whole number, 0 = do not consider (results have scores there: "
+    "are truth and results swapped?)"
 )
 
 
@@ -161,8 +161,9 @@ def _check_values(values: Floats, kind: Kind, world: bool, path: Path) -> None:
                 path=path,
                 line=line_of(path, row),
             )
+    most = limits()
     for name, column, what in (("frames", frame, "The frame"), ("classes", stated, "The class")):
-        if len(column) and column.max() > getattr(limits(), name):
+        if len(column) and column.max() > getattr(most, name):
             row = int(column.argmax())
             check_limit(name, float(column[row]), what, path=path, line=line_of(path, row))
 

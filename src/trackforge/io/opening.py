@@ -22,7 +22,7 @@ from trackforge.io.decode import open_video
 
 __all__ = ["Opening", "is_finite"]
 
-TIMEOUT = 30.0
+TIMEOUT = 10.0
 """Seconds to wait for an answer from an address, and later for data."""
 ARRIVING = frozenset({"mpjpeg"})
 """Formats that only cameras speak: pictures one after the other, without a clock and without an end."""

@@ -26,6 +26,8 @@ __all__ = ["ClassPrecision", "DetectionReport", "average_precision"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 COLUMNS = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "recall", "truths")
+_OTHER = (".json", ".jsonl", ".parquet")
+"""Endings of files that are no MOTChallenge text; their classes count from 0."""
 HEADER = ("class", "AP", "AP50", "AP75", "AP small", "AP medium", "AP large", "recall", "boxes")
 
 
@@ -160,7 +162,7 @@ def average_precision(
         jobs = list(
             pair_up(truth, detections, sequences=sequences, lengths=lengths, truth_file=truth_file, kind="detections")
         )
-        told = numbered_classes(jobs) if free and _are_files(truth, detections) else None
+        told = numbered_classes(jobs) if free and _are_text(truth, detections) else None
         names, jobs = told or (names, jobs)
         entries = job_entries(jobs, preprocessing, names)
         if told:
@@ -180,8 +182,8 @@ def average_precision(
     )
 
 
-def _are_files(*sides: Input) -> bool:
-    return all(isinstance(side, (str, Path)) for side in sides)
+def _are_text(*sides: Input) -> bool:
+    return all(isinstance(side, (str, Path)) and Path(side).suffix.lower() not in _OTHER for side in sides)
 
 
 def _coco(entries: Entries, most: int) -> tuple[Floats, Floats]:

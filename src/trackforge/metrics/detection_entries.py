@@ -177,7 +177,7 @@ def coco_entries(truth: Input, detections: Input, sequences: Sequence[str] | Non
         names = file.categories.names
         categories = {number: k for k, number in enumerate(sorted(names, key=id_order), 1)}
         made = Entries(images=len(images), names=tuple(names[number] for number in categories))
-        for box in file.boxes(document.get("annotations")):
+        for box in file.boxes(document.get("annotations") or []):
             if box.image in images:
                 entry = _entry(box, images, categories, file, "annotations")
                 area = entry["bbox"][2] * entry["bbox"][3] if box.area is None else box.area

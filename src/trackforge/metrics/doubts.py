@@ -32,8 +32,10 @@ def doubt(job: Job, overlaps: Overlaps) -> str | None:
         overlaps: What is left to be scored.
     """
     truth, tracks = job.truth, job.tracks
-    if not len(truth) or not len(tracks):
+    if not len(tracks):
         return None
+    if not len(truth):
+        return "the truth has no box at all, and the tracks have; is it the right file?"
     if not np.isin(truth.frames, tracks.frames, assume_unique=True).any():
         of = f"the truth is of frames {_range(truth)}, the tracks of {_range(tracks)}"
         return f"no frame has boxes on both sides; {of}. Are they of one sequence?"

@@ -133,7 +133,14 @@ def _places(given: Input, truth_file: str) -> Places:
     path = _existing(given)
     if path.is_file():
         if path.suffix.lower() == ".json":
-            return dict(read_coco(path))
+            tables = read_coco(path)
+            if any(len(table) and "flag" not in table.extra for table in tables.values()):
+                raise DataError(
+                    "Ground truth must have images and annotations; this is a list of results. Are truth and results "
+                    "swapped?",
+                    path=path,
+                )
+            return dict(tables)
         if path.suffix.lower() in (".jsonl", ".parquet"):
             return dict(read_tables(path, FORMATS[path.suffix.lower()]))
         return {sequence_of(path): path}
@@ -167,6 +174,9 @@ def _in_folder(folder: Path, truth_file: str) -> Places:
         if files:
             named = {path: sequence_of(path) if path.stem == place.name else path.stem for path in files}
             return {name.removeprefix("gt_"): path for path, name in named.items()}
+    below = list_files(folder, (".txt",), recursive=True).files  # TAO's sequences have names of several parts
+    if below:
+        return {path.relative_to(folder).with_suffix("").as_posix(): path for path in below if path.name != LABELS}
     raise InvalidInputError(
         f"A folder of sequences must hold <sequence>.txt or <sequence>/{truth_file}; {folder} has neither."
     )

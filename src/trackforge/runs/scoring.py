@@ -156,7 +156,7 @@ def _truth(name: str, paths: Sequence[Path], *, only: bool) -> TrackTable:
                 if name in found or (only and len(found) == 1):
                     return found[name] if name in found else next(iter(found.values()))
             elif file.is_file():
-                return read_mot(file, kind="truth")
+                return read_mot(file, kind="truth", sequence=name)
     places = ", ".join(map(str, paths))
     raise InvalidInputError(
         f"Every sequence must have ground truth; there is none for {name!r} in {places}. "

@@ -63,7 +63,8 @@ def read_crowdhuman(
                 f"There is no split {split!r}; there are: {', '.join(parts.values()) or 'none'}.", path=path
             )
         build = Builder()
-        bases = dict.fromkeys([root, *folders(root), path.parent, path.parent.parent])
+        above = [root.parent] if root.name == "annotations" else []
+        bases = dict.fromkeys(base for place in (root, *above) for base in (place, *folders(place)))
         places = [place for base in bases for kind in ("Images", "images", "") if (place := base / kind).is_dir()]
         for file in chosen:
             with file.open(encoding="utf-8-sig") as lines:

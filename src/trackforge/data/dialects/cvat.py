@@ -22,24 +22,15 @@ from pathlib import Path
 import numpy as np
 
 from trackforge.data.building import Builder
-from trackforge.data.dialects.cvat_meta import (
-    Task,
-    attributes,
-    cvat_files,
-    label_names,
-    looks_like_cvat,
-    tasks,
-    typed,
-    upright,
-)
+from trackforge.data.dialects.cvat_meta import Task, attributes, cvat_files, label_names, looks_like_cvat, tasks, typed
 from trackforge.data.dialects.frames import add_frames, numbered_pictures
-from trackforge.data.dialects.keyframes import Floats, Ints, interpolated
+from trackforge.data.dialects.keyframes import Floats, Ints, between, envelope
 from trackforge.data.dialects.markup import Element, parse_xml
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
-from trackforge.intake.limits import check_limit
-from trackforge.intake.names import name_problem
+from trackforge.intake.limits import check_limit, limits
+from trackforge.intake.names import LONGEST, name_problem
 from trackforge.intake.reading import reading
 from trackforge.registry.suffixes import VIDEO_SUFFIXES
 
@@ -137,13 +128,15 @@ def _keyframes(build: Builder, track: Element, task: Task, findings: Findings) -
     if others:
         build.notes.append(f"the track {track.attributes.get('id', '')} is of <{others[0].tag}> and was left out")
         return []
+    most = limits().frames
     boxes = [b for b in track.all("box") if b.attributes.get("keyframe", "1") == "1"]
     if not boxes and track.children:
         build.notes.append(f"the track {track.attributes.get('id', '')} has no keyframe and was left out, as by CVAT")
     for box in boxes:
         try:
             frame = box.whole("frame")
-            check_limit("frames", frame, "The frame", path=box.path, line=box.line)
+            if frame > most:
+                check_limit("frames", frame, "The frame", path=box.path, line=box.line)
             if (frame - task.start) % task.step or frame < task.start:
                 raise box.fault(
                     f"The frame must be one of the task's, {task.start}, {task.start + task.step}, ...; got {frame}. "
@@ -163,15 +156,13 @@ def _interpolated(node: Element, keyframes: list[_Key], step: int, last: int, to
     values = np.array([_corners(box) for _, box in keyframes], np.float64)
     values[:, 4] = np.unwrap(values[:, 4], period=360)
     outside = np.array([box.attributes.get("outside") == "1" for _, box in keyframes])
-    at = np.append(at, last + step) // step  # counted in frames of the task; the last box is held to the end
-    values = np.concatenate((values, values[-1:]))
-    counts = np.where(outside, 0, np.diff(at))
+    ends = np.append(at[1:], last + step)
+    counts = np.where(outside, 0, -((at - ends) // step))
     check_limit("boxes", total + int(counts.sum()), "The boxes that keyframes mean", path=node.path, line=node.line)
-    owner = np.repeat(np.arange(len(keyframes)), counts)
-    shown = np.flatnonzero(~outside).tolist()
-    parts = [interpolated((int(at[k]), int(at[k + 1])), (values[k], values[k + 1])) for k in shown]
-    frames = np.concatenate([np.empty(0, np.int64), *(f for f, _ in parts)]) * step + keyframes[0][0] % step
-    made = np.concatenate([np.empty((0, 5)), *(v for _, v in parts)])
+    owner = np.repeat(np.arange(len(at)), counts)
+    nth = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    frames = at[owner] + nth * step
+    made = between(at, values, frames)
     told: list[dict[str, str]] = []
     for _, box in keyframes:
         told.append({**(told[-1] if told else {}), **attributes(box)})
@@ -181,7 +172,7 @@ def _interpolated(node: Element, keyframes: list[_Key], step: int, last: int, to
         label=node.stated("label"),
         number=node.whole("id") if "id" in node.attributes else number,
         frames=frames,
-        xyxy=upright(made[:, :4], made[:, 4]),
+        xyxy=envelope(made[:, :4], made[:, 4]),
         occluded=[hidden[k] for k in owner.tolist()],
         attributes=[told[k] for k in owner.tolist()],
     )
@@ -209,7 +200,8 @@ class _Place:
 def _rows(build: Builder, task: Task, last: int | None, tracks: list[_Track], place: _Place) -> dict[int, int]:
     """Add the frames of a task and return their rows."""
     file = place.file
-    name = task.name or (file.stem if file.stem != "annotations" else file.parent.name) or "video"
+    own = file.stem if file.stem != "annotations" else file.parent.name
+    name = task.name if 0 < len(task.name) <= LONGEST else own or "video"
     if last is None:
         return {}
     grid = range(task.start, last + 1, task.step)
@@ -239,11 +231,11 @@ def _pictures(task: Task, name: str, grid: range, file: Path) -> dict[int, Path]
 
 
 def _add(build: Builder, held: list[tuple[_Track, dict[int, int]]], names: list[str]) -> None:
-    flat = iter(typed([told for track, _ in held for told in track.attributes]))
+    flat = iter(typed([told for track, _ in held for told in track.attributes], build.notes))
     for track, rows in held:
         label = names.index(track.label)
         for frame, xyxy, occluded in zip(track.frames.tolist(), track.xyxy.tolist(), track.occluded, strict=True):
-            extra = next(flat)
+            extra = {k: v for k, v in next(flat).items() if k != "track_id"}
             ignore, visibility = extra.pop("ignore", False), extra.pop("visibility", 1.0)
             if occluded is not None:
                 extra["occluded"] = occluded

@@ -27,16 +27,16 @@ from trackforge.data.dialects.cvat_meta import (
     looks_like_cvat,
     tasks,
     typed,
-    upright,
 )
 from trackforge.data.dialects.frames import relative, size_of
+from trackforge.data.dialects.keyframes import envelope
 from trackforge.data.dialects.markup import Element, as_text, parse_xml, quoted
 from trackforge.data.files import PicturePlacer, Place, stems, write_text
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
 from trackforge.intake.limits import check_limit
-from trackforge.intake.names import inside, plain_name, relative_name
+from trackforge.intake.names import LONGEST, inside, plain_name, relative_name
 from trackforge.intake.reading import reading
 from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
@@ -94,7 +94,7 @@ def read_cvat_images(path: Path, *, findings: Findings, split: str | None = None
         if others:
             build.notes.append(f"{others} shapes other than boxes were left out; the set holds boxes")
         names |= dict.fromkeys(box.label for box in boxes)
-        for box, extra in zip(boxes, typed([b.attributes for b in boxes]), strict=True):
+        for box, extra in zip(boxes, typed([b.attributes for b in boxes], build.notes), strict=True):
             _add(build, box, extra, list(names))
         made = build.finish(list(names), root=root, name=path.stem if path.is_file() else path.name)
         return made.in_split(split) if split is not None else made
@@ -102,7 +102,7 @@ def read_cvat_images(path: Path, *, findings: Findings, split: str | None = None
 
 def _image(build: Builder, node: Element, subsets: dict[str, str], root: Path) -> int:
     name = relative_name(node.stated("name"), "The picture", path=node.path, line=node.line)
-    subset = node.attributes.get("subset") or subsets.get(node.attributes.get("task_id", ""), "")
+    subset = node.attributes.get("subset", "")[:LONGEST] or subsets.get(node.attributes.get("task_id", ""), "")
     picture = _picture(node.path.parent, name, subset)
     stated = node.attributes.get("width") and node.attributes.get("height")
     size = (node.whole("width"), node.whole("height")) if stated else (0, 0)
@@ -127,7 +127,7 @@ def _box(node: Element, image: int) -> _Box:
     if corners[2] < corners[0] or corners[3] < corners[1]:
         raise node.fault("The corners of a box must be in order, xtl <= xbr and ytl <= ybr.")
     if "rotation" in node.attributes:
-        turned = upright(np.array([corners]), np.array([node.number("rotation")]))
+        turned = envelope(np.array([corners]), np.array([node.number("rotation")]))
         corners = turned[0].tolist()
     return _Box(image, node.stated("label"), corners, node.attributes.get("occluded", ""), attributes(node))
 

@@ -20,7 +20,6 @@ import numpy as np
 
 from trackforge.data.columns import Boxes
 from trackforge.data.dialects.frames import below
-from trackforge.data.dialects.keyframes import Floats
 from trackforge.data.dialects.markup import Element, as_text, first_tag, mentions
 from trackforge.intake.limits import check_limit
 
@@ -36,12 +35,17 @@ __all__ = [
     "looks_like_cvat",
     "tasks",
     "typed",
-    "upright",
 ]
 
 LOOKED_AT = 4
 """Files of a folder that are looked at to tell what it holds."""
 PATTERNS = ("*.xml", "*/*.xml", "*/*/*.xml")
+LONGEST, MOST = 200, 100
+"""Characters of an attribute's name or value, and attributes of a file, that are kept."""
+_TAKEN = frozenset(
+    {"id", "image", "image_id", "bbox", "xyxy", "category_id", "class_id", "instance_id", "segmentation", "iscrowd"}
+)
+"""What columns, or fields of COCO, are called already."""
 _UNSTATED = frozenset({"coco_id", "rate", "area", "occluded"})
 """Columns that are no attributes: numbers of other formats, and what XML says in its own place."""
 
@@ -122,7 +126,7 @@ def _task(node: Element, meta: Element) -> Task:
     check_limit("pixels", size[0] * size[1], "The size of the pictures", path=node.path, line=node.line)
     return Task(
         name=node.value("name"),
-        subset=node.value("subset"),
+        subset=node.value("subset")[:LONGEST],
         start=start,
         step=every,
         last=last,
@@ -140,18 +144,6 @@ def label_names(tree: Element) -> list[str]:
     return list(dict.fromkeys(name for label in whole if (name := label.value("name"))))
 
 
-def upright(boxes: Floats, degrees: Floats) -> Floats:
-    """Return the boxes ``(N, 4)`` around boxes that are turned about their centres by angles ``(N,)``."""
-    if not degrees.any():
-        return boxes
-    turn = np.deg2rad(degrees)
-    cos, sin = np.abs(np.cos(turn)), np.abs(np.sin(turn))
-    centre, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-    half = np.stack((size[:, 0] * cos + size[:, 1] * sin, size[:, 0] * sin + size[:, 1] * cos), axis=1) / 2
-    turned = np.concatenate((centre - half, centre + half), axis=1)
-    return np.asarray(np.where((degrees % 360 == 0)[:, None], boxes, turned), np.float64)
-
-
 # ---- attributes
 
 
@@ -161,13 +153,30 @@ def attributes(element: Element) -> dict[str, str]:
     return {name: text for name, text in found.items() if name and text}
 
 
-def typed(rows: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """Return attributes as truth values or numbers, where all that one attribute holds are such."""
-    kinds: dict[str, Any] = {}
-    for name in dict.fromkeys(key for row in rows for key in row):
-        values = [row[name] for row in rows if name in row]
-        kinds[name] = next(kind for kind in (_truth, _whole, _number, str) if all(kind(v) is not None for v in values))
-    return [{name: kinds[name](text) for name, text in row.items()} for row in rows]
+def typed(rows: Sequence[Mapping[str, str]], notes: list[str]) -> list[dict[str, Any]]:
+    """Return attributes as truth values or numbers, where all that one attribute holds are such.
+
+    A column is as wide as its longest text, in every row: what is too long, or too many, is left out.
+
+    Args:
+        rows: Of each box.
+        notes: Takes what was left out, one sentence each.
+    """
+    values: dict[str, dict[str, None]] = {}  # the same few texts stand in most rows
+    for row in rows:
+        for name, text in row.items():
+            values.setdefault(name, {})[text] = None
+    short = (name for name, texts in values.items() if len(name) <= LONGEST and max(map(len, texts)) <= LONGEST)
+    kept = dict.fromkeys(islice(short, MOST))
+    if len(kept) < len(values):
+        notes.append(
+            f"{len(values) - len(kept)} attributes were left out; {MOST} of up to {LONGEST} characters are kept"
+        )
+    kinds = (_truth, _whole, _number, str)
+    kind = {name: next(k for k in kinds if all(k(v) is not None for v in values[name])) for name in kept}
+    made = {name: {text: kind[name](text) for text in values[name]} for name in kept}
+    columns = {name: f"attribute_{name}" if name in _TAKEN else name for name in kept}
+    return [{columns[name]: made[name][text] for name, text in row.items() if name in made} for row in rows]
 
 
 def _truth(text: str) -> bool | None:

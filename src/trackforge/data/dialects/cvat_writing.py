@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from trackforge.data.dialects.cvat_meta import attribute_lines, attribute_texts, label_lines
-from trackforge.data.dialects.keyframes import Ints, thinned
+from trackforge.data.dialects.keyframes import Ints, chosen
 from trackforge.data.dialects.markup import as_text, quoted
 from trackforge.data.files import PicturePlacer, Place, write_text
 from trackforge.data.model import Dataset
@@ -146,11 +146,7 @@ class _Task:
         count["occluded"] += int((self.occluded[rows] > 1).sum())
         changes = np.array([k == 0 or told[k] != told[k - 1] for k in range(len(rows))])
         for run in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(frames) != self.step) + 1):
-            keep = np.zeros(len(run), bool)
-            stops = np.unique((0, *np.flatnonzero(changes[run]), len(run) - 1))
-            for first, last in zip(stops, [*stops[1:], stops[-1]], strict=True):  # attributes change at keyframes only
-                part = np.arange(first, last + 1)
-                keep[part] |= thinned(part, boxes.xyxy[rows[run[part]]], self.tolerance)
+            keep = chosen(frames[run], boxes.xyxy[rows[run]], self.tolerance, changes[run])
             for k in run[keep].tolist():
                 yield from self._box(int(rows[k]), int(frames[k]), told[k][0], outside=False)
             count["keyframe"] += int(keep.sum())

@@ -101,7 +101,8 @@ def _part(file: Path) -> str:
 
 def _read(file: Path, part: str, findings: Findings) -> _Sequence:
     tree = parse_xml(file, "A UA-DETRAC file")
-    made = _Sequence(tree.attributes.get("name") or file.stem, part, file)
+    name = tree.attributes.get("name", "")
+    made = _Sequence(file.stem if name_problem(name) else name, part, file)
     for node in tree.all("ignored_region"):
         for box in node.all("box"):
             try:
@@ -146,8 +147,6 @@ def _box(target: Element, frame: int) -> _Box:
 
 
 def _pictures(sequence: _Sequence) -> dict[int, Path]:
-    if name_problem(sequence.name):
-        return {}
     for around in (sequence.file.parent, sequence.file.parent.parent):
         for place in (around, *folders(around)):
             found = numbered_pictures(place / sequence.name)

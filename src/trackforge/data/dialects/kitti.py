@@ -144,15 +144,16 @@ def _add(build: Builder, box: KittiBox, row: int, names: dict[str, str]) -> None
 
 
 def _type(name: str) -> str:
-    """Return a class's name as one word."""
-    return "_".join(name.split()) or "_"
+    """Return a class's name as one word, and as KITTI spells it where it is one of its types."""
+    word = "_".join(name.split()) or "_"
+    return next((known for known in KITTI_TYPES if known.lower() == word.lower()), word)
 
 
 def write_kitti(dataset: Dataset, target: Path, *, images: Place = "copy") -> list[str]:
     """Write ``label_02/`` and ``image_02/``, below a folder a part where there are parts.
 
-    Ignore regions become ``DontCare``, which has neither class nor identity. Class names with blanks are written with
-    ``_``; ``classes.txt`` has them as they are, unless they are KITTI's eight.
+    Ignore regions become ``DontCare``, which has neither class nor identity. Class names are written as KITTI spells
+    its types, else with ``_`` for blanks; ``classes.txt`` has them as they are, unless they are KITTI's eight.
 
     Args:
         dataset: What to write; stills become the frames of a sequence of their own.

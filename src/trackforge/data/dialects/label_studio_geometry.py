@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from trackforge.data.dialects.keyframes import Floats, Ints, interpolated
+from trackforge.data.dialects.keyframes import Floats, Ints, between
 from trackforge.intake.documents import finite_number, whole_number
 
 __all__ = ["box_around", "shown_boxes"]
@@ -35,18 +35,15 @@ def shown_boxes(keys: Sequence[Any], length: int, size: tuple[int, int]) -> tupl
         sides = [finite_number(key.get(k, 0)) for k in _SIDES]
         points[frame] = (bool(key.get("enabled", True)), np.array(sides))
     order = sorted(points)
-    parts: list[tuple[Ints, Floats]] = []
-    for frame, following in zip(order, [*order[1:], None], strict=True):
-        enabled, values = points[frame]
-        if not enabled or following is None:
-            end = length if enabled else frame + 1
-            parts.append((np.arange(frame, max(end, frame + 1)), np.tile(values, (max(end - frame, 1), 1))))
-        else:
-            parts.append(interpolated((frame, following), (values, points[following][1])))
-    frames = np.concatenate([np.empty(0, np.int64), *(f for f, _ in parts)])
-    rectangles = np.concatenate([np.empty((0, 5)), *(v for _, v in parts)])
-    inside = frames < length
-    return frames[inside], _corners(rectangles[inside], size), bool((rectangles[:, 4] != 0).any())
+    parts: list[Ints] = []
+    for frame, following in zip(order, [*order[1:], length], strict=True):
+        enabled, _ = points[frame]
+        parts.append(np.arange(frame, max(following, frame + 1) if enabled else frame + 1))
+    frames = np.concatenate([np.empty(0, np.int64), *parts])
+    frames = frames[frames < length]
+    keys_at, values = np.array(order, np.int64), np.array([points[frame][1] for frame in order])
+    rectangles = between(keys_at, values, frames) if len(frames) else np.empty((0, len(_SIDES)))
+    return frames, _corners(rectangles, size), bool((rectangles[:, 4] != 0).any())
 
 
 def box_around(value: Mapping[str, Any], size: tuple[int, int]) -> tuple[Floats, bool]:

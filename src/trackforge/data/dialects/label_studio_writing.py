@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from trackforge.data.columns import Boxes
-from trackforge.data.dialects.keyframes import thinned
+from trackforge.data.dialects.keyframes import chosen
 from trackforge.data.files import PicturePlacer, Place, require_sizes, stems
 from trackforge.data.model import Dataset
 from trackforge.data.pictures import split_key
@@ -20,6 +20,8 @@ __all__ = ["write_label_studio"]
 
 RATE = 25.0
 """Frames per second where the set does not state them; Label Studio refuses key frames without a time."""
+TOLERANCE = 0.01
+"""Pixels by which a box may be off where no key frame holds it."""
 
 
 def write_label_studio(dataset: Dataset, target: Path, *, images: Place = "none", name: str = "box") -> list[str]:
@@ -93,8 +95,9 @@ def _video(part: Dataset, sequence: str, name: str) -> tuple[dict[str, Any], boo
 
 def _keys(frame: Any, boxes: Boxes, size: Any, length: int, rate: float) -> list[dict[str, Any]]:
     """Return the key frames of a track; the last of each run of frames is not enabled, or it would go on."""
-    keep = thinned(frame, boxes.xyxy)
-    ends = np.append(np.diff(frame) != 1, frame[-1] != length - 1)
+    breaks = np.diff(frame) != 1
+    keep = chosen(frame, boxes.xyxy, TOLERANCE, np.append(breaks, True) | np.append(True, breaks))
+    ends = np.append(breaks, frame[-1] != length - 1)
     share = np.concatenate((boxes.xyxy[:, :2] / size, boxes.size / size), axis=1) * 100
     return [
         {

@@ -16,6 +16,7 @@ from xml.sax import SAXParseException, handler, saxutils
 from trackforge.errors import DataError, MissingDependencyError
 from trackforge.intake.documents import finite_number, whole_number
 from trackforge.intake.reading import reading
+from trackforge.intake.xml_text import xml_text
 
 __all__ = ["Element", "as_text", "first_tag", "mentions", "parse_xml", "quoted"]
 
@@ -55,9 +56,14 @@ class Element:
 
     def find(self, *tags: str) -> Element | None:
         """Return the first child of the first name, its first child of the second, and so on; or None."""
-        node: Element | None = self
+        node = self
         for tag in tags:
-            node = next(node.all(tag), None) if node is not None else None
+            for child in node.children:
+                if child.tag == tag:
+                    node = child
+                    break
+            else:
+                return None
         return node
 
     def value(self, *tags: str) -> str:
@@ -127,7 +133,7 @@ class _Builder(handler.ContentHandler):
         self.locator = locator
 
     def startElement(self, name: str, attrs: Any) -> None:  # noqa: N802 - the parser's name for it
-        element = Element(name, self.path, self.locator.getLineNumber(), dict(attrs.items()))
+        element = Element(name, self.path, self.locator.getLineNumber(), dict(attrs.items()) if len(attrs) else {})
         if len(self.stack) > DEEPEST:
             raise element.fault(f"Elements must be nested {DEEPEST} deep at most; these are deeper.")
         self.stack[-1].children.append(element)
@@ -154,21 +160,23 @@ def parse_xml(path: Path, what: str) -> Element:
     """
     try:
         from defusedxml import DefusedXmlException
-        from defusedxml.sax import parse
+        from defusedxml.sax import parseString
     except ImportError as error:
         raise MissingDependencyError(
             "Reading XML needs defusedxml, which is not installed. Install trackforge-mot[data].", name="defusedxml"
         ) from error
     made = _Builder(path)
-    with reading(path, what), path.open("rb") as file:
+    with reading(path, what):
+        text = xml_text(path.read_bytes(), path)
         try:
-            parse(file, made)
+            parseString(text.encode(), made)
         except SAXParseException as error:
             raise DataError(
                 f"{what} must be XML; {error.getMessage()}.", path=path, line=error.getLineNumber() or None
             ) from error
         except DefusedXmlException as error:
-            raise DataError(f"{what} must not hold entities, nor point outside.", path=path) from error
+            line = made.locator.getLineNumber() if made.locator is not None else None
+            raise DataError(f"{what} must not hold entities, nor point outside.", path=path, line=line) from error
     return made.stack[0].children[0]
 
 
@@ -179,7 +187,10 @@ def first_tag(path: Path) -> str:
             head = file.read(_HEAD)
     except OSError:
         return ""
-    text = head.decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="replace")
+    try:
+        text = xml_text(head, path)
+    except DataError:
+        return ""
     found = re.search(r"<([A-Za-z_][\w.:-]*)", re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL))
     return found[1] if found else ""
 

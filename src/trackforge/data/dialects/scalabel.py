@@ -95,6 +95,7 @@ class _Reader:
         self.frames: set[tuple[str, int]] = set()
         self.without = 0
         self.places: dict[str, list[Path]] = {}
+        self.most = limits().frames
 
     def file(self, file: Path, part: str) -> None:
         document = load_json(file, "A Scalabel file")
@@ -127,7 +128,7 @@ class _Reader:
         sequence = named or ("" if index is None else file.stem)
         number = -1
         if sequence:
-            number = count.get(sequence, 0) if index is None else whole_number(index, 0, limits().frames)
+            number = count.get(sequence, 0) if index is None else whole_number(index, 0, self.most)
             count[sequence] = number + 1
             if (sequence, number) in self.frames:
                 raise ValueError(f"must be there once; frame {number} of {sequence!r} is there twice")
@@ -158,7 +159,8 @@ class _Reader:
         key = f"{file.parent}/{part}"
         if key not in self.places:
             part = part or _part(file, file.parent.parent)
-            bases = dict.fromkeys([self.root, *list(file.parents)[:4]])
+            above = [parent.parent for parent in file.parents if parent.name == "labels"]
+            bases = dict.fromkeys([self.root, file.parent, *above[:1]])
             kinds = ("", "images", f"images/track/{part}", f"images/100k/{part}", f"images/{part}", part)
             self.places[key] = [place for base in bases for kind in kinds if (place := base / kind).is_dir()]
         for place in self.places[key]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from trackforge.data.building import Builder
 from trackforge.data.dialects.frames import add_frames, below, folders, numbered_pictures, relative, size_of
@@ -95,29 +95,45 @@ def read_visdrone(path: Path, *, findings: Findings, split: str | None = None) -
         return build.finish(VISDRONE_CLASSES, root=path)
 
 
-def _rows(file: Path, kind: Kind, findings: Findings) -> Iterator[Row]:
+class _Label(NamedTuple):
+    frame: int
+    track_id: int
+    xyxy: tuple[float, float, float, float]
+    score: float
+    category: int
+    extra: dict[str, int]
+
+
+def _labels(file: Path, kind: Kind, findings: Findings) -> Iterator[_Label]:
     for row in read_rows(file, WHAT, ","):
         try:
-            row.needs(_COLUMNS[kind], f"{'frame, id, ' if kind == 'videos' else ''}left, top, width, height, ...")
-            row.box(_COLUMNS[kind] - 8)
-            for at in (-4, -2, -1):
-                row.number(len(row) + at, "A score, truncation or occlusion")
-            row.whole(len(row) - 3, "The category", least=IGNORED, most=OTHERS)
-            if kind == "videos":
-                row.frame(0, base=1)
-                row.whole(1, "The id", least=-1)
+            yield _label(row, kind)
         except DataError as error:
             findings.caught(error)
-        else:
-            yield row
+
+
+def _label(row: Row, kind: Kind) -> _Label:
+    video = kind == "videos"
+    row.needs(_COLUMNS[kind], f"{'frame, id, ' if video else ''}left, top, width, height, ...")
+    at = _COLUMNS[kind] - 8
+    category = row.whole(at + 5, "The category", least=IGNORED, most=OTHERS)
+    extra = {"category": category}
+    for name, k in (("truncated", at + 6), ("occluded", at + 7)):
+        value = row.number(k, f"The value {name}")
+        if value >= 0:
+            extra[name] = int(value)
+    track = row.whole(1, "The id", least=-1) if video and category != IGNORED else -1
+    return _Label(
+        row.frame(0, base=1) if video else -1, track, row.box(at), row.number(at + 4, "The score"), category, extra
+    )
 
 
 def _read_video(build: Builder, folder: Path, name: str, split: str, root: Path, findings: Findings) -> int:
     file = folder / "annotations" / f"{name}.txt"
-    labels = list(_rows(file, "videos", findings)) if file.is_file() else []
+    labels = list(_labels(file, "videos", findings)) if file.is_file() else []
     pictures = numbered_pictures(folder / "sequences" / name)
-    rows = add_frames(build, name, (r.frame(0, base=1) for r in labels), pictures, root=root, split=split)
-    return sum(_add(build, rows[r.frame(0, base=1)], r, 2, track_id=r.whole(1, "The id")) for r in labels)
+    rows = add_frames(build, name, (label.frame for label in labels), pictures, root=root, split=split)
+    return sum(_add(build, rows[label.frame], label) for label in labels)
 
 
 def _read_stills(build: Builder, folder: Path, split: str, root: Path, findings: Findings) -> int:
@@ -127,24 +143,19 @@ def _read_stills(build: Builder, folder: Path, split: str, root: Path, findings:
         picture = next((p for p in tried if p.is_file()), folder / "images" / f"{file.stem}.jpg")
         size = size_of(picture) if picture.is_file() else (0, 0)
         image = build.image(relative(picture, root), size, split=split)
-        others += sum(_add(build, image, row, 0) for row in _rows(file, "stills", findings))
+        others += sum(_add(build, image, label) for label in _labels(file, "stills", findings))
     return others
 
 
-def _add(build: Builder, image: int, row: Row, at: int, track_id: int = -1) -> bool:
+def _add(build: Builder, image: int, label: _Label) -> bool:
     """Add a box; tell whether it is of category 'others'."""
-    category = row.whole(at + 5, "The category")
-    region = category in (IGNORED, OTHERS)
-    extra = {"category": category}
-    for name, value in zip(("truncated", "occluded"), (row.number(at + k, "A value") for k in (6, 7)), strict=True):
-        if value >= 0:
-            extra[name] = int(value)
+    region = label.category in (IGNORED, OTHERS)
     build.box(
         image,
-        row.box(at),
-        0 if region else category - 1,
-        track_id=-1 if category == IGNORED else track_id,
-        ignore=region or row.number(at + 4, "The score") == 0,
-        extra=extra,
+        label.xyxy,
+        0 if region else label.category - 1,
+        track_id=label.track_id,
+        ignore=region or label.score == 0,
+        extra=label.extra,
     )
-    return category == OTHERS
+    return label.category == OTHERS
