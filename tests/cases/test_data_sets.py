@@ -271,6 +271,21 @@ def test_lists_that_name_nothing_are_said(tmp_path):
     assert "the part 'val' lists no picture" in notes
 
 
+def test_several_sets_in_a_devkit(tmp_path):
+    for year in ("VOC2007", "VOC2012"):
+        base = tmp_path / "VOCdevkit" / year
+        voc(base, "/data/x/1.jpg", xml="Annotations/1.xml")
+        write_picture(base / "JPEGImages/1.jpg", (64, 48))
+        (base / "ImageSets/Main").mkdir(parents=True)
+        (base / "ImageSets/Main/train.txt").write_text("1\n")
+    for path in (tmp_path, tmp_path / "VOCdevkit"):
+        made = data.read(path, split="train")
+        names = [Path(name).parts[-3:] for name in made.images.path.tolist()]
+        assert names == [("VOC2007", "JPEGImages", "1.jpg"), ("VOC2012", "JPEGImages", "1.jpg")]
+        assert made.splits == ("train",)
+    assert data.convert(tmp_path, tmp_path / "out", to="yolo").images == 2
+
+
 def test_nested_folders(tmp_path):
     for part in ("train", "valid"):  # as Roboflow has it
         voc(tmp_path / "robo", xml=f"{part}/a.xml")
