@@ -382,6 +382,16 @@ def test_a_source_is_kept_when_it_is_replaced(tmp_path):
     assert any("c.before" in note for note in report.notes)
 
 
+@pytest.mark.parametrize("target", ["/", "{root}", "{root}/fifo", "{root}/a\0b", "{root}/source/pictures/p0.png/x"])
+def test_places_that_are_never_replaced(tmp_path, target):
+    made = stills(tmp_path / "source")
+    os.mkfifo(tmp_path / "fifo")
+    before = listing(tmp_path)
+    with pytest.raises(SinkError):
+        data.convert(made, target.format(root=tmp_path), to="voc", overwrite=True)
+    assert listing(tmp_path) == before
+
+
 def test_a_grid_does_not_replace_a_picture(tmp_path):
     made = stills(tmp_path)
     before = (tmp_path / "pictures/p0.png").read_bytes()
@@ -623,9 +633,9 @@ def test_names_in_the_bytes_of_another_machine(tmp_path):
     one_picture(tmp_path / "set", "0 .5 .5 .2 .2")
     for folder, ending in (("images", "jpg"), ("labels", "txt")):
         place = os.fsencode(tmp_path / "set" / folder)
-        os.rename(place + f"/a.{ending}".encode(), place + b"/caf\xe9." + ending.encode())  # noqa: PTH104 - bytes
+        os.rename(place + f"/a.{ending}".encode(), place + b"/stra\xdfe." + ending.encode())  # noqa: PTH104 - bytes
     data.convert(tmp_path / "set", tmp_path / "out", to="voc")
-    assert (tmp_path / "out/JPEGImages/café.jpg").is_file()
+    assert (tmp_path / "out/JPEGImages/straße.jpg").is_file()
     assert len(data.read(tmp_path / "out").boxes) == 1
 
 
