@@ -139,15 +139,19 @@ def _texts() -> Iterator[Target]:
 
 
 def _sets() -> Iterator[Target]:
-    """Every registered format of data sets that can be written: a good set, in which any file is damaged."""
+    """Every registered format of data sets that can be written, or has a sample: any file of a good set is damaged."""
+    from format_samples import SAMPLES
+
     from trackforge import data
 
+    sampled = {name for name, _ in SAMPLES.values()}
     for name, known in data.formats().items():
-        if known.write is not None:
+        if known.write is not None or name in sampled:
             yield Target(f"set-{name}", lambda folder, name=name: _set(folder, name), ("cv2", "yaml"))  # type: ignore[misc]
 
 
 def _set(folder: Path, name: str) -> Callable[[Damage], Any]:
+    from format_samples import SAMPLES
     from labelled import film
 
     from trackforge import data
@@ -156,8 +160,11 @@ def _set(folder: Path, name: str) -> Callable[[Damage], Any]:
     target = folder / "set"
     if name == "coco":
         target = folder / "set" / "a.json"
-    with contextlib.suppress(TrackforgeError):
-        data.write(film(folder / "source"), target, name, images="copy")
+    if data.format_named(name).write is None:
+        next(make for known, make in SAMPLES.values() if known == name)(target)
+    else:
+        with contextlib.suppress(TrackforgeError):
+            data.write(film(folder / "source"), target, name, images="copy")
     files = sorted(path for path in (folder / "set").rglob("*") if path.is_file())
     good = {path: path.read_bytes() for path in files}
     labels = [path for path in files if path.suffix not in (".png", ".jpg")] or files

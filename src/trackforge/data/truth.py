@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
+from trackforge.data.dialects.seqmaps import listed_truth, sniff_seqmaps
 from trackforge.data.formats import read, sniff
 from trackforge.data.tables import to_tables
 from trackforge.errors import DataError
@@ -17,11 +19,12 @@ READ_ANYWAY = ("mot", "coco")
 """Formats that `trackforge.evaluate` reads, with rules of its own."""
 
 
-def truth_tables(path: Path, *, regions: bool = False) -> dict[str, TrackTable] | None:
-    """Return the boxes of each sequence of a data set; None for what scores read themselves.
+def truth_tables(path: Path, *, regions: bool = False) -> Mapping[str, TrackTable | Path] | None:
+    """Return the boxes, or the MOT file, of each sequence of a data set; None for what scores read themselves.
 
     Args:
-        path: Folder or file, of any format with sequences: CVAT, UA-DETRAC, VisDrone, BDD100K, ...
+        path: Folder or file, of any format with sequences: CVAT, UA-DETRAC, VisDrone, BDD100K, ...; or a list of
+            MOTChallenge sequences.
         regions: Keep ignore regions, flagged 0, as scores of detections want them; tracks cannot be scored with boxes
             that have no identity.
 
@@ -29,6 +32,8 @@ def truth_tables(path: Path, *, regions: bool = False) -> dict[str, TrackTable] 
         DataError: It is malformed.
         InvalidInputError: It holds stills only.
     """
+    if path.is_file() and sniff_seqmaps(path):
+        return listed_truth(path)
     if not path.exists() or path.suffix.lower() in (".txt", ".csv", ".parquet", ".jsonl"):
         return None
     try:

@@ -24,7 +24,7 @@ from trackforge.intake.names import name_problem
 from trackforge.intake.reading import reading
 from trackforge.intake.rows import first_row
 
-__all__ = ["read_seqmaps", "sniff_seqmaps"]
+__all__ = ["listed_truth", "read_seqmaps", "sniff_seqmaps"]
 
 DEEPEST = 3
 """How many folders lie between a set and its sequences at most."""
@@ -124,6 +124,16 @@ def read_seqmaps(
             raise DataError(f"None of the {len(chosen)} sequences can be read; try one to see why.", path=path)
         made = concatenate(sets, identities="shared")
         return made.replace(root=root, name=path.stem if path.is_file() else path.name)
+
+
+def listed_truth(path: Path) -> dict[str, Path]:
+    """Return the ground truth of each sequence that a list names; those without, such as of a test part, are left out.
+
+    Raises:
+        DataError: A sequence of the list is not there.
+    """
+    _, _, chosen = _listed(path, Findings())
+    return {folder.name: truth for folder in chosen if (truth := folder / "gt" / "gt.txt").is_file()}
 
 
 def _listed(path: Path, findings: Findings) -> tuple[Path, dict[str, set[str]], list[Path]]:
