@@ -484,8 +484,10 @@ def test_a_tolerance_bounds_what_keyframes_leave_out(tmp_path):
 
 def test_written_frames_keep_start_and_step(tmp_path):
     made = film(tmp_path / "source", frames=4)
+    assert not any("make their tasks" in note for note in data.write(made, tmp_path / "plain", "cvat"))
     made = made.replace(images=made.images.replace(frame=made.images.frame * 5 + 10))
-    data.write(made, tmp_path / "set", "cvat")
+    notes = data.write(made, tmp_path / "set", "cvat")
+    assert any("the frames of 1 sequences are not 0, 1, 2, ...: make their tasks of the film" in note for note in notes)
     text = (tmp_path / "set/street/annotations.xml").read_text()
     for part in ("<start_frame>10<", "<stop_frame>25<", "<frame_filter>step=5<", "<size>4<"):
         assert part in text
