@@ -32,6 +32,8 @@ __all__ = ["track"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+MOMENT = 0.5
+"""Seconds that a live source may take to give its next frame, where nobody wants it any more."""
 PATIENCE = 5.0
 """Seconds to wait for a background thread that is stuck in a read, say of a dead network stream."""
 
@@ -85,7 +87,7 @@ def _steps(
         if close_source and isinstance(source, Closable):
             stack.callback(source.close)
         stack.enter_context(session)
-        line = stack.enter_context(_Line())
+        line = stack.enter_context(_Line(source))
         for frame, detections in _found(line, source, session.detector, batch_size, ahead):
             yield session.associate(frame, detections)
 
@@ -143,9 +145,13 @@ def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
 
 
 class _Line:
-    """The threads of one run. Leaving the block stops them all first and then waits for each."""
+    """The threads of one run. Leaving the block stops them all first and then waits for each.
 
-    def __init__(self) -> None:
+    A live source may wait for a camera that does not come back: if it still does after a moment, it is closed.
+    """
+
+    def __init__(self, source: Iterable[Frame]) -> None:
+        self._source = source if stream_of(source).live and isinstance(source, Closable) else None
         self._stages: list[_Ahead[object]] = []
         self._here = contextlib.ExitStack()
 
@@ -171,8 +177,11 @@ class _Line:
     ) -> None:
         for stage in self._stages:
             stage.stop()
+        if self._source is not None and not all(stage.join(MOMENT) for stage in self._stages):
+            self._source.close()
         for stage in self._stages:
-            stage.join()
+            if not stage.join(PATIENCE):
+                log.warning("%s is stuck in a read and was left behind", stage.name)
         self._here.close()
 
 
@@ -230,14 +239,18 @@ class _Ahead(Generic[T]):
             self._ready.clear()
             self._changed.notify_all()
 
-    def join(self) -> None:
-        """Wait until the thread is done with its items."""
+    @property
+    def name(self) -> str:
+        """Of the thread."""
+        return self._thread.name
+
+    def join(self, patience: float) -> bool:
+        """Wait until the thread is done with its items; tell whether it is."""
         # Whoever collects garbage may close the pipeline, even one of its own threads.
         if self._thread.ident is None or self._thread is threading.current_thread():
-            return
-        self._thread.join(PATIENCE)
-        if self._thread.is_alive():
-            log.warning("%s is stuck in a read and was left behind", self._thread.name)
+            return True
+        self._thread.join(patience)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         error: BaseException | None = None

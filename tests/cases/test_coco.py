@@ -413,6 +413,10 @@ def test_tao_as_it_comes(tmp_path: Path) -> None:
     found = [box | {"score": 0.5} for box in boxes]
     (tmp_path / "found.json").write_text(json.dumps(found))
     assert trackforge.evaluate(path, tmp_path / "found.json").combined["HOTA"] == 1
+    run("convert", path, tmp_path / "results")
+    assert (tmp_path / "results/train/YFCC100M/v_f69e.txt").is_file()
+    for results in (tmp_path / "results", path):
+        assert trackforge.evaluate(path, results).combined["HOTA"] == 1
     assert "ALL" in run("eval", path, tmp_path / "found.json", "--detections").stdout
 
 

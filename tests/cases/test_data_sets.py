@@ -367,6 +367,16 @@ def test_a_source_is_kept_when_it_is_replaced(tmp_path):
     assert any("c.before" in note for note in report.notes)
 
 
+def test_a_grid_does_not_replace_a_picture(tmp_path):
+    made = stills(tmp_path)
+    before = (tmp_path / "pictures/p0.png").read_bytes()
+    (tmp_path / "grid.png").symlink_to("pictures/p0.png")
+    for path in (tmp_path / "pictures/p0.png", tmp_path / "grid.png"):
+        with pytest.raises(SinkError, match="must not replace a picture of the set"):
+            data.show(made, path)
+    assert (tmp_path / "pictures/p0.png").read_bytes() == before
+
+
 def test_a_json_file_is_refused_and_replaced_when_asked(tmp_path):
     made = stills(tmp_path / "source")
     data.write(made, tmp_path / "a.json")

@@ -25,6 +25,7 @@ from trackforge.io import camera as camera_module
 from trackforge.io.camera import CameraSource, CameraSourceConfig
 from trackforge.io.fitting import fit_picture
 from trackforge.pipeline import track
+from trackforge.runs import Stopwatch
 from trackforge.runs.planning import plan
 from trackforge.runs.running import open_sources
 from trackforge.runs.tracking import TrackingRun
@@ -192,6 +193,49 @@ def test_pictures_of_a_live_source_do_not_grow_old(detector: type[Slow], ahead: 
     steps.close()
     # one detection and, where it waited for the caller, his work on the step before; and the ticks of asking
     assert max(ages) <= 10 + work + 3
+
+
+class Gone:
+    """A camera that gives three frames, and then waits for one until it is closed."""
+
+    stream = Stream(live=True)
+
+    def __init__(self) -> None:
+        self.closed, self.waiting = threading.Event(), threading.Event()
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(3):
+            yield Frame(index=index, size=(64, 48))
+        self.waiting.set()
+        self.closed.wait()
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_nobody_waits_for_a_camera_that_does_not_come_back(watched: bool, caplog: pytest.LogCaptureFixture) -> None:
+    source = Gone()
+    steps = track(Stopwatch().source(source) if watched else source, Slow(Now()), "byte")
+    assert [next(steps).frame.index for _ in range(3)] == [0, 1, 2]
+    assert source.waiting.wait(300)
+    steps.close()
+    assert source.closed.is_set()
+    assert "stuck" not in caplog.text
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("trackforge-")]
+
+
+def test_a_signal_ends_the_wait_for_a_camera(tmp_path: Path) -> None:
+    words = command("track", Camera(20).address(), "-q", "-o", tmp_path / "a.jsonl", "-o", tmp_path / "a.mp4")
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as running:
+        assert running.stderr is not None
+        assert "trying to reach it again" in running.stderr.readline()
+        running.terminate()
+        said = running.stderr.read()
+    assert running.returncode == 143, said
+    assert "stuck" not in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", "a.mp4"]
+    assert (tmp_path / "a.jsonl").stat().st_size
 
 
 def test_frames_that_were_dropped_are_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import cast
 import pytest
 from cli_runs import run, run_json
 from http_servers import Camera
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from io_files import write_picture, write_video
 
@@ -21,6 +22,7 @@ from trackforge.errors import ConfigError, DataError, SinkError, SourceError, Un
 from trackforge.intake.addresses import address_name, shown_address, shown_setting, without_secrets
 from trackforge.intake.names import name_problem
 from trackforge.io.images import BlankSource, ImageSource
+from trackforge.registry.guess import source_for
 from trackforge.runs.planning import RunPlan, plan
 from trackforge.runs.running import Input, open_sources
 from trackforge.runs.tracking import TrackingRun
@@ -81,6 +83,28 @@ def test_a_name_counts_where_no_such_path_is(tmp_path: Path, monkeypatch: pytest
     assert type(trackforge.source("synthetic")).__name__ == "SyntheticSource"
     with pytest.raises(SourceError, match="does not exist"):
         trackforge.source("x" * 5000)
+
+
+def test_a_folder_that_hides_a_source_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("synthetic").mkdir()
+    with pytest.raises(SourceError, match=r"--set source\.name=synthetic"):
+        trackforge.source("synthetic")
+
+
+@given(st.text() | st.text().map(lambda t: f"rtsp://{t}") | st.text("a/\0.[*?", max_size=600))
+@example("a" * 5000 + "/b")
+@example("\ud800")
+@example("http://[/")
+@example("file://\0")
+@example("[" * 300)
+def test_whatever_stands_for_a_source_is_one_or_an_error_of_ours(text: str) -> None:
+    with contextlib.suppress(trackforge.errors.TrackforgeError):
+        source_for(text)
+    with contextlib.suppress(trackforge.errors.TrackforgeError):
+        plan(TrackingRun(sources=(text,)))
+    with contextlib.suppress(trackforge.errors.TrackforgeError):
+        plan(TrackingRun(sources=("0",), out=(text,)))
 
 
 def test_addresses_of_files_are_paths(clip: Path, tmp_path: Path) -> None:

@@ -77,6 +77,13 @@ def test_nor_its_detections_nor_its_truth(film: Path, tmp_path: Path, capsys: py
     assert boxes.read_text() == "1,1,10,10,20,20,1,1,1\n"
 
 
+def test_scores_do_not_replace_the_truth(tmp_path: Path) -> None:
+    boxes = tmp_path / "gt.txt"
+    boxes.write_text("1,1,10,10,20,20,1,1,1\n")
+    assert main(["eval", str(boxes), str(boxes), "--csv", f"{tmp_path}/../{tmp_path.name}/gt.txt"]) == 2
+    assert boxes.read_text() == "1,1,10,10,20,20,1,1,1\n"
+
+
 def test_two_spellings_of_one_output_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "b.txt"
     assert main([*SCENE, "-o", str(out), "-o", f"{tmp_path}/./b.txt"]) == 2

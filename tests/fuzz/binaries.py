@@ -29,6 +29,7 @@ def binaries() -> Iterator[Target]:
     for ending in (".mp4", ".avi", ".mkv", ".ts"):
         yield Target(f"video{ending}", lambda folder, ending=ending: _video(folder, ending), ("av", "cv2"))  # type: ignore[misc]
     yield Target("parquet", _parquet, ("pyarrow",))
+    yield Target("recording", _recording)
     for name in TRACKERS:
         yield Target(f"state-{name}", lambda folder, name=name: _state(folder, name))  # type: ignore[misc]
     yield Target("state-bytes", _container)
@@ -112,6 +113,15 @@ def _parquet(folder: Path) -> Callable[[Damage], Any]:
     file = io.BytesIO()
     pa.parquet.write_table(pa.table({"sequence": ["s", "s"], **columns, **corners}), file)
     return lambda damage: read_tables(damage.file(folder / "a.parquet", file.getvalue()), "parquet")
+
+
+def _recording(folder: Path) -> Callable[[Damage], Any]:
+    from trackforge import Frame
+    from trackforge.runs.storage import load, store
+
+    store(folder / "good.npz", [Frame(index=k, size=(99, 99)) for k in range(2)], [_detections(0), _detections(1)], {})
+    good = (folder / "good.npz").read_bytes()
+    return lambda damage: load(damage.file(folder / "a.npz", good))
 
 
 def _detections(k: int) -> Any:

@@ -60,6 +60,7 @@ def evaluate(
     from trackforge.cli.flags import split
     from trackforge.data.truth import truth_tables
     from trackforge.errors import ConfigError
+    from trackforge.io.targets import keep_apart
     from trackforge.metrics import average_precision
     from trackforge.metrics import evaluate as score
     from trackforge.metrics.scores import DEFAULT_COLUMNS
@@ -78,6 +79,7 @@ def evaluate(
         )
         put((json.dumps(precision.to_dict(), indent=2) if as_json else precision.table()) + "\n")
         return 0
+    keep_apart([one for one in (csv, plot) if one is not None], [truth, tracks])
     report = score(
         given,
         tracks,

@@ -171,7 +171,8 @@ def _read_document(
     if len(numbers) < len(table):
         build.notes.append("the ids of some categories are words; the classes are numbered 1, 2, 3 instead")
         numbers = []
-    return build.finish(classes, root=places.root, name=path.stem, class_numbers=numbers)
+    made = build.finish(classes, root=places.root, name=path.stem, class_numbers=numbers)
+    return made.replace(folders=(places.bound,))
 
 
 def _add_image(build: Builder, image: CocoImage, places: PicturePlaces, part: str, findings: Findings) -> int:

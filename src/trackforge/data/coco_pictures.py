@@ -42,13 +42,14 @@ class PicturePlaces:
 
     Attributes:
         root: What the places are relative to.
+        bound: The folder that all of them lie in.
     """
 
     def __init__(self, path: Path, images: Iterable[CocoImage], folder: Path | None) -> None:
         self.path = path
         self._base = base_folder(path)
-        self._bound = self._base if folder is None else folder
-        self.root = self._bound if folder is not None else self._search(images)
+        self.bound = self._base if folder is None else folder
+        self.root = self.bound if folder is not None else self._search(images)
 
     def place(self, image: CocoImage) -> str:
         """Return where a picture lies, relative to ``root``; empty where none is named.
@@ -82,7 +83,7 @@ class PicturePlaces:
     def _below(self, folder: Path, name: str, what: str) -> Path:
         if name_problem(name) != "is absolute":
             name = os.path.abspath(folder / name.replace("\\", "/"))  # noqa: PTH100 - lexical: links stay as they are
-        return inside(self._bound, name, what, path=self.path)
+        return inside(self.bound, name, what, path=self.path)
 
     def _search(self, images: Iterable[CocoImage]) -> Path:
         first = next((image.file_name for image in images if image.file_name), "")

@@ -159,7 +159,8 @@ def read_with(
         refuse_unfinished(path)
         made = chosen.read(path, findings=findings, **options)
     if made.folders is None:
-        made = made.replace(folders=(made.root,))
+        own = path if path.is_dir() else path.parent
+        made = made.replace(folders=(own,) if made.root == Path() else (made.root, own))
     return (made if pictures is None else _found_in(made, Path(pictures))), chosen
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from trackforge.data.columns import Boxes
 from trackforge.data.model import Dataset
-from trackforge.data.pictures import PictureReader
+from trackforge.data.pictures import PictureReader, split_key
 from trackforge.errors import DataError, InvalidInputError, SinkError
 from trackforge.io.atomic import atomic_path
 from trackforge.io.pictures import opencv
@@ -107,6 +108,11 @@ def show(
         InvalidInputError: A number is not positive.
         SinkError: The file cannot be written.
     """
+    if path is not None and os.path.lexists(path):
+        aim = os.path.realpath(path)
+        sources = filter(None, map(dataset.image_path, range(len(dataset))))
+        if any(os.path.realpath(split_key(source)[0]) == aim for source in sources):
+            raise SinkError(f"The grid must not replace a picture of the set; got {path}. Name another file.")
     if min(count, columns, *cell) < 1:
         raise InvalidInputError(f"count, columns and cell must be >= 1; got {count}, {columns}, {cell}.")
     rows = np.flatnonzero((dataset.images.path != "") & (dataset.counts > 0))

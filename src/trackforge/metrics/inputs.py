@@ -174,6 +174,9 @@ def _in_folder(folder: Path, truth_file: str) -> Places:
         if files:
             named = {path: sequence_of(path) if path.stem == place.name else path.stem for path in files}
             return {name.removeprefix("gt_"): path for path, name in named.items()}
+    below = list_files(folder, (".txt",), recursive=True).files  # TAO's sequences have names of several parts
+    if below:
+        return {path.relative_to(folder).with_suffix("").as_posix(): path for path in below if path.name != LABELS}
     raise InvalidInputError(
         f"A folder of sequences must hold <sequence>.txt or <sequence>/{truth_file}; {folder} has neither."
     )

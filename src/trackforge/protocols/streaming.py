@@ -41,7 +41,10 @@ class Closable(Protocol):
     """A source that holds something: a camera, a file, a thread."""
 
     def close(self) -> None:
-        """End iterations under way at their next frame, and let go; may be called at any time and more than once."""
+        """End iterations under way at their next frame, and let go; may be called at any time and more than once.
+
+        One that waits for a frame that may never come, a live one's, ends at once.
+        """
 
 
 @runtime_checkable

@@ -111,8 +111,14 @@ def _of_folder(path: Path) -> ComponentSpec:
     shown = ", ".join(inside[:3]) + (", ..." if len(inside) > 3 else "")
     raise SourceError(
         f"A source folder must hold pictures or a seqinfo.ini; {path} holds {shown or 'nothing'}. "
-        "Name a file in it, or another folder."
+        f"Name a file in it, or another folder.{_hidden(path)}"
     )
+
+
+def _hidden(path: Path) -> str:
+    """Say how to get at the source of which a path has the name."""
+    named = any(spec.name == str(path) for spec, _ in registry().specs("source"))
+    return f" The source of that name is had by --set source.name={path}." if named else ""
 
 
 def _of_content(path: Path) -> ComponentSpec:
@@ -150,7 +156,7 @@ def _only(text: str, offers: list[ComponentSpec]) -> ComponentSpec:
 
 def _nothing_there(path: Path) -> str:
     known = [spec.name for spec, _ in registry().specs("source")]
-    near = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = [file.name for file in path.parent.iterdir()] if exists(path.parent) and path.parent.is_dir() else []
     if path.suffix:
         hint = did_you_mean(path.name, near)
     else:

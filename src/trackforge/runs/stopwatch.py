@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from trackforge.protocols import Detector, Sink, StagedDetector, StreamAware, Tracker, stream_of
+from trackforge.protocols import Closable, Detector, Sink, StagedDetector, StreamAware, Tracker, stream_of
 from trackforge.types import Detections, Frame, Step, Stream, Tracks
 
 __all__ = ["Stopwatch"]
@@ -81,6 +81,10 @@ class _Source(_Watched):
     @property
     def stream(self) -> Stream:
         return stream_of(self._inner)
+
+    def close(self) -> None:
+        if isinstance(self._inner, Closable):
+            self._inner.close()
 
     def __len__(self) -> int:
         return len(self._inner)

@@ -113,6 +113,8 @@ def examine(network: OnnxNetwork, given: Given) -> tuple[ModelCard, Cells | None
             f"{path} must give {len(position)} predictions of at least 6 columns for an input of {size}; it gives "
             f"{predictions.shape}. It belongs to another model."
         )
+    if not np.isfinite(predictions).all():
+        raise WeightsError(f"{path} must give finite numbers; it gives NaN or infinity. Its weights are damaged.")
     if predictions[:, 4:].min() < 0 or predictions[:, 4:].max() > 1:
         raise WeightsError(f"{path} must give probabilities; its values leave 0..1. Export it with its sigmoids.")
     centre = predictions[:, :2]
