@@ -198,7 +198,6 @@ DATASETS = (
         name="visdrone",
         target="trackforge.data.builtin:visdrone_format",
         summary="VisDrone: annotations/ beside sequences/ (videos) or images/ (stills); read only.",
-        source="Zhu et al., TPAMI 2021",
     ),
     ComponentSpec(
         kind="dataset",
