@@ -90,7 +90,7 @@ SOURCES = (
         target="trackforge.io.images:ImageSource",
         config="trackforge.io.images:ImageSourceConfig",
         summary="Images of a folder, or matching a glob, in natural order.",
-        suffixes=IMAGE_SUFFIXES,
+        suffixes=tuple(suffix for suffix in IMAGE_SUFFIXES if suffix not in VIDEO_SUFFIXES),
         requires=IMAGES,
         install=NEEDS_VIDEO,
     ),
