@@ -271,6 +271,21 @@ def test_lists_that_name_nothing_are_said(tmp_path):
     assert "the part 'val' lists no picture" in notes
 
 
+def test_several_sets_in_a_devkit(tmp_path):
+    for year in ("VOC2007", "VOC2012"):
+        base = tmp_path / "VOCdevkit" / year
+        voc(base, "/data/x/1.jpg", xml="Annotations/1.xml")
+        write_picture(base / "JPEGImages/1.jpg", (64, 48))
+        (base / "ImageSets/Main").mkdir(parents=True)
+        (base / "ImageSets/Main/train.txt").write_text("1\n")
+    for path in (tmp_path, tmp_path / "VOCdevkit"):
+        made = data.read(path, split="train")
+        names = [Path(name).parts[-3:] for name in made.images.path.tolist()]
+        assert names == [("VOC2007", "JPEGImages", "1.jpg"), ("VOC2012", "JPEGImages", "1.jpg")]
+        assert made.splits == ("train",)
+    assert data.convert(tmp_path, tmp_path / "out", to="yolo").images == 2
+
+
 def test_nested_folders(tmp_path):
     for part in ("train", "valid"):  # as Roboflow has it
         voc(tmp_path / "robo", xml=f"{part}/a.xml")
@@ -365,6 +380,16 @@ def test_a_source_is_kept_when_it_is_replaced(tmp_path):
     assert data.sniff(tmp_path / "c").name == "voc"
     assert len(data.read(tmp_path / "c.before", "yolo").boxes) == len(data.read(tmp_path / "c").boxes) == 8
     assert any("c.before" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("target", ["/", "{root}", "{root}/fifo", "{root}/a\0b", "{root}/source/pictures/p0.png/x"])
+def test_places_that_are_never_replaced(tmp_path, target):
+    made = stills(tmp_path / "source")
+    os.mkfifo(tmp_path / "fifo")
+    before = listing(tmp_path)
+    with pytest.raises(SinkError):
+        data.convert(made, target.format(root=tmp_path), to="voc", overwrite=True)
+    assert listing(tmp_path) == before
 
 
 def test_a_grid_does_not_replace_a_picture(tmp_path):
@@ -608,9 +633,9 @@ def test_names_in_the_bytes_of_another_machine(tmp_path):
     one_picture(tmp_path / "set", "0 .5 .5 .2 .2")
     for folder, ending in (("images", "jpg"), ("labels", "txt")):
         place = os.fsencode(tmp_path / "set" / folder)
-        os.rename(place + f"/a.{ending}".encode(), place + b"/caf\xe9." + ending.encode())  # noqa: PTH104 - bytes
+        os.rename(place + f"/a.{ending}".encode(), place + b"/stra\xdfe." + ending.encode())  # noqa: PTH104 - bytes
     data.convert(tmp_path / "set", tmp_path / "out", to="voc")
-    assert (tmp_path / "out/JPEGImages/café.jpg").is_file()
+    assert (tmp_path / "out/JPEGImages/straße.jpg").is_file()
     assert len(data.read(tmp_path / "out").boxes) == 1
 
 

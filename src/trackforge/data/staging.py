@@ -53,6 +53,7 @@ def refuse_filled(target: Path, sources: Iterable[Path] = ()) -> None:
     Raises:
         SinkError: There is a file, or a folder that is not empty.
     """
+    _refuse_no_name(target)
     try:
         filled = os.path.lexists(target) and not (target.is_dir() and not any(target.iterdir()))
     except OSError as error:
@@ -72,7 +73,7 @@ def staged(target: Path, *, sources: Iterable[Path] = (), overwrite: bool = Fals
 
     Args:
         target: File or folder.
-        sources: What is read. Where ``target`` holds one of these it is kept, under the name ``TARGET.before``.
+        sources: What is read. Where ``target`` is one of these it is kept, under the name ``TARGET.before``.
         overwrite: Whether a file or a data set that stands there is replaced.
 
     Yields:
@@ -83,8 +84,9 @@ def staged(target: Path, *, sources: Iterable[Path] = (), overwrite: bool = Fals
     """
     if not overwrite:
         refuse_filled(target, sources)
-    final = Path(os.path.realpath(target))  # a link to a folder stays one
     notes: list[str] = []
+    _refuse_no_name(target)
+    final = Path(os.path.realpath(target))  # a link to a folder stays one
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         old = os.path.lexists(final)
@@ -93,10 +95,12 @@ def staged(target: Path, *, sources: Iterable[Path] = (), overwrite: bool = Fals
             with _in_place(final):
                 yield final, notes
             return
-        keep = old and not empty and any(holds(final, source) for source in sources)
+        keep = bool(old and not empty and final.name) and any(
+            os.path.realpath(source) == str(final) for source in sources
+        )
         if old and not empty and not keep:
-            _refuse_foreign(final)
-        stage = final.with_name(f".{secrets.token_hex(8)}.{final.name[-100:]}")
+            _refuse_foreign(final, sources)
+        stage = final.with_name(f".{secrets.token_hex(8)}.{final.name[-40:]}")
         if not final.suffix:
             stage.mkdir()
         try:
@@ -145,9 +149,9 @@ def _free_name(path: Path) -> Path:
 
 
 def _failure(target: Path, error: OSError) -> SinkError:
-    if isinstance(error, SinkError) and str(error).startswith(("The ", str(target))):
-        return error
-    why = error.strerror or (error.__cause__.strerror if isinstance(error.__cause__, OSError) else None) or error
+    if isinstance(error, SinkError) and error.__cause__ is None:
+        return error  # a refusal, not a fault in writing
+    why = getattr(error, "strerror", None) or getattr(error.__cause__, "strerror", None) or error
     return SinkError(f"{target} cannot be written: {why}. Choose another place, or make room there.")
 
 
@@ -174,8 +178,15 @@ def _in_place(folder: Path) -> Iterator[None]:
     mark.unlink()
 
 
-def _refuse_foreign(folder: Path) -> None:
-    """Refuse to replace what is not, by its endings, a data set or one file of labels."""
+def _refuse_no_name(target: Path) -> None:
+    if "\0" in str(target):
+        raise SinkError(f"The target must have a name that a file can have; got {str(target)!a}.")
+
+
+def _refuse_foreign(folder: Path, sources: Iterable[Path]) -> None:
+    """Refuse to replace what is not, by its endings, a data set or one file of labels, or holds what is read."""
+    if not folder.name or any(holds(folder, source) for source in sources):
+        raise SinkError(f"Only a data set is replaced; {folder} holds what is read, or everything. Name another place.")
     # a link to a folder, as a COCO set has to pictures elsewhere, is no work that is lost with it
     files = [folder] if folder.is_file() else (p for p in folder.rglob("*") if not p.is_dir())
     if not folder.is_dir() and not folder.is_file():

@@ -1,9 +1,9 @@
 """Pascal VOC: one xml file a picture.
 
-``Annotations/x.xml``, ``JPEGImages/x.jpg``, ``ImageSets/Main/<split>.txt``; or xml files beside their pictures, in a
-folder or in ``train/``, ``valid/`` and ``test/``. Corners are 1-based pixel numbers, both inclusive, so the continuous
-box is ``(xmin - 1, ymin - 1, xmax, ymax)``; fractions are allowed. ``difficult`` marks what is not judged: an ignore
-region.
+``Annotations/x.xml``, ``JPEGImages/x.jpg``, ``ImageSets/Main/<split>.txt``, or a folder of such (``VOCdevkit``); or xml
+files beside their pictures, in a folder or in ``train/``, ``valid/`` and ``test/``. Corners are 1-based pixel numbers,
+both inclusive, so the continuous box is ``(xmin - 1, ymin - 1, xmax, ymax)``; fractions are allowed. ``difficult``
+marks what is not judged: an ignore region.
 
 The picture of an xml file is the one that ``filename`` names, whatever folder of the labeller's machine it names with
 it, else the one called like the xml file. It is looked for in ``JPEGImages``, beside the xml file, in ``images`` and in
@@ -14,17 +14,17 @@ Source: Everingham et al., "The PASCAL VOC Challenge 2012 Development Kit".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Literal
 
 from trackforge.data.building import Builder
 from trackforge.data.dialects.markup import Element, first_tag, parse_xml
 from trackforge.data.files import left_out, list_pictures, read_lines
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
+from trackforge.data.voc_parts import part_names, parts_of
 from trackforge.errors import DataError
 from trackforge.intake.documents import finite_number, whole_number
 from trackforge.intake.folders import is_companion, list_files
@@ -39,7 +39,6 @@ VOC_CLASSES = (
     "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )  # fmt: skip
 """The twenty classes of VOC 2007 and 2012."""
-_PARTS = ("train", "val", "valid", "validation", "test", "trainval")
 _TRIED = 20
 """Xml files that are looked into to see what they are."""
 
@@ -48,22 +47,43 @@ def sniff_voc(path: Path) -> bool:
     """Tell whether a path looks like Pascal VOC: xml files, and the first are annotations of pictures."""
     if not path.is_dir():
         return False
-    folder = _annotations(path)
-    tags = [first_tag(file) for file, _ in zip(_candidates(folder), range(_TRIED), strict=False)]
+    tags = [first_tag(file) for file, _ in zip(_candidates(path), range(_TRIED), strict=False)]
     return "annotation" in tags or ("" in tags and not any(tags))
 
 
-def _annotations(path: Path) -> Path:
-    return path / "Annotations" if (path / "Annotations").is_dir() else path
+def _bases(path: Path) -> list[Path]:
+    """Return the folders that hold ``Annotations``: the path, or those in it (``VOCdevkit``); without, the path."""
+    own = (path / "Annotations").is_dir() or any(not is_companion(p.name) for p in path.glob("*.xml"))
+    for pattern in () if own else ("*/Annotations", "*/*/Annotations"):
+        found = [p.parent for p in sorted(path.glob(pattern)) if p.is_dir() and not is_companion(p, path)]
+        if found:
+            return found
+    return [path]
 
 
-def _candidates(folder: Path) -> Iterator[Path]:
+def _annotations(base: Path) -> Path:
+    return base / "Annotations" if (base / "Annotations").is_dir() else base
+
+
+def _candidates(path: Path) -> Iterator[Path]:
     """Yield some xml files of a folder; a large set of another kind is not searched through."""
-    children = [folder, *sorted(p for p in folder.iterdir() if p.is_dir())]
-    for child in children:
-        yield from (p for p in child.glob("*.xml") if not is_companion(p, folder))
-    if folder.name == "Annotations":
-        yield from (p for p in folder.rglob("*.xml") if not is_companion(p, folder))
+    for folder in map(_annotations, _bases(path)):
+        children = [folder, *sorted(p for p in folder.iterdir() if p.is_dir())]
+        for child in children:
+            yield from (p for p in child.glob("*.xml") if not is_companion(p, folder))
+        if folder.name == "Annotations":
+            yield from (p for p in folder.rglob("*.xml") if not is_companion(p, folder))
+
+
+def _files(base: Path, notes: list[str]) -> dict[str, Path]:
+    """Return the xml files of a folder by their path without ending."""
+    folder = _annotations(base)
+    listing = list_files(folder, (".xml",))
+    if folder != base or not listing.files:  # a folder of xml files and pictures may have others in it
+        listing = list_files(folder, (".xml",), recursive=True)
+    if listing.companions:
+        notes.append(left_out(listing.companions))
+    return {file.relative_to(folder).with_suffix("").as_posix(): file for file in listing.files}
 
 
 def read_voc(
@@ -79,14 +99,14 @@ def read_voc(
             found, sorted.
         origin: Number of the first pixel: 1, or 0 for tools that count from there (corners are then taken as they are).
     """
-    folder, build = _annotations(path), Builder()
-    listing = list_files(folder, (".xml",))
-    if folder != path or not listing.files:
-        listing = list_files(folder, (".xml",), recursive=True)
-    if listing.companions:
-        build.notes.append(left_out(listing.companions))
-    files = {file.relative_to(folder).with_suffix("").as_posix(): file for file in listing.files}
-    parts = _parts(path, split, files, build.notes, findings)
+    build = Builder()
+    found = {base: _files(base, build.notes) for base in _bases(path)}
+    names_of_parts = dict.fromkeys(name for base, files in found.items() for name in part_names(base, files))
+    if split is not None and split not in names_of_parts:
+        raise DataError(f"There is no split {split!r}; there are: {', '.join(names_of_parts) or 'none'}.", path=path)
+    parts: dict[Path, str] = {}
+    for base, files in found.items():
+        parts |= {files[key]: part for key, part in parts_of(base, split, files, build.notes, findings).items()}
     listed = path / "classes.txt"
     known = tuple(classes) or (tuple(line for _, line in read_lines(listed)) if listed.is_file() else ())
     names = dict.fromkeys(known)
@@ -94,19 +114,20 @@ def read_voc(
     rows: list[tuple[Element, int]] = []
     others: list[Path] = []
     spoiled = 0
-    for key, file in files.items():
-        if split is not None and key not in parts:
+    listed_files = [(base, file) for base, files in found.items() for file in files.values()]
+    for base, file in listed_files:
+        if split is not None and file not in parts:
             continue
         try:
             tree = parse_xml(file, "A VOC annotation")
             if tree.tag != "annotation":
                 others.append(file)
                 continue
-            picture, size = _picture(pictures, file, tree)
+            picture, size = _picture(pictures, base, file, tree)
         except DataError as error:
             findings.caught(error)
             continue
-        row = build.image(picture, size, split=parts.get(key, ""))
+        row = build.image(picture, size, split=parts.get(file, ""))
         for node in tree.all("object"):
             name = node.value("name")
             if not name or (known and name not in names):
@@ -117,7 +138,7 @@ def read_voc(
             spoiled += "\ufffd" in name
             names[name] = None
             rows.append((node, row))
-    _refuse_others(path, len(files), others, build.notes)
+    _refuse_others(path, len(listed_files), others, build.notes)
     if spoiled:
         build.notes.append(f"the class names of {spoiled} boxes hold bytes that are not of the encoding that is stated")
     order = known or (VOC_CLASSES if set(names) <= set(VOC_CLASSES) else tuple(sorted(names)))
@@ -142,73 +163,6 @@ def _refuse_others(path: Path, count: int, others: Sequence[Path], notes: list[s
         notes.append(f"{len(others)} xml files are no VOC annotations and were left out, the first is {others[0]}")
 
 
-# ---- parts
-
-
-def _parts(
-    path: Path, split: str | None, files: Mapping[str, Path], notes: list[str], findings: Findings
-) -> dict[str, str]:
-    """Return the part of each xml file; ``trainval`` and the lists of single classes only serve when asked for.
-
-    Without lists the folders ``train``, ``valid`` and so on are parts.
-    """
-    folder = path / "ImageSets"
-    folder = folder / "Main" if (folder / "Main").is_dir() else folder
-    lists = {p.stem: p for p in sorted(folder.glob("*.txt")) if not is_companion(p.name)}
-    folders = {key: key.split("/")[0] for key in files if key.split("/")[0] in _PARTS and "/" in key}
-    if not lists and folders:
-        chosen = {key: part for key, part in folders.items() if split in (None, part)}
-        if not chosen:
-            raise _no_split(str(split), folders.values(), path)
-        return chosen
-    if split is not None and split not in lists:
-        raise _no_split(split, lists, folder)
-    names: dict[str, list[str]] = {}
-    for key in files:  # a list names a picture with or without its folder
-        names.setdefault(key.rpartition("/")[2], []).append(key)
-        names.setdefault(key, []).append(key)
-    parts: dict[str, str] = {}
-    for name, file in lists.items():
-        if split not in (None, name):
-            continue
-        lines = [line for _, line in read_lines(file)]
-        entries = [_entry(line, names) for line in lines]
-        if split is None and (name == "trainval" or any(flagged for _, flagged in entries)):
-            continue
-        for keys, _ in entries:
-            for key in keys:
-                parts.setdefault(key, name)
-        unknown = [line for line, (keys, _) in zip(lines, entries, strict=True) if not keys]
-        if not lines:
-            notes.append(f"the part {name!r} lists no picture")
-            findings.warn("The part lists no picture.", path=file, kind="empty-split")
-        if unknown:
-            notes.append(
-                f"{len(unknown)} of the {len(lines)} pictures of the part {name!r} have no xml file, the first is "
-                f"{unknown[0]!r}"
-            )
-            findings.warn(f"There is no xml file for {unknown[0]!r}.", path=file, kind="missing-label")
-    return parts
-
-
-def _no_split(split: str, known: Any, path: Path) -> DataError:
-    return DataError(f"There is no split {split!r}; there are: {', '.join(dict.fromkeys(known)) or 'none'}.", path=path)
-
-
-def _entry(line: str, names: Mapping[str, list[str]]) -> tuple[list[str], bool]:
-    """Return the xml files that a line of a list means, and whether it says if a class is in the picture (1, 0, -1).
-
-    Names may hold spaces, and may come with their ending or their folder.
-    """
-    for text, flagged in ((line, False), (re.sub(r"\s+(-1|0|1)$", "", line), True)):
-        text = text.replace("\\", "/")
-        stem = re.sub(r"\.(xml|" + "|".join(s[1:] for s in IMAGE_SUFFIXES) + r")$", "", text, flags=re.IGNORECASE)
-        for name in (text, stem, stem.rpartition("/")[2]):
-            if name in names:
-                return names[name], flagged
-    return [], bool(re.search(r"\s(-1|0|1)$", line))
-
-
 # ---- pictures and boxes
 
 
@@ -219,16 +173,12 @@ class _Pictures:
     root: Path
     _by_name: dict[str, Path] | None = field(default=None)
 
-    def find(self, file: Path, names: Sequence[str]) -> Path:
-        """Return the picture with one of these names, for an xml file, or where it should be."""
-        inner = file.parent.relative_to(_annotations(self.root))
-        folders = [
-            self.root / "JPEGImages" / inner,
-            self.root / "JPEGImages",
-            file.parent,
-            self.root / "images" / inner,
-        ]
-        for folder in dict.fromkeys([*folders, self.root / "images", self.root]):
+    def find(self, base: Path, file: Path, names: Sequence[str]) -> Path:
+        """Return the picture with one of these names, for an xml file of ``base``, or where it should be."""
+        inner = file.parent.relative_to(_annotations(base))
+        jpegs, images = base / "JPEGImages", base / "images"
+        folders = (jpegs / inner, jpegs, file.parent, images / inner, images, base)
+        for folder in dict.fromkeys(folders):
             for name in names:
                 if (folder / name).is_file():
                     return folder / name
@@ -238,7 +188,7 @@ class _Pictures:
         return found or folders[0] / names[0]
 
 
-def _picture(pictures: _Pictures, file: Path, tree: Element) -> tuple[str, tuple[int, int]]:
+def _picture(pictures: _Pictures, base: Path, file: Path, tree: Element) -> tuple[str, tuple[int, int]]:
     """Return the picture of an xml file, relative to the root, and its size."""
     stated = tree.value("filename").replace("\\", "/")
     # a folder that is named with it is one of the labeller's machine, unless it is one of the set
@@ -246,7 +196,7 @@ def _picture(pictures: _Pictures, file: Path, tree: Element) -> tuple[str, tuple
     own = [name for name in dict.fromkeys(own) if not name_problem(name)]
     names = [name for name in own if PurePosixPath(name).suffix]
     names += [stem + suffix for stem in (file.stem, *own) for suffix in (*IMAGE_SUFFIXES, ".JPG", ".JPEG")]
-    found = pictures.find(file, names)
+    found = pictures.find(base, file, names)
     size = (_pixels(tree, "width"), _pixels(tree, "height"))
     if min(size) <= 0:
         size = picture_size(found)

@@ -192,35 +192,30 @@ DATASETS = (
         name="kitti",
         target="trackforge.data.builtin:kitti_format",
         summary="KITTI tracking: label_02/0000.txt, image_02/0000/000000.png.",
-        source="Geiger et al., CVPR 2012",
     ),
     ComponentSpec(
         kind="dataset",
         name="visdrone",
         target="trackforge.data.builtin:visdrone_format",
         summary="VisDrone: annotations/ beside sequences/ (videos) or images/ (stills); read only.",
-        source="Zhu et al., TPAMI 2021",
     ),
     ComponentSpec(
         kind="dataset",
         name="uavdt",
         target="trackforge.data.builtin:uavdt_format",
         summary="UAVDT: GT/M0101_gt_whole.txt, M0101_gt_ignore.txt; read only.",
-        source="Du et al., ECCV 2018",
     ),
     ComponentSpec(
         kind="dataset",
         name="crowdhuman",
         target="trackforge.data.builtin:crowdhuman_format",
         summary="CrowdHuman: annotation_train.odgt, Images/; read only.",
-        source="Shao et al., 2018",
     ),
     ComponentSpec(
         kind="dataset",
         name="detrac",
         target="trackforge.data.builtin:detrac_format",
         summary="UA-DETRAC xml, one file a sequence; read only.",
-        source="Wen et al., CVIU 2020",
     ),
     ComponentSpec(
         kind="dataset",
@@ -239,7 +234,6 @@ DATASETS = (
         name="scalabel",
         target="trackforge.data.builtin:scalabel_format",
         summary="BDD100K and Scalabel json: frames with box2d; read only.",
-        source="Yu et al., CVPR 2020",
     ),
     ComponentSpec(
         kind="dataset",
