@@ -2,6 +2,7 @@
 
 Its places were meant from where darknet was started, which the file does not say: they are looked for beside the file,
 as they stand or by their end. Labels are YOLO's, beside the pictures or in ``labels/``.
+
 Source: the format of AlexeyAB/darknet's data files (public domain).
 """
 
