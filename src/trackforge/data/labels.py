@@ -97,6 +97,8 @@ def read_yolo(path: Path, *, findings: Findings, split: str | None = None, class
     reader = LabelReader(ids=False, classes=len(names), keypoints=described.keypoints, findings=findings)
     # what a yaml file says is where to look, never from where pictures may be taken
     own = path.parent if path.is_file() else path
+    if root.is_relative_to(own):
+        found.companions += _companions(root)
     return _read(root, found, split, names, reader).replace(folders=(own,))
 
 
@@ -163,10 +165,13 @@ def _yolo_pictures(root: Path, described: YoloYaml) -> _Found:
                 label = beside
             part = inside.parts[0] if len(inside.parts) > 1 else images.parent.name if images.parent != root else ""
             found.pictures.append(_Picture(file, label, part or ("" if same or key == "rest" else key)))
-    for folder in root.iterdir():  # a whole set, as macOS packs it beside the true one
-        if folder.is_dir() and is_companion(folder.name):
-            found.companions += sum(p.suffix.lower() in IMAGE_SUFFIXES for p in folder.rglob("*"))
     return found
+
+
+def _companions(root: Path) -> int:
+    """Count the pictures of what macOS packs beside a set, as if it were another."""
+    folders = [p for p in root.iterdir() if p.is_dir() and is_companion(p.name)]
+    return sum(p.suffix.lower() in IMAGE_SUFFIXES for folder in folders for p in folder.rglob("*"))
 
 
 def _listed(file: Path, root: Path) -> list[Path]:
