@@ -326,15 +326,17 @@ def test_other_roots_stay(tmp_path: Path) -> None:
         "https://host.example/bucket/a.jpg?token=secret",
         "s3://bucket/images/a.jpg",
         "../../label-studio/media/a.jpg",
+        "../../media/images/a#1.jpg",
+        "a#1.jpg",
     ],
 )
 def test_a_picture_is_found_however_programs_name_it(tmp_path: Path, name: str) -> None:
-    write_picture(tmp_path / "set/images/a.jpg", (64, 48))
+    place = write_picture(tmp_path / "set/images" / ("a#1.jpg" if "#" in name else "a.jpg"), (64, 48))
     path = coco(tmp_path / "set/result.json", images=[{"id": 1, "file_name": name}])
     report = data.check(path)
     assert report.errors == 0, report
     made = data.read(path)
-    assert made.image_path(0) == tmp_path / "set/images/a.jpg"
+    assert made.image_path(0) == place
     data.convert(path, tmp_path / "voc", to="voc")
     assert "secret" not in str(made.images.path)
 
@@ -458,9 +460,16 @@ def test_the_user_may_say_where_the_pictures_are(tmp_path: Path) -> None:
     place = write_picture(tmp_path / "pictures/a.jpg", (64, 48))
     for name in ("a.jpg", str(place), "../pictures/a.jpg"):
         path = coco(tmp_path / "labels/a.json", images=[{"id": 1, "file_name": name}])
-        found = data.read(path, images=tmp_path / "pictures").image_path(0)
-        assert found is not None
-        assert found.samefile(place)
+        for more in ({"images": tmp_path / "pictures"}, {"pictures": tmp_path / "pictures"}):
+            found = data.read(path, **more).image_path(0)  # type: ignore[arg-type]
+            assert found is not None
+            assert found.samefile(place)
+    own = write_picture(tmp_path / "labels/b.jpg", (64, 48))
+    for name in ("b.jpg", str(own), ".\\b.jpg"):  # what lies in the set is found as well, and may be taken along
+        path = coco(tmp_path / "labels/a.json", images=[{"id": 1, "file_name": name}, {"id": 2, "file_name": "a.jpg"}])
+        made = data.read(path, pictures=tmp_path / "pictures")
+        assert [Path(str(made.image_path(row))).resolve() for row in (0, 1)] == [own, place]
+        data.write(made, tmp_path / "out", "yolo", images="copy", overwrite=True)
 
 
 @pytest.mark.parametrize("split", ["../../../home/.ssh", "/abs", "a/b", "a\\b", "\0", "x" * 256])

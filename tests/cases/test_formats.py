@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from format_samples import (
     mot_sequence,
     put,
 )
-from labelled import film, stills
+from labelled import film, stills, write_picture
 
 from trackforge import data
 from trackforge.data.problems import Findings
@@ -407,8 +408,6 @@ def test_a_project_has_a_sequence_a_task(tmp_path):
 
 @pytest.mark.parametrize("numbers", [range(6), range(1, 7), range(100, 106)])
 def test_the_pictures_of_a_task_are_found(tmp_path, numbers):
-    from labelled import write_picture
-
     put(tmp_path / "annotations.xml", cvat_xml(track(cvat_box(0, 1))))
     for k in numbers:
         write_picture(tmp_path / f"images/frame_{k:06d}.PNG", (64, 48))
@@ -484,8 +483,10 @@ def test_a_tolerance_bounds_what_keyframes_leave_out(tmp_path):
 
 def test_written_frames_keep_start_and_step(tmp_path):
     made = film(tmp_path / "source", frames=4)
+    assert not any("make their tasks" in note for note in data.write(made, tmp_path / "plain", "cvat"))
     made = made.replace(images=made.images.replace(frame=made.images.frame * 5 + 10))
-    data.write(made, tmp_path / "set", "cvat")
+    notes = data.write(made, tmp_path / "set", "cvat")
+    assert any("the frames of 1 sequences are not 0, 1, 2, ...: make their tasks of the film" in note for note in notes)
     text = (tmp_path / "set/street/annotations.xml").read_text()
     for part in ("<start_frame>10<", "<stop_frame>25<", "<frame_filter>step=5<", "<size>4<"):
         assert part in text
@@ -530,6 +531,36 @@ def test_cvat_images_are_read(sample):
         "occluded": [1],
     }
     assert "1 shapes other than boxes were left out; the set holds boxes" in made.notes
+
+
+def test_the_subsets_of_a_project_are_parts(tmp_path):
+    images = "".join(
+        f'<image id="0" name="img0.jpg" subset="{part}" task_id="{k}" width="8" height="8">'
+        '<box label="a" occluded="0" xtl="0" ytl="2" xbr="4" ybr="4"/></image>'
+        for k, part in enumerate(("Train", "Test"))
+    )
+    labels = "<labels><label><name>a</name></label><label><name>b</name></label></labels>"
+    tasks = "<tasks><task><id>0</id><subset>Train</subset></task><task><id>1</id><subset>Test</subset></task></tasks>"
+    xml = f"<annotations><meta><project>{tasks}{labels}</project></meta>{images}</annotations>"
+    made = data.read(put(tmp_path / "annotations.xml", xml))
+    assert (made.splits, made.classes) == (("Train", "Test"), ("a", "b"))
+    assert made.images.path.tolist() == ["images/Train/img0.jpg", "images/Test/img0.jpg"]
+
+
+@pytest.mark.parametrize(
+    "name", ["kitti", "visdrone", "uavdt", "crowdhuman", "detrac", "cvat", "scalabel", "sportsmot"]
+)
+def test_what_systems_leave_beside_is_nobodys_and_an_archive_is_a_set(sample, tmp_path, monkeypatch, name):
+    monkeypatch.setenv("TRACKFORGE_CACHE", str(tmp_path / "cache"))
+    path = sample(name)
+    first = data.read(path)
+    for file in [p for p in path.rglob("*") if p.is_file()]:
+        (file.parent / f"._{file.name}").write_bytes(b"\0\5\26\7")
+    again = data.read(path)
+    assert (len(again), len(again.boxes)) == (len(first), len(first.boxes))
+    zipped = data.read(shutil.make_archive(str(tmp_path / "export"), "zip", path))
+    assert (len(zipped), len(zipped.boxes)) == (len(first), len(first.boxes))
+    np.testing.assert_array_equal(zipped.images.frame, first.images.frame)
 
 
 def test_a_picture_of_cvat_stays_in_its_folder(tmp_path):
@@ -583,8 +614,6 @@ def test_a_bad_label_of_scalabel_is_named(tmp_path):
 
 def test_pictures_outside_a_set_are_not_taken_along(tmp_path):
     """A label file that lies loose must not fetch pictures of other folders of yours."""
-    from labelled import write_picture
-
     write_picture(tmp_path / "private/1.jpg", (64, 48))
     for name in ("../private/1.jpg", "private/1.jpg"):
         frame = bdd_frame(0, [bdd_label("1", "car", 1)])

@@ -221,3 +221,25 @@ def test_whatever_a_field_holds_the_error_is_ours(tmp_path: Path, wild: Any, at:
         with contextlib.suppress(TrackforgeError):
             made = data.read(tmp_path / "w.json", name, **({"size": SIZE} if name == "label-studio" else {}))
         assert made is None or np.isfinite(made.boxes.xyxy).all()
+
+
+@pytest.mark.parametrize("named", ["obj.data", ""])
+def test_darknet(tmp_path: Path, named: str) -> None:
+    """Places are meant from where darknet was started, which nobody knows any more."""
+    for name in ("a", "b"):
+        (tmp_path / "obj").mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / f"obj/{name}.jpg"), np.zeros((48, 64, 3), np.uint8))
+        (tmp_path / f"obj/{name}.txt").write_text("1 0.5 0.5 0.25 0.5\n")
+    (tmp_path / "train.txt").write_text("data/obj/a.jpg\n")
+    (tmp_path / "test.txt").write_text("data/obj/b.jpg\n")
+    (tmp_path / "obj.names").write_text("person\nhelmet\n")
+    (tmp_path / "obj.data").write_text(
+        "classes= 2\ntrain  = data/train.txt\nvalid  = data/test.txt\nnames = data/obj.names\nbackup = backup/\n"
+    )
+    made = data.read(tmp_path / named)
+    assert made.classes == ("person", "helmet")
+    assert (made.splits, made.images.path.tolist()) == (("train", "val"), ["obj/a.jpg", "obj/b.jpg"])
+    assert made.boxes.xyxy.tolist() == [[24, 12, 40, 36]] * 2
+    (tmp_path / "obj.data").write_text("train\n")
+    with pytest.raises(DataError, match=r"obj\.data:1: A line must be 'key = value'"):
+        data.read(tmp_path / "obj.data")

@@ -436,6 +436,18 @@ def test_a_bomb_costs_no_memory(tmp_path: Path) -> None:
     assert int(done.stdout) < 400_000, done.stdout  # kB: OpenCV itself, not 2.7 GB
 
 
+@pytest.mark.parametrize("kind", ["png", "apng"])
+def test_a_chunk_of_gigabytes_costs_no_memory(tmp_path: Path, kind: str) -> None:
+    content = SAMPLES[kind]
+    at = content.rindex(b"IDAT" if kind == "png" else b"fdAT")
+    path = tmp_path / f"a.{kind}"
+    path.write_bytes(content[: at - 4] + b"\xf0\0\0\0" + content[at:])
+    with pytest.raises(DataError, match="The PNG is cut short or damaged"):
+        PictureReader().read(path)
+    with pytest.raises(SourceError, match="can be decoded"):
+        list(trackforge.source(path))
+
+
 def huge(kind: str) -> bytes:
     """Return the header of a picture of 30000 x 20000."""
     width, height = 30000, 20000

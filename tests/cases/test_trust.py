@@ -310,6 +310,17 @@ def test_descriptions_of_weights_whatever_they_hold() -> None:
             ModelCard.from_json(text)
 
 
+def test_configurations_whatever_they_hold(tmp_path: Path) -> None:
+    from trackforge.runs import TrackingRun
+    from trackforge.runs.layers import from_toml
+
+    path = tmp_path / "run.toml"
+    for text in ("frames = " + "9" * 5000, "frames = " + "[" * 5000, "frames = [", "[detector", "\0"):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=r"run\.toml"):
+            from_toml(path, TrackingRun)
+
+
 # -- journals and folders ---------------------------------------------------------------------------------------------
 
 

@@ -288,6 +288,11 @@ def test_equal_stamps_and_uneven_steps(tmp_path: Path) -> None:
     assert made == pytest.approx([tick / 1000 for tick in ticks], abs=1e-3)
 
 
+def test_stamps_that_stand_go_by_the_rate(tmp_path: Path) -> None:
+    made = times(read(film(tmp_path / "standing.mkv", greys(20), ticks=[0] * 10 + [400 + 40 * k for k in range(10)])))
+    assert made == pytest.approx([k / 25 for k in range(20)], abs=0.041)
+
+
 def test_milliseconds_given_as_seconds_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     frames = read(film(tmp_path / "thousand.mkv", greys(9), ticks=[40_000 * k for k in range(9)]))
     assert times(frames) == pytest.approx([40.0 * k for k in range(9)])

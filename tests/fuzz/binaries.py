@@ -51,8 +51,8 @@ def _encoded(ending: str) -> bytes:
 
 
 def _picture(folder: Path, ending: str) -> Callable[[Damage], Any]:
-    from trackforge.io.images import read_image
     from trackforge.io.pictures import picture_size
+    from trackforge.io.stacks import open_pictures
 
     good = _encoded(ending)
 
@@ -61,7 +61,7 @@ def _picture(folder: Path, ending: str) -> Callable[[Damage], Any]:
         try:
             picture_size(path)
         finally:
-            read_image(path)
+            open_pictures(path).read(0)
 
     return attempt
 

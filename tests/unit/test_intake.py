@@ -130,7 +130,7 @@ def test_limits_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
             check_limit("frames", float("nan"), "The frame")
     monkeypatch.setenv("TRACKFORGE_LIMIT_FRAMES", "20_000_000")
     assert limits().frames == 20_000_000 != usual
-    for name, value in (("FRAMES", "-1"), ("FRAMES", "0"), ("FRAMES", "x"), ("FRAMS", "1")):
+    for name, value in (("FRAMES", "-1"), ("FRAMES", "0"), ("FRAMES", "x"), ("FRAME", "1")):
         with monkeypatch.context() as patch:
             patch.setenv(f"TRACKFORGE_LIMIT_{name}", value)
             with pytest.raises(ConfigError):

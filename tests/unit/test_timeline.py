@@ -36,6 +36,27 @@ def test_equal_and_swapped_stamps_change_nobody_else() -> None:
     assert made == pytest.approx([0.0, 0.04, 0.0404, 0.12, 0.1204, 0.16])
 
 
+def test_a_clock_that_stands_goes_by_the_rate() -> None:
+    assert placed(Timeline("a", 10.0, origin=0.0), [0.0] * 6) == pytest.approx([0, 0.001, 0.101, 0.201, 0.301, 0.401])
+    seconds = [float(k // 10) for k in range(30)]  # as of a clock of whole seconds
+    made = placed(Timeline("b", 10.0, origin=0.0), seconds)
+    assert np.abs(np.array(made) - np.arange(30) / 10).max() <= 0.1
+    assert made[10::10] == [1.0, 2.0]
+    slow = Timeline("c", 10.0, origin=0.0)  # whose rate is not what the stamps say
+    made = placed(slow, [0.0] * 30 + [1.0 + k / 30 for k in range(90)])
+    assert slow.restarts == 0
+    assert made[-1] == pytest.approx(1.0 + 89 / 30)
+    arrivals = [0.3 * k for k in range(5)]
+    assert placed(Timeline("d", 25.0), [7.0] * 5, arrivals) == pytest.approx([0, 0.0004, 0.6, 0.9, 1.2])
+
+
+def test_stamps_that_come_back_far_behind_are_a_new_clock() -> None:
+    timeline = Timeline("a", 10.0, origin=0.0)
+    made = placed(timeline, [0.0, *[None] * 50, 0.1, 0.2])
+    assert made[-2:] == pytest.approx([5.1, 5.2])
+    assert timeline.restarts == 1
+
+
 def test_a_missing_stamp_is_counted_from_the_last_one() -> None:
     assert placed(Timeline("a", 10.0, origin=0.0), [0.0, 3.0, None, None, 3.3]) == pytest.approx([0, 3, 3.1, 3.2, 3.3])
 

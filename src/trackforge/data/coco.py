@@ -76,7 +76,7 @@ def read_coco_set(
         findings: Where malformed entries are reported.
         split: Of a folder, read this part only (``train`` also finds ``instances_train2017.json``).
         images: Folder that the file names are relative to; searched for around the json file unless given. Pictures
-            must lie in it; where it is not given, in the folder of the set.
+            must lie in it, or in the folder of the set.
         frame_base: The first number that ``frame_id`` counts from; ``"auto"``: 0 if any frame is 0, else 1.
 
     Raises:
@@ -172,7 +172,7 @@ def _read_document(
         build.notes.append("the ids of some categories are words; the classes are numbered 1, 2, 3 instead")
         numbers = []
     made = build.finish(classes, root=places.root, name=path.stem, class_numbers=numbers)
-    return made.replace(folders=(places.bound,))
+    return made.replace(folders=places.bounds)
 
 
 def _add_image(build: Builder, image: CocoImage, places: PicturePlaces, part: str, findings: Findings) -> int:

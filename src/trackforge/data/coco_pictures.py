@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
+from trackforge.data.pictures import split_key
 from trackforge.errors import DataError
 from trackforge.intake.addresses import is_address
 from trackforge.intake.names import inside, name_problem
@@ -38,18 +39,18 @@ class PicturePlaces:
     Args:
         path: The json.
         images: What it says.
-        folder: Where all pictures lie, which is then not searched for; else they lie in the json's set.
+        folder: Where pictures lie, which is then not searched for; those that do not lie there are the set's own.
 
     Attributes:
         root: What the places are relative to.
-        bound: The folder that all of them lie in.
+        bounds: The folders that all of them lie in.
     """
 
     def __init__(self, path: Path, images: Iterable[CocoImage], folder: Path | None) -> None:
         self.path = path
         self._base = base_folder(path)
-        self.bound = self._base if folder is None else folder
-        self.root = self.bound if folder is not None else self._search(images)
+        self.bounds = (self._base,) if folder is None else (folder, self._base)
+        self.root = self._search(images) if folder is None else folder
 
     def place(self, image: CocoImage) -> str:
         """Return where a picture lies, relative to ``root``; empty where none is named.
@@ -59,31 +60,37 @@ class PicturePlaces:
         """
         name = image.file_name
         if len(name) < 200 and not _STRANGE.search(name):  # the common case takes no look at parts
-            return name
+            if len(self.bounds) == 1 or _is_there(self.root / name) or not _is_there(self._base / name):
+                return name
+            return Path(os.path.relpath(self._base / name, self.root)).as_posix()
         what = f"The picture of images[{image.at}]"
         if len(name) > _LONGEST:
             why = f"{what} must have a name of at most {_LONGEST} characters; it has {len(name):,}."
             raise DataError(why, path=self.path)
         if is_address(name):
             return self._end(name) or next(_ends(name, shortest_first=True), "")
-        try:
-            found = self._below(self.root, name, what)
-        except DataError:
-            try:  # as programs write it that name pictures from the json, wherever these lie
-                found = self._below(self._base, name, what)
+        # as it stands; and as programs write it that name pictures from the json, wherever these lie
+        tries = [(self.root, bound) for bound in self.bounds] + [(self._base, bound) for bound in self.bounds]
+        allowed: list[Path] = []
+        for folder, bound in tries:
+            try:
+                allowed.append(self._below(folder, bound, name, what))
             except DataError as error:
-                end = self._end(name)
-                if not end:
-                    hint = " If it is yours, name the folder of the pictures: images=FOLDER, --pictures FOLDER."
-                    raise DataError(str(error).removeprefix(f"{self.path}: ") + hint, path=self.path) from error
-                return end
+                refused = error
+        if not allowed:
+            end = self._end(name)
+            if not end:
+                hint = " If it is yours, name the folder of the pictures: images=FOLDER, --pictures FOLDER."
+                raise DataError(str(refused).removeprefix(f"{self.path}: ") + hint, path=self.path) from refused
+            return end
+        found = next(filter(_is_there, allowed), allowed[0])
         name = Path(os.path.relpath(found, self.root)).as_posix()
-        return next((way for way in _spellings(name) if (self.root / way.partition("#")[0]).is_file()), name)
+        return next((way for way in _spellings(name) if _is_there(self.root / way)), name)
 
-    def _below(self, folder: Path, name: str, what: str) -> Path:
+    def _below(self, folder: Path, bound: Path, name: str, what: str) -> Path:
         if name_problem(name) != "is absolute":
             name = os.path.abspath(folder / name.replace("\\", "/"))  # noqa: PTH100 - lexical: links stay as they are
-        return inside(self.bound, name, what, path=self.path)
+        return inside(bound, name, what, path=self.path)
 
     def _search(self, images: Iterable[CocoImage]) -> Path:
         first = next((image.file_name for image in images if image.file_name), "")
@@ -96,13 +103,17 @@ class PicturePlaces:
         if name_problem(part) is None:
             folders[3:3] = [self._base / part, self._base / "images" / part]
         for folder in folders:
-            if any((folder / name.partition("#")[0]).is_file() for name in wanted):
+            if any(_is_there(folder / name) for name in wanted):
                 return folder
         return self._base
 
     def _end(self, name: str) -> str:
         """Return the longest end of a name that is a file below the root, or nothing."""
-        return next((end for end in _ends(name) if (self.root / end.partition("#")[0]).is_file()), "")
+        return next((end for end in _ends(name) if _is_there(self.root / end)), "")
+
+
+def _is_there(path: Path) -> bool:
+    return split_key(path)[0].is_file()  # of a frame, its video
 
 
 def _spellings(name: str) -> Iterator[str]:

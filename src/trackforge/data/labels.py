@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trackforge.data.building import Builder
+from trackforge.data.darknet import find_darknet, read_darknet
 from trackforge.data.files import left_out, read_lines
 from trackforge.data.label_lines import Label, LabelReader
 from trackforge.data.model import Dataset
@@ -68,8 +69,8 @@ class _Found:
 def sniff_yolo(path: Path) -> bool:
     """Tell whether a path looks like a YOLO data set."""
     if path.is_file():
-        return path.suffix.lower() in (".yaml", ".yml")
-    return bool(_label_folders(path)) or (find_yaml(path) is not None)
+        return path.suffix.lower() in (".yaml", ".yml", ".data")
+    return bool(_label_folders(path)) or _description(path) is not None
 
 
 def sniff_jde(path: Path) -> bool:
@@ -78,7 +79,7 @@ def sniff_jde(path: Path) -> bool:
 
 
 def read_yolo(path: Path, *, findings: Findings, split: str | None = None, classes: Sequence[str] = ()) -> Dataset:
-    """Read a YOLO data set: its folder, or its yaml file.
+    """Read a YOLO data set: its folder, or the yaml or darknet's ``.data`` file that describes it.
 
     Args:
         path: Where it is.
@@ -86,8 +87,10 @@ def read_yolo(path: Path, *, findings: Findings, split: str | None = None, class
         split: Read this part only.
         classes: Class names; without, those of the yaml file or ``classes.txt``.
     """
-    yaml_file = path if path.is_file() else find_yaml(path)
-    described = read_yaml(yaml_file) if yaml_file else YoloYaml(path)
+    file = path if path.is_file() else _description(path)
+    described = YoloYaml(path)
+    if file is not None:
+        described = read_darknet(file) if file.suffix.lower() == ".data" else read_yaml(file)
     root = described.root if path.is_file() else path
     found = _yolo_pictures(root, described)
     names = tuple(classes) or described.names or _class_file(root)
@@ -97,6 +100,11 @@ def read_yolo(path: Path, *, findings: Findings, split: str | None = None, class
     if root.is_relative_to(own):
         found.companions += _companions(root)
     return _read(root, found, split, names, reader).replace(folders=(own,))
+
+
+def _description(folder: Path) -> Path | None:
+    """Return the file that describes a set, or None."""
+    return find_yaml(folder) or find_darknet(folder)
 
 
 def read_jde(path: Path, *, findings: Findings, split: str | None = None, classes: Sequence[str] = ()) -> Dataset:

@@ -107,7 +107,7 @@ class CameraSource:
         self._shown = shown_address(config.path)
         self._closed = threading.Event()
         self._absence = _Absence()
-        options = {"rtsp_transport": "tcp"} if address.startswith(("rtsp://", "rtsps://")) else {}
+        options = {"rtsp_transport": "tcp"} if address.lower().startswith(("rtsp://", "rtsps://")) else {}
         options |= dict(option.split("=", 1) for option in config.options)
         advice = "Check the address, and that nobody else uses the camera."
         self._opening = Opening(address, form=form, options=options, timeout=config.timeout, advice=advice, live=True)
@@ -115,6 +115,7 @@ class CameraSource:
         self._film: VideoSource | None = None
         with self._opening.look() as (container, stream):
             self.live = not is_finite(container, stream)
+            self._opening.hurry(live=self.live)
             self.rate = rate_of(stream)
             self._pixel_aspect = pixel_aspect(container, stream)
             if self.live and of_file != {key: getattr(CameraSourceConfig, key) for key in OF_FILES}:

@@ -54,10 +54,13 @@ class Readable(Protocol):
 def ffmpeg_path(path: str | Path) -> str:
     """Return a path as FFmpeg takes it for one, whatever it holds: ``12:30.mp4`` would be a protocol to it.
 
-    >>> ffmpeg_path("12:30.mp4"), ffmpeg_path("http://host/a.mp4")
+    >>> ffmpeg_path("12:30.mp4"), ffmpeg_path("HTTP://host/a.mp4")
     ('file:12:30.mp4', 'http://host/a.mp4')
     """
-    return str(path) if is_address(str(path)) else f"file:{path}"
+    if not is_address(str(path)):
+        return f"file:{path}"
+    scheme, rest = str(path).split("://", 1)
+    return f"{scheme.lower()}://{rest}"  # the only case that FFmpeg knows
 
 
 def open_video(

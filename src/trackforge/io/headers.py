@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 from trackforge.io.tiff import numbers, orientation_of, tiff_pages
 
-__all__ = ["Header", "read_header"]
+__all__ = ["Header", "is_whole", "read_header"]
 
 TAIL = 1 << 14
 """Bytes at the end of a PNG that are searched for EXIF data, which some editors put behind the pixels."""
@@ -117,6 +117,17 @@ def _png(file: BinaryIO) -> Header | None:
             if tail[body : body + 4] == struct.pack(">I", zlib.crc32(tail[at:body])):  # no chance hit in the pixels
                 orientation = orientation_of(tail[at + 4 : body])
     return Header("png", width, height, orientation or 1, several)
+
+
+def is_whole(png: bytes) -> bool:
+    """Tell whether every chunk of a PNG ends within it: decoders take what memory a chunk says before they look."""
+    at, size = 8, len(png)
+    while at + 12 <= size:
+        end = at + 12 + int.from_bytes(png[at : at + 4], "big")
+        if png[at + 4 : at + 8] == b"IEND":
+            return end <= size
+        at = end
+    return False
 
 
 def _webp(file: BinaryIO) -> Header | None:

@@ -24,6 +24,9 @@ __all__ = ["Opening", "is_finite"]
 
 TIMEOUT = 10.0
 """Seconds to wait for an answer from an address, and later for data."""
+PIPES = (
+    "A pipe cannot be rewound: send a format that reads from front to end, such as MPEG-TS, or save it to a file first."
+)
 ARRIVING = frozenset({"mpjpeg"})
 """Formats that only cameras speak: pictures one after the other, without a clock and without an end."""
 PLAYLISTS = frozenset({"hls", "dash"})
@@ -60,6 +63,7 @@ class Opening:
         path: As given.
         shown: The same, for messages.
         once: Whether it is a pipe, which can be read once.
+        advice: What to do where it cannot be read, beside what is wrong with any file.
     """
 
     def __init__(
@@ -75,14 +79,12 @@ class Opening:
         self.path, self.shown = path, "standard input" if path in STDIN else shown_address(path)
         self.once = form is None and not is_address(path) and _is_pipe(path)
         self._threads: Literal["AUTO", "SLICE"] = "SLICE" if live else "AUTO"
+        self.advice = PIPES if self.once else advice
         self._more: dict[str, Any] = {
             "form": form,
             "options": options,
             "timeout": timeout or (TIMEOUT if is_address(path) else None),
-            "advice": "A pipe cannot be rewound: send a format that reads from front to end, such as MPEG-TS, or save "
-            "it to a file first."
-            if self.once
-            else advice,
+            "advice": self.advice,
         }
         self._keeps = live or self.once or is_address(path)
         self._kept: tuple[InputContainer, VideoStream] | None = None
@@ -103,6 +105,12 @@ class Opening:
             raise
         if not self._keeps:
             self.close()
+
+    def hurry(self, *, live: bool) -> None:
+        """Say whether a picture must not wait for those after it, once that is known; else decoding is faster."""
+        self._threads = "SLICE" if live else "AUTO"
+        if self._kept is not None and not self._kept[1].codec_context.is_open:
+            self._kept[1].thread_type = self._threads
 
     def take(self) -> tuple[InputContainer, VideoStream]:
         """Open it at its beginning, for the caller to close.

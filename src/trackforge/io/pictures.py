@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from trackforge.errors import DataError, MissingDependencyError
 from trackforge.intake.limits import check_limit
-from trackforge.io.headers import Header, read_header
+from trackforge.io.headers import Header, is_whole, read_header
 from trackforge.io.levels import stretch
 
 __all__ = ["Deep", "decode_picture", "opencv", "picture_bytes", "picture_size"]
@@ -89,6 +89,8 @@ def decode_upright(data: Any, header: Header | None, path: str | Path, deep: Dee
     image = None
     if header is not None:
         check_pixels(header, path)
+        if header.kind == "png" and not is_whole(data):
+            raise DataError("The PNG is cut short or damaged. Restore it, or leave it out.", path=path)
         bytes_, color = np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
         with contextlib.suppress(cv2.error):
             image = cv2.imdecode(bytes_, color | cv2.IMREAD_IGNORE_ORIENTATION)

@@ -116,7 +116,8 @@ class MotSequenceSource:
         return Stream(name=self.name, rate=self.rate, size=size if min(size) > 0 else None, length=len(self))
 
     def __len__(self) -> int:
-        return len(self._files) or self.info.length
+        film = None if self._film is None else self._film.stream.length
+        return film or len(self._files) or self.info.length
 
     def __iter__(self) -> Iterator[Frame]:
         """Give the first frame, the second, ...

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from trackforge.errors import DataError, MissingDependencyError
 from trackforge.intake.limits import check_limit, limits
-from trackforge.io.headers import Header, read_header
+from trackforge.io.headers import Header, is_whole, read_header
 from trackforge.io.levels import stretch
 from trackforge.io.pictures import Deep, check_pixels, decode_upright, opencv, picture_bytes, upright
 from trackforge.io.tiff import tiff_pages
@@ -134,6 +134,8 @@ class _Animation(Pictures):
         header: Any = self._header
         if not self._first <= key < self._first + len(self._block):
             check_pixels(header, self.path)
+            if header.kind == "png" and not is_whole(self._data):
+                raise DataError("The PNG is cut short or damaged. Restore it, or leave it out.", path=self.path)
             count = max(1, BLOCK // (header.width * header.height * 4))
             done: bool = False
             animation: Any = None

@@ -37,7 +37,8 @@ class Timeline:
 
     * a stamp that increases is believed, also over a gap: time did pass;
     * one that stands still, or falls by less than a frame interval, puts the picture a little after the one before it;
-      the stamps that follow mean what they meant;
+      the stamps that follow mean what they meant. Where it stands for more than two pictures (a clock of whole seconds,
+      or none at all), they count by their arrival, or else by the rate;
     * one that falls further begins a new clock: the picture comes as many frame intervals after the one before it as
       its position says or, where it is later, when it arrived, and the stamps that follow count from there. So does a
       stamp of a live stream that leaps far ahead of the picture's arrival, the first one after `rejoin`, and one that
@@ -71,6 +72,7 @@ class Timeline:
         self._origin = origin or 0.0
         self._wrap = wrap
         self._stamp = 0.0
+        self._standing = 0  # how often the latest stamp was repeated
         self._thousandfold = Thousandfold()
         self._shift = 0.0  # what the stamps of the present clock lack
         self._fresh = origin is None  # whether the next stamp begins a clock
@@ -100,7 +102,11 @@ class Timeline:
         elif self._fresh or self._misplaced(position, stamp) or self._restarted(stamp, arrival):
             seconds = self._begin(position, stamp, arrival)
         else:
+            self._standing = self._standing + 1 if stamp == self._stamp and last is not None else 0
             seconds = stamp - self._origin + self._shift
+            if self._standing > 1 and last is not None:
+                steps = max(position - self._position, 1)
+                seconds = last + steps * self._interval if arrival is None else max(seconds, arrival)
         if last is not None:
             if seconds <= last:
                 seconds = max(last + NUDGE * self._interval, math.nextafter(last, math.inf))
@@ -131,7 +137,9 @@ class Timeline:
         leapt = arrival is not None and step > arrival - self._arrival + LEAP
         if self._wrap and step > TURN:
             leapt |= stamp // self._wrap != self._stamp // self._wrap
-        if step > -self._interval and not leapt:
+        # a clock that stood has its pictures ahead of its stamps; when it goes on, it is still the same
+        goes_on = stamp >= self._stamp and self._anchor[0] == self._position
+        if (step > -self._interval or goes_on) and not leapt:
             return False
         if not self.restarts:
             log.warning(
@@ -150,7 +158,7 @@ class Timeline:
             seconds = max(seconds, self._last + self._interval * frames)
             if arrival is not None:
                 self.missed = max(0, round((arrival - self._arrival) * (self._rate or 0.0)) - 1)
-        self._fresh, self._origin, self._shift = False, stamp, seconds
+        self._fresh, self._origin, self._shift, self._standing = False, stamp, seconds, 0
         return seconds
 
     def _tell_gap(self, last: float, seconds: float) -> None:

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
 from trackforge.errors import SourceError, did_you_mean
-from trackforge.intake.addresses import STDIN, is_address, shown_address, source_name
+from trackforge.intake.addresses import STDIN, is_address, source_name
 from trackforge.intake.reading import reading
 from trackforge.io.completeness import Promise
 from trackforge.io.decode import Damage, Extent, pictures, pixel_aspect, reason
@@ -71,12 +71,12 @@ class VideoSource:
 
     def __init__(self, config: VideoSourceConfig, opening: Opening | None = None) -> None:
         self.config = config
-        self.path = shown_address(str(config.path))
         self.name = source_name(str(config.path))
         self.skipped = 0
         self._round = 0
         _check_file(str(config.path))
         self._opening = opening or Opening(str(config.path))
+        self.path = self._opening.shown
         with reading(self.path, "A video"), self._opening.look() as (container, stream):
             self.rate = rate_of(stream)
             self._stated = stream.frames
@@ -172,9 +172,8 @@ class VideoSource:
         """Tell of a file that cannot be read to the end that its header states."""
         if seen == self.skipped:
             why = f" ({problem})" if problem and not seen else ""
-            raise SourceError(
-                f"{self.path} must hold frames that can be decoded; none of {seen} can{why}. Repair the file."
-            )
+            advice = self._opening.advice if self._opening.once else "Repair the file."
+            raise SourceError(f"{self.path} must hold frames that can be decoded; none of {seen} can{why}. {advice}")
         if not lack and not problem:
             return
         message = f"{self.path} is cut short or damaged: {lack or f'after frame {seen - 1}, {problem}'}"

@@ -140,7 +140,7 @@ def from_toml(path: Path, declaration: type) -> Layer:
         given: dict[str, Any] = toml.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--config must name a TOML file; {path} cannot be read: {error}.") from error
-    except toml.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no TOML, a number of thousands of digits, brackets in brackets
         raise ConfigError(f"{path}: this is not TOML: {error}.") from error
     for name in sections(declaration):
         if not isinstance(given.get(name, {}), dict):

@@ -119,7 +119,7 @@ def _picture(here: Path, name: PurePosixPath, subset: str) -> Path:
         places = [here / "images" / subset, *places]
     endings = ("",) if name.suffix.lower() in IMAGE_SUFFIXES else ("", *IMAGE_SUFFIXES, ".PNG", ".JPG")
     tried = [place / f"{name}{ending}" for place in places for ending in endings]
-    return next((p for p in tried if p.is_file()), here / "images" / name)
+    return next((p for p in tried if p.is_file()), places[0] / name)
 
 
 def _box(node: Element, image: int) -> _Box:

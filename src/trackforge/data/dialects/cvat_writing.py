@@ -66,9 +66,15 @@ def write_cvat(dataset: Dataset, target: Path, *, images: Place = "copy", tolera
             folder = inside(place, name, "The sequence")
             task = _Task(dataset[rows], name, split, tolerance)
             write_text(folder / "annotations.xml", task.lines(count))
+            count["numbered"] += dataset.images.frame[rows].tolist() != list(range(len(rows)))
             for row in rows.tolist():
                 file = f"frame_{int(dataset.images.frame[row]):06d}{placer.suffix(row)}"
                 placer.place(row, folder / "images" / file)
+    if count["numbered"]:
+        notes.append(
+            f"the frames of {count['numbered']} sequences are not 0, 1, 2, ...: make their tasks of the film, with the "
+            "start frame and the step that the file states, for a task of the pictures alone counts these"
+        )
     boxes = len(dataset.boxes)
     if boxes > count["keyframe"]:
         notes.append(
