@@ -50,7 +50,8 @@ def track(
     """Track the objects of one sequence, frame by frame.
 
     Outputs become final when the loop ends, whether the frames ran out or the caller stopped (``break``, ``close()``,
-    Ctrl-C). After any other exception nothing stands under their names; what was written so far is kept beside them.
+    Ctrl-C). After any other exception nothing stands under their names; what was written so far is kept beside them. An
+    output that fails takes no other along: it is left out, and its error raised when the others are final.
 
     Args:
         source: A path, URL or source name (see `trackforge.source`), a Source, or any iterable of frames.

@@ -35,7 +35,8 @@ class Session:
 
     Sinks are opened by ``with`` or by the first frame. Outputs become final with `close`, and at the end of a ``with``
     block that was left without an exception or through Ctrl-C; after any other exception nothing stands under their
-    names. One thread at a time may use a session.
+    names. One that fails takes no other along: it is left out, and its error raised when the others are final, or at
+    once where there is no other. One thread at a time may use a session.
 
     Args:
         detector: A Detector, or the name of one that needs no settings.
