@@ -13,7 +13,8 @@ __all__ = ["app", "call"]
 
 HELP = """Track objects in videos, and score, convert and export what that takes.
 
-    trackforge track street.mp4 -o out/
+    trackforge demo                                  # makes demo/street.mp4 to try the rest on
+    trackforge track demo/street.mp4 -o out/
     trackforge track street.mp4 --detector yolox --set detector.weights=yolox-s --tracker byte -o out/
     trackforge eval MOT17/train results/ --preprocessing mot17
     trackforge info tracker byte

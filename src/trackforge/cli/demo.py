@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +31,7 @@ def demo(
     Parameters
     ----------
     out
-        Folder for the video, the MOT file and the picture.
+        Folder for the videos, the MOT file and the picture.
     frames
         Length of the video.
     seed
@@ -47,4 +51,16 @@ def demo(
     else:
         for key, value in summary.items():
             put(f"{key:12} {value:.1%}\n" if isinstance(value, float) else f"{key:12} {value}\n")
+        put("\nNow you:\n" + "".join(f"  {command}\n" for command in _next(out)))
     return 0
+
+
+def _next(out: Path) -> Iterator[str]:
+    """Yield three commands that work on what the demo left, spelt as this one was called."""
+    called = sys.argv[0] if Path(sys.argv[0]).stem == "trackforge" else "trackforge"
+    program = "trackforge" if shutil.which("trackforge") else called
+    street, truth = shlex.quote(str(out / "street.mp4")), shlex.quote(str(out / "gt" / "gt.txt"))
+    mine = shlex.quote(str(out / "mine"))
+    yield f"{program} track {street} -o {mine}/"
+    yield f"{program} eval {truth} {mine}/street.txt"
+    yield f"{program} track {street} --tracker ocsort --truth {truth} -o {shlex.quote(str(out / 'ocsort.mp4'))}"

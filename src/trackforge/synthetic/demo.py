@@ -16,6 +16,7 @@ import trackforge
 from trackforge.errors import MissingDependencyError
 from trackforge.io.atomic import atomic_path
 from trackforge.io.mot import write_mot
+from trackforge.protocols import Sink
 from trackforge.synthetic.world import SyntheticSource, SyntheticSourceConfig
 from trackforge.table import TrackTable
 from trackforge.types import Step
@@ -32,8 +33,8 @@ def run(
     """Draw a street, find its walkers by their motion, track them with BYTE, and score the tracks.
 
     All settings of detector and tracker are the defaults. Writes into ``out``, replacing what stood there:
-    ``demo.mp4`` (video with boxes, ids and trails), ``tracks.txt`` (MOTChallenge results), ``gt/gt.txt`` (ground
-    truth) and ``street.png`` (the liveliest frame).
+    ``street.mp4`` (the video as a camera would give it), ``demo.mp4`` (with boxes, ids and trails), ``tracks.txt``
+    (MOTChallenge results), ``gt/gt.txt`` (ground truth) and ``street.png`` (the liveliest frame).
 
     Args:
         out: Folder; made where needed.
@@ -43,7 +44,8 @@ def run(
 
     Returns:
         ``HOTA``, ``MOTA``, ``IDF1``, ``DetA``, ``AssA`` (fractions of 1), ``IDSW``, ``walkers``, ``frames``, ``fps``
-        (frames a second, drawing and writing included) and the paths ``video``, ``tracks``, ``truth`` and ``picture``.
+        (frames a second, drawing and writing included) and the paths ``street``, ``video``, ``tracks``, ``truth`` and
+        ``picture``.
 
     Raises:
         SinkError: The folder cannot be written to.
@@ -52,12 +54,17 @@ def run(
     out = Path(out)
     source = SyntheticSource(SyntheticSourceConfig(frames=frames, seed=seed))
     files = {
+        "street": out / "street.mp4",
         "video": out / "demo.mp4",
         "tracks": out / "tracks.txt",
         "truth": out / "gt" / "gt.txt",
         "picture": out / "street.png",
     }
-    sinks = [trackforge.sink("overlay", path=files["video"]), trackforge.sink("mot", path=files["tracks"])]
+    sinks = [
+        _film(files["street"]),
+        trackforge.sink("overlay", path=files["video"]),
+        trackforge.sink("mot", path=files["tracks"]),
+    ]
     still = _Still()
     steps = trackforge.track(source, trackforge.detector("motion"), trackforge.tracker("byte"), sinks=sinks)
     found = []
@@ -80,6 +87,17 @@ def run(
         "fps": math.floor(frames / seconds),
     }
     return {**scores, **counts, **files}
+
+
+def _film(path: Path) -> Sink:
+    """Return a sink for the pictures themselves, with nothing drawn into them."""
+    from trackforge.io.overlay import OverlaySink, OverlaySinkConfig
+
+    class Film(OverlaySink):
+        def draw(self, picture: Any, step: Step) -> None:
+            pass
+
+    return Film(OverlaySinkConfig(path=path, quality=18))
 
 
 def _as_pedestrians(truth: TrackTable) -> TrackTable:
