@@ -39,6 +39,8 @@ def _settings(spec, tmp_path, data_dir):
         return {"path": path}
     if spec.kind == "detector" and spec.name == "yolox":
         return {"weights": data_dir() / "weights" / "yolox_nano_dynamic_hw.onnx"}
+    if spec.kind == "detector" and spec.name == "onnx":
+        return {"weights": data_dir() / "weights" / "yolox_nano_416x416.onnx"}
     return {}
 
 

@@ -110,3 +110,19 @@ def test_a_stop_is_enforced_when_no_frame_comes(tmp_path: Path, number: signal.S
     assert process.returncode == 128 + number, err
     assert [p.name for p in tmp_path.iterdir()] == ["a.jsonl"]
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 5
+
+
+def test_work_goes_on_where_nobody_reads_the_messages_any_more(tmp_path: Path) -> None:
+    """As in ``trackforge track ... 2>&1 | head -1``: what is said is lost, what is written is not."""
+    (tmp_path / "det.txt").write_text("".join(f"{k},-1,5000,5000,9,9,95,-1,-1,-1\n" for k in range(1, 80)))
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = ("track", "synthetic", "--set", "source.frames=40", "--detector", "file", "--set", "detector.path=det.txt")
+    try:
+        done = subprocess.run(
+            command(*words, "-o", "out.txt"), stdout=writer, stderr=writer, cwd=tmp_path, env=ENVIRONMENT, check=False
+        )
+    finally:
+        os.close(writer)
+    assert done.returncode == 0
+    assert (tmp_path / "out.txt").read_text().count("\n") > 30

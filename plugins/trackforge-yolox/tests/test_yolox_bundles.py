@@ -72,10 +72,12 @@ def test_files_of_others_are_answered_with_what_to_do(checkpoint, tmp_path: Path
     bare = onnx.load(FIXTURES / "people-format1.onnx")
     del bare.metadata_props[:]
     onnx.save(bare, tmp_path / "bare.onnx")
-    for path in (checkpoint("yolox-nano"), tmp_path / "bare.onnx"):
-        assert component_of(path) is None
-        with pytest.raises(WeightsError, match=r"must say which detector.*by name \(.*yolox.*\) and the file as its"):
-            trackforge.detector(path)
+    assert component_of(tmp_path / "bare.onnx") is None
+    assert type(trackforge.detector(tmp_path / "bare.onnx")).__name__ == "OnnxDetector"  # which looks for itself
+    foreign = checkpoint("yolox-nano")
+    assert component_of(foreign) is None
+    with pytest.raises(WeightsError, match=r"must say which detector.*by name \(.*yolox.*\) and the file as its"):
+        trackforge.detector(foreign)
     with pytest.raises(WeightsError, match="there is no file"):
         trackforge.detector("absent.onnx")
     with pytest.raises(UnknownComponentError, match="Did you mean 'yolox'"):

@@ -6,6 +6,7 @@ interrupted by Ctrl-C and SIGTERM, with the outputs so far complete.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 import os
@@ -79,9 +80,11 @@ def _explain(error: Exception) -> int:
 
 
 def _say(message: str) -> None:
+    """Write to stderr; where nobody reads it any more the work goes on, unheard."""
     from trackforge.intake.addresses import without_secrets
 
-    sys.stderr.write(visible(without_secrets(message)) + "\n")
+    with contextlib.suppress(OSError, ValueError):  # `trackforge track ... 2>&1 | head`; a full disk; closed for good
+        sys.stderr.write(visible(without_secrets(message)) + "\n")
 
 
 class _Stderr(logging.Handler):

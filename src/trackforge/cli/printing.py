@@ -21,9 +21,17 @@ def put(text: str) -> None:
 
 def console(*, stderr: bool = False) -> Console:
     """Make a console on which only what is styled here is styled."""
-    made = Console(stderr=stderr)
+    made = _Console(stderr=stderr)
     made.push_render_hook(_Plain())
     return made
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Fall silent where nobody reads what is said beside the results, else do as `put` does."""
+        if not self.stderr:
+            raise BrokenPipeError
+        self.quiet = True
 
 
 class _Plain(RenderHook):
