@@ -366,7 +366,7 @@ def test_other_files_beside_the_annotations_are_left_out(tmp_path: Path) -> None
     )
     (tmp_path / "flat/train.json").unlink()
     with pytest.raises(DataError, match=r"notes\.json, results\.json is none"):
-        data.read(tmp_path / "flat")
+        data.read(tmp_path / "flat", "coco")
 
 
 def test_sets_with_huge_identities_are_mixed_or_refused(tmp_path: Path) -> None:

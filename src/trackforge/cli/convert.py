@@ -49,14 +49,14 @@ def convert(
     images
         Data sets: what becomes of the pictures.
     overwrite
-        Data sets: replace what stands at the target; see trackforge data convert.
+        Replace what stands at the target; of data sets see trackforge data convert.
     as_json
         Print JSON.
     """
     from trackforge.io.tables import are_tracks, convert_tables
 
     if are_tracks(source, target, from_, to):
-        facts = convert_tables(source, target, from_, to, kind=kind)
+        facts = convert_tables(source, target, from_, to, kind=kind, overwrite=overwrite)
         text = f"{facts['boxes']} boxes of {facts['sequences']} sequences in {', '.join(facts['files'])}"
     else:
         from trackforge import data

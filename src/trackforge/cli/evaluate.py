@@ -37,7 +37,7 @@ def evaluate(
         MOT, KITTI or COCO file, a folder with SEQUENCE/gt/gt.txt or SEQUENCE.txt, or a data set with sequences in any
         format that is read (trackforge info dataset), or a list of sequences (seqmaps/MOT17-train.txt).
     tracks
-        MOT or COCO file, or a folder with SEQUENCE.txt.
+        MOT or COCO file, or a folder or zip archive with SEQUENCE.txt.
     preprocessing
         What is left out, by benchmark: none, mot15, mot16, mot17, mot20.
     iou_threshold
@@ -58,6 +58,8 @@ def evaluate(
         File for a figure of HOTA over its thresholds: .png, .svg or .pdf.
     """
     from trackforge.cli.flags import split
+    from trackforge.data.archives import content
+    from trackforge.data.formats import opened
     from trackforge.data.truth import truth_tables
     from trackforge.errors import ConfigError
     from trackforge.io.targets import keep_apart
@@ -65,6 +67,7 @@ def evaluate(
     from trackforge.metrics import evaluate as score
     from trackforge.metrics.scores import DEFAULT_COLUMNS
 
+    truth, tracks = opened(truth), content(tracks)
     tables = truth_tables(truth, regions=detections)
     given = truth if tables is None else tables
     if detections:

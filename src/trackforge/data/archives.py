@@ -22,7 +22,7 @@ from trackforge.intake.names import relative_name
 from trackforge.intake.reading import reading
 from trackforge.io.fetch import cache_folder
 
-__all__ = ["is_archive", "unpacked"]
+__all__ = ["content", "is_archive", "unpacked"]
 
 SMALL = 64 * 2**20
 """Bytes that an archive may unpack to however small it is."""
@@ -51,6 +51,20 @@ def unpacked(path: Path) -> Path:
                 members = dict(_members(archive, path, file.st_size))
                 _unpack(archive, members, target, path)
         return target / path.stem
+
+
+def content(path: Path) -> Path:
+    """Return where the files of a path lie: itself; of a zip archive, the first folder that holds more than a folder.
+
+    Raises:
+        DataError, SinkError: As `unpacked` does.
+    """
+    if not is_archive(path):
+        return path
+    folder = unpacked(path)
+    while len(inner := list(folder.iterdir())) == 1 and inner[0].is_dir():
+        folder = inner[0]
+    return folder
 
 
 def _members(archive: zipfile.ZipFile, path: Path, size: int) -> Iterator[tuple[str, zipfile.ZipInfo]]:

@@ -13,7 +13,7 @@ import numpy as np
 from trackforge.data.columns import Array
 from trackforge.data.formats import read_with
 from trackforge.data.model import Dataset
-from trackforge.data.pictures import PictureReader, split_key
+from trackforge.data.pictures import PictureReader, size_advice, split_key
 from trackforge.data.problems import Findings, Problem
 from trackforge.errors import DataError
 from trackforge.intake.showing import visible
@@ -218,6 +218,11 @@ def _check_boxes(dataset: Dataset, findings: Findings) -> None:
             findings.warn(message, path=place, kind="outside")
         else:
             findings.bad(message, path=place, kind="outside")
+    if known.sum() >= 3 and np.abs(xyxy[known]).max() <= 1.5:
+        message = (
+            "All boxes lie within 1.5 pixels of the left upper corner; are they shares of the picture, not pixels?"
+        )
+        findings.warn(message, kind="normalised")
     for row in np.flatnonzero(over):
         message = f"{_box(dataset, row)} reaches out of the picture."
         findings.warn(message, path=_place(dataset, boxes.image[row]), kind="partly-outside")
@@ -272,7 +277,7 @@ def _check_pictures(dataset: Dataset, findings: Findings, how: str) -> None:
         given = int(images.width[row]), int(images.height[row])
         if given not in ((0, 0), (width, height)):
             message = f"The picture is {width}x{height}, but its labels are for {given[0]}x{given[1]}."
-            findings.bad(message, path=path, kind="size-mismatch")
+            findings.bad(f"{message} {size_advice(given, (width, height))}", path=path, kind="size-mismatch")
     reader.close()
 
 

@@ -6,6 +6,8 @@ truth value or a string is kept as a further column.
 
 from __future__ import annotations
 
+import mmap
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -43,7 +45,18 @@ _BOX_KNOWN = {
 
 def sniff_coco(path: Path) -> bool:
     """Tell whether a path looks like COCO json, or a folder with such."""
-    return path.suffix.lower() == ".json" if path.is_file() else bool(_parts(path))
+    if path.is_file():
+        return path.suffix.lower() == ".json"
+    # other programs leave JSON beside their labels, as Label Studio does notes.json
+    return any(file.parent.name == "annotations" or _lists_images(file) for file in _parts(path).values())
+
+
+def _lists_images(file: Path) -> bool:
+    """Tell whether a JSON file mentions a list of images, without reading all of it into memory."""
+    if not file.stat().st_size:
+        return False
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return re.search(rb'"images"\s*:\s*\[', content) is not None
 
 
 def _parts(folder: Path) -> dict[str, Path]:

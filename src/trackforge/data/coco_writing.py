@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -115,14 +116,15 @@ def _linked(base: Path, folder: str, name: str) -> str:
 def _document(dataset: Dataset, names: Sequence[str], *, with_split: bool) -> dict[str, Any]:
     images = dataset.images
     ids = _ids(images.extra.get("coco_id"), len(images))
-    videos = {name: k for k, name in enumerate(dataset.sequences, 1)}
+    names_of_videos = _videos(dataset)
+    videos = {name: k for k, name in enumerate(dict.fromkeys(filter(None, names_of_videos)), 1)}
     extra = dict(_extra_rows(images.extra))
     pictures = []
     for row, name in enumerate(names):
         entry: dict[str, Any] = {"id": ids[row], "file_name": name}
         entry |= {"width": int(images.width[row]), "height": int(images.height[row])}
         if images.sequence[row]:
-            entry |= {"video_id": videos[str(images.sequence[row])]}
+            entry |= {"video_id": videos[names_of_videos[row]]}
             if images.frame[row] >= 0:
                 entry["frame_id"] = int(images.frame[row]) + 1
         if with_split and images.split[row]:
@@ -133,6 +135,15 @@ def _document(dataset: Dataset, names: Sequence[str], *, with_split: bool) -> di
     if videos:
         document["videos"] = [{"id": k, "file_name": name} for name, k in videos.items()]
     return document
+
+
+def _videos(dataset: Dataset) -> list[str]:
+    """Return the name of the video of each picture; of two in different parts, named alike, with the part before it."""
+    images = dataset.images
+    names, parts = images.sequence.tolist(), images.split.tolist()
+    count = Counter(zip(names, images.frame.tolist(), strict=True))
+    alike = {name for (name, frame), n in count.items() if name and frame >= 0 and n > 1}
+    return [f"{part}/{name}" if part and name in alike else name for name, part in zip(names, parts, strict=True)]
 
 
 def _annotations(dataset: Dataset, image_ids: Sequence[Any]) -> Iterator[dict[str, Any]]:

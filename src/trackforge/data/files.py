@@ -27,6 +27,8 @@ __all__ = [
     "left_out",
     "list_pictures",
     "read_lines",
+    "require_order",
+    "require_sizes",
     "stems",
     "write_names",
     "write_text",
@@ -250,6 +252,23 @@ class PicturePlacer:
 
 def _absolute(path: Path) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - the text decides: links in your folder are yours
+
+
+def require_order(dataset: Dataset, why: str) -> None:
+    """Refuse a set with boxes whose left or top lies beyond their right or bottom.
+
+    Raises:
+        DataError: One does.
+    """
+    bad = (dataset.boxes.xyxy[:, :2] > dataset.boxes.xyxy[:, 2:]).any(axis=1)
+    if bad.any():
+        row = int(bad.argmax())
+        corners = ", ".join(f"{v:g}" for v in dataset.boxes.xyxy[row].tolist())
+        raise DataError(
+            f"{why} must have x1 <= x2 and y1 <= y2; got ({corners}), and {int(bad.sum())} such boxes in all. Repair "
+            "them, or leave them out.",
+            path=dataset.image_path(int(dataset.boxes.image[row])) or dataset.root,
+        )
 
 
 def require_sizes(dataset: Dataset, why: str) -> None:

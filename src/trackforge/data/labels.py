@@ -1,7 +1,7 @@
 """Text labels beside pictures, normalised to the picture: YOLO, and JDE's ``labels_with_ids``.
 
 * YOLO: ``images/<split>/x.jpg`` and ``labels/<split>/x.txt``, a line a box; class names in a yaml file or
-  ``classes.txt``.
+  ``classes.txt``; or the pictures and their labels in one folder, as labelImg and older programs have them.
 * JDE: ``images/.../x.jpg`` and ``labels_with_ids/.../x.txt``, a line ``class id cx cy w h``, id -1 unknown; the frames
   of a sequence lie in ``<sequence>/img1/000001.jpg``, counted from 1, or from 0 where there is a 000000.
 
@@ -12,6 +12,7 @@ Source: ultralytics' and JDE's (Zhonghao Wang et al., ECCV 2020) documentation o
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,8 @@ from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
 __all__ = ["read_jde", "read_yolo", "sniff_jde", "sniff_yolo"]
 
+FOLDERS = ("train", "val", "valid", "test")
+"""Names of folders that are parts where no yaml file says so."""
 _FRAME = re.compile(r"(?:^|/)([^/]+)/img1/0*(\d{1,18})$")
 
 
@@ -70,7 +73,7 @@ def sniff_yolo(path: Path) -> bool:
     """Tell whether a path looks like a YOLO data set."""
     if path.is_file():
         return path.suffix.lower() in (".yaml", ".yml", ".data")
-    return bool(_label_folders(path)) or _description(path) is not None
+    return bool(_label_folders(path)) or _description(path) is not None or _labelled_beside(path)
 
 
 def sniff_jde(path: Path) -> bool:
@@ -141,12 +144,24 @@ def _label_folders(root: Path) -> list[Path]:
     return [p / "images" for p in candidates if (p / "images").is_dir() and (p / "labels").is_dir()]
 
 
+def _labelled_beside(root: Path) -> bool:
+    """Tell whether pictures have their labels beside them, as labelImg writes them: a class and numbers."""
+    labels = (p.with_suffix(".txt") for p in list_files(root, IMAGE_SUFFIXES, recursive=True).files)
+    first = next((label for label in labels if label.is_file() and label.stat().st_size), None)
+    with first.open("rb") if first else io.BytesIO() as file:
+        return re.match(rb"\s*\d+(\s+-?[\d.]+(e-?\d+)?){4}", file.readline(10_000)) is not None
+
+
 def _yolo_pictures(root: Path, described: YoloYaml) -> _Found:
     seen = set()
     found = _Found(notes=list(described.notes))
     listed = [(key, place) for key, places in described.parts.items() for place in places]
     same = len({place for _, place in listed}) < len({key for key, _ in listed})
-    for key, place in listed or [("", folder) for folder in _label_folders(root)]:
+    places = listed or [("", folder) for folder in _label_folders(root)]
+    if not places and _labelled_beside(root):
+        folders = [root / part for part in FOLDERS if (root / part).is_dir()]
+        places = [*((folder.name, folder) for folder in folders), ("", root)]
+    for key, place in places:
         files = _listed(place, root) if place.is_file() else found.files(place)
         if not files:
             found.empty.append(key or place.parent.name)
@@ -187,7 +202,8 @@ def _class_file(root: Path) -> tuple[str, ...]:
     for name in ("classes.txt", "obj.names", "labels/classes.txt"):
         if (root / name).is_file():
             return tuple(line for _, line in read_lines(root / name))
-    return ()
+    beside = sorted(p for p in root.glob("*/classes.txt") if not is_companion(p, root))
+    return tuple(line for _, line in read_lines(beside[0])) if beside else ()
 
 
 def _read(root: Path, found: _Found, split: str | None, classes: tuple[str, ...], reader: LabelReader) -> Dataset:

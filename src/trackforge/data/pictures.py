@@ -20,7 +20,7 @@ from trackforge.io.pictures import decode_picture, opencv, picture_bytes, pictur
 from trackforge.io.stacks import open_pictures
 from trackforge.registry.suffixes import STACK_SUFFIXES, VIDEO_SUFFIXES
 
-__all__ = ["CONTAINERS", "Container", "PictureReader", "split_key"]
+__all__ = ["CONTAINERS", "Container", "PictureReader", "size_advice", "split_key"]
 
 
 class Container(Protocol):
@@ -131,3 +131,13 @@ class PictureReader:
                 raise DataError("The file that holds the pictures is missing. Check the root of the set.", path=file)
             self._open[file] = CONTAINERS[file.suffix.lower()](file)
         return self._open[file]
+
+
+def size_advice(stated: tuple[int, int], size: tuple[int, int]) -> str:
+    """Say what may have happened where a picture is not as large, ``(width, height)``, as its labels state."""
+    if stated == size[::-1]:
+        return (
+            "Were the labels made before the picture was turned upright, as its EXIF says? Turn the labels, or take "
+            "the orientation out of the picture."
+        )
+    return "Was it replaced or resized after labelling? Scale the labels, or restore it."

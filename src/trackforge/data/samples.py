@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from trackforge.data.columns import Boxes
 from trackforge.data.model import Dataset
-from trackforge.data.pictures import PictureReader, split_key
+from trackforge.data.pictures import PictureReader, size_advice, split_key
 from trackforge.errors import DataError, InvalidInputError
 
 __all__ = ["Sample", "Samples", "sample_order", "sample_rng"]
@@ -123,8 +123,8 @@ class Samples:
         size = image.shape[1], image.shape[0]
         if given != (0, 0) and given != size:
             raise DataError(
-                f"The labels are for a {given[0]}x{given[1]} picture, but it is {size[0]}x{size[1]}. Was it replaced "
-                "or resized after labelling? Scale the labels, or restore it.",
+                f"The labels are for a {given[0]}x{given[1]} picture, but it is {size[0]}x{size[1]}. "
+                + size_advice(given, size),
                 path=path,
             )
         if image.nbytes <= self._room:

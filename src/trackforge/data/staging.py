@@ -55,7 +55,9 @@ def refuse_filled(target: Path, sources: Iterable[Path] = ()) -> None:
     """
     _refuse_no_name(target)
     try:
-        filled = os.path.lexists(target) and not (target.is_dir() and not any(target.iterdir()))
+        # as `staged` will: "gone/../set" is no path as long as there is no "gone", and yet it would become "set"
+        final = Path(os.path.realpath(target))
+        filled = any(os.path.lexists(p) and not (p.is_dir() and not any(p.iterdir())) for p in (target, final))
     except OSError as error:
         raise _failure(target, error) from error
     if filled:

@@ -34,7 +34,7 @@ def truth_tables(path: Path, *, regions: bool = False) -> Mapping[str, TrackTabl
     """
     if path.is_file() and sniff_seqmaps(path):
         return listed_truth(path)
-    if not path.exists() or path.suffix.lower() in (".txt", ".csv", ".parquet", ".jsonl"):
+    if not (path.is_file() or path.is_dir()) or path.suffix.lower() in (".txt", ".csv", ".parquet", ".jsonl"):
         return None
     try:
         name = sniff(path).name

@@ -225,7 +225,7 @@ def _object(build: Builder, node: Element, row: int, classes: Mapping[str, int],
         (corners[0] - origin, corners[1] - origin, corners[2], corners[3]),
         classes[node.value("name")],
         track_id=_track(node.value("trackid")),  # ImageNet VID's addition
-        ignore=node.value("difficult") == "1",
+        ignore=node.value("difficult").lower() in ("1", "true", "yes"),
         extra=extra,
     )
 

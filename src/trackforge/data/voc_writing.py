@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 from trackforge.data.files import PicturePlacer, Place, file_names, require_sizes, stems, write_names, write_text
 from trackforge.data.model import Dataset
+from trackforge.errors import DataError
 
 __all__ = ["write_voc"]
 
@@ -16,8 +17,15 @@ _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 
 def write_voc(dataset: Dataset, target: Path, *, images: Place = "copy") -> list[str]:
-    """Write ``Annotations/``, ``JPEGImages/``, ``ImageSets/Main/`` ``classes.txt``; return what is worth knowing."""
+    """Write ``Annotations/``, ``JPEGImages/``, ``ImageSets/Main/`` ``classes.txt``; return what is worth knowing.
+
+    Raises:
+        DataError: A class has a name that XML, or a line, cannot hold; or the size of a picture is unknown.
+    """
     require_sizes(dataset, "VOC files state the size of the picture")
+    for name in dataset.classes:
+        if _NOT_IN_XML.search(name):
+            raise DataError(f"A class must have a name that XML can hold; got {name!a}. Rename it.")
     parts = file_names(dataset.splits, "A split", dataset)
     placer = PicturePlacer(dataset, images)
     names = stems(dataset)

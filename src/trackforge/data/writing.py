@@ -11,7 +11,7 @@ from typing import Any
 from trackforge.data.formats import Format, check_options, format_named, formats, losses
 from trackforge.data.model import Dataset
 from trackforge.data.staging import holds, one_file, staged
-from trackforge.errors import ConfigError
+from trackforge.errors import ConfigError, DataError
 
 __all__ = ["target_format", "write", "write_staged"]
 
@@ -95,5 +95,11 @@ def write_staged(
         )
     around = one_file if target.suffix.lower() in chosen.files else staged
     with around(target, sources=sources, overwrite=overwrite) as (place, notes):
-        made = _writer(chosen)(dataset, place, **options)
+        try:
+            made = _writer(chosen)(dataset, place, **options)
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"Names must be whole text; {error.object[max(error.start - 20, 0) : error.end + 20]!a} holds half a "
+                "character. Rename it."
+            ) from error
     return losses(dataset, chosen) + made + notes

@@ -167,15 +167,16 @@ def parse_coco(
             sequence = (
                 videos[video_of[video]] if document.get("videos") is not None else _stays_inside(str(video), "video_id")
             )
-        name = text(entry.get("file_name") or "", "file_name")
+        name = text(entry.get("file_name") or entry.get("coco_url") or "", "file_name")  # LVIS has the address only
+        if complete and not name and "file_name" not in entry:
+            raise MalformedError("must have file_name")
         seen.add(number)
         return number, CocoImage(at, number, name, size, sequence, index, entry), frame
 
     seen: set[Id] = set()
-    needs = ("id", "file_name") if complete else ("id",)
     rule = "must have numbers for width, height and frame, and ids"
     entries = document["images"]
-    found = list(parse_entries(entries, "images", image, path=path, report=report, needs=needs, rule=rule))
+    found = list(parse_entries(entries, "images", image, path=path, report=report, rule=rule))
     base = frame_base if frame_base != "auto" else 0 if any(frame == 0 for *_, frame in found) else 1
     if any(frame is not None and frame < base for *_, frame in found):
         raise DataError(f"Every frame_id must be >= {base}, what it counts from; some are less.", path=path)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from trackforge.errors import ConfigError, DataError, InvalidInputError, MissingFileError
+from trackforge.errors import ConfigError, DataError, InvalidInputError, MissingFileError, SinkError
 from trackforge.intake.folders import list_files
 from trackforge.intake.names import inside
 from trackforge.intake.reading import reading
@@ -16,6 +16,7 @@ from trackforge.io.mot import LABELS, read_mot, sequence_of, write_mot
 from trackforge.io.mot_text import Kind
 from trackforge.io.parquet import ParquetSink, ParquetSinkConfig
 from trackforge.io.table_reading import json_tables, parquet_tables
+from trackforge.io.targets import keep_apart
 from trackforge.protocols import Sink
 from trackforge.table import TrackTable
 
@@ -67,21 +68,14 @@ def write_tables(path: str | Path, tables: Mapping[str, TrackTable], form: str, 
         SinkError: The place cannot be written to.
     """
     path = Path(path)
+    files = _files(path, tables, form)
     if form == "mot":
-        if path.suffix != ".txt":
-            files = [inside(path, f"{name}.txt", "The sequence") for name in tables]
-        elif len(tables) == 1:
-            files = [path]
-        else:
-            raise InvalidInputError(
-                f"A MOTChallenge file holds one sequence; got {len(tables)}. Name a folder: {path.with_suffix('')}/."
-            )
         for file, table in zip(files, tables.values(), strict=True):
             write_mot(file, table, kind=kind)
         return files
     if form == "coco":
         write_coco(path, tables)
-        return [path]
+        return files
     sink: Sink
     if form == "jsonl":
         sink = JsonLinesSink(JsonLinesSinkConfig(path=path))
@@ -91,7 +85,18 @@ def write_tables(path: str | Path, tables: Mapping[str, TrackTable], form: str, 
         for table in tables.values():
             for step in table.steps():
                 sink.write(step)
-    return [path]
+    return files
+
+
+def _files(path: Path, tables: Collection[str], form: str) -> list[Path]:
+    """Return the files that the sequences of these names are written to."""
+    if form != "mot" or (path.suffix == ".txt" and len(tables) == 1):
+        return [path]
+    if path.suffix != ".txt":
+        return [inside(path, f"{name}.txt", "The sequence") for name in tables]
+    raise InvalidInputError(
+        f"A MOTChallenge file holds one sequence; got {len(tables)}. Name a folder: {path.with_suffix('')}/."
+    )
 
 
 def are_tracks(source: Path, target: Path, from_: str | None = None, to: str | None = None) -> bool:
@@ -111,7 +116,13 @@ def are_tracks(source: Path, target: Path, from_: str | None = None, to: str | N
 
 
 def convert_tables(
-    source: Path, target: Path, from_: str | None = None, to: str | None = None, *, kind: Kind = "tracks"
+    source: Path,
+    target: Path,
+    from_: str | None = None,
+    to: str | None = None,
+    *,
+    kind: Kind = "tracks",
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Read tracks in one format and write them in another.
 
@@ -121,12 +132,14 @@ def convert_tables(
         from_: Format of the source, where its ending does not tell.
         to: Format of the target, where its ending does not tell.
         kind: What MOTChallenge files hold.
+        overwrite: Replace files that stand there; what is read is never replaced.
 
     Returns:
         How many ``sequences`` and ``boxes``, and the ``files`` written.
 
     Raises:
-        ConfigError: A format is not known.
+        ConfigError: A format is not known, or the target is what is read.
+        SinkError: A file stands there.
         DataError, MissingFileError, InvalidInputError, SinkError: As `read_tables` and `write_tables` do.
     """
     forms = (_form(source, from_), _form(target, to))
@@ -135,7 +148,16 @@ def convert_tables(
             known = ", ".join(f"{name} ({ending})" for ending, name in FORMATS.items())
             raise ConfigError(f"The ending of {path} tells no format. Name it with --from or --to. Known: {known}.")
     tables = read_tables(source, forms[0], kind=kind)
-    files = write_tables(target, tables, forms[1], kind=kind)
+    files = _files(target, tables, forms[1])
+    keep_apart(files, [source, *(source.glob("*.txt") if source.is_dir() else ())])
+    # a device or a pipe takes what is written without losing what it held
+    there = next((file for file in files if file.is_file() or file.is_symlink()), None)
+    if there is not None and not overwrite:
+        raise SinkError(
+            f"The target must be new; {there} is there already. Name another place, or let it be replaced "
+            "(overwrite=True, --overwrite)."
+        )
+    write_tables(target, tables, forms[1], kind=kind)
     return {
         "sequences": len(tables),
         "boxes": sum(len(table) for table in tables.values()),

@@ -52,6 +52,8 @@ def doubt(job: Job, overlaps: Overlaps) -> str | None:
             "these detections?"
         )
     met = len(np.unique(overlaps.truth[overlaps.iou >= 0.5]))
+    if len(tracks) >= 10 and 2 * met < n and (tracks.xyxy[:, 2:] > 2 * tracks.xyxy[:, :2]).all():
+        return "no box is less wide than its left or less high than its top; are these right and bottom instead?"
     if n >= 100 and met < FEW * n:
         return f"{met} of {n} boxes of the truth are met; are the tracks of another sequence?"
     return None

@@ -131,7 +131,7 @@ def _places(given: Input, truth_file: str) -> Places:
     if isinstance(given, Mapping):
         return {str(name): v if isinstance(v, TrackTable) else _existing(v) for name, v in given.items()}
     path = _existing(given)
-    if path.is_file():
+    if not path.is_dir():
         if path.suffix.lower() == ".json":
             tables = read_coco(path)
             if any(len(table) and "flag" not in table.extra for table in tables.values()):
@@ -169,11 +169,28 @@ def _in_folder(folder: Path, truth_file: str) -> Places:
     found = {path.name: path / truth_file for path in sorted(folder.iterdir()) if (path / truth_file).is_file()}
     if found:
         return dict(found)
+    parts = sorted({path.relative_to(folder).parts[0] for path in folder.glob(f"*/*/{truth_file}")})
+    if len(parts) == 1:
+        return _in_folder(folder / parts[0], truth_file)
+    if parts:  # these may have sequences of the same names
+        raise InvalidInputError(
+            f"A folder of sequences must hold <sequence>/{truth_file}; {folder} holds parts: {', '.join(parts)}. Name "
+            f"one: {folder / parts[0]}."
+        )
     for place in (folder, folder / "data"):
-        files = [path for path in list_files(place, (".txt",)).files if path.name != LABELS] if place.is_dir() else []
+        listed = list_files(place, (".txt",)).files if place.is_dir() else ()
+        # the official evaluator leaves its summaries where its trackers have their folder "data"
+        files = [path for path in listed if path.name != LABELS and not path.stem.endswith("_summary")]
         if files:
             named = {path: sequence_of(path) if path.stem == place.name else path.stem for path in files}
             return {name.removeprefix("gt_"): path for path, name in named.items()}
+    if any(
+        (path / "seqinfo.ini").is_file() or (path / "det/det.txt").is_file() for path in (folder, *folder.iterdir())
+    ):
+        raise InvalidInputError(
+            f"A sequence must have {truth_file}; there is none in {folder}, as in the test parts of benchmarks. Name "
+            "another part, or the file: truth_file=..., --truth-file."
+        )
     below = list_files(folder, (".txt",), recursive=True).files  # TAO's sequences have names of several parts
     if below:
         return {path.relative_to(folder).with_suffix("").as_posix(): path for path in below if path.name != LABELS}

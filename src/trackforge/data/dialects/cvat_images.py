@@ -31,7 +31,7 @@ from trackforge.data.dialects.cvat_meta import (
 from trackforge.data.dialects.frames import relative, size_of
 from trackforge.data.dialects.keyframes import envelope
 from trackforge.data.dialects.markup import Element, as_text, parse_xml, quoted
-from trackforge.data.files import PicturePlacer, Place, stems, write_text
+from trackforge.data.files import PicturePlacer, Place, require_order, stems, write_text
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
@@ -159,6 +159,7 @@ def write_cvat_images(dataset: Dataset, target: Path, *, images: Place = "copy")
         target: Folder.
         images: What to do with the pictures.
     """
+    require_order(dataset, "CVAT's boxes")
     placer = PicturePlacer(dataset, images)
     files = []
     for row, (stem, split) in enumerate(zip(stems(dataset), dataset.images.split.tolist(), strict=True)):

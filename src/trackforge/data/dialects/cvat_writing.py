@@ -18,7 +18,7 @@ import numpy as np
 from trackforge.data.dialects.cvat_meta import attribute_lines, attribute_texts, label_lines
 from trackforge.data.dialects.keyframes import Ints, chosen
 from trackforge.data.dialects.markup import as_text, quoted
-from trackforge.data.files import PicturePlacer, Place, write_text
+from trackforge.data.files import PicturePlacer, Place, require_order, write_text
 from trackforge.data.model import Dataset
 from trackforge.data.pictures import split_key
 from trackforge.errors import InvalidInputError
@@ -42,6 +42,7 @@ def write_cvat(dataset: Dataset, target: Path, *, images: Place = "copy", tolera
     """
     if not 0 <= tolerance < math.inf:
         raise InvalidInputError(f"tolerance must be a number of pixels >= 0; got {tolerance}.")
+    require_order(dataset, "CVAT's boxes")
     notes = []
     stills = (dataset.images.sequence == "") | (dataset.images.frame < 0)
     if stills.any():

@@ -14,7 +14,7 @@ import numpy as np
 
 from trackforge.data.building import Builder
 from trackforge.data.dialects.frames import add_frames, below, folders, numbered_pictures
-from trackforge.data.files import PicturePlacer, Place, read_lines, write_text
+from trackforge.data.files import PicturePlacer, Place, read_lines, require_order, write_text
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError, InvalidInputError
@@ -160,6 +160,7 @@ def write_kitti(dataset: Dataset, target: Path, *, images: Place = "copy") -> li
         target: Folder.
         images: What to do with the pictures.
     """
+    require_order(dataset, "KITTI's boxes")
     words = [_type(name) for name in dataset.classes]
     if len(set(words)) < len(words) or DONT_CARE in words:
         raise InvalidInputError(
