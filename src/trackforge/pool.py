@@ -22,6 +22,8 @@ from types import TracebackType
 from typing import Literal
 
 from trackforge.errors import InvalidInputError
+from trackforge.io.outputs import places
+from trackforge.io.targets import keep_apart
 from trackforge.protocols import Detector, Remembering, Sink, Tracker
 from trackforge.registry import doors
 from trackforge.session import Session, answers, fit, follows
@@ -100,6 +102,7 @@ class SessionPool:
 
         Raises:
             InvalidInputError: The pool is closed, or another session has the tracker.
+            ConfigError: Another session writes to the same file.
             StateError: The state does not fit.
         """
         made = doors.tracker(tracker) if isinstance(tracker, str) else tracker
@@ -113,6 +116,7 @@ class SessionPool:
             else:
                 session = Session.restore(state, self.detector, made, sinks=sinks)
             pooled = PooledSession(self, session)
+            keep_apart(places(sink for one in (*self._sessions, pooled) for sink in one.session.sinks))
             session.__enter__()
             self._sessions.append(pooled)
         return pooled

@@ -625,3 +625,19 @@ def test_detections_of_another_video(
     assert len(steps) == 50
     said = [r.getMessage() for r in caplog.records if "may not fit" in r.getMessage()]
     assert [words in message for message in said] == ([True] if words else [])
+
+
+def test_a_part_of_a_video_is_no_other_video(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    film = write_video(tmp_path / "film.mp4", 50)
+    file = write(tmp_path / "det.txt", "\n".join(f"{k},-1,15,8,10,20,0.9,-1,-1,-1" for k in range(1, 51)))
+    for part in ({"stride": 5}, {"start": 10, "stop": 20}):
+        source = trackforge.source(film, **part)
+        list(trackforge.track(source, trackforge.detector("file", path=file), "byte"))
+    assert "may not fit" not in caplog.text
+
+
+def test_a_time_as_the_index_of_a_frame_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    tracker = trackforge.tracker("byte")
+    for step in range(5):
+        tracker.update(boxes([10, 10, 60, 90]), Frame(index=17 * 10**17 + step * 40_000_000))
+    assert ["frame.index should count frames" in r.getMessage() for r in caplog.records] == [True]

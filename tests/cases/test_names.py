@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -242,3 +243,59 @@ def test_no_name_or_message_of_an_address_holds_its_secret(user: str, path: str)
     assert name_problem(name) is None
     assert "/" not in name
     assert SECRET not in without_secrets(f"{address}: Connection refused")
+
+
+def test_links_that_lead_nowhere_are_called_so(tmp_path: Path) -> None:
+    for name, target in (("loop", "loop"), ("gone.mp4", "nowhere.mp4")):
+        (tmp_path / name).symlink_to(target)
+        with pytest.raises(SourceError, match="is a link that leads to nothing"):
+            trackforge.source(tmp_path / name)
+
+
+def test_an_empty_name_is_not_the_folder_that_one_stands_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_picture(tmp_path / "0.png")
+    monkeypatch.chdir(tmp_path)
+    for text in ("", " "):
+        with pytest.raises(SourceError, match="Name one"):
+            trackforge.source(text)
+    assert "Name one" in run("track", "", "-o", "o.txt", code=1).stderr
+
+
+def test_a_glob_of_films_and_an_address_of_one_slash_are_explained(clip: Path) -> None:
+    with pytest.raises(SourceError, match="one by one"):
+        trackforge.source(f"{clip.parent}/*.mp4")
+    with pytest.raises(SourceError, match="two slashes"):
+        trackforge.source("http:/host/film.mp4")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of files")
+def test_what_must_not_be_read_is_an_error_of_ours(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(clip.read_bytes())
+    write_picture(tmp_path / "shut" / "0.png")
+    for name in ("film", "shut"):
+        (tmp_path / name).chmod(0)
+    try:
+        if os.access(tmp_path / "shut", os.R_OK):
+            pytest.skip("whoever runs this may read everything")
+        for name in ("film", "shut", "shut/0.png", "shut/*.png"):
+            with pytest.raises(SourceError, match="Permission denied"):
+                trackforge.source(tmp_path / name)
+    finally:
+        (tmp_path / "shut").chmod(0o700)
+
+
+def test_standard_input_is_named_once() -> None:
+    with pytest.raises(ConfigError, match="read once"):
+        plan(TrackingRun(sources=("-", "-")))
+
+
+def test_the_number_of_a_camera_may_be_a_number() -> None:
+    with pytest.raises(SourceError, match="97"):
+        trackforge.track(97, "motion", "byte")
+
+
+def test_a_file_of_detections_is_no_detector(tmp_path: Path, clip: Path) -> None:
+    file = tmp_path / "det.txt"
+    file.write_text("1,-1,10,10,20,40,0.9,-1,-1,-1\n")
+    said = run("track", clip, "--detector", file, "-o", tmp_path / "o.txt", code=1).stderr
+    assert f"--detector file --set detector.path={file}" in said

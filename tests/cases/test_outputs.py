@@ -23,7 +23,9 @@ from trackforge.errors import ConfigError, SinkError
 from trackforge.io.atomic import PartialFile, atomic_path
 from trackforge.io.outputs import finishing
 from trackforge.io.targets import keep_apart
+from trackforge.pool import SessionPool
 from trackforge.runs.stopping import Stopping
+from trackforge.types import Frame
 
 SMALL = ("--set", "source.frames=12", "--set", "source.size=96x64")
 SCENE = ("track", "synthetic", *SMALL, "--quiet")
@@ -288,3 +290,58 @@ def test_a_burst_of_signals_loses_nothing(tmp_path: Path, seed: int) -> None:
     assert [json.loads(line)["frame"] for line in lines] == list(range(len(lines)))
     assert abs(len(list(trackforge.source(tmp_path / "k.mp4"))) - len(lines)) <= 1
     assert len(json.loads((tmp_path / "k.json").read_text())["images"]) >= len(lines) - 1
+
+
+# -- sessions ---------------------------------------------------------------------------------------------------------
+
+
+def test_two_cameras_of_a_pool_keep_their_files_apart(tmp_path: Path) -> None:
+    detector = trackforge.detector("file", path=write_detections(tmp_path))
+    with SessionPool(detector) as pool:
+        first = pool.open("byte", sinks=[tmp_path / "a.txt"])
+        with pytest.raises(ConfigError, match="a file of its own"):
+            pool.open("byte", sinks=[f"{tmp_path}/./a.txt"])
+        first.close()
+        pool.open("byte", sinks=[tmp_path / "a.txt"])  # one after the other is fine
+
+
+def test_two_spellings_in_one_session_are_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    detector = trackforge.detector("file", path=write_detections(tmp_path))
+    session = trackforge.Session(detector, "byte", sinks=["t.txt", tmp_path / "t.txt"])
+    with pytest.raises(ConfigError, match="are the same"):
+        session.step(Frame(index=0))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["det.txt"]
+
+
+def write_detections(folder: Path) -> Path:
+    path = folder / "det.txt"
+    path.write_text("1,-1,10,10,20,40,0.9,-1,-1,-1\n")
+    return path
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="a system without terminals that close")
+def test_a_closed_terminal_ends_a_run_properly(tmp_path: Path) -> None:
+    words = "track", "synthetic", "--set", "source.frames=100000", "--set", "source.size=96x64", "--quiet"
+    process = subprocess.Popen(
+        command(*words, "-o", str(tmp_path / "k.jsonl")),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=ENVIRONMENT,
+    )
+    while process.poll() is None and not any(p.stat().st_size > 5_000 for p in tmp_path.glob("k.partial-*.jsonl")):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 129, err
+    assert [path.name for path in tmp_path.iterdir()] == ["k.jsonl"]
+
+
+def test_nohup_is_respected() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Stopping() as stop:
+            send(signal.SIGHUP)
+            assert not stop.signal
+    finally:
+        signal.signal(signal.SIGHUP, before)

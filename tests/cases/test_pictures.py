@@ -541,3 +541,29 @@ def test_what_is_no_file_is_no_picture(tmp_path: Path) -> None:
         PictureReader().read(tmp_path / "a.png")
     with pytest.raises(DataError, match="cannot be read"):
         PictureReader().read("a\0.png")
+
+
+def test_a_glob_in_a_folder_with_brackets(tmp_path: Path) -> None:
+    for index in range(2):
+        write_picture(tmp_path / "cam[1]" / f"{index}.png", index)
+    source = trackforge.source(f"{tmp_path}/cam[1]/[0-9].png")
+    assert [frame.file for frame in source] == ["0.png", "1.png"]
+
+
+def test_a_link_whose_picture_is_gone_leaves_a_gap(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_picture(tmp_path / "0.png", 0)
+    write_picture(tmp_path / "2.png", 2)
+    (tmp_path / "1.png").symlink_to("moved.png")
+    (tmp_path / "3.png").symlink_to("3.png")  # to itself
+    source = trackforge.source(tmp_path)
+    assert [frame.index for frame in source] == [0, 2]
+    assert source.skipped == 2
+    assert "1.png cannot be decoded and is skipped" in caplog.text
+
+
+def test_pictures_of_several_sizes_are_no_film_to_the_motion_detector(tmp_path: Path) -> None:
+    for index, size in enumerate([(64, 48), (32, 24)]):
+        write_picture(tmp_path / f"{index}.png", index, size)
+    assert [frame.size for frame in trackforge.source(tmp_path)] == [(64, 48), (32, 24)]
+    with pytest.raises(TrackforgeError, match="Scale them"):
+        list(trackforge.track(tmp_path, "motion", "byte"))

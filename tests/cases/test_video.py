@@ -23,7 +23,7 @@ from av.stream import Disposition
 from films import MATRICES, SIZE, cut, film, greys, turn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from io_files import index_of, picture, write_video
+from io_files import index_of, picture, turn_mp4, write_video
 
 import trackforge
 from trackforge.data.video import VideoFrames
@@ -486,3 +486,58 @@ def test_pictures_stay_what_they_were(tmp_path: Path) -> None:
     path = film(tmp_path / "film.mkv", greys(3), codec="ffv1", pixels="bgr0")
     for index, frame in enumerate(read(path)):
         np.testing.assert_array_equal(frame.image, picture(index, SIZE))
+
+
+# What is left out, and what only seems to be.
+
+
+def test_the_last_picture_of_an_avi_may_be_held(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "held.avi"
+    with av.open(str(path), "w") as container:  # a grid of 600 places a second, 25 pictures on it
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 90_000)
+        for index in range(6):
+            given = av.VideoFrame.from_ndarray(picture(index), format="rgb24").reformat(format="yuvj420p")
+            given.pts, given.time_base = index * 3600, Fraction(1, 90_000)
+            container.mux(stream.encode(given))
+        container.mux(stream.encode())
+    assert times(read(path)) == pytest.approx([index / 25 for index in range(6)])
+    assert "cut short" not in caplog.text
+
+
+def test_an_edit_list_shortens_the_length(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "edited.mp4", 20, gop=5)
+    data = bytearray(path.read_bytes())
+    ticks = int.from_bytes(data[(at := data.index(b"mdhd")) + 16 : at + 20], "big")
+    at = data.index(b"elst") + 12
+    lasts, begins = (int.from_bytes(data[k : k + 4], "big") for k in (at, at + 4))
+    data[at : at + 8] = (lasts // 2).to_bytes(4, "big") + (begins + ticks * 10 // 25).to_bytes(4, "big")
+    path.write_bytes(data)
+    source = trackforge.source(path)
+    assert [index_of(frame.image) for frame in source if frame.image is not None] == list(range(10, 20))
+    if hasattr(av.video.stream.VideoStream, "index_entries"):
+        assert len(source) == 10  # type: ignore[arg-type]
+
+
+def test_a_beginning_behind_the_end_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_video(tmp_path / "film.mp4", 10)
+    assert read(path, start=100) == []
+    assert "none of its 10 frames is given; start is 100" in caplog.text
+
+
+def test_a_pixel_that_is_not_square_in_a_film_that_is_turned(tmp_path: Path) -> None:
+    path = tmp_path / "turned.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 240, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(2, 1)
+        for index in range(5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(index, (160, 240)), format="rgb24")))
+        container.mux(stream.encode())
+    turn_mp4(path)
+    out = tmp_path / "out.mp4"
+    assert {step.frame.size for step in trackforge.track(path, "motion", "byte", sinks=[out])} == {(240, 160)}
+    with av.open(str(out)) as shown:
+        stream = shown.streams.video[0]
+        assert (stream.width, stream.height, stream.sample_aspect_ratio) == (240, 160, Fraction(1, 2))

@@ -1,7 +1,7 @@
 """The command ``trackforge``: everything the library does, from a terminal.
 
-Exit codes: 0 all went well; 1 something failed or a file is bad; 2 the command line or a setting is wrong; 130 and 143
-interrupted by Ctrl-C and SIGTERM, with the outputs so far complete.
+Exit codes: 0 all went well; 1 something failed or a file is bad; 2 the command line or a setting is wrong; 129, 130 and
+143 interrupted by a closed terminal, Ctrl-C and SIGTERM, with the outputs so far complete.
 """
 
 from __future__ import annotations

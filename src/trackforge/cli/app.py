@@ -21,7 +21,7 @@ HELP = """Track objects in videos, and score, convert and export what that takes
 """
 EPILOGUE = """Every command takes --debug (or TRACKFORGE_DEBUG=1) to show where an error came from.
 
-Exit codes: 0 well, 1 failed or bad data, 2 wrong usage, 130 and 143 interrupted with complete outputs.
+Exit codes: 0 well, 1 failed or bad data, 2 wrong usage, 129, 130 and 143 interrupted with complete outputs.
 """
 
 app = App(

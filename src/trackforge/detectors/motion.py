@@ -142,8 +142,9 @@ class MotionDetector:
             self.reset()
         elif last is not None and frame.size != last.size:
             raise InvalidInputError(
-                f"All frames of a sequence must have one size; frame {frame.index} is {frame.size[0]}x{frame.size[1]} "
-                f"after {last.size[0]}x{last.size[1]}. Call reset() where a new sequence begins."
+                "The motion detector compares frames, which must have one size; "
+                f"frame {frame.index} is {frame.size[0]}x{frame.size[1]} after {last.size[0]}x{last.size[1]}. Scale "
+                "them to one size, choose another detector, or call reset() where a new sequence begins."
             )
         self._last = Frame(index=frame.index, size=frame.size, sequence=frame.sequence)
         ratio = self.config.working_size / max(frame.size)

@@ -23,8 +23,9 @@ def suspicion(table: TrackTable, stream: Stream) -> str | None:
     if not len(table):
         return None
     last = int(table.frame[-1]) + 1
-    if stream.length is not None and last > 1.02 * stream.length + 2:  # a length that a container states is a guess
-        return f"they go up to frame {last}, and there are {stream.length}; are they of another video?"
+    length = stream.length if stream.total is None else stream.total
+    if length is not None and last > 1.02 * length + 2:  # a length that a container states is a guess
+        return f"they go up to frame {last}, and there are {length}; are they of another video?"
     if len(table) < ENOUGH:
         return None
     corner, size = table.xyxy[:, :2], table.xyxy[:, 2:] - table.xyxy[:, :2]

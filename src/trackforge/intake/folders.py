@@ -69,7 +69,7 @@ def is_companion(path: str | Path, root: str | Path | None = None) -> bool:
 def list_files(folder: str | Path, suffixes: Iterable[str], *, recursive: bool = False) -> Listing:
     """List the files of a folder that end in one of ``suffixes`` (lower case, with the dot; case is ignored in names).
 
-    Links to files count, links to folders are not followed.
+    Links to files count, those whose file is gone, too; links to folders are not followed.
 
     Raises:
         OSError: The folder cannot be listed.
@@ -102,8 +102,16 @@ def _walk(folder: str, *, recursive: bool) -> Iterator[tuple[str, bool]]:
                 if entry.is_dir(follow_symlinks=False):
                     if recursive:
                         open_folders.append((f"{path}/", aside))
-                elif entry.is_file():
+                elif _is_file(entry):
                     yield path, aside
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a file, or a link that leads to nothing: whoever reads that says so."""
+    try:
+        return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))  # noqa: PTH110 - as above
+    except OSError:  # a link to itself
+        return True
 
 
 def natural_order(items: Iterable[_Item], name: Callable[[_Item], str] = str) -> list[_Item]:

@@ -8,6 +8,8 @@ that is a film cut short.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from av.container import InputContainer
 from av.video.stream import VideoStream
@@ -51,7 +53,7 @@ class Promise:
                 return cls(seconds=float(stream.duration * stream.time_base), start=start_of(stream))
             return cls()
         if name == "avi":
-            return cls(places=stream.frames or None)
+            return cls(places=min(stream.frames, _indexed(container, stream) or stream.frames) or None)
         if name in TIMED and container.duration:
             return cls(seconds=container.duration / 1e6, start=(container.start_time or 0) / 1e6)
         return cls()
@@ -79,3 +81,18 @@ class Promise:
         if short <= 1 + TOLERANCE * (extent.packets + short):
             return ""
         return f"about {short:.0f} of its {seen + short:.0f} frames are missing"
+
+
+def _indexed(container: InputContainer, stream: VideoStream) -> int | None:
+    """Return the places of an AVI up to its last picture, which may be held for many; None where it has no index.
+
+    The index comes last, so it is there where the file is as long as its header says. Else FFmpeg lists what it has
+    read so far.
+    """
+    entries: Any = getattr(stream, "index_entries", None)
+    try:
+        with Path(container.name.removeprefix("file:")).open("rb") as file:
+            stated = int.from_bytes(file.read(8)[4:], "little") + 8
+    except (OSError, ValueError):  # an address, say
+        return None
+    return int(entries[-1].timestamp) + 1 if entries and stated <= container.size else None

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from trackforge.config import check, setting
 from trackforge.errors import DataError
 from trackforge.intake.names import readable
+from trackforge.intake.reading import reading
 from trackforge.io.levels import Levels
 from trackforge.io.picture_files import Losses, find_pictures, time_at
 from trackforge.io.sequences import BlankSource, BlankSourceConfig, MotSequenceSource, MotSequenceSourceConfig
@@ -67,7 +68,8 @@ class ImageSource:
 
     def __init__(self, config: ImageSourceConfig) -> None:
         self.config = config
-        self.files = find_pictures(str(config.path))
+        with reading(config.path, "Pictures"):
+            self.files = find_pictures(str(config.path))
         first, self._alone = self.files[0], len(self.files) == 1
         folder = Path(os.path.abspath(config.path)).name if Path(config.path).is_dir() else first.parent.name  # noqa: PTH100
         self.name = readable(folder or first.stem)

@@ -6,13 +6,15 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
 
 from trackforge.io.atomic import STOPPED
+from trackforge.io.targets import keep_apart
 from trackforge.protocols import Sink, StreamAware
 from trackforge.types import Step, Stream
 
-__all__ = ["Outputs", "finishing", "is_finishing"]
+__all__ = ["Outputs", "finishing", "is_finishing", "places"]
 
 log = logging.getLogger(__name__)
 _depth = 0
@@ -35,6 +37,12 @@ def is_finishing() -> bool:
     return _depth > 0
 
 
+def places(sinks: Iterable[Sink]) -> list[Path]:
+    """Return the files that sinks write to, of those whose settings say it."""
+    found = (getattr(getattr(sink, "config", None), "path", None) for sink in sinks)
+    return [Path(path) for path in found if isinstance(path, (str, Path))]
+
+
 class Outputs:
     """Sinks that get the same steps. One that fails is left out from then on, and the others go on.
 
@@ -45,11 +53,13 @@ class Outputs:
         whole: How many were made final.
 
     Raises:
+        ConfigError: Two write to one file.
         Exception: Whatever a sink raises where it is opened; nothing is left of the others then.
     """
 
     def __init__(self, sinks: Iterable[Sink]) -> None:
         self._sinks = tuple(sinks)
+        keep_apart(places(self._sinks))
         self._open: list[Sink] = []
         self._failures: list[Exception] = []
         self.whole = 0

@@ -75,7 +75,7 @@ def find_pictures(path: str) -> list[Path]:
     elif place.is_file():
         files, left_out, what = [place], "", ""
     else:
-        matches = [Path(file) for file in glob.glob(path, recursive=True)]  # noqa: PTH207 - the pattern may be absolute
+        matches = [Path(file) for file in glob.glob(_pattern(path), recursive=True)]  # noqa: PTH207 - may be absolute
         wanted = [file for file in matches if file.name.lower().endswith(IMAGE_SUFFIXES) and file.is_file()]
         root = _before_magic(path)
         kept = [file for file in wanted if not is_companion(file, root)]
@@ -94,6 +94,12 @@ def _in_folder(folder: Path) -> Listing:
         return list_files(folder, IMAGE_SUFFIXES)
     except OSError as error:
         raise SourceError(f"{folder} cannot be listed: {error.strerror or error}.") from error
+
+
+def _pattern(path: str) -> str:
+    """Return a glob in which folders that exist as they are written, ``cam[1]``, stand for themselves."""
+    folder = Path(path).parent
+    return os.path.join(glob.escape(str(folder)), Path(path).name) if folder.is_dir() else path  # noqa: PTH118 - a text
 
 
 def _before_magic(pattern: str) -> str:

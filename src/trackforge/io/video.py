@@ -82,6 +82,8 @@ class VideoSource:
             self._stated = stream.frames
             self._seconds = _duration(container, stream)
             if container.format.name.startswith("mov"):  # of a film in fragments, the first one's are stated
+                left = getattr(stream, "index_entries", None)  # by an edit list
+                self._stated = min(self._stated, len(left)) if left is not None else self._stated
                 self._stated = max(self._stated, round((self._seconds or 0) * float(stream.average_rate or 0)))
             self._most = (container.size or 0) // TS_PACKET if _wrap(container) else None
             self._pixel_aspect = pixel_aspect(container, stream)
@@ -93,7 +95,14 @@ class VideoSource:
         Where no length is stated, it is what the duration suggests; of a pipe only the end tells it.
         """
         length = None if self._opening.once else self._length()
-        return Stream(name=self.name, rate=self.rate, length=length, pixel_aspect=self._pixel_aspect)
+        total = None if length is None else self._total()
+        return Stream(
+            name=self.name,
+            rate=self.rate,
+            length=length,
+            total=None if total == length else total,
+            pixel_aspect=self._pixel_aspect,
+        )
 
     def __len__(self) -> int:
         """Frames to come: as the file states, or else as its duration and rate suggest.
@@ -108,10 +117,14 @@ class VideoSource:
         return length
 
     def _length(self) -> int | None:
+        total = self._total()
+        return total and len(range(total)[self.config.start : self.config.stop : self.config.stride])
+
+    def _total(self) -> int | None:
         total = self._stated or round((self._seconds or 0) * (self.rate or 0))
         if self._most is not None and total > self._most:  # FFmpeg's guess from the last stamp of joined streams
             return None
-        return len(range(total)[self.config.start : self.config.stop : self.config.stride]) if total else None
+        return total or None
 
     def __iter__(self) -> Iterator[Frame]:
         """Decode from the first frame.
@@ -126,7 +139,7 @@ class VideoSource:
         convert, steady = Converter(self.name), Steady(self.name)
         extent, promise = Extent(), Promise.of(container, stream)
         timeline = Timeline(self.name, self.rate, origin=start_of(stream), wrap=_wrap(container))
-        index, end = 0, ""
+        index, end, given = 0, "", 0
         with reading(self.path, "A video"), container:
             for index, picture in enumerate(pictures(container, stream, extent), start=1):
                 at = index - 1
@@ -146,7 +159,10 @@ class VideoSource:
                 except (FFmpegError, ValueError) as error:  # a format that nobody can convert
                     self._lose(at, reason(error))
                     continue
+                given += 1
                 yield Frame(index=at, image=image, timestamp=seconds, sequence=self.name)
+        if index > self.skipped and not given and index <= first:
+            log.warning("%s: none of its %d frames is given; start is %d", self.path, index, first)
         self._check_end(index, promise.lack(extent, index, self.rate), end)
 
     def close(self) -> None:

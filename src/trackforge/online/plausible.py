@@ -15,6 +15,8 @@ from trackforge.types import Detections, Frame
 __all__ = ["Watch"]
 
 log = logging.getLogger(__name__)
+LEAP = 100_000
+"""Indices from one frame to the next above which they count time rather than frames; an hour at 25 a second is less."""
 FIRST, THEN = 100, 50
 """Frames with boxes that are looked at: the first hundred, then every fiftieth."""
 
@@ -26,14 +28,21 @@ class Watch:
         self._said: set[str] = set()
         self._sequence = ""
         self._frames = 0
+        self._index: int | None = None
 
     def begin(self) -> None:
         """Expect a new sequence: the tracker was reset."""
-        self._sequence = ""
+        self._sequence, self._index = "", None
 
     def look(self, detections: Detections, frame: Frame) -> None:
         """Say what is implausible about a frame and its detections."""
-        name = frame.sequence
+        if self._index is not None and frame.index - self._index > LEAP:
+            self._say(
+                "index",
+                f"frame.index should count frames; {frame.index} comes after {self._index}, and a track lives for some "
+                "frames only. If it is a time, give it in seconds as frame.timestamp, and count the frames.",
+            )
+        name, self._index = frame.sequence, frame.index
         if name and name != self._sequence:
             if self._sequence:
                 self._say(

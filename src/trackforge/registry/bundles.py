@@ -28,6 +28,8 @@ FIRST_FORMAT = ("detector", "yolox")
 """The only component whose files were of format 1, which named none."""
 FOREIGN = {".onnx": "onnx"}
 """By ending, the component that finds out by itself what somebody else's file is, where its plugin is installed."""
+REPLAYED = frozenset({".txt", ".json", ".csv"})
+"""Endings of what is no model, but may hold what one has found."""
 LARGEST = 1 << 26
 """Bytes of a description, or of a checkpoint without its tensors, beyond which a file is not looked into."""
 MOST_FIELDS = 1 << 16
@@ -70,6 +72,11 @@ def component_for(kind: str, text: str | Path) -> tuple[ComponentSpec, dict[str,
         found = kind, FOREIGN[path.suffix.lower()]
     if found is None:
         readers = [spec.name for spec, _ in registry().specs(kind) if set(spec.suffixes) & set(MODEL_SUFFIXES)]
+        if kind == "detector" and path.suffix.lower() in REPLAYED:
+            raise WeightsError(
+                f"{path} looks like detections, which the detector 'file' replays: --detector file --set "
+                f"detector.path={path}, or trackforge.detector('file', path={str(path)!r})."
+            )
         raise WeightsError(
             f"{path} must say which {kind} it belongs to, as files written by trackforge do; it does not. Give the "
             f"{kind} by name ({', '.join(readers or known)}) and the file as its setting weights."

@@ -67,8 +67,8 @@ def tracker(name: str, /, **settings: Any) -> Tracker:
     return registry().create("tracker", name, settings)  # type: ignore[no-any-return]
 
 
-def source(name: str | Path, /, **settings: Any) -> Source:
-    """Make a source by component name, or from a path, URL or glob that tells which one is meant.
+def source(name: str | Path | int, /, **settings: Any) -> Source:
+    """Make a source by component name, or from a path, URL, glob or camera number that tells which one is meant.
 
     ``source("street.mp4")`` and ``source("video", path="street.mp4")`` are the same. A path that exists wins over the
     name of a component (a folder ``images``), unless the settings are all that the component needs. Raises as

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,19 @@ def source_for(text: str) -> ComponentSpec:
     standard input, is a video; of an address the scheme decides, and whether it is live the stream that is opened.
     Plugins take part with the file endings and address beginnings that their components name.
     """
-    find = registry().find
     text = file_path(text)
-    path, there = Path(text), exists(text)
+    if not text.strip():
+        raise SourceError(f"A source must be a path, URL, glob, camera number or name; got {text!r}. Name one.")
+    try:
+        return _spec_for(text)
+    except SourceError:
+        raise
+    except OSError as error:  # what must not be looked into, say
+        raise SourceError(f"{shown_address(text)} cannot be read: {error.strerror or error}.") from error
+
+
+def _spec_for(text: str) -> ComponentSpec:
+    find, path, there = registry().find, Path(text), exists(text)
     if text.startswith("/dev/video") or (
         not there and (text.startswith("video=") or (text.isascii() and text.isdigit()))
     ):
@@ -79,7 +90,12 @@ def source_for(text: str) -> ComponentSpec:
     if there:
         return _by_ending(path.name) or _of_content(path)
     if glob.has_magic(text):
-        spec = _by_ending(path.name)  # several videos are no sequence
+        spec = _by_ending(path.name)
+        if spec is not None and spec.name == "video" and not path.name.lower().endswith(IMAGE_SUFFIXES):
+            raise SourceError(
+                f"A glob stands for the pictures of one sequence; {text} is for videos, each a sequence of its own. "
+                "Give their names one by one, as the shell does where the glob is not in quotes."
+            )
         return find("source", "images") if spec is None or spec.name == "video" else spec
     raise SourceError(_nothing_there(path))
 
@@ -155,9 +171,13 @@ def _only(text: str, offers: list[ComponentSpec]) -> ComponentSpec:
 
 
 def _nothing_there(path: Path) -> str:
+    if os.path.islink(path):  # noqa: PTH114 - never fails, whatever the name
+        return f"A source must be there; {path} is a link that leads to nothing. Restore what it leads to."
     known = [spec.name for spec, _ in registry().specs("source")]
     near = [file.name for file in path.parent.iterdir()] if exists(path.parent) and path.parent.is_dir() else []
-    if path.suffix:
+    if was_address(path):
+        hint = " An address has two slashes: http://host/film.mp4."
+    elif path.suffix:
         hint = did_you_mean(path.name, near)
     else:
         hint = did_you_mean(str(path), known) or did_you_mean(path.name, near)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trackforge.errors import ConfigError, did_you_mean
-from trackforge.intake.addresses import file_path
+from trackforge.intake.addresses import STDIN, file_path
 from trackforge.intake.folders import natural_key
 from trackforge.registry import registry
 from trackforge.registry.guess import check_output, exists, source_for
@@ -102,6 +103,8 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
     job = options(TrackingRun, layers)
     job = dataclasses.replace(job, sources=job.sources or _sources(layers))
     expanded = [one for source in job.sources for one in expand(file_path(source))]
+    if sum(source in STDIN for source in expanded) > 1:
+        raise ConfigError("Standard input can be read once; it is named several times. Name it once.")
     outputs = list(_from_paths(job.out, layers) if job.out else _from_tables(layers))
     paths = [output.path for output in outputs]
     for path in paths:
@@ -149,8 +152,8 @@ def _writing(output: Output, box: str) -> Output:
 def expand(source: str) -> list[str]:
     """Return the MOTChallenge sequences in a folder of such, in natural order, or else the source itself."""
     folder = Path(source)
-    if not (exists(folder) and folder.is_dir()) or (folder / "seqinfo.ini").exists():
-        return [source]
+    if not (exists(folder) and folder.is_dir()) or exists(folder / "seqinfo.ini") or not os.access(folder, os.R_OK):
+        return [source]  # of what must not be looked into the source itself tells
     found = [path.parent for path in folder.glob("*/seqinfo.ini")]
     return [str(path) for path in sorted(found, key=lambda path: natural_key(path.name))] or [source]
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the frame at hand is finished, and the outputs with it."""
+"""Ctrl-C, SIGTERM and a terminal that is closed: the frame at hand is finished, and the outputs with it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from trackforge.io.outputs import is_finishing
 
 __all__ = ["Stopping"]
 
+ENDED = (signal.SIGINT, signal.SIGTERM)
+"""Signals that always end a run; of a closed terminal those who start us with nohup want to hear nothing."""
 GRACE = 3.0
 """Seconds for the frame at hand; after these the wait for it is broken off."""
 
@@ -31,7 +33,7 @@ class Stopping:
         waiting: Whether frames are waited for, which may never come; only then time runs out.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    SIGNALS = (*ENDED, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()))  # Windows has none
 
     def __init__(self) -> None:
         self.signal = 0
@@ -42,7 +44,8 @@ class Stopping:
 
     def __enter__(self) -> Stopping:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle) for number in self.SIGNALS}
+            heard = [one for one in self.SIGNALS if one in ENDED or signal.getsignal(one) is not signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._handle) for number in heard}
         return self
 
     def __exit__(

@@ -28,6 +28,7 @@ class Stream:
         rate: Frames per second as stated, or None. What passed between two frames, their timestamps say.
         size: ``(width, height)`` in pixels, or None.
         length: Frames to come, or None where only the end will tell; damaged ones may be missing.
+        total: Frames of the whole sequence, which ``frame.index`` counts, where only some of them come; else None.
         classes: Class names of the detector, which ``class_id`` indexes; empty where none is known.
         pixel_aspect: Width of a pixel over its height as it is to be shown; 2 for a film squeezed to half its width.
         live: Whether each frame is the newest there is when it is asked for, as a camera's; who asks late misses some.
@@ -41,6 +42,7 @@ class Stream:
     rate: float | None = None
     size: tuple[int, int] | None = None
     length: int | None = None
+    total: int | None = None
     classes: tuple[str, ...] = ()
     pixel_aspect: float = 1.0
     live: bool = False
@@ -62,13 +64,14 @@ class Stream:
                     "where it is not known."
                 )
             put(self, "size", size)
-        if self.length is not None:
-            length = as_whole(self.length)
-            if length is None or length < 0:
+        for field in ("length", "total"):
+            value = getattr(self, field)
+            frames = None if value is None else as_whole(value)
+            if value is not None and (frames is None or frames < 0):
                 raise InvalidInputError(
-                    f"stream.length must be a number of frames >= 0; got {shown(self.length)}. {UNKNOWN}"
+                    f"stream.{field} must be a number of frames >= 0; got {shown(value)}. {UNKNOWN}"
                 )
-            put(self, "length", length)
+            put(self, field, frames)
         what, advice = "a number > 0, the width of a pixel over its height", "Leave it out for square ones."
         aspect = as_number("stream.pixel_aspect", self.pixel_aspect, what, advice)
         if not aspect > 0:
