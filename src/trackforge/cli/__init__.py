@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _ready_streams()
     _speak_plainly(debug=debug)
     try:
-        return _run(tokens)
+        return _run(tokens, last=argv is None)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:
@@ -69,15 +69,18 @@ def _print_no_more() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _run(tokens: list[str]) -> int:
+def _run(tokens: list[str], *, last: bool) -> int:
     from cyclopts import CycloptsError
 
     from trackforge.cli.app import call
     from trackforge.runs.stopping import Stopping
 
     try:
-        with Stopping():  # SIGTERM shall unwind as Ctrl-C does, so that no half-written file is left
+        with Stopping() as stopping:  # SIGTERM shall unwind as Ctrl-C does, so that no half-written file is left
+            stopping.last = last
             code = call(tokens)
+            if code in (130, 143):
+                stopping.signal = code - 128
     except CycloptsError as error:
         _say(f"error: {error}\nRun 'trackforge {' '.join(error.command_chain or ())}".rstrip() + " --help' to see how.")
         return 2
