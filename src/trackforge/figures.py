@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ def save(figure: Any, path: str | Path) -> None:
     Raises:
         SinkError: The place cannot be written to.
     """
-    path = Path(path)
+    path, drawn = Path(path), io.BytesIO()  # a FIFO, where that is the place, cannot be gone back in
     with atomic_path(path) as partial:
-        figure.savefig(partial, format=path.suffix.lstrip(".").lower() or "png", facecolor="white")
+        figure.savefig(drawn, format=path.suffix.lstrip(".").lower() or "png", facecolor="white")
+        partial.write_bytes(drawn.getvalue())

@@ -22,7 +22,7 @@ from trackforge.io.outputs import Outputs, finishing
 from trackforge.packing import pack, unpack
 from trackforge.protocols import Detector, Remembering, Sink, StreamAware, Tracker
 from trackforge.registry import doors
-from trackforge.types import Detections, Frame, Step, Stream
+from trackforge.types import Detections, Frame, Step, Stream, Tracks
 
 __all__ = ["Session", "answers", "fit", "follows"]
 
@@ -50,6 +50,7 @@ class Session:
 
     Raises:
         InvalidInputError: An argument cannot play its role.
+        PluginError: The classes of the detector are no names.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Session:
             fit(doors.sink(sink) if isinstance(sink, (str, Path)) else sink, "sink", "write", "__enter__")
             for sink in sinks
         ]
-        self.stream = dataclasses.replace(stream or Stream(), classes=tuple(self.detector.classes))
+        self.stream = dataclasses.replace(stream or Stream(), classes=_classes(self.detector))
         self.last = -1
         self._told = self._closed = False
         self._opened: Outputs | None = None
@@ -79,7 +80,7 @@ class Session:
 
         Raises:
             InvalidInputError: It is no Frame, its index does not increase, or the session is closed.
-            PluginError: The detector does not give one Detections a frame.
+            PluginError: The detector does not give one Detections a frame, or the tracker no Tracks.
             TrackforgeError: Whatever the components raise.
         """
         follows(frame, self.last)
@@ -92,7 +93,13 @@ class Session:
         outputs = self._open()
         if not self._told:
             self._tell(self.stream.seen(frame), outputs)
-        step = Step(frame=frame, detections=detections, tracks=self.tracker.update(detections, frame))
+        tracks = self.tracker.update(detections, frame)
+        if not isinstance(tracks, Tracks):
+            raise PluginError(
+                f"update() must return Tracks; {type(self.tracker).__name__} gave {type(tracks).__name__}. "
+                "trackforge.testing.check_tracker shows what else it must do."
+            )
+        step = Step(frame=frame, detections=detections, tracks=tracks)
         self.last = frame.index  # after an error of the tracker's, which undoes its own, the frame may come again
         outputs.write(step)
         return step
@@ -222,6 +229,17 @@ def follows(frame: Any, last: int) -> Frame:
             "Sort the frames, or track each sequence by itself."
         )
     return frame
+
+
+def _classes(detector: Detector) -> tuple[str, ...]:
+    """Return the names of a detector's classes, if they are names."""
+    given: Any = detector.classes
+    if not isinstance(given, (tuple, list)) or not all(isinstance(name, str) for name in given):
+        raise PluginError(
+            f"The classes of a detector must be a tuple of names; those of {type(detector).__name__} are {given!r}. "
+            "One without names has ()."
+        )
+    return tuple(given)
 
 
 def answers(detector: Detector, frames: Sequence[Frame], found: Any) -> list[Detections]:

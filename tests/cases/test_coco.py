@@ -198,6 +198,16 @@ def test_one_frame_does_not_eat_the_memory(tmp_path: Path, field: str) -> None:
         assert read_coco(path)["a"].frame[0] > 3_000_000_000
 
 
+def test_one_late_box_lists_no_millions_of_images(tmp_path: Path) -> None:
+    late = TrackTable(frame=[7, 9_999_990], xyxy=[[0, 0, 1, 1]] * 2, sequence="a")  # type: ignore[arg-type]
+    write_coco(tmp_path / "a.json", late, lengths={"a": 10_000_000})
+    images = json.loads((tmp_path / "a.json").read_text())["images"]
+    assert [image["frame_index"] for image in images] == [7, 9_999_990, 9_999_999]
+    assert read_coco(tmp_path / "a.json")["a"].frame.tolist() == [7, 9_999_990]
+    write_coco(tmp_path / "b.json", TrackTable(frame=[2000], xyxy=[[0, 0, 1, 1]], sequence="b"))  # type: ignore[arg-type]
+    assert len(json.loads((tmp_path / "b.json").read_text())["images"]) == 2001
+
+
 def test_numbers_without_a_list_stay_within_limits(tmp_path: Path) -> None:
     for entry in ({"image_id": 4_000_000_000}, {"category_id": 2_000_000_000}, {"image_id": -1}, {"category_id": -2}):
         (tmp_path / "r.json").write_text(json.dumps([BOX | entry]))

@@ -639,6 +639,15 @@ def test_names_in_the_bytes_of_another_machine(tmp_path):
     assert len(data.read(tmp_path / "out").boxes) == 1
 
 
+def test_a_sequence_named_in_the_bytes_of_another_machine(tmp_path):
+    data.write(film(tmp_path / "source", frames=2), tmp_path / "set", "mot")
+    (sequence,) = (p.parent for p in (tmp_path / "set").rglob("seqinfo.ini"))
+    os.rename(os.fsencode(sequence), os.fsencode(sequence.parent) + b"/stra\xdfe")  # noqa: PTH104 - bytes
+    assert data.read(tmp_path / "set").sequences == ("straße",)
+    data.convert(tmp_path / "set", tmp_path / "out", to="kitti")
+    assert len(data.read(tmp_path / "out")) == 2
+
+
 def test_a_flat_folder_of_voc_leaves_what_was_written_into_it(tmp_path):
     write_picture(tmp_path / "a.JPG", (64, 48))
     voc(tmp_path, "a.jpg", xml="a.xml")

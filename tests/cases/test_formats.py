@@ -23,6 +23,7 @@ from format_samples import (
 from labelled import film, stills, write_picture
 
 from trackforge import data
+from trackforge.data.dialects.markup import first_tag
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError, InvalidInputError, TrackforgeError
 from trackforge.intake.limits import limited
@@ -443,6 +444,13 @@ def test_entities_are_refused(tmp_path):
 
 
 # ---- CVAT for video: writing
+
+
+def test_comments_without_an_end_cost_no_time(tmp_path):
+    put(tmp_path / "a.xml", "<!--" * 200_000)  # was quadratic: half a minute for each format that looked
+    with pytest.raises(InvalidInputError, match="like none of the formats"):
+        data.read(tmp_path / "a.xml")
+    assert first_tag(put(tmp_path / "b.xml", "<!-- <no> -->\n<yes/><!-- ")) == "yes"
 
 
 def test_written_tracks_have_few_keyframes_and_an_end(tmp_path):

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import shlex
 import signal
 import socket
 import stat
@@ -16,8 +17,10 @@ from pathlib import Path
 
 import pytest
 from cli_runs import ENVIRONMENT, command, run
+from labelled import stills
 
 import trackforge
+from trackforge import data
 from trackforge.cli import main
 from trackforge.errors import ConfigError, SinkError
 from trackforge.io.atomic import PartialFile, atomic_path
@@ -345,3 +348,63 @@ def test_nohup_is_respected() -> None:
             assert not stop.signal
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+# -- what is printed --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("where", "code", "words"),
+    [(">&-", 0, ""), (">/dev/full", 1, "What the command prints cannot be written"), ("2>&- >/dev/null", 0, "")],
+)
+def test_a_standard_output_that_takes_nothing(tmp_path: Path, where: str, code: int, words: str) -> None:
+    if "full" in where and not Path("/dev/full").exists():
+        pytest.skip("no such device here")
+    line = shlex.join(command("track", "synthetic", *SMALL, "--json", "-o", str(tmp_path / "a.jsonl")))
+    done = subprocess.run(
+        ["bash", "-c", f"{line} {where}"], capture_output=True, text=True, env=ENVIRONMENT, timeout=300, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Error" not in done.stderr
+    assert (tmp_path / "a.jsonl").stat().st_size  # the result is there whatever becomes of the summary
+
+
+def test_a_terminal_without_the_characters_for_bars(tmp_path: Path) -> None:
+    data.write(stills(tmp_path / "source", classes=("straße", "car")), tmp_path / "set", "yolo")
+    shown = run("data", "check", tmp_path / "set", PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C").stdout
+    assert "####" in shown
+    assert "stra\\xdfe" in shown
+
+
+def test_the_folder_that_one_stands_in_is_gone(tmp_path: Path) -> None:
+    line = shlex.join(command("data", "check", str(tmp_path / "nothing")))
+    script = f"mkdir gone && cd gone && rmdir ../gone && {line}"
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, env=ENVIRONMENT, cwd=tmp_path, timeout=300, check=False
+    )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: The folder that the command runs in is gone. Go to another (cd).\n",
+    )
+
+
+def test_a_figure_goes_into_a_fifo(tmp_path: Path) -> None:
+    from trackforge.figures import drawing, save
+
+    os.mkfifo(tmp_path / "a.png")
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append((tmp_path / "a.png").read_bytes()), daemon=True)
+    reader.start()
+    with drawing("trackforge-mot[plot]") as figure:
+        save(figure(), tmp_path / "a.png")
+    reader.join(300)
+    assert got[0].startswith(b"\x89PNG")
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    with (
+        pytest.raises(SinkError, match=r"no file can have that name\. Choose another"),
+        atomic_path(f"{tmp_path}/a\0"),
+    ):
+        pass

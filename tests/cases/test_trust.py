@@ -95,7 +95,31 @@ def test_a_damaged_state_is_refused_whole(name: str, damage: str) -> None:
     assert repr(tracker.state_dict()) == before
 
 
+@pytest.mark.parametrize("name", TRACKERS)
+def test_ids_end_rather_than_repeat(name: str) -> None:
+    tracker, state = after(name), after(name).state_dict()
+    state["next_id"] = 2**63 - 2
+    tracker.load_state_dict(state)
+    three = Detections(xyxy=[[300 * k, 0, 300 * k + 50, 99] for k in range(1, 4)], score=[0.9, 0.9, 0.9])
+    before = repr(tracker.state_dict())
+    with pytest.raises(InvalidInputError, match=r"Ids must stay below 2\*\*63"):
+        tracker.update(three, Frame(index=3))
+    assert repr(tracker.state_dict()) == before
+
+
 # -- answers of plugins -----------------------------------------------------------------------------------------------
+
+
+class Finding:
+    """A detector that finds the same in every frame, and has the classes that it is told."""
+
+    embedding_dim = None
+
+    def __init__(self, classes: Any) -> None:
+        self.classes = classes
+
+    def detect(self, frames: Any, /) -> list[Detections]:
+        return [found() for _ in frames]
 
 
 class Saying:
@@ -150,6 +174,25 @@ def test_answers_of_associators_are_checked_and_undone(answer: Any, classes: Any
     one, two = tracker.update(found(3), Frame(index=3)), other.update(found(3), Frame(index=3))
     assert one.track_id.tolist() == two.track_id.tolist()
     assert one.xyxy.tobytes() == two.xyxy.tobytes()
+
+
+@pytest.mark.parametrize("answer", [None, 5, [], found()], ids=repr)
+def test_a_tracker_that_gives_no_tracks_is_named(tmp_path: Path, answer: Any) -> None:
+    class Odd:
+        def update(self, *_: Any) -> Any:
+            return answer
+
+        def reset(self) -> None: ...
+
+    with pytest.raises(PluginError, match=r"update\(\) must return Tracks; Odd gave"):
+        list(trackforge.track([Frame(index=0)], Finding(("car",)), Odd(), sinks=[tmp_path / "a.txt"]))  # type: ignore[arg-type]
+    assert not (tmp_path / "a.txt").exists()
+
+
+@pytest.mark.parametrize("classes", [None, 5, "person", (1, 2)])
+def test_classes_that_are_no_names_are_refused(classes: Any) -> None:
+    with pytest.raises(PluginError, match="must be a tuple of names; those of Finding are"):
+        list(trackforge.track([Frame(index=0)], Finding(classes), "byte"))
 
 
 def test_whatever_a_part_raises_is_undone() -> None:

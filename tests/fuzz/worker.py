@@ -98,7 +98,7 @@ def _highest() -> int:
 
 def _for_memory(error: BaseException | None) -> bool:
     while error is not None:
-        if isinstance(error, MemoryError):
+        if type(error) is MemoryError:  # FFmpeg's own is its refusal of what a file asks for
             return True
         error = error.__cause__
     return False

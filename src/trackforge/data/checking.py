@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -105,14 +107,22 @@ class CheckReport:
 
 
 def _bars(counts: dict[str, int], most: int = 20) -> Iterator[str]:
-    largest = max(counts.values())
+    largest, block = max(counts.values()), "█" if _can_be_shown("█") else "#"
     shown = [(visible(name, keep=""), count) for name, count in list(counts.items())[:most]]
     width = max(len(name) for name, _ in shown)
     for name, count in shown:
-        bar = "█" * round(24 * count / largest) if largest else ""
+        bar = block * round(24 * count / largest) if largest else ""
         yield f"  {name:<{width}} {count:>8} {bar}".rstrip()
     if len(counts) > most:
         yield f"  ... {len(counts) - most} more"
+
+
+def _can_be_shown(text: str) -> bool:
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check(
@@ -195,6 +205,7 @@ def summarise(dataset: Dataset) -> Summary:
 
 def _check_boxes(dataset: Dataset, findings: Findings) -> None:
     images, boxes = dataset.images, dataset.boxes
+    place_of = cache(partial(_place, dataset))  # as many as there may be things wrong
     xyxy = boxes.xyxy
     finite = np.isfinite(xyxy).all(axis=1)
     flat = finite & (boxes.size <= 0).any(axis=1)
@@ -210,10 +221,10 @@ def _check_boxes(dataset: Dataset, findings: Findings) -> None:
         (wrong_class, "class-range", f"has a class not in 0..{len(dataset.classes) - 1}"),
     ):
         for row in np.flatnonzero(rows):
-            findings.bad(f"{_box(dataset, row)} {what}.", path=_place(dataset, boxes.image[row]), kind=kind)
+            findings.bad(f"{_box(dataset, row)} {what}.", path=place_of(boxes.image[row]), kind=kind)
     walks = (dataset.images.sequence != "")[boxes.image]
     for row in np.flatnonzero(outside):
-        place, message = _place(dataset, boxes.image[row]), f"{_box(dataset, row)} lies wholly outside the picture."
+        place, message = place_of(boxes.image[row]), f"{_box(dataset, row)} lies wholly outside the picture."
         if walks[row]:  # labellers of videos follow people a little beyond the edge
             findings.warn(message, path=place, kind="outside")
         else:
@@ -225,20 +236,20 @@ def _check_boxes(dataset: Dataset, findings: Findings) -> None:
         findings.warn(message, kind="normalised")
     for row in np.flatnonzero(over):
         message = f"{_box(dataset, row)} reaches out of the picture."
-        findings.warn(message, path=_place(dataset, boxes.image[row]), kind="partly-outside")
+        findings.warn(message, path=place_of(boxes.image[row]), kind="partly-outside")
     rows = _repeats(np.column_stack((boxes.image, boxes.class_id, xyxy, boxes.track_id)))
     for row in rows:
         message = f"{_box(dataset, row)} is there twice."
-        findings.warn(message, path=_place(dataset, boxes.image[row]), kind="duplicate-box")
+        findings.warn(message, path=place_of(boxes.image[row]), kind="duplicate-box")
 
 
 def _check_identities(dataset: Dataset, findings: Findings) -> None:
-    boxes = dataset.boxes
+    boxes, place_of = dataset.boxes, cache(partial(_place, dataset))
     known = np.flatnonzero(boxes.track_id >= 0)
     for row in known[_repeats(np.column_stack((boxes.image, boxes.track_id))[known])]:
         findings.bad(
             f"The identity {boxes.track_id[row]} is there twice in one picture.",
-            path=_place(dataset, boxes.image[row]),
+            path=place_of(boxes.image[row]),
             kind="duplicate-id",
         )
 

@@ -23,6 +23,7 @@ from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
 from trackforge.intake.folders import is_companion
+from trackforge.intake.names import readable
 from trackforge.io.mot import read_labels, read_mot
 from trackforge.io.pictures import picture_size
 from trackforge.io.seqinfo import SequenceInfo, numbered_pictures, picture_folder, read_seqinfo, video_beside
@@ -124,9 +125,9 @@ def _without_copies(found: Sequence[_Sequence], detector: str | None) -> tuple[l
 
 
 def _read_sequence(root: Path, sequence: _Sequence, rule: Rule) -> Dataset:
-    folder = sequence.folder
+    folder, name = sequence.folder, readable(sequence.folder.name)
     truth = folder / "gt" / "gt.txt"
-    table = read_mot(truth, kind="truth", sequence=folder.name) if truth.is_file() else TrackTable.empty(folder.name)
+    table = read_mot(truth, kind="truth", sequence=name) if truth.is_file() else TrackTable.empty(name)
     last = int(table.frame[-1]) if len(table) else -1
     notes: list[str] = []
     paths, info = _frames(folder, last + 1, notes)
@@ -142,7 +143,7 @@ def _read_sequence(root: Path, sequence: _Sequence, rule: Rule) -> Dataset:
         path=np.array([prefix + paths[k] if k in paths else "" for k in range(n)], np.str_),
         width=np.full(n, info.width),
         height=np.full(n, info.height),
-        sequence=np.full(n, folder.name),
+        sequence=np.full(n, name),
         frame=np.arange(n),
         split=np.full(n, sequence.split),
         extra={"rate": np.full(n, info.rate)},
@@ -153,7 +154,7 @@ def _read_sequence(root: Path, sequence: _Sequence, rule: Rule) -> Dataset:
         boxes=boxes,
         classes=classes,
         root=root,
-        notes=tuple(f"{folder.name}: {note}" for note in notes),
+        notes=tuple(f"{name}: {note}" for note in notes),
     )
 
 

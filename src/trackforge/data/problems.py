@@ -55,7 +55,7 @@ class Findings:
         """
         if not self.gather:
             raise DataError(message, path=path, line=line)
-        where = None if path is None else Path(path)
+        where = Path(path) if isinstance(path, str) else path
         self.problems.append(Problem(level="error", kind=kind, message=message, path=where, line=line))
 
     def caught(self, error: DataError, *, kind: str = "format") -> None:
@@ -74,5 +74,5 @@ class Findings:
 
     def warn(self, message: str, *, kind: str, path: str | Path | None = None, line: int | None = None) -> None:
         """Note something odd that does no harm to the reading."""
-        where = None if path is None else Path(path)
+        where = Path(path) if isinstance(path, str) else path
         self.problems.append(Problem(level="warning", kind=kind, message=message, path=where, line=line))

@@ -25,8 +25,8 @@ __all__ = ["YoloYaml", "find_below", "find_yaml", "read_yaml", "yaml_text"]
 
 PARTS = ("train", "val", "test")
 _KNOWN = re.compile(rb"^\s*['\"]?(names|train)['\"]?\s*:", re.MULTILINE)
-_LONGEST = 8 * 2**20
-"""Bytes of the longest such file: ten times one with the 20,000 names of ImageNet-21k."""
+_LONGEST = 2 * 2**20
+"""Bytes of the longest such file: some times one with the 20,000 names of ImageNet-21k."""
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,8 @@ class PartialFile:
         advice = "Choose another place."
         if number in FULL:
             advice = "Choose another place, or make room there."
+        elif "\0" in str(self.final):
+            why, advice = "no file can have that name", "Choose another name."
         elif number not in errno.errorcode or number in (errno.EINVAL, errno.EDOM, errno.ERANGE):
             # no word of the system about the place: whoever encodes or formats the content refuses it
             advice = "Change the settings of this output, or choose another format."

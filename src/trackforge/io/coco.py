@@ -32,6 +32,9 @@ __all__ = ["CocoSink", "CocoSinkConfig", "places_of", "read_coco", "read_coco_cl
 
 log = logging.getLogger(__name__)
 
+WHOLE = 100_000
+"""Frames of a sequence up to which each is listed, however few have boxes."""
+
 
 def read_coco(
     path: str | Path, *, reference: str | Path | None = None, frame_base: Literal["auto", 0, 1] = "auto"
@@ -186,7 +189,8 @@ def write_coco(
         tables: One table, or one a sequence.
         classes: Names by ``class_id``; ``"class 0"`` ... where there are none.
         sizes: Width and height of each sequence's images, in pixels.
-        lengths: Frames of each sequence; up to its last box where not given.
+        lengths: Frames of each sequence; up to its last box where not given. Of a sequence with more than 100,000, and
+            a box in less than every hundredth, those with boxes are listed, and the last.
 
     Raises:
         DataError: A sequence has more frames, or there are more classes, than the limits allow.
@@ -199,7 +203,10 @@ def write_coco(
         count = (lengths or {}).get(name, int(table.frame[-1]) + 1 if len(table) else 0)
         check_limit("frames", count, f"The number of frames of {name!r}")
         size = (sizes or {}).get(name, (0, 0))
-        frames[name] = [Frame(index=index, size=size, sequence=name) for index in range(count)]
+        # a box in frame 9,999,999 alone must not make ten million entries
+        whole = count <= max(WHOLE, 100 * len(table))
+        listed = range(count) if whole else sorted({*table.frame.tolist(), count - 1})
+        frames[name] = [Frame(index=index, size=size, sequence=name) for index in listed]
     with atomic_path(path) as partial:
         partial.write_text(json.dumps(coco_document(tables, frames, classes)), encoding="utf-8")
 

@@ -43,6 +43,8 @@ from trackforge.types import Detections, Frame, Tracks
 
 __all__ = ["Population"]
 
+LAST_ID = 2**63 - 1
+
 
 class Population:
     """The tracks of a sequence, from birth to death.
@@ -211,11 +213,19 @@ class Population:
         """Found a track on every good enough one of the given detections; return these.
 
         The new tracks are the last rows of the table; the tracker's own columns hold their fill values.
+
+        Raises:
+            InvalidInputError: No ids are left.
         """
         rows = self._birth.founders(rows, detections)
         n = len(rows)
         if not n:
             return rows
+        if self._next_id > LAST_ID - n:
+            raise InvalidInputError(
+                f"Ids must stay below 2**63; the next track would be {self._next_id}. Reset the tracker, or "
+                "load a state that a run has saved."
+            )
         born = self._birth.columns(rows, detections, self._next_id, self.clock.now)
         born["state"] = self._judge(np.full(n, TENTATIVE), born["hits"], np.ones(n, bool))
         for name, column in self._own.items():

@@ -31,13 +31,14 @@ class Stopping:
         signal: The signal that came, or 0.
         patient: Whether somebody looks at ``signal``, or finishes outputs. Else a signal is enforced at once.
         waiting: Whether frames are waited for, which may never come; only then time runs out.
+        last: Whether the program ends behind the block. After a stop no signal changes how it ends, then.
     """
 
     SIGNALS = (*ENDED, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()))  # Windows has none
 
     def __init__(self) -> None:
         self.signal = 0
-        self.patient = self.waiting = False
+        self.patient = self.waiting = self.last = False
         self._before: dict[int, Any] = {}
         self._timer: threading.Timer | None = None
         self._enforced = -math.inf
@@ -53,8 +54,9 @@ class Stopping:
     ) -> None:
         self.settled()
         self.patient = False
+        over = self.last and (self.signal or (kind is not None and issubclass(kind, SystemExit)))
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if over else handler)
 
     def settled(self) -> None:
         """Say that no frame is waited for any more: outputs may take the time they need to finish."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from xml.sax import SAXParseException, handler, saxutils
@@ -26,7 +25,7 @@ _HEAD = 65536
 _NO_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Element:
     """An element of XML.
 
@@ -45,7 +44,7 @@ class Element:
     children: list[Element] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
 
-    @cached_property
+    @property
     def text(self) -> str:
         """The text in it, without blanks around."""
         return "".join(self.parts).strip()
@@ -191,7 +190,7 @@ def first_tag(path: Path) -> str:
         text = xml_text(head, path)
     except DataError:
         return ""
-    found = re.search(r"<([A-Za-z_][\w.:-]*)", re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL))
+    found = re.search(r"<([A-Za-z_][\w.:-]*)", re.sub(r"<!--.*?(?:-->|\Z)", "", text, flags=re.DOTALL))
     return found[1] if found else ""
 
 
