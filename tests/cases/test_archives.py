@@ -110,3 +110,12 @@ def test_whatever_the_bytes_the_error_is_ours(tmp_path: Path, draw: st.DataObjec
     archive_path.write_bytes(bytes(content[: draw.draw(st.integers(0, len(content)))]))
     with contextlib.suppress(TrackforgeError):
         unpacked(archive_path)
+
+
+def test_an_archive_whose_name_leads_out_is_kept_in_its_folder(tmp_path: Path, cache: Path) -> None:
+    yolo(tmp_path / "top")
+    archive = Path(shutil.make_archive(str(tmp_path / "people"), "zip", tmp_path / "top")).rename(tmp_path / "...zip")
+    made = data.read(archive)
+    assert len(made) == 2
+    (only,) = (cache / "archives").iterdir()
+    assert made.root.is_relative_to(only)

@@ -115,6 +115,18 @@ def test_a_crafted_length_allocates_nothing(tmp_path: Path) -> None:
         data.read(export(tmp_path, region(key(4_000_000_000, 10))), size=SIZE)
 
 
+def test_a_crafted_length_within_the_limits_makes_no_millions(tmp_path: Path) -> None:
+    shown, hidden = region(key(1, 10)), region(key(1, 10), key(3, 10, enabled=False))
+    for one in (shown, hidden):
+        one["value"]["framesCount"] = 9_000_000
+    path = export(tmp_path, shown)  # to the end
+    with pytest.raises(DataError, match="must be at most 2,000,000; got 9,000,000"):
+        data.read(path, size=SIZE)
+    made = data.read(export(tmp_path, hidden), size=SIZE)
+    assert made.images.frame.tolist() == [0, 1, 2, 8_999_999]
+    assert len(made.boxes) == 3
+
+
 def test_pictures_and_the_way_back(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((100, 200, 3), np.uint8))
     value = {"x": 10, "y": 20, "width": 10, "height": 30, "rotation": 0, "rectanglelabels": ["Car"]}

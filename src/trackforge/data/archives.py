@@ -18,7 +18,7 @@ from pathlib import Path
 from trackforge.errors import DataError, SinkError
 from trackforge.intake.folders import is_companion
 from trackforge.intake.limits import check_limit, limits
-from trackforge.intake.names import relative_name
+from trackforge.intake.names import name_problem, relative_name
 from trackforge.intake.reading import reading
 from trackforge.io.fetch import cache_folder
 
@@ -50,7 +50,12 @@ def unpacked(path: Path) -> Path:
             with zipfile.ZipFile(path) as archive:
                 members = dict(_members(archive, path, file.st_size))
                 _unpack(archive, members, target, path)
-        return target / path.stem
+        return target / _folder(path)
+
+
+def _folder(path: Path) -> str:
+    """Return what the folder of an archive's content is called; ``...zip`` would lead out of the cache."""
+    return path.stem if name_problem(path.stem) is None else "content"
 
 
 def content(path: Path) -> Path:
@@ -109,13 +114,13 @@ def _unpack(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], targe
         for name, entry in members.items():
             with archive.open(entry) as packed:
                 try:
-                    file = beside / path.stem / name
+                    file = beside / _folder(path) / name
                     file.parent.mkdir(parents=True, exist_ok=True)
                     with file.open("xb") as out:
                         shutil.copyfileobj(packed, out, 1 << 20)
                 except OSError as error:
                     raise _unwritable(target, error) from error
-        (beside / path.stem).mkdir(exist_ok=True)
+        (beside / _folder(path)).mkdir(exist_ok=True)
         try:
             os.rename(beside, target)  # noqa: PTH104 - Path.rename would hide that it must not replace
         except OSError as error:

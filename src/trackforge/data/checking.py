@@ -107,7 +107,10 @@ class CheckReport:
 
 
 def _bars(counts: dict[str, int], most: int = 20) -> Iterator[str]:
-    largest, block = max(counts.values()), "█" if _can_be_shown("█") else "#"
+    largest, block = (
+        max(counts.values()),
+        "█" if "█".encode(getattr(sys.stdout, "encoding", None) or "utf-8", "ignore") else "#",
+    )
     shown = [(visible(name, keep=""), count) for name, count in list(counts.items())[:most]]
     width = max(len(name) for name, _ in shown)
     for name, count in shown:
@@ -115,14 +118,6 @@ def _bars(counts: dict[str, int], most: int = 20) -> Iterator[str]:
         yield f"  {name:<{width}} {count:>8} {bar}".rstrip()
     if len(counts) > most:
         yield f"  ... {len(counts) - most} more"
-
-
-def _can_be_shown(text: str) -> bool:
-    try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def check(

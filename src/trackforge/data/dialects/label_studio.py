@@ -37,6 +37,8 @@ __all__ = ["read_label_studio", "sniff_label_studio"]
 
 _MARKS = re.compile(rb'"(videorectangle|rectanglelabels)"|"sequence"\s*:\s*\[\s*\{[^}]*"enabled"')
 _HEAD = 1 << 20
+WHOLE = 100_000
+"""Frames up to which a task gets all of them, also those of which nothing is known."""
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 
 
@@ -221,23 +223,32 @@ class _Reader:
                 if file is None and isinstance(number, (int, float)):
                     check_limit("frames", number, f"{place}: the number of frames", path=self.path)
                     length = max(length, int(number))
-        name, base = self._name(stated, place), len(self.build)
+        name = self._name(stated, place)
         inside_root = "" if file is None else file.relative_to(self.root).as_posix()
         extra = {"rate": _rate(tracks.values())}
-        for k in range(length):
-            path = f"{inside_root}#{k}" if inside_root else ""
-            self.build.image(path, size, sequence=name, frame=k, extra=extra)
+        told: list[tuple[int, int, Any, Any]] = []
         for number, (key, thing) in enumerate(tracks.items(), 1):
             track = int(key) if key.isascii() and key.isdecimal() and len(key) < 19 else number
             try:
                 frames, boxes, turned = shown_boxes(thing.value["sequence"], length, size)
+            except DataError:
+                raise
             except (TypeError, ValueError, KeyError) as error:
                 self.findings.bad(f"{place}, region {key}: a key frame {error}.", path=self.path)
                 continue
             self.turned += turned
-            label = self._class(thing)
-            for frame, box in zip(frames.tolist(), boxes.tolist(), strict=True):
-                self.build.box(base + frame, box, label, track_id=track)
+            check_limit("boxes", sum(len(t[2]) for t in told) + len(frames), "The boxes of a task", path=self.path)
+            told.append((track, self._class(thing), frames.tolist(), boxes.tolist()))
+        # a stated length alone must not make millions of frames, of which nothing is known
+        whole = bool(inside_root) or length <= WHOLE
+        listed = range(length) if whole else sorted({f for t in told for f in t[2]} | {length - 1})
+        rows = {
+            k: self.build.image(f"{inside_root}#{k}" if inside_root else "", size, sequence=name, frame=k, extra=extra)
+            for k in listed
+        }
+        for track, label, numbers, boxes in told:
+            for frame, box in zip(numbers, boxes, strict=True):
+                self.build.box(rows[frame], box, label, track_id=track)
 
     # ---- pictures
 

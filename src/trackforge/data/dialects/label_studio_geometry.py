@@ -9,6 +9,7 @@ import numpy as np
 
 from trackforge.data.dialects.keyframes import Floats, Ints, between
 from trackforge.intake.documents import finite_number, whole_number
+from trackforge.intake.limits import check_limit
 
 __all__ = ["box_around", "shown_boxes"]
 
@@ -27,6 +28,7 @@ def shown_boxes(keys: Sequence[Any], length: int, size: tuple[int, int]) -> tupl
         ``(N,)`` 0-based frame numbers, the ``(N, 4)`` boxes there in pixels, and whether any rectangle is turned.
 
     Raises:
+        DataError: They mean more boxes than the limit allows.
         KeyError, TypeError, ValueError: A key frame lacks its number, or a value is no finite number.
     """
     points: dict[int, tuple[bool, Floats]] = {}
@@ -35,6 +37,9 @@ def shown_boxes(keys: Sequence[Any], length: int, size: tuple[int, int]) -> tupl
         sides = [finite_number(key.get(k, 0)) for k in _SIDES]
         points[frame] = (bool(key.get("enabled", True)), np.array(sides))
     order = sorted(points)
+    ends = zip(order, [*order[1:], length], strict=True)
+    meant = sum(max(0, min(end, length) - at) for at, end in ends if points[at][0])
+    check_limit("boxes", meant, "The boxes that the key frames of a track mean")
     parts: list[Ints] = []
     for frame, following in zip(order, [*order[1:], length], strict=True):
         enabled, _ = points[frame]
