@@ -39,7 +39,7 @@ PATIENCE = 5.0
 
 
 def track(
-    source: str | Path | int | Source | Iterable[Frame],
+    source: str | Path | Source | Iterable[Frame],
     detector: Detector | str,
     tracker: Tracker | str,
     *,
@@ -54,7 +54,7 @@ def track(
     output that fails takes no other along: it is left out, and its error raised when the others are final.
 
     Args:
-        source: A path, URL, camera number or source name (see `trackforge.source`), a Source, or any frames.
+        source: A path, URL or source name (see `trackforge.source`), a Source, or any iterable of frames.
         detector: A Detector, or the name of one that needs no settings.
         tracker: A Tracker, or the name of one. It goes on from where it stands: `reset()` it between sequences.
         sinks: Sinks, or file names whose ending tells which sink is meant. Opened and closed here.
@@ -75,8 +75,8 @@ def track(
         raise InvalidInputError(f"batch_size must be >= 1; got {batch_size}.")
     if ahead < 0:
         raise InvalidInputError(f"ahead must be >= 0; got {ahead}.")
-    opened = isinstance(source, (str, Path, int))
-    given = fit(doors.source(source) if isinstance(source, (str, Path, int)) else source, "source", "__iter__")
+    opened = isinstance(source, (str, Path))
+    given = fit(doors.source(source) if isinstance(source, (str, Path)) else source, "source", "__iter__")
     session = Session(detector, tracker, sinks=sinks, stream=stream_of(given))
     return _steps(given, session, batch_size, ahead, opened)
 

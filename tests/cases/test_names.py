@@ -291,7 +291,7 @@ def test_standard_input_is_named_once() -> None:
 
 def test_the_number_of_a_camera_may_be_a_number() -> None:
     with pytest.raises(SourceError, match="97"):
-        trackforge.track(97, "motion", "byte")
+        trackforge.source(97)
 
 
 def test_a_file_of_detections_is_no_detector(tmp_path: Path, clip: Path) -> None:

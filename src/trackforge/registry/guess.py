@@ -91,7 +91,8 @@ def _spec_for(text: str) -> ComponentSpec:
         return _by_ending(path.name) or _of_content(path)
     if glob.has_magic(text):
         spec = _by_ending(path.name)
-        if spec is not None and spec.name == "video" and not path.name.lower().endswith(IMAGE_SUFFIXES):
+        films = spec is not None and spec.name == "video" and not path.name.lower().endswith(IMAGE_SUFFIXES)
+        if films and next(glob.iglob(text), None):  # noqa: PTH207 - the pattern may be absolute
             raise SourceError(
                 f"A glob stands for the pictures of one sequence; {text} is for videos, each a sequence of its own. "
                 "Give their names one by one, as the shell does where the glob is not in quotes."
