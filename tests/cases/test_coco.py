@@ -341,7 +341,7 @@ def test_a_picture_is_found_however_programs_name_it(tmp_path: Path, name: str) 
     assert "secret" not in str(made.images.path)
 
 
-@pytest.mark.parametrize(("stated", "there"), [("caf\u00e9.jpg", "cafe\u0301.jpg"), ("my%20a.jpg", "my a.jpg")])
+@pytest.mark.parametrize(("stated", "there"), [("k\u00e9.jpg", "ke\u0301.jpg"), ("my%20a.jpg", "my a.jpg")])
 def test_a_picture_is_found_however_its_characters_are_written(tmp_path: Path, stated: str, there: str) -> None:
     write_picture(tmp_path / "a.png", (64, 48)).rename(tmp_path / there)
     path = coco(tmp_path / "a.json", images=[{"id": 1, "file_name": stated}])

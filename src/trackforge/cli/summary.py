@@ -8,7 +8,7 @@ from rich.text import Text
 
 from trackforge.cli.printing import console as make_console
 from trackforge.cli.printing import put
-from trackforge.runs.running import SequenceResult
+from trackforge.runs.results import SequenceResult
 from trackforge.runs.scoring import Scores
 from trackforge.runs.summary import Summary
 

@@ -175,7 +175,7 @@ class PicturePlacer:
         if how not in ("copy", "link", "none"):
             raise InvalidInputError(f"images must be 'copy', 'link' or 'none'; got {how!r}.")
         self.dataset, self.how = dataset, how
-        self.placed = self.without = 0
+        self.without = self.left = 0
         self._reader = PictureReader()
         folders = dataset.folders
         self._folders = None if folders is None else tuple(os.path.join(_absolute(f), "") for f in folders)  # noqa: PTH118
@@ -197,11 +197,11 @@ class PicturePlacer:
         """
         source = self.dataset.image_path(row)
         if source is None or self.how == "none":
-            self.without += 1
+            self.without += source is None
+            self.left += source is not None
             return
         file, key = split_key(source)
         self._check(file, picture=key is None)
-        self.placed += 1
         partial = target.with_name(f".{secrets.token_hex(8)}{target.suffix[-20:]}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -244,11 +244,8 @@ class PicturePlacer:
     def notes(self) -> list[str]:
         """Say what was not brought along."""
         self._reader.close()
-        return (
-            [f"{self.without} pictures were left where they are"]
-            if self.without and self.how == "none"
-            else ([f"{self.without} of the images have no picture"] if self.without else [])
-        )
+        notes = [f"{self.left} pictures were left where they are"] if self.left else []
+        return notes + ([f"{self.without} of the images have no picture"] if self.without else [])
 
 
 def _absolute(path: Path) -> str:

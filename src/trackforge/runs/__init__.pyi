@@ -12,7 +12,7 @@ from trackforge.runs.planning import plan as plan
 from trackforge.runs.recordings import Footage as Footage
 from trackforge.runs.recordings import Recordings as Recordings
 from trackforge.runs.replaying import replay as replay
-from trackforge.runs.running import SequenceResult as SequenceResult
+from trackforge.runs.results import SequenceResult as SequenceResult
 from trackforge.runs.running import open_sources as open_sources
 from trackforge.runs.running import run as run
 from trackforge.runs.scoring import Scores as Scores

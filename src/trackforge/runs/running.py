@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,84 +14,23 @@ import numpy as np
 
 from trackforge import pipeline
 from trackforge.errors import ConfigError
-from trackforge.intake.addresses import address_name, shown_address, source_name, without_secrets
+from trackforge.intake.addresses import address_name, shown_address, source_name
 from trackforge.intake.names import plain_name, relative_name
 from trackforge.io.outputs import Outputs
 from trackforge.io.targets import keep_apart
 from trackforge.protocols import Closable, Detector, Dropping, Lossy, Remembering, Sink, Source, Tracker, stream_of
 from trackforge.runs.component import Component
 from trackforge.runs.planning import Output, RunPlan
+from trackforge.runs.results import SequenceResult
 from trackforge.runs.stopping import Stopping
 from trackforge.runs.stopwatch import Stopwatch
 from trackforge.table import TrackTable
 from trackforge.types import Detections, Step
 
-__all__ = ["Input", "Progress", "SequenceResult", "open_sources", "run"]
+__all__ = ["Input", "Progress", "open_sources", "run"]
 
 Progress: TypeAlias = "Callable[[str, int | None], AbstractContextManager[Callable[[], None]]]"
 """Watches a sequence: called with its name and its frames, where known; the context gives what to call after each."""
-
-
-@dataclass
-class SequenceResult:
-    """What came of one sequence."""
-
-    name: str
-    source: str
-    frames: int = 0
-    detections: int = 0
-    boxes: int = 0
-    ids: set[int] = field(default_factory=set)
-    seconds: float = 0.0
-    stages: Mapping[str, float] = field(default_factory=dict)
-    outputs: list[str] = field(default_factory=list)
-    last: int = -1
-    """Index of the last frame."""
-    stopped: bool = False
-    """Whether the end was not reached, for a signal or a limit."""
-    skipped: int = 0
-    """Damaged frames that were left out."""
-    failure: Exception | None = None
-    """What became of an output that failed while others did not."""
-    dropped: int = 0
-    """Frames of a live source in whose place newer ones came."""
-    table: TrackTable | None = None
-    found: list[tuple[int, Detections]] = field(default_factory=list)
-    """Detections by frame index, kept with the table."""
-    classes: tuple[str, ...] = ()
-    """Names of the detector's classes."""
-
-    @property
-    def rate(self) -> float:
-        """Frames per second, all in all."""
-        return self.frames / self.seconds if self.seconds else 0.0
-
-    def detected(self) -> TrackTable:
-        """Return the detections as a table without ids."""
-        return TrackTable.from_detections(self.found, sequence=self.name)
-
-    def stage_ms(self) -> dict[str, float]:
-        """Return milliseconds a frame by stage, in the order of the flow; stages overlap."""
-        order = [name for name in ("decode", "detect", "track", "write") if name in self.stages]
-        return {name: 1000 * self.stages[name] / max(self.frames, 1) for name in order}
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON; stages in milliseconds a frame."""
-        return {
-            "name": self.name,
-            "source": self.source,
-            "frames": self.frames,
-            "skipped": self.skipped,
-            "dropped": self.dropped,
-            "detections": self.detections,
-            "boxes": self.boxes,
-            "ids": len(self.ids),
-            "seconds": round(self.seconds, 3),
-            "fps": round(self.rate, 2),
-            "stage_ms": {name: round(ms, 3) for name, ms in self.stage_ms().items()},
-            "outputs": self.outputs,
-            **({"failed": without_secrets(str(self.failure))} if self.failure else {}),
-        }
 
 
 @dataclass(frozen=True)

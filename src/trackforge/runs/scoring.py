@@ -21,7 +21,7 @@ from trackforge.errors import (
 from trackforge.io.coco import read_coco, read_coco_classes
 from trackforge.io.mot import read_mot
 from trackforge.metrics import PREPROCESSING, DetectionReport, Report, average_precision, evaluate
-from trackforge.runs.running import SequenceResult
+from trackforge.runs.results import SequenceResult
 from trackforge.table import TrackTable
 
 __all__ = ["Scores", "Truth"]

@@ -14,7 +14,8 @@ from trackforge.io.atomic import atomic_path
 from trackforge.runs.component import Component
 from trackforge.runs.layers import content
 from trackforge.runs.planning import RunPlan
-from trackforge.runs.running import Progress, SequenceResult, open_sources, run
+from trackforge.runs.results import SequenceResult
+from trackforge.runs.running import Progress, open_sources, run
 from trackforge.runs.scoring import Scores, Truth
 from trackforge.runs.stopping import Stopping
 from trackforge.runs.values import plain, toml

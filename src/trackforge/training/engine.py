@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
+import random
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from trackforge.errors import ConfigError, DeviceError, MissingDependencyError
+from trackforge.io.owned import owned
 from trackforge.training.settings import FitSettings
 
-__all__ = ["Engine", "quietly"]
+__all__ = ["Engine", "alone", "quietly", "seed_all"]
 
 NEEDLESS = (
     r".*treespec.*LeafSpec.*",  # Lightning 2.6 uses what torch 2.13 calls old
@@ -104,3 +109,27 @@ def quietly() -> Iterator[None]:
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
+
+
+def seed_all(seed: int) -> None:
+    """Seed everything that a model's first weights may be drawn from."""
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - for libraries that use the global generator
+    torch.manual_seed(seed)
+
+
+@contextlib.contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Hold the folder of the run, in the first of its processes: two runs in one folder would mix their files.
+
+    Raises:
+        ConfigError: Another process trains there.
+    """
+    known: Any = importlib.import_module("lightning.pytorch.utilities.rank_zero")
+    if known.rank_zero_only.rank != 0:
+        yield
+        return
+    with owned(out / ".owner", "A folder is for one training run at a time"):
+        yield

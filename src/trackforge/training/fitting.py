@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from trackforge.data.model import Dataset
 from trackforge.data.samples import Samples, verify_dataset
 from trackforge.errors import ConfigError, InvalidInputError, StateError
-from trackforge.io.owned import owned
 from trackforge.registry import registry
-from trackforge.training.engine import Engine, quietly
+from trackforge.training.engine import Engine, alone, quietly, seed_all
 from trackforge.training.plan import Plan
 from trackforge.training.provenance import identity, provenance
 from trackforge.training.recipe import Recipe, Training
@@ -129,9 +124,9 @@ def fit(
         from trackforge.training.validating import validation_set
 
         checked = None if val is None else validation_set(val, train.classes)
-        _seed(settings.seed)
+        seed_all(settings.seed)
         engine = Engine(settings, out)
-        stack.enter_context(_alone(out))
+        stack.enter_context(alone(out))
         plan = _plan(train, checked.dataset if checked else None, settings, engine.world_size, weights)
         training = recipe.begin(plan)
         module = training.module.train()  # Lightning leaves a network that was loaded for inference as it is
@@ -273,26 +268,6 @@ def _result(rounds: Rounds, lightning: Any, plan: Plan, out: Path, seconds: floa
         rank=int(lightning.global_rank),
         seconds=seconds,
     )
-
-
-def _seed(seed: int) -> None:
-    """Seed everything that a model's first weights may be drawn from."""
-    import torch
-
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - for libraries that use the global generator
-    torch.manual_seed(seed)
-
-
-@contextlib.contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Hold the folder of the run, in the first of its processes: two runs in one folder would mix their files."""
-    known: Any = importlib.import_module("lightning.pytorch.utilities.rank_zero")
-    if known.rank_zero_only.rank != 0:
-        yield
-        return
-    with owned(out / ".owner", "A folder is for one training run at a time"):
-        yield
 
 
 @contextlib.contextmanager

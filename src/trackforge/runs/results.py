@@ -1,0 +1,75 @@
+"""What came of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trackforge.intake.addresses import without_secrets
+from trackforge.table import TrackTable
+from trackforge.types import Detections
+
+__all__ = ["SequenceResult"]
+
+
+@dataclass
+class SequenceResult:
+    """What came of one sequence."""
+
+    name: str
+    source: str
+    frames: int = 0
+    detections: int = 0
+    boxes: int = 0
+    ids: set[int] = field(default_factory=set)
+    seconds: float = 0.0
+    stages: Mapping[str, float] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+    last: int = -1
+    """Index of the last frame."""
+    stopped: bool = False
+    """Whether the end was not reached, for a signal or a limit."""
+    skipped: int = 0
+    """Damaged frames that were left out."""
+    failure: Exception | None = None
+    """What became of an output that failed while others did not."""
+    dropped: int = 0
+    """Frames of a live source in whose place newer ones came."""
+    table: TrackTable | None = None
+    found: list[tuple[int, Detections]] = field(default_factory=list)
+    """Detections by frame index, kept with the table."""
+    classes: tuple[str, ...] = ()
+    """Names of the detector's classes."""
+
+    @property
+    def rate(self) -> float:
+        """Frames per second, all in all."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+    def detected(self) -> TrackTable:
+        """Return the detections as a table without ids."""
+        return TrackTable.from_detections(self.found, sequence=self.name)
+
+    def stage_ms(self) -> dict[str, float]:
+        """Return milliseconds a frame by stage, in the order of the flow; stages overlap."""
+        order = [name for name in ("decode", "detect", "track", "write") if name in self.stages]
+        return {name: 1000 * self.stages[name] / max(self.frames, 1) for name in order}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON; stages in milliseconds a frame."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "frames": self.frames,
+            "skipped": self.skipped,
+            "dropped": self.dropped,
+            "detections": self.detections,
+            "boxes": self.boxes,
+            "ids": len(self.ids),
+            "seconds": round(self.seconds, 3),
+            "fps": round(self.rate, 2),
+            "stage_ms": {name: round(ms, 3) for name, ms in self.stage_ms().items()},
+            "outputs": self.outputs,
+            **({"failed": without_secrets(str(self.failure))} if self.failure else {}),
+        }
