@@ -29,6 +29,7 @@ from trackforge.errors import (  # noqa: E402
     UnknownComponentError,
     WeightsError,
 )
+from trackforge.io.owned import owned  # noqa: E402
 from trackforge.training import FitResult, FitSettings, Losses, Plan, Steps, fit, settings_for  # noqa: E402
 from trackforge.training.checkpoints import ADVICE, FREEDOM  # noqa: E402
 from trackforge.training.provenance import FREE  # noqa: E402
@@ -55,6 +56,16 @@ def train(
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_two_runs_in_one_folder_are_refused(data: Dataset, tmp_path: Path) -> None:
+    with (
+        owned(tmp_path / ".owner", "another run"),
+        pytest.raises(ConfigError, match="for one training run at a time; another process works at"),
+    ):
+        train(data, tmp_path)
+    result, _ = train(data, tmp_path)
+    assert result.model is not None
 
 
 def test_it_learns_and_leaves_everything_behind(data: Dataset, tmp_path: Path) -> None:
