@@ -286,7 +286,10 @@ def test_a_burst_of_signals_loses_nothing(tmp_path: Path, seed: int) -> None:
         if process.poll() is None:
             process.send_signal(pick.choice([signal.SIGINT, signal.SIGTERM]))
             time.sleep(pick.choice([0, 0.002, 0.01, 0.05, 0.2]))
-    _, err = process.communicate(timeout=300)
+    try:
+        _, err = process.communicate(timeout=300)
+    finally:
+        process.kill()
     assert process.returncode in (130, 143), err
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names), err
     lines = (tmp_path / "k.jsonl").read_text().splitlines()
@@ -326,16 +329,23 @@ def write_detections(folder: Path) -> Path:
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="a system without terminals that close")
 def test_a_closed_terminal_ends_a_run_properly(tmp_path: Path) -> None:
     words = "track", "synthetic", "--set", "source.frames=100000", "--set", "source.size=96x64", "--quiet"
-    process = subprocess.Popen(
-        command(*words, "-o", str(tmp_path / "k.jsonl")),
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        env=ENVIRONMENT,
-    )
-    while process.poll() is None and not any(p.stat().st_size > 5_000 for p in tmp_path.glob("k.partial-*.jsonl")):
-        time.sleep(0.02)
-    process.send_signal(signal.SIGHUP)
-    _, err = process.communicate(timeout=300)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
+    try:
+        process = subprocess.Popen(
+            command(*words, "-o", str(tmp_path / "k.jsonl")),
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            env=ENVIRONMENT,
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    try:
+        while process.poll() is None and not any(p.stat().st_size > 5_000 for p in tmp_path.glob("k.partial-*.jsonl")):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGHUP)
+        _, err = process.communicate(timeout=300)
+    finally:
+        process.kill()
     assert process.returncode == 129, err
     assert [path.name for path in tmp_path.iterdir()] == ["k.jsonl"]
 
