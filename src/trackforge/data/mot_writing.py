@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from trackforge.data.files import PicturePlacer, Place, file_names, write_names, write_text
+from trackforge.data.filming import filmed, still_names
 from trackforge.data.model import Dataset
 from trackforge.data.mot import MOT_CLASSES
 from trackforge.io.mot import LABELS, write_mot
@@ -29,16 +30,7 @@ def write_mot_set(dataset: Dataset, target: Path, *, images: Place = "copy") -> 
         target: Folder for the sequences (or for parts that hold them, where the set has parts).
         images: What to do with the pictures.
     """
-    notes = []
-    stills = (dataset.images.sequence == "") | (dataset.images.frame < 0)
-    if stills.any():
-        name = dataset.name or "images"
-        while name in dataset.sequences:
-            name += "-stills"
-        frame = np.where(stills, np.cumsum(stills) - 1, dataset.images.frame)
-        sequence = np.where(stills, name, dataset.images.sequence)
-        notes.append(f"{int(stills.sum())} stills became the frames of a sequence named {name!r}")
-        dataset = dataset.replace(images=dataset.images.replace(sequence=sequence, frame=frame))
+    dataset, notes = filmed(dataset, still_names(dataset.name))
     unknown = int((dataset.boxes.track_id < 0).sum())
     if unknown:
         notes.append(f"{unknown} boxes without identity got one each, for MOT files hold no box without")

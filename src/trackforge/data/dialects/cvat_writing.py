@@ -19,6 +19,7 @@ from trackforge.data.dialects.cvat_meta import attribute_lines, attribute_texts,
 from trackforge.data.dialects.keyframes import Ints, chosen
 from trackforge.data.dialects.markup import as_text, quoted
 from trackforge.data.files import PicturePlacer, Place, require_order, write_text
+from trackforge.data.filming import filmed, still_names
 from trackforge.data.model import Dataset
 from trackforge.data.pictures import split_key
 from trackforge.errors import InvalidInputError
@@ -43,16 +44,7 @@ def write_cvat(dataset: Dataset, target: Path, *, images: Place = "copy", tolera
     if not 0 <= tolerance < math.inf:
         raise InvalidInputError(f"tolerance must be a number of pixels >= 0; got {tolerance}.")
     require_order(dataset, "CVAT's boxes")
-    notes = []
-    stills = (dataset.images.sequence == "") | (dataset.images.frame < 0)
-    if stills.any():
-        name = dataset.name or "images"
-        while name in dataset.sequences:
-            name += "-stills"
-        notes.append(f"{int(stills.sum())} stills became the frames of a sequence named {name!r}")
-        frame = np.where(stills, np.cumsum(stills) - 1, dataset.images.frame)
-        sequence = np.where(stills, name, dataset.images.sequence)
-        dataset = dataset.replace(images=dataset.images.replace(sequence=sequence, frame=frame))
+    dataset, notes = filmed(dataset, still_names(dataset.name))
     unknown = int((dataset.boxes.track_id < 0).sum())
     if unknown:
         notes.append(f"{unknown} boxes without identity became a track each, for CVAT knows no box of a film without")

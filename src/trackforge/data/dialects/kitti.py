@@ -6,6 +6,7 @@ a line says is told in `trackforge.io.kitti_text`. ``DontCare`` is an ignore reg
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from trackforge.data.building import Builder
 from trackforge.data.dialects.frames import add_frames, below, folders, numbered_pictures
 from trackforge.data.files import PicturePlacer, Place, read_lines, require_order, write_text
+from trackforge.data.filming import filmed
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError, InvalidInputError
@@ -167,14 +169,7 @@ def write_kitti(dataset: Dataset, target: Path, *, images: Place = "copy") -> li
             f"KITTI's types are single words, each different and none {DONT_CARE}; got {', '.join(words)}. "
             "Rename the classes first."
         )
-    notes = []
-    stills = (dataset.images.sequence == "") | (dataset.images.frame < 0)
-    if stills.any():
-        name = next(n for n in (f"{k:04d}" for k in range(len(dataset) + 1)) if n not in dataset.sequences)
-        notes.append(f"{int(stills.sum())} stills became the frames of a sequence named {name!r}")
-        frame = np.where(stills, np.cumsum(stills) - 1, dataset.images.frame)
-        sequence = np.where(stills, name, dataset.images.sequence)
-        dataset = dataset.replace(images=dataset.images.replace(sequence=sequence, frame=frame))
+    dataset, notes = filmed(dataset, (f"{k:04d}" for k in itertools.count()))
     told = int((dataset.boxes.ignore & (dataset.boxes.track_id >= 0)).sum())
     if told:
         notes.append(f"{told} ignore regions became DontCare, which has no class and no identity")
