@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +90,37 @@ class OnnxNetwork:
         return height, width
 
     def call(self, feeds: Mapping[str, Any]) -> list[Any]:
-        """Return every output as it comes, for inputs by name."""
-        outputs: list[Any] = self._session.run(None, feeds)
+        """Return every output as it comes, for inputs by name.
+
+        Raises:
+            WeightsError: It cannot be run on these.
+        """
+        try:
+            outputs: list[Any] = self._session.run(None, feeds)
+        except Exception as error:  # ONNX Runtime's exceptions have no public base class
+            shapes = ", ".join(str(np.shape(value)) for value in feeds.values())
+            raise WeightsError(
+                f"{self.path} must run on an input of {shapes}; it does not: {_first_line(error)}. Export it anew, or "
+                "take another file."
+            ) from error
         return outputs
+
+    def parts(self, data: npt.NDArray[Any], most: int | None = None) -> Iterator[tuple[npt.NDArray[Any], int]]:
+        """Yield pictures in parts of the number that the file takes, and how many of each are real.
+
+        Args:
+            data: ``(B, ...)``.
+            most: Pictures in a part where the file takes any number; all if left out.
+        """
+        size = self.inputs[0][0]
+        fixed = isinstance(size, int)
+        step = size if isinstance(size, int) else most or len(data)
+        for start in range(0, len(data), step):
+            part = data[start : start + step]
+            missing = step - len(part) if fixed else 0
+            if missing:
+                part = np.concatenate((part, np.zeros((missing, *part.shape[1:]), part.dtype)))
+            yield part, len(part) - missing
 
     def run(self, data: Floats) -> list[Rows]:
         """Run it on ``(B, 3, H, W)``, in parts where the file takes a fixed number of pictures; one entry a picture.
@@ -100,23 +128,11 @@ class OnnxNetwork:
         Raises:
             WeightsError: It cannot be run on this.
         """
-        size = self.inputs[0][0]
-        step = size if isinstance(size, int) else len(data)
         found: list[Rows] = []
-        for start in range(0, len(data), step):
-            part = data[start : start + step]
-            missing = step - len(part)
-            if missing:
-                part = np.concatenate((part, np.zeros((missing, *part.shape[1:]), np.float32)))
-            try:
-                outputs = self.call({self.input_names[0]: part})
-            except Exception as error:  # ONNX Runtime's exceptions have no public base class
-                raise WeightsError(
-                    f"{self.path} must run on an input of {part.shape}; it does not: {_first_line(error)}. Export it "
-                    "anew, or take another file."
-                ) from error
+        for part, real in self.parts(data):
+            outputs = self.call({self.input_names[0]: part})
             rows: list[Rows] = list(outputs[0]) if len(outputs) == 1 else list(zip(*outputs, strict=True))
-            found.extend(rows[: step - missing])
+            found.extend(rows[:real])
         return found
 
 

@@ -137,8 +137,7 @@ class _Backend:
         self.card = card
         self._network, self._found = network, found
         self._planes = HostPlanes(card.preprocessing)
-        size = network.inputs[0][0] if found.batch else 1
-        self._step = size if isinstance(size, int) else None
+        self._most = None if found.batch and found.head != "yolov7-end2end" else 1
 
     def prepare(self, images: Sequence[npt.NDArray[np.uint8]], /) -> Batch:
         """Turn RGB pictures into one input."""
@@ -150,12 +149,8 @@ class _Backend:
     def infer(self, batch: Batch, /) -> list[list[npt.NDArray[Any]]]:
         """Run the network picture by picture, or in the number that the file takes."""
         found: list[list[npt.NDArray[Any]]] = []
-        step = self._step or (1 if self._found.head == "yolov7-end2end" else len(batch.data))
-        for start in range(0, len(batch.data), step):
-            part = batch.data[start : start + step]
-            real = len(part)
-            if self._step and real < step:
-                part = np.concatenate((part, np.zeros((step - real, *part.shape[1:]), part.dtype)))
+        parts = self._network.parts(batch.data, self._most) if self._found.batch else ((d[None], 1) for d in batch.data)
+        for part, real in parts:
             given = feeds(self._network, part if self._found.batch else part[0], self._found.size)
             outputs = self._network.call(given)
             found += [self._of(outputs, k, len(part)) for k in range(real)]

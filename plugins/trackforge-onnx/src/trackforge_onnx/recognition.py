@@ -122,12 +122,8 @@ def try_run(network: OnnxNetwork, layout: dict[str, Any]) -> list[Array]:
     try:
         outputs = network.call(feeds(network, data if layout["batch"] else data[0], (height, width)))
         return [a[:1] if count > 1 and a.ndim and len(a) == count else a for a in outputs]
-    except Exception as error:  # ONNX Runtime's exceptions have no public base class
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(
-            f"{network.path} must run on a picture of {width}x{height}; {why}. If it wants another, say size=(height, "
-            "width)."
-        ) from error
+    except WeightsError as error:
+        raise WeightsError(f"{error} If it wants pictures of another size, say size=(height, width).") from error
 
 
 def feeds(network: OnnxNetwork, data: Array, size: tuple[int, int]) -> dict[str, Array]:
