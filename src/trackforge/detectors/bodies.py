@@ -20,6 +20,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 NEW = 3
 """Frames for which something must have been there to be a body."""
+SETTLED = 10
+"""First frames of a scene, in which nobody has arrived: what moves was there."""
 FORGET = 250
 """Frames without any evidence after which a body is gone."""
 
@@ -34,6 +36,7 @@ class Body:
         unseen: Frames since there was evidence of it.
         fill: Part of its box that is foreground, smoothed over frames.
         nested: For how many frames it has been inside of another, or one part above the other.
+        arrived: Whether it came in from the left or right, whole; else it may be a piece of what was there before.
     """
 
     xyxy: Floats
@@ -41,6 +44,7 @@ class Body:
     unseen: int = 0
     fill: float = 0.0
     nested: int = field(default=0)
+    arrived: bool = False
 
     @property
     def size(self) -> Floats:
@@ -62,10 +66,12 @@ class Bodies:
 
     def __init__(self) -> None:
         self.all: list[Body] = []
+        self._frames = 0
 
     def update(self, found: npt.NDArray[np.uint8]) -> None:
         """Take in the foreground of a frame, a 0/1 mask ``(H, W)``."""
         rows, columns = found.shape
+        self._frames += 1
         reach = max(int(0.035 * max(found.shape)) | 1, 3)
         closed = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
         count, labels, stats, _ = cv2.connectedComponentsWithStats(closed)
@@ -95,7 +101,9 @@ class Bodies:
                 continue
             body.take(_extent(seen), pixels)
         for box, pixels in _grouped(fresh):
-            self.all.append(Body(box, age=1, fill=pixels / max(float((box[2:] - box[:2]).prod()), 1.0)))
+            arrived = self._frames > SETTLED and bool(box[0] <= 1 or box[2] >= columns - 1)
+            fill = pixels / max(float((box[2:] - box[:2]).prod()), 1.0)
+            self.all.append(Body(box, age=1, fill=fill, arrived=arrived))
         self._merge()
         limit = np.array([columns, rows, columns, rows])
         kept = []
@@ -136,7 +144,8 @@ class Bodies:
                     continue
                 if float(one.size.prod()) < float(other.size.prod()):
                     continue
-                if _belongs(other.xyxy, one.xyxy):
+                pieces = not (one.arrived or other.arrived) and _compact(one.xyxy, other.xyxy)
+                if _belongs(other.xyxy, one.xyxy) or pieces:
                     other.nested += 1
                     if other.nested > 4:
                         self._absorb(one, other)
@@ -158,6 +167,14 @@ def _belongs(small: Floats, large: Floats) -> bool:
     stacked = overlap[0] > 0.5 * min(size[0], other[0]) and overlap[1] > -0.25 * other[1]
     beside = overlap[1] > 0.5 * size[1] and overlap[0] > -0.15 * other.max() and size.prod() < 0.35 * other.prod()
     return bool(stacked or beside)
+
+
+def _compact(one: Floats, other: Floats) -> bool:
+    """Return whether two boxes touch and together are no wider than a person who sits: not two side by side."""
+    low, high = np.minimum(one[:2], other[:2]), np.maximum(one[2:], other[2:])
+    apart = np.maximum(one[:2], other[:2]) - np.minimum(one[2:], other[2:])
+    width, height = high - low
+    return bool(apart.max() < 0.1 * height and width < 0.95 * height)
 
 
 def _grouped(found: list[tuple[Floats, float]]) -> list[tuple[Floats, float]]:

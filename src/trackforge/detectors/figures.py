@@ -22,7 +22,9 @@ MEMORY = 600
 """Figures that the size model remembers."""
 ENOUGH = 40
 """Figures that it must have seen before it says anything."""
-WALKERS = 0.4
+SEVERAL = 3
+"""Things that must have walked."""
+WALKERS = 0.5
 """Part of them that must have walked, for the line to mean anything."""
 LARGEST = 100
 """Fragments of one frame that are looked at; more is noise (a light switched on), and joining is quadratic."""
@@ -70,7 +72,8 @@ class GroundScale:
     slope: float = 0.0
     offset: float = 0.0
     known: bool = False
-    _walked: list[bool] = field(default_factory=list)
+    _number: Floats = field(default_factory=lambda: np.empty(0))
+    _walked: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     _feet: Floats = field(default_factory=lambda: np.empty(0))
     _heights: Floats = field(default_factory=lambda: np.empty(0))
 
@@ -83,27 +86,32 @@ class GroundScale:
         slope = min(self.slope, 0.8)  # a figure is never as tall as its feet are far down
         return float(max((slope * head + self.offset) / (1 - slope), 1.0))
 
-    def learn(self, xyxy: Floats, walks: npt.NDArray[np.bool_] | None = None) -> None:
+    def learn(self, xyxy: Floats, number: Any = None, walks: Any = None) -> None:
         """Take in boxes ``(N, 4)`` of what looks like single, whole figures; refits the line once there are enough.
+
+        The line is known once several things have walked and kept their height, they were a good part of all, and they
+        agree: figures do so, and hands, heads and hems of somebody close by do not.
 
         Args:
             xyxy: The boxes.
-            walks: ``(N,)`` which of them have walked and kept their height; None for all. Figures do, mostly, and
-                hands, heads and hems of somebody close by do not. Where most do not, nothing is known.
+            number: ``(N,)`` of the thing that each is of; without it each is one of its own, and walks.
+            walks: ``(N,)`` whether that has walked so far.
         """
         if not len(xyxy):
             return
-        self._walked = (self._walked + ([True] * len(xyxy) if walks is None else walks.tolist()))[-MEMORY:]
+        if number is None or walks is None:
+            number, walks = -1.0 - np.arange(len(xyxy)) - len(self._number), np.ones(len(xyxy), np.bool_)
+        self._number = np.concatenate((self._number, number))[-MEMORY:]
+        self._walked = np.concatenate((self._walked, walks))[-MEMORY:]
         heights = xyxy[:, 3] - xyxy[:, 1]
         self._feet = np.concatenate((self._feet, xyxy[:, 3]))[-MEMORY:]
         self._heights = np.concatenate((self._heights, heights))[-MEMORY:]
         if len(self._feet) >= ENOUGH:
             self._fit()
-            walked = np.array(self._walked)
-            fits = np.abs(np.log(self._heights / self.height(self._feet)))[walked] < 0.2
-            enough = WALKERS - 0.05 * self.known  # what is known is not given up at once
-            self.known = bool(walked.mean() >= enough and fits.mean() >= 0.7)
-        if len(self._feet) >= ENOUGH and len(xyxy):
+            fits = np.abs(np.log(self._heights / self.height(self._feet)))[self._walked] < 0.2
+            several = len(np.unique(self._number[self._walked])) >= SEVERAL
+            enough = WALKERS - 0.1 * self.known  # what is known is not given up at once
+            self.known = bool(several and self._walked.mean() >= enough and fits.mean() >= 0.7)
             seen = float(np.median((xyxy[:, 2] - xyxy[:, 0]) / self.height(xyxy[:, 3])))
             self.aspect += 0.01 * float(np.clip(seen - self.aspect, -0.1, 0.1))
 
@@ -114,17 +122,14 @@ class GroundScale:
         """
         mean, spread = float(self._feet.mean()), max(float(self._feet.std()), 1.0)
         design = np.stack((np.ones_like(self._feet), (self._feet - mean) / spread), axis=1)
-        walked = np.array(self._walked)
-        doubt = float(np.clip((walked.mean() - 0.3) / 0.3, 0.1, 1))
-        trust = np.where(walked, 1.0, doubt)
-        weight = trust
+        weight = np.ones_like(self._feet)
         prior = np.diag([1e-6, 2.0])
         level = tilt = 0.0
         for _ in range(rounds):
             weighted = design * weight[:, None]
             level, tilt = np.linalg.solve(weighted.T @ design + prior, weighted.T @ self._heights)
             expected = np.maximum(level + tilt * design[:, 1], 1.0)
-            weight = trust / (1 + ((self._heights - expected) / (0.12 * expected)) ** 2)
+            weight = 1 / (1 + ((self._heights - expected) / (0.12 * expected)) ** 2)
         self.slope, self.offset = float(tilt / spread), float(level - tilt * mean / spread)
 
 

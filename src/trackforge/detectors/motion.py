@@ -242,7 +242,7 @@ class MotionDetector:
         aspect = (xyxy[:, 2] - xyxy[:, 0]) / (xyxy[:, 3] - xyxy[:, 1])
         inside = (xyxy[:, :2] > 1).all(axis=1) & (xyxy[:, 2] < shape[1] - 1) & (xyxy[:, 3] < shape[0] - 1)
         plain = inside & (purity == 1) & (age >= 2) & (fill > 0.35) & (aspect > 0.2) & (aspect < 0.65)
-        self._scale.learn(xyxy[plain], self._seen.walks()[plain])
+        self._scale.learn(xyxy[plain], self._seen.number[plain], self._seen.walks()[plain])
 
     def _result(self, xyxy: Floats, score: Floats, size: tuple[int, int], shape: tuple[int, ...]) -> Detections:
         keep = score >= self.config.min_score
