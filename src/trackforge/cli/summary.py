@@ -45,6 +45,8 @@ def _show_result(console: Console, result: SequenceResult) -> None:
     console.print(table)
     for path in result.outputs:
         console.print(Text(f"  {path}"), soft_wrap=True)
+    for note in result.notes:
+        console.print(Text(f"  note: {note}", style="yellow"), soft_wrap=True)
 
 
 def _show_scores(console: Console, scores: Scores) -> None:

@@ -18,7 +18,18 @@ from trackforge.intake.addresses import address_name, shown_address, source_name
 from trackforge.intake.names import plain_name, relative_name
 from trackforge.io.outputs import Outputs
 from trackforge.io.targets import keep_apart
-from trackforge.protocols import Closable, Detector, Dropping, Lossy, Remembering, Sink, Source, Tracker, stream_of
+from trackforge.protocols import (
+    Closable,
+    Detector,
+    Dropping,
+    Lossy,
+    Remembering,
+    Sink,
+    Source,
+    Tracker,
+    notes_of,
+    stream_of,
+)
 from trackforge.runs.component import Component
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.results import SequenceResult
@@ -172,6 +183,7 @@ def _run(
     result.seconds, result.stages = time.perf_counter() - begin, watch.seconds
     result.skipped = source.skipped if isinstance(source, Lossy) else 0
     result.dropped = source.dropped if isinstance(source, Dropping) else 0
+    result.notes += dict.fromkeys(note for part in (source, detector, tracker) for note in notes_of(part))
     return result
 
 
@@ -266,6 +278,10 @@ class _OnlyClasses:
     def detect(self, frames: Sequence[Any], /) -> list[Detections]:
         """Detect, and leave out the other classes."""
         return [_of_classes(found, self._kept) for found in self._detector.detect(frames)]
+
+    def notes(self) -> Sequence[str]:
+        """Pass on what the detector has noticed."""
+        return notes_of(self._detector)
 
 
 def _of_classes(found: Detections, kept: Sequence[int]) -> Detections:
