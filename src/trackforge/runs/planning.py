@@ -16,10 +16,11 @@ from trackforge.intake.folders import natural_key
 from trackforge.registry import registry
 from trackforge.registry.guess import check_output, exists, source_for
 from trackforge.registry.spec import ComponentSpec
+from trackforge.runs.choosing import Choice, choose_detector
 from trackforge.runs.component import Component, checked
 from trackforge.runs.habits import CONF, minding, settled, spread, wanted
 from trackforge.runs.layers import Layer, choose, from_job, options, place
-from trackforge.runs.tracking import COMPOSED, DETECTOR, TRACKER, TrackingRun
+from trackforge.runs.tracking import COMPOSED, TRACKER, TrackingRun
 
 __all__ = ["Output", "RunPlan", "detector_of", "expand", "plan", "source_of", "tracker_of"]
 
@@ -55,6 +56,7 @@ class RunPlan:
         outputs: What is written, for every sequence.
         classes: Classes to keep, as far as the detector does not see to it itself.
         named: The source that was asked for by name, or empty.
+        why: Why this detector, where nobody asked for it by name: a part of a sentence.
     """
 
     options: TrackingRun
@@ -64,6 +66,7 @@ class RunPlan:
     outputs: Sequence[Output]
     classes: Sequence[str] = ()
     named: str = ""
+    why: str = ""
 
     def components(self) -> Iterator[Component]:
         """Yield every component."""
@@ -121,7 +124,8 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
         outputs = [_writing(output, job.box) for output in outputs]
     tracker, parts = tracker_of(layers)
     scores = any(minding(one) for one in (tracker, *parts))
-    detector, classes = detector_of(layers, DETECTOR, least=not scores), job.classes
+    choice = detector_of(layers, job.weights, least=not scores)
+    detector, classes = choice.component, job.classes
     if classes and detector.has("keep_classes"):  # it does it sooner than we could
         detector, classes = detector.but({"keep_classes": classes}), ()
     return RunPlan(
@@ -132,6 +136,7 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
         outputs=outputs,
         classes=classes,
         named=_asked(layers, "name"),
+        why=choice.why,
     )
 
 
@@ -169,18 +174,23 @@ def source_of(given: str, layers: Sequence[Layer]) -> Component:
     return dataclasses.replace(source, settings={**source.settings, "path": given})
 
 
-def detector_of(layers: Sequence[Layer], default: str, *, least: bool = True) -> Component:
+def detector_of(layers: Sequence[Layer], weights: str | None = None, *, least: bool = True) -> Choice:
     """Choose the detector, with what the run says by habit put into it (`trackforge.runs.habits`).
 
     Args:
         layers: From weak to strong.
-        default: Its name where nobody says one; files of weights tell theirs.
+        weights: What the run says of them, which tells the detector where nobody names one.
         least: Whether ``conf`` is its least score; else only its upper limit, since a tracker minds scores.
 
     Raises:
-        ConfigError: A setting is wrong, or a habit has no counterpart in it.
+        TrackforgeError: What `choose_detector` raises.
+        ConfigError: A habit has no counterpart in it.
     """
-    return choose("detector", spread(layers, choose("detector", layers, default), least=least), default)
+    found = choose_detector(layers, weights)
+    named = any(layer.tables.get("detector", {}).get("name") for layer in layers)
+    base = [] if named else [Layer("", {"detector": found.component.table()})]
+    spoken = spread([*base, *layers], found.component, least=least)
+    return dataclasses.replace(found, component=choose("detector", spoken))
 
 
 def tracker_of(layers: Sequence[Layer], also: Collection[str] = ()) -> tuple[Component, list[Component]]:

@@ -34,7 +34,8 @@ class Basis:
     source: Wanted = setting("", flags=(), help="Settings of the source; its name where the path does not tell.")
     detector: Wanted = setting(
         "",
-        help="Name of the detector, or file of its weights; without one, motion: moving things before a static camera.",
+        help="Name of the detector, or file of its weights; without one, the best network whose weights are at hand, "
+        "else motion: moving things before a static camera.",
     )
 
     def __post_init__(self) -> None:
