@@ -251,6 +251,17 @@ def test_turned_boxes(tmp_path: Path) -> None:
     assert np.allclose(found.xyxy, [[150, 140, 170, 180]], atol=1e-3)
 
 
+@pytest.mark.parametrize("head", ["yolov10", "YOLOv10"])
+def test_a_thing_of_two_classes_can_become_one_box_whatever_the_head(tmp_path: Path, head: str) -> None:
+    out = np.array([[[50, 50, 150, 150, 0.8, 2], [52, 49, 151, 152, 0.9, 7], [200, 200, 250, 260, 0.7, 2]]], np.float32)
+    file = model(tmp_path / "m.onnx", {"output0": out})
+    picture = np.zeros((320, 320, 3), np.uint8)
+    [both] = OnnxDetector(OnnxDetectorConfig(weights=file, head=head)).detect([Frame(index=0, image=picture)])
+    assert sorted(both.class_id.tolist()) == [2, 2, 7]
+    one = OnnxDetector(OnnxDetectorConfig(weights=file, head=head, class_agnostic=True))
+    assert one.detect([Frame(index=0, image=picture)])[0].class_id.tolist() == [7, 2]
+
+
 def test_names_and_size_are_read_from_the_file(tmp_path: Path) -> None:
     out = grid(6, CELLS, LETTERBOXED, 1, objectness=False).transpose(0, 2, 1).copy()
     said = {"names": "{0: 'helmet', 1: 'vest'}", "task": "detect", "imgsz": "[320, 320]", "stride": "32"}
