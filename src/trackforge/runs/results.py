@@ -41,6 +41,8 @@ class SequenceResult:
     """Detections by frame index, kept with the table."""
     classes: tuple[str, ...] = ()
     """Names of the detector's classes."""
+    notes: list[str] = field(default_factory=list)
+    """What people should know about this result, most important first: what was seen, and the cure."""
 
     @property
     def rate(self) -> float:
@@ -71,5 +73,6 @@ class SequenceResult:
             "fps": round(self.rate, 2),
             "stage_ms": {name: round(ms, 3) for name, ms in self.stage_ms().items()},
             "outputs": self.outputs,
+            "notes": self.notes,
             **({"failed": without_secrets(str(self.failure))} if self.failure else {}),
         }
