@@ -8,9 +8,9 @@ A page is one program: its Python blocks share their names, its commands share t
 * ``toml``, ``json``: are parsed; a first line ``# name.toml`` writes the file.
 * ``text`` is no example. Directives, ``{...}``, are Sphinx's.
 
-``pip install`` and ``make`` are not carried out, but what they name must be there. ``<!-- not run: why -->`` before a
-block leaves it out; its commands are parsed all the same, so that every flag exists. ``<!-- executed by FILE -->``
-names the test that runs it.
+``pip install``, ``make`` and ``source`` are not carried out, but what they name must be there. ``<!-- not run: why
+-->`` before a block leaves it out; its commands are parsed all the same, so that every flag exists. ``<!-- executed by
+FILE -->`` names the test that runs it.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[^\n]*)\n(?P<text>.*?)^(?P=i
 MARK = re.compile(r"<!-- (?P<what>not run|executed by):? (?P<why>[^\n]*?) -->\n\Z")
 LANGUAGES = ("python", "sh", "console", "toml", "json", "text")
 SHELL = re.compile(r"[|<>&;`$*]|^\w+=")
+NOT_CARRIED_OUT = re.compile(r"(pip|make|source) ")
 FILE = re.compile(r"# ([\w./-]+\.toml)\n")
 
 
@@ -103,11 +104,14 @@ def check(block: Block) -> None:
         test = (ROOT / block.test).read_text(encoding="utf-8")
         assert block.page.name in test, f"{block.place}: {block.test} does not name this page"
     for command in block.commands() if block.language in ("sh", "console") else ():
-        if not re.match(r"(pip|make) ", command):
+        if not NOT_CARRIED_OUT.match(command):
             _parse(command, block.place)
             continue
         for part in re.split(r" && | \| ", command):
-            (_check_pip if part.startswith("pip") else _check_make)(part, block.place)
+            if part.startswith("pip"):
+                _check_pip(part, block.place)
+            elif part.startswith("make"):
+                _check_make(part, block.place)
 
 
 def run(block: Block, names: dict[str, object]) -> None:
@@ -125,7 +129,7 @@ def run(block: Block, names: dict[str, object]) -> None:
                 exec(code, names)
             return
         for command in block.commands():
-            if not re.match(r"(pip|make) ", command):
+            if not NOT_CARRIED_OUT.match(command):
                 _execute(command, block.place)
 
 
@@ -200,11 +204,10 @@ def _check_pip(command: str, place: str) -> None:
         if word.startswith("-"):
             continue
         where, _, extras = word.rstrip("]").partition("[")
-        folder = next((f for f in (ROOT / where,) if (f / "pyproject.toml").exists()), None)
-        if folder is None:
-            raise AssertionError(
-                f"{place}: {word} is no folder of the checkout; until the first release there is no other place"
-            )
+        folder = ROOT / where
+        assert (folder / "pyproject.toml").exists(), (
+            f"{place}: {word} must be a folder of the checkout; no index has it before the first release"
+        )
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         known = project.get("optional-dependencies", {})
         assert not (set(extras.split(",")) - {""} - set(known)), f"{place}: {word}; extras are {sorted(known)}"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -59,12 +57,9 @@ def test_every_example_runs(page: Path, world: Path, tmp_path: Path, monkeypatch
     for variable, value in SHORT.items():
         monkeypatch.setenv(variable, value)
     names: dict[str, object] = {"__name__": "page"}
-    with contextlib.ExitStack():
-        exec(SETUP.get(page.name, ""), names)
-        for block in blocks(page):
-            start = time.process_time()
-            run(block, names)
-            print(f"{time.process_time() - start:6.2f} s  {block.place}  {block.why or block.test}")
+    exec(SETUP.get(page.name, ""), names)
+    for block in blocks(page):
+        run(block, names)
 
 
 @pytest.mark.parametrize("page", ELSEWHERE)
