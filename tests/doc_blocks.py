@@ -39,6 +39,8 @@ FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[^\n]*)\n(?P<text>.*?)^(?P=i
 MARK = re.compile(r"<!-- (?P<what>not run|executed by):? (?P<why>[^\n]*?) -->\n\Z")
 LANGUAGES = ("python", "sh", "console", "toml", "json", "text")
 SHELL = re.compile(r"[|<>&;`$*]|^\w+=")
+OTHERS = ("onnxruntime", "onnxruntime-gpu")
+"""What an index does have."""
 NOT_CARRIED_OUT = re.compile(r"(pip|make|source) ")
 FILE = re.compile(r"# ([\w./-]+\.toml)\n")
 
@@ -199,9 +201,9 @@ def _check_make(command: str, place: str) -> None:
 def _check_pip(command: str, place: str) -> None:
     """What is installed lies in the checkout, for no index has it yet, and has the extras that are asked for."""
     words = shlex.split(command)
-    assert words[1] == "install", f"{place}: {command}"
+    assert words[1] in ("install", "uninstall"), f"{place}: {command}"
     for word in words[2:]:
-        if word.startswith("-"):
+        if word.startswith("-") or word in OTHERS:
             continue
         where, _, extras = word.rstrip("]").partition("[")
         folder = ROOT / where

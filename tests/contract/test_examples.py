@@ -18,6 +18,8 @@ SHORT = {
     "TRACKFORGE_TRAIN_TRAIN__EPOCHS": "1",
     "TRACKFORGE_TRAIN_TRAIN__BATCH_SIZE": "4",
     "TRACKFORGE_TRAIN_TRAIN__WORKERS": "0",
+    "TRACKFORGE_TRAIN_TRAIN__TENSORBOARD": "false",
+    "TRACKFORGE_TRAIN_TRAINER__SIZE": "96,96",
     "TRACKFORGE_TUNE_TRIALS": "3",
 }
 """What makes long examples short without a word of theirs being changed: the environment is weaker than a flag."""
