@@ -26,6 +26,10 @@ PLAUSIBLE = 0.3
 """Score from which a detection is probably a thing; what is below is mostly noise, whatever the detector."""
 TRACKED = 0.5
 """Part of the plausible detections that is tracked at least where all is well; on the sets above it was .75 or more."""
+HARDLY = 0.1
+"""Part of them below which it is as if nothing were."""
+RARE = 0.1
+"""Detections a frame below which it is as if there were none."""
 IDS, LIFE, MIDDLE, TURNOVER = 30, 16.0, 8.0, 5.0
 """An explosion has at least so many ids, of fewer visible frames in the mean, fewer in the middle, and for each place
 that was ever filled at once so many ids. On the sets above ids lived for 22 frames and more in the mean."""
@@ -60,18 +64,20 @@ def advise(
 def _advice(
     tally: Tally, detector: Component, tracker: Component, classes: Sequence[str], made: Any, noticed: Sequence[str]
 ) -> Iterator[str]:
+    plausible = tally.detections - tally.below(PLAUSIBLE)
     if not tally.frames:
         yield "no frames came from the source; is it the right file?"
-    elif not tally.detections:
+    elif not tally.detections or (not tally.lives and tally.detections < RARE * tally.frames):
         if not noticed:
             yield _nothing_found(tally, detector, classes)
-    elif not tally.lives or tally.boxes < TRACKED * (tally.detections - tally.below(PLAUSIBLE)):
+    elif not tally.lives or tally.boxes < TRACKED * plausible:
         slow, low = _slow(tally), _low_scores(tally, tracker, made)
         if slow:
             yield slow
-        elif low and not noticed:
-            yield low
-        elif not tally.lives:
+        elif low:
+            if not noticed:
+                yield low
+        elif tally.boxes < HARDLY * plausible or not tally.lives:
             yield _never_trusted(tally, tracker, made)
     elif _explodes(tally):
         yield _too_many(tally, detector, tracker, made, noticed)
@@ -84,7 +90,7 @@ def _nothing_found(tally: Tally, detector: Component, classes: Sequence[str]) ->
     kept = detector.value("keep_classes") if detector.has("keep_classes") else None
     names = [str(one) for one in (kept or classes)]
     listed = ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
-    said = f"nothing was found in {tally.frames} frames"
+    said = f"{tally.detections or 'no'} detections in {tally.frames} frames"
     if listed:
         said += f" by {detector.name}, which looks for {listed}"
     if detector.name == "file":
@@ -93,14 +99,14 @@ def _nothing_found(tally: Tally, detector: Component, classes: Sequence[str]) ->
         cure = f"it sees what moves before a static camera; a network sees what stands still, too{_network()}"
         return f"{said}: {cure}"
     cures = []
-    name, least = _setting(detector, ("score", "min_score"))
-    if least is not None and least > 0.05:
-        cures.append(f"a lower --conf ({name} is {least:g})")
-    if detector.has("size"):
+    cures += [f"a lower --conf ({name} is {least:g})" for name, least in _minded(detector).items() if least > 0.05]
+    if any(s.role == "size" for s in detector.spec.settings()):
         cures.append("a larger --imgsz for small things")
     if kept:
         cures.append("other --classes")
-    return said + (f"; try {' or '.join(cures)}" if cures else f"; 'trackforge info detector {detector.name}' has more")
+    return said + (
+        f"; try {', or '.join(cures)}" if cures else f"; 'trackforge info detector {detector.name}' has more"
+    )
 
 
 def _low_scores(tally: Tally, tracker: Component, made: Any) -> str:
@@ -133,8 +139,8 @@ def _never_trusted(tally: Tally, tracker: Component, made: Any) -> str:
     if tally.frames < hits:
         return f"a track is shown from its frame {hits} on (min_hits), and there were {tally.frames}; give more frames"
     return (
-        f"{good} detections could have begun a track, but none was confirmed by {hits} (min_hits); try --set "
-        f"tracker.min_hits=1, or a smaller --stride where things move far between frames"
+        f"{good} detections could have begun a track, but hardly any had {hits} in a row (min_hits); try --set "
+        "tracker.min_hits=1, or a smaller --stride where things move far between frames"
     )
 
 
@@ -145,7 +151,9 @@ def _explodes(tally: Tally) -> bool:
 
 def _too_many(tally: Tally, detector: Component, tracker: Component, made: Any, noticed: Sequence[str]) -> str:
     """Say how many ids there are too many, and the likeliest cure."""
-    seen = f"{len(tally.lives)} ids, though at most {tally.most} at once and half of them for {tally.life:g} frames or less"
+    seen = (
+        f"{len(tally.lives)} ids, though at most {tally.most} at once, half of them for {tally.life:g} frames or less"
+    )
     if noticed:  # the cause has been said
         return seen
     slow = _slow(tally)
@@ -156,7 +164,7 @@ def _too_many(tally: Tally, detector: Component, tracker: Component, made: Any, 
     if noise > 0.3 * tally.detections and (least is None or least < PLAUSIBLE):
         return (
             f"{seen}: {noise} of {tally.detections} detections score below {PLAUSIBLE:g}, and {tracker.name} takes "
-            f"them all; try {_higher(tracker)}"
+            f"them all; try --conf 0.4"
         )
     if detector.name == "motion":
         return f"{seen}: what moves comes apart here; a network finds whole things{_network()}"
@@ -179,29 +187,18 @@ def _slow(tally: Tally) -> str:
 
 def _birth(tracker: Component, made: Any) -> tuple[str, float | None]:
     """Return the setting that says from which score on tracks begin, where it has one, and the score."""
-    life = getattr(made, "lifecycle", None)
-    known = getattr(life, "birth_score", None)
-    name, least = _setting(tracker, ("birth_score", "min_score", "det_thresh", "high_score"))
-    if isinstance(known, (int, float)):  # presets make it from other settings
-        return (name if known == least else ""), float(known)
-    return name, least
+    minded = _minded(tracker)
+    name = "birth_score" if "birth_score" in minded else max(minded, key=lambda one: minded[one], default="")
+    known = getattr(getattr(made, "lifecycle", None), "birth_score", None)
+    if isinstance(known, (int, float)) and known > 0:  # presets make it from other settings
+        return (name if minded.get(name) == known else ""), float(known)
+    return name, minded.get(name)
 
 
-def _setting(component: Component, usual: Sequence[str]) -> tuple[str, float | None]:
-    """Return name and value of a threshold: by what it is declared to be, or by its usual name."""
-    settings = {s.name: s for s in component.spec.settings()}
-    marked = [name for name, s in settings.items() if getattr(s, "role", None) == "conf"]
-    values = [(name, component.value(name)) for name in (*(one for one in usual if one in settings), *marked)]
-    return next(
-        ((name, float(value)) for name, value in values if isinstance(value, (int, float))),
-        ("", None),
-    )
-
-
-def _higher(tracker: Component) -> str:
-    """Say how to keep poor detections from a tracker."""
-    name, _ = _setting(tracker, ("birth_score", "min_score", "det_thresh"))
-    return "--conf 0.4" if name else "a detector with a greater least score, or --tracker byte"
+def _minded(component: Component) -> dict[str, float]:
+    """Return the scores that a component minds, by the names of its settings."""
+    values = {s.name: component.value(s.name) for s in component.spec.settings() if s.role == "conf"}
+    return {name: float(value) for name, value in values.items() if isinstance(value, (int, float))}
 
 
 def _proposed(tally: Tally) -> float:
