@@ -34,7 +34,9 @@ class Ageing:
     warm_up: int = setting(
         1, help="Frames at the start of a sequence in which every track is trusted at once.", unit="frames", minimum=0
     )
-    birth_score: float = setting(0.0, help="Least score of a detection that may found a track.", unit="score")
+    birth_score: float = setting(
+        0.0, help="Least score of a detection that may found a track.", unit="score", role="conf"
+    )
     max_lost: float = setting(
         30.0, help="How long a trusted track may go without a detection.", unit="frames", minimum=0
     )
@@ -51,9 +53,9 @@ class Ageing:
         minimum=1e-6,
     )
     classes: Literal["ignore", "separate", "vote"] = setting(
-        "ignore",
-        help="Ignore: any class may match, a track has its last one; separate: only the same class may; "
-        "vote: any may match, a track has the class with the greatest sum of scores.",
+        "vote",
+        help="Vote: any class may match, a track has the one with the greatest sum of scores; separate: only the same "
+        "class may match; ignore: any may match, a track has its last one, as published trackers do.",
     )
 
     def __post_init__(self) -> None:

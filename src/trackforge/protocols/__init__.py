@@ -8,6 +8,7 @@ a `Tracker`. Nothing needs to inherit from these classes: any object with the ri
 from __future__ import annotations
 
 from trackforge.protocols.detecting import Detector, Embedder, Remembering, StagedDetector
+from trackforge.protocols.noting import Noting, notes_of
 from trackforge.protocols.streaming import Closable, Dropping, Lossy, Sink, Source, StreamAware, stream_of
 from trackforge.protocols.tracking import (
     Associator,
@@ -34,6 +35,7 @@ __all__ = [
     "MotionModel",
     "MotionState",
     "MotionView",
+    "Noting",
     "Remembering",
     "Sink",
     "Source",
@@ -41,5 +43,6 @@ __all__ = [
     "StreamAware",
     "Tracker",
     "WarpingMotionModel",
+    "notes_of",
     "stream_of",
 ]

@@ -10,22 +10,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from trackforge import pipeline
 from trackforge.errors import ConfigError
 from trackforge.intake.addresses import address_name, shown_address, source_name
 from trackforge.intake.names import plain_name, relative_name
 from trackforge.io.outputs import Outputs
 from trackforge.io.targets import keep_apart
-from trackforge.protocols import Closable, Detector, Dropping, Lossy, Remembering, Sink, Source, Tracker, stream_of
+from trackforge.protocols import (
+    Closable,
+    Detector,
+    Dropping,
+    Lossy,
+    Remembering,
+    Sink,
+    Source,
+    Tracker,
+    notes_of,
+    stream_of,
+)
+from trackforge.runs.advice import advise
 from trackforge.runs.component import Component
+from trackforge.runs.filtering import narrowed
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.results import SequenceResult
+from trackforge.runs.slicing import opened
 from trackforge.runs.stopping import Stopping
 from trackforge.runs.stopwatch import Stopwatch
 from trackforge.table import TrackTable
-from trackforge.types import Detections, Step
+from trackforge.types import Step
 
 __all__ = ["Input", "Progress", "open_sources", "run"]
 
@@ -54,7 +66,7 @@ def open_sources(plan: RunPlan) -> list[Input]:
         raise ConfigError("track needs a source: a video, a folder of images, a URL. Give one: trackforge track a.mp4.")
     inputs: list[Input] = []
     for component in plan.sources:
-        source = component.create()
+        source = opened(component, plan.options.start, plan.options.stride)
         given = shown_address(str(component.settings.get("path", component.name)))
         name = stream_of(source).name or source_name(given) or "sequence"
         name = str(relative_name(address_name(name), "A sequence", path=given))
@@ -135,8 +147,7 @@ def _run(
     stopping: Stopping,
 ) -> SequenceResult:
     options = plan.options
-    if plan.classes:
-        detector = _OnlyClasses(detector, plan.classes)
+    detector = narrowed(detector, plan.classes, plan.class_agnostic)
     result.classes = tuple(detector.classes)
     outputs = plan.outputs
     if any(output.optional for output in outputs) and not _has_pictures(source):
@@ -172,6 +183,9 @@ def _run(
     result.seconds, result.stages = time.perf_counter() - begin, watch.seconds
     result.skipped = source.skipped if isinstance(source, Lossy) else 0
     result.dropped = source.dropped if isinstance(source, Dropping) else 0
+    noticed = list(dict.fromkeys(note for part in (source, detector, tracker) for note in notes_of(part)))
+    advice = advise(result.tally, plan.detector, plan.tracker, classes=result.classes, made=tracker, noticed=noticed)
+    result.notes = [*noticed, *advice]
     return result
 
 
@@ -186,12 +200,7 @@ def _watched(
 ) -> Iterator[Step]:
     """Count, and end where somebody asked for it."""
     for step in steps:
-        tracks = step.tracks.visible
-        result.frames += 1
-        result.last = step.frame.index
-        result.detections += len(step.detections)
-        result.boxes += len(tracks)
-        result.ids.update(tracks.track_id.tolist())
+        result.tally.see(step)
         if keep:
             result.found.append((step.frame.index, step.detections))
         advance()
@@ -246,27 +255,3 @@ def _has_pictures(source: Source) -> bool:
     if isinstance(frames, Generator):
         frames.close()
     return first is not None and first.image is not None
-
-
-class _OnlyClasses:
-    """A detector that keeps some classes only."""
-
-    def __init__(self, detector: Detector, names: Sequence[str]) -> None:
-        self._detector = detector
-        self.classes = tuple(detector.classes)
-        self.embedding_dim = detector.embedding_dim
-        unknown = [name for name in names if name not in self.classes]
-        if unknown:
-            listing = ", ".join(self.classes)
-            raise ConfigError(
-                f"--classes must name classes of the detector; {unknown[0]!r} is none. It has: {listing}."
-            )
-        self._kept = [index for index, name in enumerate(self.classes) if name in names]
-
-    def detect(self, frames: Sequence[Any], /) -> list[Detections]:
-        """Detect, and leave out the other classes."""
-        return [_of_classes(found, self._kept) for found in self._detector.detect(frames)]
-
-
-def _of_classes(found: Detections, kept: Sequence[int]) -> Detections:
-    return found[np.isin(found.class_id, kept)]

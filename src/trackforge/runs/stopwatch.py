@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from trackforge.protocols import Closable, Detector, Sink, StagedDetector, StreamAware, Tracker, stream_of
+from trackforge.protocols import Closable, Detector, Sink, StagedDetector, StreamAware, Tracker, notes_of, stream_of
 from trackforge.types import Detections, Frame, Step, Stream, Tracks
 
 __all__ = ["Stopwatch"]
@@ -75,6 +75,9 @@ class _StreamAware(_Watched):
     def open(self, stream: Stream, /) -> None:
         if isinstance(self._inner, StreamAware):
             self._inner.open(stream)
+
+    def notes(self) -> Sequence[str]:
+        return notes_of(self._inner)
 
 
 class _Source(_Watched):

@@ -17,7 +17,9 @@ __all__ = ["BytetrackConfig", "SortConfig", "bytetrack", "sort"]
 class BytetrackConfig:
     """ByteTrack's own parameters and defaults (``tools/track.py``)."""
 
-    track_thresh: float = setting(0.6, help="Scores above are confident; new tracks need 0.1 more.", unit="score")
+    track_thresh: float = setting(
+        0.6, help="Scores above are confident; new tracks need 0.1 more.", unit="score", role="conf"
+    )
     track_buffer: int = setting(30, help="How long lost tracks are kept, at 30 frames/s.", unit="frames", minimum=0)
     match_thresh: float = setting(0.9, help="Greatest cost of a pair in the first step.", minimum=0, maximum=1)
     mot20: bool = setting(False, help="Do not weight overlap with scores.")
@@ -54,6 +56,7 @@ def bytetrack(config: BytetrackConfig) -> OnlineTracker:
             birth_score=config.track_thresh + 0.1,
             max_lost=int(config.frame_rate / 30.0 * config.track_buffer),
             duplicate_iou=0.85,
+            classes="ignore",
         ),
         quirks=Quirks(
             count_updates=True,
@@ -95,6 +98,7 @@ def sort(config: SortConfig) -> OnlineTracker:
             max_lost=config.max_age,
             tentative_patience=config.max_age,
             birth_score=float("-inf"),
+            classes="ignore",
         ),
         quirks=Quirks(count_updates=True, streak=True, uncounted_birth=config.min_hits > 0),
     )

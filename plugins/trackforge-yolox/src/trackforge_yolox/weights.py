@@ -16,9 +16,9 @@ import numpy as np
 
 from trackforge.errors import WeightsError
 from trackforge.models import Catalogue, Given, ModelCard, PublishedFile, name_classes
+from trackforge.models.cells import Cells, cells
 from trackforge.models.onnx import OnnxNetwork
 from trackforge_yolox.preprocess import preprocessing
-from trackforge_yolox.selection import Cells, cells
 from trackforge_yolox.variants import VARIANTS, Variant, class_count, identify
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ __all__ = ["PUBLISHED", "examine", "load_network", "published_files"]
 
 log = logging.getLogger(__name__)
 RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+PREFERRED = ("s", "m", "l", "darknet53", "x", "tiny", "nano")
+"""Sizes in the order in which they are taken where nobody asks: the usual one, larger ones, smaller ones."""
 COLUMNS = 5
 """Box and objectness, before the classes."""
 
@@ -44,7 +46,7 @@ def published_files(release: str = RELEASE) -> Catalogue:
         for form in (".pth", ".onnx"):
             file = f"{stem}{form}"
             files.append(PublishedFile(name=name, form=form, file=file, url=f"{release}/{file}"))
-    return Catalogue("yolox", files)
+    return Catalogue("yolox", files, preferred=[f"yolox-{size}" for size in PREFERRED])
 
 
 PUBLISHED = published_files()
