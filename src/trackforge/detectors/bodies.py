@@ -100,9 +100,9 @@ class Bodies:
                 body.unseen += 1
                 continue
             body.take(_extent(seen), pixels)
-        for box, pixels in _grouped(fresh):
+        for box, amount in _grouped(fresh):
             arrived = self._frames > SETTLED and bool(box[0] <= 1 or box[2] >= columns - 1)
-            fill = pixels / max(float((box[2:] - box[:2]).prod()), 1.0)
+            fill = amount / max(float((box[2:] - box[:2]).prod()), 1.0)
             self.all.append(Body(box, age=1, fill=fill, arrived=arrived))
         self._merge()
         limit = np.array([columns, rows, columns, rows])
@@ -145,7 +145,7 @@ class Bodies:
                 if float(one.size.prod()) < float(other.size.prod()):
                     continue
                 pieces = not (one.arrived or other.arrived) and _compact(one.xyxy, other.xyxy)
-                if _belongs(other.xyxy, one.xyxy) or pieces:
+                if pieces or _belongs(other.xyxy, one.xyxy):
                     other.nested += 1
                     if other.nested > 4:
                         self._absorb(one, other)

@@ -72,6 +72,8 @@ class GroundScale:
     slope: float = 0.0
     offset: float = 0.0
     known: bool = False
+    likely: bool = False
+    """Whether there are walkers, while not enough have been seen to know."""
     _number: Floats = field(default_factory=lambda: np.empty(0))
     _walked: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     _feet: Floats = field(default_factory=lambda: np.empty(0))
@@ -106,12 +108,15 @@ class GroundScale:
         heights = xyxy[:, 3] - xyxy[:, 1]
         self._feet = np.concatenate((self._feet, xyxy[:, 3]))[-MEMORY:]
         self._heights = np.concatenate((self._heights, heights))[-MEMORY:]
-        if len(self._feet) >= ENOUGH:
+        if len(self._feet) >= ENOUGH / 4:
             self._fit()
             fits = np.abs(np.log(self._heights / self.height(self._feet)))[self._walked] < 0.2
-            several = len(np.unique(self._number[self._walked])) >= SEVERAL
+            part, walkers = float(self._walked.mean()), len(np.unique(self._number[self._walked]))
+            agree = walkers > 1 and float(fits.mean()) >= 0.7
+            self.likely = agree and part >= 0.3
             enough = WALKERS - 0.1 * self.known  # what is known is not given up at once
-            self.known = bool(several and self._walked.mean() >= enough and fits.mean() >= 0.7)
+            self.known = agree and len(self._feet) >= ENOUGH and walkers >= SEVERAL and part >= enough
+        if len(self._feet) >= ENOUGH:
             seen = float(np.median((xyxy[:, 2] - xyxy[:, 0]) / self.height(xyxy[:, 3])))
             self.aspect += 0.01 * float(np.clip(seen - self.aspect, -0.1, 0.1))
 

@@ -52,7 +52,7 @@ class Lasting:
         return age
 
     def walks(self, least: float = 1.0, steady: float = 0.12) -> npt.NDArray[np.bool_]:
-        """Return which boxes have come further than ``least`` times their width and have kept their height, ``(N,)``."""
+        """Return which boxes have come further than ``least`` of their widths and kept their height, ``(N,)``."""
         middle, width = (self.xyxy[:, :2] + self.xyxy[:, 2:]) / 2, self.xyxy[:, 2] - self.xyxy[:, 0]
         far = np.hypot(*(middle - self._start).T)
         return (far >= least * width) & (self._wobble < steady)  # type: ignore[no-any-return]

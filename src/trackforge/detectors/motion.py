@@ -1,15 +1,18 @@
 """Finds what moves before a static camera: no weights, no training, a few milliseconds a frame.
 
 A mixture of Gaussians a pixel says what is background, shadows are taken out, and the blobs that remain become boxes.
-With ``upright`` the detector expects standing people on a common ground: it learns how tall they look at each
-height of the image, joins fragments to figures and splits groups (`trackforge.detectors.figures`).
+With ``upright`` the detector looks for what the scene is like. Where things walk and keep their height, people stand on
+a common ground: it learns how tall they look at each height of the image, joins fragments to figures and splits groups
+(`trackforge.detectors.figures`). Where none do, something large is a body close by: what moves near each other for
+seconds is held together, and does not fade into the wall while it rests (`trackforge.detectors.bodies`).
 
 On PETS09-S2L1 (795 frames of a real street, default settings) it reaches an AP50 of .82 for persons. Of what it misses
 there, a third stands behind a lamp post and its sign, a quarter overlaps somebody else, and a fifth falls into the
 first 60 frames, while the background is still being learned; walkers in plain view are found at 96 %.
 
-What it cannot do: a moving camera; people who stand still for longer than about ``history / 10`` frames (they become
-background); telling classes apart.
+What it cannot do: a moving camera (it reports nothing while the camera moves, and `MotionDetector.notes` says so);
+people close by who are side by side from the start (they may become one); people far away who stand still for longer
+than about ``history / 10`` frames (they become background); telling classes apart.
 
 Source: Zivkovic and van der Heijden, "Efficient adaptive density estimation per image pixel for the task of
 background subtraction", Pattern Recognition Letters 27, 2006, as OpenCV's MOG2 (Apache-2.0). The rest is ours.
@@ -146,7 +149,7 @@ class MotionDetector:
         age = self._seen.update(xyxy)
         self._learn(xyxy, fill, purity, age, image.shape)
         score = fit * np.minimum(fill / 0.55, 1) * purity * (1 - 0.6 * 0.5**age)
-        if not self._scale.known:
+        if not (self._scale.known or self._scale.likely):
             xyxy, score = self._with_bodies(xyxy, score, image.shape)
         return self._result(xyxy, score, frame.size, image.shape)
 

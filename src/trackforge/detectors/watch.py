@@ -1,4 +1,4 @@
-"""Watches the whole picture, reduced: bodies close by, the light, the camera; and says what people should know of it."""
+"""Watches the whole picture, reduced: bodies close by, light, camera; and says what people should know of it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Watch:
         return False
 
     def _flooded(self, found: npt.NDArray[np.uint8]) -> bool:
-        """Return whether most of the picture has changed at once and stays so: the light, a cut, a blow at the camera."""
+        """Return whether most of the picture has changed at once and stays so: light, a cut, a blow at the camera."""
         full = self._since > START and float(found.mean()) > FLOOD
         before = float(self._kept.mean()) if self._kept is not None else 0.0
         self._full = self._full + 1 if full and (self._full or before < FLOOD / 2) else 0

@@ -18,7 +18,7 @@ BOOKS: tuple[Colour, ...] = ((140, 50, 44), (48, 78, 110), (200, 170, 90), (60, 
 
 
 def paint_room(size: tuple[int, int], random: np.random.Generator) -> Image:
-    """Return an empty room ``(H, W, 3)``: a wall with a window, shelves and a picture, and what the light makes of it."""
+    """Return an empty room ``(H, W, 3)``: a wall with a window, a picture and shelves full of books."""
     width, height = size[0] * SMOOTH, size[1] * SMOOTH
     canvas: Image = np.full((height, width, 3), WALLS[int(random.integers(len(WALLS)))], np.uint8)
 
@@ -44,9 +44,9 @@ def paint_room(size: tuple[int, int], random: np.random.Generator) -> Image:
     rectangle(0.42, 0.14, 0.11, 0.22, (84, 66, 50))
     rectangle(0.43, 0.16, 0.09, 0.18, BOOKS[int(random.integers(len(BOOKS)))])
     room = reduce(canvas).astype(np.float32)
-    x = np.linspace(0, 1, size[0], dtype=np.float32)[None, :, None]
-    y = np.linspace(0, 1, size[1], dtype=np.float32)[:, None, None]
-    room *= 1.06 - 0.22 * (x - left) ** 2 - 0.12 * y
+    across = np.linspace(0, 1, size[0], dtype=np.float32)[None, :, None]
+    down = np.linspace(0, 1, size[1], dtype=np.float32)[:, None, None]
+    room *= 1.06 - 0.22 * (across - left) ** 2 - 0.12 * down
     coarse = random.normal(0, 3, (size[1] // 3 + 1, size[0] // 3 + 1, 1)).astype(np.float32)
     room += np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR))[:, :, None]
     return np.clip(room, 0, 255).astype(np.uint8)

@@ -127,7 +127,8 @@ class _Figure:
 
     def _pixels(self, points: Any) -> npt.NDArray[np.int32]:
         placed = np.array(points, np.float64) @ self.matrix[:, :2].T + self.matrix[:, 2]
-        return np.rint(placed).astype(np.int32)
+        pixels: npt.NDArray[np.int32] = np.rint(placed).astype(np.int32)
+        return pixels
 
     def _cloth(self, stroke: Any, light: float = 1.0) -> None:
         mask: Image = np.zeros_like(self.mask)

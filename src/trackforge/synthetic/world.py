@@ -29,7 +29,9 @@ class SyntheticSourceConfig:
     frames: int = setting(300, help="Length of the sequence.", unit="frames", minimum=1)
     size: tuple[int, int] = setting((960, 540), help="Width and height of the images.", unit="px", minimum=64)
     rate: float = setting(20.0, help="Frame rate.", unit="1/s", minimum=1)
-    walkers: int = setting(12, help="People under way at a time, once the street has filled; in the room, three at most.", minimum=0)
+    walkers: int = setting(
+        12, help="People under way at a time, once the street has filled; in the room, three at most.", minimum=0
+    )
     noise: float = setting(2.0, help="Standard deviation of the sensor noise.", unit="grey levels", minimum=0)
     light: float = setting(0.03, help="How much clouds change the light.", unit="parts", minimum=0, maximum=0.5)
     seed: int = setting(0, help="Two scenes of one seed are equal.", minimum=0)
