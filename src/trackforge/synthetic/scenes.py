@@ -131,7 +131,7 @@ class Room(_Scene):
 
 
 class Panning(_Scene):
-    """The street, looked at by a camera that turns to and fro."""
+    """The street, looked at by a camera that turns left and right."""
 
     wider = 4 / 3
 
