@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -39,3 +42,25 @@ def data_dir() -> Path:
 def golden_dir() -> Path:
     """Outputs of the official code (TRACKFORGE_GOLDEN)."""
     return _shared("TRACKFORGE_GOLDEN", "golden")
+
+
+@pytest.fixture(scope="module")  # no longer: while it lives, no other event loop can run in this process
+def browser() -> Iterator[Any]:
+    """A headless Chromium (TRACKFORGE_CHROMIUM, or on the PATH), driven by Playwright, that reaches no network."""
+    program = os.environ.get("TRACKFORGE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        program, missing = None, "Playwright (pip install playwright)"
+    else:
+        missing = "Chromium; put it on the PATH, or name it in TRACKFORGE_CHROMIUM"
+    if program is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"this test needs {missing}")
+        pytest.skip(f"this test needs {missing}")
+    switches = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update"]
+    switches += ["--disable-background-networking", "--disable-sync", "--autoplay-policy=no-user-gesture-required"]
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=program, args=switches)
+        yield opened
+        opened.close()

@@ -9,7 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith("TRACKFORGE_")}, "COLUMNS": "100"}
+ENVIRONMENT = {
+    **{k: v for k, v in os.environ.items() if not k.startswith("TRACKFORGE_")},
+    "COLUMNS": "100",
+    "TRACKFORGE_CACHE": "/dev/null/nothing",  # weights that this machine has must not become anybody's detector
+}
 
 
 def command(*words: object) -> list[str]:

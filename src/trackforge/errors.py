@@ -124,10 +124,11 @@ class DuplicateComponentError(PluginError, ValueError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the closest known name, or an empty string.
+    """Return ``" Did you mean 'x'?"`` for the closest known name, capitals apart, or an empty string.
 
     >>> did_you_mean("bite", ["byte", "sort"])
     " Did you mean 'byte'?"
     """
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    folded = {one.casefold(): one for one in known}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    return f" Did you mean {folded[close[0]]!r}?" if close else ""

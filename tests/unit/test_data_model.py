@@ -88,7 +88,7 @@ def test_classes_are_selected_renumbered_and_merged():
     merged = made.rename_classes({"car": "person"})
     assert merged.classes == ("person",)
     assert merged.boxes.class_id.tolist() == [0, 0, 0]
-    with pytest.raises(InvalidInputError, match=r"no class 'persom'. Did you mean 'person'"):
+    with pytest.raises(InvalidInputError, match=r"'persom' is none. Did you mean 'person'"):
         made.select_classes(["persom"])
 
 

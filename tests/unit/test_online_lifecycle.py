@@ -107,8 +107,8 @@ def test_birth_score_compares_as_float32():
     assert tracks.detection.tolist() == [0, 2]
 
 
-def test_score_and_class_are_those_of_the_last_detection():
-    tracker = overlap_tracker()
+def test_score_and_class_are_those_of_the_last_detection_where_nobody_votes():
+    tracker = overlap_tracker(classes="ignore")
     play(tracker, [seen(box(), score=[0.9], class_id=[2]), seen(box(), score=[0.5], class_id=[7])])
     tracks = tracker.update(NOTHING, Frame(index=2))
     assert tracks.score.tolist() == [np.float32(0.5)]

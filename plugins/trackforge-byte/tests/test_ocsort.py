@@ -195,7 +195,7 @@ def test_the_box_reported():
 def test_classes():
     a = [seen(box(100), classes=[0])] * 4
     b = [seen(box(100), classes=[1])] * 2
-    assert follow(clean(), a + b)[-1].visible.class_id.tolist() == [1]
+    assert follow(clean(classes="ignore"), a + b)[-1].visible.class_id.tolist() == [1]
     assert follow(clean(classes="vote"), a + b)[-1].visible.class_id.tolist() == [0]
     separate = follow(clean(classes="separate"), a + b)[-1]
     assert separate.track_id.tolist() == [1, 2]

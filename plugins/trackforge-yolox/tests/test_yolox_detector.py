@@ -163,7 +163,7 @@ def test_classes_by_name_and_number(weights: Path, pets: list[Frame]) -> None:
     assert detector.classes[2] == "car"
     assert set(detector.detect([pets[0]])[0].class_id.tolist()) <= {0, 2}
     for wrong in ("persn", 80, "-1"):
-        with pytest.raises(ConfigError, match="keep_classes must hold"):
+        with pytest.raises(ConfigError, match="keep_classes must name"):
             make(weights=path, keep_classes=(wrong,))
     with pytest.raises(WeightsError, match="got 2 names for the 80 classes"):
         make(weights=path, classes=("a", "b"))

@@ -1,4 +1,4 @@
-"""What a run has come to, for people."""
+"""What a run is going to do and what it has come to, for people."""
 
 from __future__ import annotations
 
@@ -8,11 +8,23 @@ from rich.text import Text
 
 from trackforge.cli.printing import console as make_console
 from trackforge.cli.printing import put
+from trackforge.runs.planning import RunPlan
 from trackforge.runs.results import SequenceResult
 from trackforge.runs.scoring import Scores
 from trackforge.runs.summary import Summary
 
-__all__ = ["show"]
+__all__ = ["announce", "show"]
+
+
+def announce(plan: RunPlan, *, quiet: bool) -> None:
+    """Say on stderr, before the work, what was settled without being asked for."""
+    if quiet:
+        return
+    console = make_console(stderr=True)
+    if plan.why:
+        console.print(Text.assemble((f"detector: {plan.detector.name}", "bold"), f", {plan.why}"), soft_wrap=True)
+    if not plan.outputs and not plan.options.truth:
+        console.print(Text("Nothing will be kept: -o out/ writes a video and a MOT file.", style="dim"))
 
 
 def show(summary: Summary, *, quiet: bool) -> None:
@@ -21,8 +33,6 @@ def show(summary: Summary, *, quiet: bool) -> None:
     if not quiet:
         for result in summary.results:
             _show_result(console, result)
-        if not summary.plan.outputs and summary.scores is None:
-            console.print(Text("Nothing was kept: -o out/ writes a video and a MOT file.", style="dim"))
     if summary.scores is not None:
         _show_scores(console, summary.scores)
 

@@ -53,7 +53,7 @@ def _track(layers: list[Layer], words: _TrackWords) -> int:
         show_settings([component.spec for component in made.components()], as_json=words.json)
         return 0
     from trackforge.cli.progress import progress
-    from trackforge.cli.summary import show
+    from trackforge.cli.summary import announce, show
     from trackforge.runs.stopping import Stopping
     from trackforge.runs.summary import Summary, carry_out
 
@@ -66,6 +66,7 @@ def _track(layers: list[Layer], words: _TrackWords) -> int:
         else:
             show(summary, quiet=words.quiet)
 
+    announce(made, quiet=words.quiet)
     with Stopping() as stopping:
         try:
             carry_out(made, progress=functools.partial(progress, quiet=words.quiet), stopping=stopping, done=done)

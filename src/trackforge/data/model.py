@@ -10,7 +10,8 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from trackforge.data.columns import Array, Boxes, Images, Ints
-from trackforge.errors import InvalidInputError, did_you_mean
+from trackforge.errors import ConfigError, InvalidInputError, did_you_mean
+from trackforge.types.classes import class_numbers
 
 __all__ = ["Dataset"]
 
@@ -171,9 +172,7 @@ class Dataset:
         Raises:
             InvalidInputError: The set has no such class.
         """
-        wanted = tuple(dict.fromkeys(names))
-        for name in wanted:
-            self._known_class(name)
+        wanted = tuple(dict.fromkeys(self._known_class(name) for name in names))
         new = np.full(len(self.classes) + 1, -1, np.int64)
         new[[self.classes.index(n) for n in wanted]] = np.arange(len(wanted))
         class_id = new[np.clip(self.boxes.class_id, -1, len(self.classes))]
@@ -192,8 +191,7 @@ class Dataset:
         Raises:
             InvalidInputError: The set has no such class.
         """
-        for name in names:
-            self._known_class(name)
+        names = {self._known_class(name): new for name, new in names.items()}
         renamed = [names.get(c, c) for c in self.classes]
         merged = tuple(dict.fromkeys(renamed))
         table = np.array([merged.index(c) for c in renamed], np.int64)
@@ -202,11 +200,14 @@ class Dataset:
         class_id = np.where(inside, table[np.where(inside, self.boxes.class_id, 0)], self.boxes.class_id)
         return self.replace(boxes=self.boxes.replace(class_id=class_id), classes=merged, class_numbers=numbers)
 
-    def _known_class(self, name: str) -> None:
-        if name not in self.classes:
-            raise InvalidInputError(
-                f"The set has no class {name!r}.{did_you_mean(name, self.classes)} It has: {', '.join(self.classes)}."
-            )
+    def _known_class(self, name: str) -> str:
+        """Return the name of a class as the set writes it."""
+        if name in self.classes:
+            return name
+        try:
+            return self.classes[class_numbers([name], self.classes, what="classes", of="the set", numbers=False)[0]]
+        except ConfigError as error:
+            raise InvalidInputError(str(error)) from error
 
     def min_visibility(self, least: float, *, hidden: Literal["ignore", "drop"] = "ignore") -> Dataset:
         """Turn boxes that are less visible than ``least`` (0..1) into ignore regions, or drop them."""

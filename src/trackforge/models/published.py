@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,20 +39,43 @@ class Catalogue:
     Args:
         folder: Name of the family's folder in the cache.
         files: What there is.
+        preferred: Names in the order in which they are taken where nobody asks for one: a good compromise first.
+            Those left out come last, in the order of the files.
 
     Attributes:
         files: The same, by name and form.
         names: Every name, once.
+        preferred: Every name, once, in the order in which they are taken.
     """
 
-    def __init__(self, folder: str, files: Sequence[PublishedFile]) -> None:
+    def __init__(self, folder: str, files: Sequence[PublishedFile], *, preferred: Sequence[str] = ()) -> None:
         self._folder = folder
         self.files = {(file.name, file.form): file for file in files}
         self.names = tuple(dict.fromkeys(file.name for file in files))
+        self.preferred = tuple(dict.fromkeys((*preferred, *self.names)))
 
     def has(self, name: str, form: str) -> bool:
         """Whether a file of that name and form is published and can be downloaded."""
         return (name, form) in self.files and bool(self.files[name, form].url)
+
+    def place(self, name: str, form: str) -> Path:
+        """Return where in the cache the file of a name and form lies once it is there.
+
+        Raises:
+            KeyError: None is published.
+        """
+        return cache_folder() / self._folder / self.files[name, form].file
+
+    def at_hand(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield the names of which there are files in the cache, preferred ones first, each with the forms there."""
+        for name in self.preferred:
+            forms = tuple(form for owner, form in self.files if owner == name and self.place(owner, form).is_file())
+            if forms:
+                yield name, forms
+
+    def named_by(self, path: Path) -> str:
+        """Return the published name of a file by the name that it was published under, or an empty text."""
+        return next((file.name for file in self.files.values() if file.file == path.name), "")
 
     def resolve(self, weights: str, form: str, *, progress: Progress | None = None) -> Path:
         """Return the file that ``weights`` stands for, downloading it on first use where it is a published name.
@@ -72,7 +95,7 @@ class Catalogue:
         if file is None:
             forms = " and ".join(f for name, f in self.files if name == weights)
             raise WeightsError(f"The weights {weights!r} are published as {forms}, not as {form}. Export them first.")
-        path = cache_folder() / self._folder / file.file
+        path = self.place(weights, form)
         try:
             if file.url:
                 return fetch(file.url, path, sha256=file.sha256, progress=progress)

@@ -9,16 +9,16 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.errors import ConfigError, InvalidInputError, did_you_mean
+from trackforge.errors import InvalidInputError
 from trackforge.models.card import ModelCard
 from trackforge.models.planes import Batch
 from trackforge.models.preprocessing import Placement
 from trackforge.types import Detections, Frame
+from trackforge.types.classes import class_numbers
 
 __all__ = ["Backend", "Objects", "StagedNetwork", "class_ids"]
 
 Image = npt.NDArray[np.uint8]
-LISTED = 10
 
 
 class Backend(Protocol):
@@ -110,23 +110,9 @@ class StagedNetwork(ABC):
 
 
 def class_ids(keep: Sequence[str | int] | None, classes: Sequence[str]) -> tuple[int, ...] | None:
-    """Return the class numbers that names or numbers stand for; None, for all, stays None.
+    """Return the class numbers that names or numbers stand for (`class_numbers`); None, for all, stays None.
 
     Raises:
         ConfigError: One is not among the classes.
     """
-    if keep is None:
-        return None
-    ids = []
-    for entry in keep:
-        if entry in classes:
-            ids.append(classes.index(str(entry)))
-        elif str(entry).isdigit() and int(entry) < len(classes):
-            ids.append(int(entry))
-        else:
-            more = ", ..." if len(classes) > LISTED else ""
-            raise ConfigError(
-                f"keep_classes must hold classes of the weights; got {entry!r}.{did_you_mean(str(entry), classes)} "
-                f"The weights know {len(classes)}: {', '.join(classes[:LISTED])}{more}."
-            )
-    return tuple(ids)
+    return None if keep is None else class_numbers(keep, classes, what="keep_classes", of="the weights")

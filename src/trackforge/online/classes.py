@@ -1,4 +1,4 @@
-"""Class-aware tracking as an option of association, for every method."""
+"""Classes of many-class detectors: a vote over the life of a track, and association by class, for every method."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from trackforge.protocols import Associator, MotionView
 from trackforge.types import Detections, Frame, Matches, Tracks
 
 __all__ = ["ClassVotes", "associate_by_class", "class_blocks"]
+
+MARGIN = 1.25
+"""How much greater than the present class's sum another one must be."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -82,45 +85,66 @@ class ClassVotes:
 
     def add(self, rows: Ints, class_id: Ints, score: npt.NDArray[np.float32]) -> None:
         """Count one detection each for some tracks."""
-        self._learn(class_id)
+        columns = self._columns(class_id)
         sums = self.score.copy()
-        sums[rows, np.searchsorted(self.known, class_id)] += score
+        sums[rows, columns] += score
         self.score = sums
 
     def append(self, class_id: Ints, score: npt.NDArray[np.float32]) -> None:
         """Start one track a detection."""
-        self._learn(class_id)
+        columns = self._columns(class_id)
         new = np.zeros((len(class_id), len(self.known)))
-        new[np.arange(len(class_id)), np.searchsorted(self.known, class_id)] = score
+        new[np.arange(len(class_id)), columns] = score
         self.score = np.concatenate((self.score, new))
 
     def keep(self, rows: npt.NDArray[Any]) -> None:
         """Select tracks by mask or indices."""
         self.score = self.score[rows]
 
-    @property
-    def winner(self) -> Ints:
-        """``(N,)`` the class with the greatest sum; the lowest class where sums are equal."""
-        if not len(self):
-            return np.empty(0, np.int64)
-        winner: Ints = self.known[np.argmax(self.score, axis=1)]
-        return winner
+    def settle(self, class_id: Ints) -> Ints:
+        """Return the class of each track, ``(N,)``, given the one that it has.
+
+        Another class takes its place once that one's sum is greater by `MARGIN`, so that two classes of about equal
+        sums do not take turns.
+        """
+        if len(self.known) <= 1 or not len(self):
+            return class_id
+        rows = np.arange(len(class_id))
+        best = self.score.argmax(axis=1)
+        own = self.score[rows, np.searchsorted(self.known, class_id)]
+        beaten = self.score[rows, best] > np.maximum(own, MARGIN * own)  # scores may be negative
+        return np.where(beaten, self.known[best], class_id) if beaten.any() else class_id
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sums."""
         return {"known": self.known.copy(), "score": self.score.copy()}
 
-    def load_state_dict(self, state: Mapping[str, Any], tracks: int) -> None:
-        """Continue where `state_dict` was taken."""
+    def load_state_dict(self, state: Mapping[str, Any], tracks: int, class_id: Ints | None = None) -> None:
+        """Continue where `state_dict` was taken.
+
+        Args:
+            state: What it returned.
+            tracks: Number of tracks.
+            class_id: ``(N,)`` the class of each; None where nobody votes.
+
+        Raises:
+            StateError: It is damaged.
+        """
         known = restore("votes", state["known"], None, np.int64, ())
         score = restore("votes", state["score"], tracks if len(known) else 0, np.float64, (len(known),))
         must("the classes of the votes must increase", bool((np.diff(known) > 0).all()))
         must("votes must be finite", bool(np.isfinite(score).all()))
+        must("the classes of tracks must have votes", class_id is None or bool(np.isin(class_id, known).all()))
         self.known, self.score = known, score
 
-    def _learn(self, class_id: Ints) -> None:
-        known = np.union1d(self.known, class_id)
-        if len(known) > len(self.known):
-            wider = np.zeros((len(self.score), len(known)))
-            wider[:, np.searchsorted(known, self.known)] = self.score
-            self.known, self.score = known, wider
+    def _columns(self, class_id: Ints) -> Ints | int:
+        """Return the column of each class; classes that were not seen before get one."""
+        known = self.known
+        if len(known) == 1 and (class_id == known[0]).all():  # so it is with detectors of one class, in every frame
+            return 0
+        wider = np.union1d(known, class_id)
+        if len(wider) > len(known):
+            score = np.zeros((len(self.score), len(wider)))
+            score[:, np.searchsorted(wider, known)] = self.score
+            self.known, self.score = wider, score
+        return np.searchsorted(self.known, class_id)

@@ -51,9 +51,9 @@ class Ageing:
         minimum=1e-6,
     )
     classes: Literal["ignore", "separate", "vote"] = setting(
-        "ignore",
-        help="Ignore: any class may match, a track has its last one; separate: only the same class may; "
-        "vote: any may match, a track has the class with the greatest sum of scores.",
+        "vote",
+        help="Vote: any class may match, a track has the one with the greatest sum of scores; separate: only the same "
+        "class may match; ignore: any may match, a track has its last one, as published trackers do.",
     )
 
     def __post_init__(self) -> None:

@@ -195,7 +195,7 @@ class Population:
                 self.appearance.add(rows, detections.embedding, found)
         if self._voting:
             self._votes.add(rows, class_id, score)
-            table["class_id"] = self._votes.winner
+            table["class_id"] = self._votes.settle(self.table["class_id"])
         table["seen"] = np.where(matched, self.clock.now, table["seen"])
         table["detection"] = partner
         hits = table["hits"] + matched
@@ -323,7 +323,7 @@ class Population:
             }
             fresh.filters = fresh._restored(state["filters"], n)
             fresh.memories = {name: fresh._restored(state[name], n) for name in self._names}
-            fresh._votes.load_state_dict(state["votes"], n)
+            fresh._votes.load_state_dict(state["votes"], n, fresh.table["class_id"] if self._voting else None)
             fresh.appearance.load_state_dict(state.get("appearance", {}), n)
             fresh.clock.load_state_dict(state["clock"])
             fresh._next_id = whole("next_id", state["next_id"], 1)

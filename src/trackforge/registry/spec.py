@@ -32,6 +32,8 @@ class ComponentSpec:
         suffixes: For sources and sinks, the file name endings they stand for, e.g. ``(".mp4",)``; for sources also
             beginnings of addresses, e.g. ``("rtsp://",)``. What was named arrives as the setting ``path``. For
             detectors and exporters, the endings of the weights that they read, which arrive as ``weights``.
+        catalogue: For detectors, ``"package.module:Name"`` of the `trackforge.models.Catalogue` of their published
+            weights. A detector of which some lie in the cache is taken where nobody asks for another.
     """
 
     kind: str
@@ -43,11 +45,12 @@ class ComponentSpec:
     install: str = ""
     source: str = ""
     suffixes: tuple[str, ...] = ()
+    catalogue: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise PluginError(f"kind must be one of {', '.join(KINDS)}; got {self.kind!r}.")
-        for field in ("target", "config"):
+        for field in ("target", "config", "catalogue"):
             value = getattr(self, field)
             if (value or field == "target") and value.count(":") != 1:
                 raise PluginError(f"{field} must read 'package.module:Name'; got {value!r}.")
@@ -76,6 +79,10 @@ class ComponentSpec:
             PluginError: The plugin has no such attribute.
         """
         return self._load(self.target)
+
+    def load_catalogue(self) -> Any:
+        """Import and return the catalogue of published weights, or None where there is none; raises as `load` does."""
+        return self._load(self.catalogue) if self.catalogue else None
 
     def create(self, settings: Mapping[str, Any]) -> Any:
         """Make the component.

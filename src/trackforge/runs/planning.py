@@ -16,9 +16,10 @@ from trackforge.intake.folders import natural_key
 from trackforge.registry import registry
 from trackforge.registry.guess import check_output, exists, source_for
 from trackforge.registry.spec import ComponentSpec
+from trackforge.runs.choosing import choose_detector
 from trackforge.runs.component import Component, checked
 from trackforge.runs.layers import Layer, choose, from_job, options, place
-from trackforge.runs.tracking import COMPOSED, DETECTOR, TRACKER, TrackingRun
+from trackforge.runs.tracking import COMPOSED, TRACKER, TrackingRun
 
 __all__ = ["Output", "RunPlan", "expand", "plan", "source_of", "tracker_of"]
 
@@ -54,6 +55,7 @@ class RunPlan:
         outputs: What is written, for every sequence.
         classes: Classes to keep, as far as the detector does not see to it itself.
         named: The source that was asked for by name, or empty.
+        why: Why this detector, where nobody asked for it by name: a part of a sentence.
     """
 
     options: TrackingRun
@@ -63,6 +65,7 @@ class RunPlan:
     outputs: Sequence[Output]
     classes: Sequence[str] = ()
     named: str = ""
+    why: str = ""
 
     def components(self) -> Iterator[Component]:
         """Yield every component."""
@@ -118,7 +121,8 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
     _check_used(outputs, layers)
     if job.box is not None:
         outputs = [_writing(output, job.box) for output in outputs]
-    detector, classes = choose("detector", layers, DETECTOR), job.classes
+    choice = choose_detector(layers)
+    detector, classes = choice.component, job.classes
     if classes and detector.has("keep_classes"):  # it does it sooner than we could
         detector, classes = detector.but({"keep_classes": classes}), ()
     tracker, parts = tracker_of(layers)
@@ -130,6 +134,7 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
         outputs=outputs,
         classes=classes,
         named=_asked(layers, "name"),
+        why=choice.why,
     )
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from trackforge import pipeline
 from trackforge.errors import ConfigError
 from trackforge.intake.addresses import address_name, shown_address, source_name
@@ -31,12 +29,13 @@ from trackforge.protocols import (
     stream_of,
 )
 from trackforge.runs.component import Component
+from trackforge.runs.filtering import only_classes
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.results import SequenceResult
 from trackforge.runs.stopping import Stopping
 from trackforge.runs.stopwatch import Stopwatch
 from trackforge.table import TrackTable
-from trackforge.types import Detections, Step
+from trackforge.types import Step
 
 __all__ = ["Input", "Progress", "open_sources", "run"]
 
@@ -147,7 +146,7 @@ def _run(
 ) -> SequenceResult:
     options = plan.options
     if plan.classes:
-        detector = _OnlyClasses(detector, plan.classes)
+        detector = only_classes(detector, plan.classes)
     result.classes = tuple(detector.classes)
     outputs = plan.outputs
     if any(output.optional for output in outputs) and not _has_pictures(source):
@@ -258,31 +257,3 @@ def _has_pictures(source: Source) -> bool:
     if isinstance(frames, Generator):
         frames.close()
     return first is not None and first.image is not None
-
-
-class _OnlyClasses:
-    """A detector that keeps some classes only."""
-
-    def __init__(self, detector: Detector, names: Sequence[str]) -> None:
-        self._detector = detector
-        self.classes = tuple(detector.classes)
-        self.embedding_dim = detector.embedding_dim
-        unknown = [name for name in names if name not in self.classes]
-        if unknown:
-            listing = ", ".join(self.classes)
-            raise ConfigError(
-                f"--classes must name classes of the detector; {unknown[0]!r} is none. It has: {listing}."
-            )
-        self._kept = [index for index, name in enumerate(self.classes) if name in names]
-
-    def detect(self, frames: Sequence[Any], /) -> list[Detections]:
-        """Detect, and leave out the other classes."""
-        return [_of_classes(found, self._kept) for found in self._detector.detect(frames)]
-
-    def notes(self) -> Sequence[str]:
-        """Pass on what the detector has noticed."""
-        return notes_of(self._detector)
-
-
-def _of_classes(found: Detections, kept: Sequence[int]) -> Detections:
-    return found[np.isin(found.class_id, kept)]

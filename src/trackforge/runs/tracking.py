@@ -27,7 +27,8 @@ class Run:
     source: Wanted = setting("", flags=(), help="Settings of the source; its name where the path does not tell.")
     detector: Wanted = setting(
         "",
-        help="Name of the detector, or file of its weights; without one, motion: moving things before a static camera.",
+        help="Name of the detector, or file of its weights; without one, the best network whose weights are at hand, "
+        "else motion: moving things before a static camera.",
     )
     tracker: Wanted = setting("", help="Name of the tracker; without one, byte.")
     associator: Wanted = setting("", help="Name of the association method, for the composed tracker: --tracker online.")

@@ -55,6 +55,7 @@ def ocsort(config: OcsortConfig) -> ObservationCentricTracker:
             warm_up=config.min_hits,
             max_lost=config.max_age,
             tentative_patience=config.max_age,
+            classes="ignore",
         ),
         quirks=ObservationCentricQuirks(
             count_updates=True,

@@ -54,6 +54,7 @@ def bytetrack(config: BytetrackConfig) -> OnlineTracker:
             birth_score=config.track_thresh + 0.1,
             max_lost=int(config.frame_rate / 30.0 * config.track_buffer),
             duplicate_iou=0.85,
+            classes="ignore",
         ),
         quirks=Quirks(
             count_updates=True,
@@ -95,6 +96,7 @@ def sort(config: SortConfig) -> OnlineTracker:
             max_lost=config.max_age,
             tentative_patience=config.max_age,
             birth_score=float("-inf"),
+            classes="ignore",
         ),
         quirks=Quirks(count_updates=True, streak=True, uncounted_birth=config.min_hits > 0),
     )

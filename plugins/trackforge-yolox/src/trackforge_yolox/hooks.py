@@ -22,6 +22,7 @@ def trackforge_components() -> Iterator[ComponentSpec]:
         install="trackforge-yolox",
         source=SOURCE,
         suffixes=(".onnx", ".pth", ".tar"),
+        catalogue="trackforge_yolox.weights:PUBLISHED",
     )
     yield ComponentSpec(
         kind="exporter",

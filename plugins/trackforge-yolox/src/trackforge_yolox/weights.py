@@ -28,6 +28,8 @@ __all__ = ["PUBLISHED", "examine", "load_network", "published_files"]
 
 log = logging.getLogger(__name__)
 RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+PREFERRED = ("s", "m", "l", "darknet53", "x", "tiny", "nano")
+"""Sizes in the order in which they are taken where nobody asks: the usual one, larger ones, smaller ones."""
 COLUMNS = 5
 """Box and objectness, before the classes."""
 
@@ -44,7 +46,7 @@ def published_files(release: str = RELEASE) -> Catalogue:
         for form in (".pth", ".onnx"):
             file = f"{stem}{form}"
             files.append(PublishedFile(name=name, form=form, file=file, url=f"{release}/{file}"))
-    return Catalogue("yolox", files)
+    return Catalogue("yolox", files, preferred=[f"yolox-{size}" for size in PREFERRED])
 
 
 PUBLISHED = published_files()

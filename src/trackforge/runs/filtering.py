@@ -1,0 +1,81 @@
+"""What a run leaves out of any detector's boxes: other classes, and second boxes on one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from trackforge.boxes import nms
+from trackforge.protocols import Detector, StagedDetector, notes_of
+from trackforge.types import Detections, Frame
+from trackforge.types.classes import class_numbers
+
+__all__ = ["one_box_each", "only_classes"]
+
+Keep: TypeAlias = Callable[[Detections], Detections]
+
+
+def only_classes(detector: Detector, names: Sequence[str]) -> Detector:
+    """Return a detector that keeps some classes only.
+
+    Raises:
+        ConfigError: The detector has no such class.
+    """
+    kept = class_numbers(names, tuple(detector.classes), what="classes", of="the detector")
+    return _filtered(detector, lambda found: found[np.isin(found.class_id, kept)])
+
+
+def one_box_each(detector: Detector, limit: float) -> Detector:
+    """Return a detector whose boxes suppress each other whatever their classes.
+
+    Of a thing that is found as a car and as a truck, the better box stays.
+
+    Args:
+        detector: Any.
+        limit: IoU above which the lesser box goes.
+    """
+
+    def keep(found: Detections) -> Detections:
+        stays = nms(found.xyxy, found.score, limit)
+        return found if len(stays) == len(found) else found[np.sort(stays)]
+
+    return _filtered(detector, keep)
+
+
+def _filtered(detector: Detector, keep: Keep) -> Detector:
+    return _StagedFiltered(detector, keep) if isinstance(detector, StagedDetector) else _Filtered(detector, keep)
+
+
+class _Filtered:
+    """A detector with something left out."""
+
+    def __init__(self, detector: Any, keep: Keep) -> None:
+        self._detector, self._keep = detector, keep
+        self.classes: Sequence[str] = tuple(detector.classes)
+        self.embedding_dim: int | None = detector.embedding_dim
+
+    def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
+        """Detect, and leave out the rest."""
+        return [self._keep(found) for found in self._detector.detect(frames)]
+
+    def notes(self) -> Sequence[str]:
+        """Pass on what the detector has noticed."""
+        return notes_of(self._detector)
+
+
+class _StagedFiltered(_Filtered):
+    """The same in the three steps that the pipeline runs side by side."""
+
+    def prepare(self, frames: Sequence[Frame], /) -> Any:
+        """Make the network's input."""
+        return self._detector.prepare(frames)
+
+    def infer(self, prepared: Any, /) -> Any:
+        """Run the network."""
+        return self._detector.infer(prepared)
+
+    def select(self, predictions: Any, /) -> list[Detections]:
+        """Choose, and leave out the rest."""
+        return [self._keep(found) for found in self._detector.select(predictions)]
