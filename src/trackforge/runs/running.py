@@ -32,6 +32,7 @@ from trackforge.runs.component import Component
 from trackforge.runs.filtering import only_classes
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.results import SequenceResult
+from trackforge.runs.slicing import opened
 from trackforge.runs.stopping import Stopping
 from trackforge.runs.stopwatch import Stopwatch
 from trackforge.table import TrackTable
@@ -64,7 +65,7 @@ def open_sources(plan: RunPlan) -> list[Input]:
         raise ConfigError("track needs a source: a video, a folder of images, a URL. Give one: trackforge track a.mp4.")
     inputs: list[Input] = []
     for component in plan.sources:
-        source = component.create()
+        source = opened(component, plan.options.start, plan.options.stride)
         given = shown_address(str(component.settings.get("path", component.name)))
         name = stream_of(source).name or source_name(given) or "sequence"
         name = str(relative_name(address_name(name), "A sequence", path=given))
