@@ -41,6 +41,8 @@ _BODY = """\
 {% for name, told in meanings %}<li><b class="k-{{ name }}">{{ name }}</b>: {{ told }}</li>
 {% endfor %}
 </ul></div></section>
+<section><h2>Worst pictures</h2>
+{{ worst }}</section>
 <section><h2>Classes</h2>
 <p class="faint">The score that serves each class best, and what it gives there: precision, recall, F1.</p>
 {{ classes }}</section>
@@ -48,8 +50,6 @@ _BODY = """\
 <p class="faint">{{ told }}</p>
 {{ confusion }}</section>
 {% endif %}
-<section><h2>Worst pictures</h2>
-{{ worst }}</section>
 """
 
 
@@ -141,8 +141,8 @@ def _classes(report: Validation) -> Markup:
     for name, one, curve in [*report.rows(), ("all", report.precision.mean, report.mean)]:
         shares = (one.ap, one.ap50, one.ap75, one.recall, curve.best_precision, curve.best_recall, curve.best_f1)
         score = None if curve.best_score != curve.best_score else f"{curve.best_score:.3f}"
-        rows.append([name, *map(percent, shares), score, curve.truths, curve.found])
-    head = ("class", "AP", "AP50", "AP75", "AR", "precision", "recall", "F1", "best score", "boxes", "found")
+        rows.append([name, *map(percent, shares), score, curve.truths])
+    head = ("class", "AP", "AP50", "AP75", "AR", "precision", "recall", "F1", "best score", "boxes")
     return pages.table(head, rows, css="data numbers")
 
 

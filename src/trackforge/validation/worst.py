@@ -95,10 +95,11 @@ def _shot(report: Validation, row: int, reader: PictureReader) -> Markup:
         uri, (width, height) = _reduced(image), (image.shape[1], image.shape[0])
     except DataError:  # it was there a moment ago; its numbers count all the same
         width, height = int(report.dataset.images.width[row]) or 1, int(report.dataset.images.height[row]) or 1
-    size = round(max(width, height) / 34, 1)
+    size = round(max(width, height) / 40, 1)
     counts = {kind: int(every[row]) for kind, every in _by_picture(report).items()}
     told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     boxes = sorted(_boxes(report, row, width, height, size), key=lambda one: bool(one["kind"] != "right"))
+    _thin_labels(boxes, size)
     return pages.render(
         _SHOT, name=report.picture_name(row), told=told, uri=uri, width=width, height=height, boxes=boxes, size=size
     )
@@ -124,6 +125,17 @@ def _boxes(report: Validation, row: int, width: int, height: int, size: float) -
         label = "" if kind == "right" else f"{name} {score}"
         out.append(_box(found.xyxy[k], kind, label, told, (width, height), size))
     return out
+
+
+def _thin_labels(boxes: list[dict[str, Any]], size: float) -> None:
+    """Leave out labels that would fall upon one another: those of smaller boxes, which can be pointed at."""
+    taken: list[tuple[float, float, float]] = []
+    for one in sorted(boxes, key=lambda one: -one["width"] * one["height"]):
+        left, base, right = one["left"], one["base"], one["left"] + 0.6 * size * len(one["label"])
+        if any(left < r and right > l_ and abs(base - b) < 1.1 * size for l_, b, r in taken):
+            one["label"] = ""
+        if one["label"]:
+            taken.append((left, base, right))
 
 
 def _box(
