@@ -28,6 +28,7 @@ from trackforge.protocols import (
     notes_of,
     stream_of,
 )
+from trackforge.runs.advice import advise
 from trackforge.runs.component import Component
 from trackforge.runs.filtering import only_classes
 from trackforge.runs.planning import Output, RunPlan
@@ -183,7 +184,9 @@ def _run(
     result.seconds, result.stages = time.perf_counter() - begin, watch.seconds
     result.skipped = source.skipped if isinstance(source, Lossy) else 0
     result.dropped = source.dropped if isinstance(source, Dropping) else 0
-    result.notes += dict.fromkeys(note for part in (source, detector, tracker) for note in notes_of(part))
+    noticed = list(dict.fromkeys(note for part in (source, detector, tracker) for note in notes_of(part)))
+    advice = advise(result.tally, plan.detector, plan.tracker, classes=result.classes, made=tracker, noticed=noticed)
+    result.notes = [*noticed, *advice]
     return result
 
 
@@ -198,12 +201,7 @@ def _watched(
 ) -> Iterator[Step]:
     """Count, and end where somebody asked for it."""
     for step in steps:
-        tracks = step.tracks.visible
-        result.frames += 1
-        result.last = step.frame.index
-        result.detections += len(step.detections)
-        result.boxes += len(tracks)
-        result.ids.update(tracks.track_id.tolist())
+        result.tally.see(step)
         if keep:
             result.found.append((step.frame.index, step.detections))
         advance()
