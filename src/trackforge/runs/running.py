@@ -30,7 +30,7 @@ from trackforge.protocols import (
 )
 from trackforge.runs.advice import advise
 from trackforge.runs.component import Component
-from trackforge.runs.filtering import only_classes
+from trackforge.runs.filtering import narrowed
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.results import SequenceResult
 from trackforge.runs.slicing import opened
@@ -147,8 +147,7 @@ def _run(
     stopping: Stopping,
 ) -> SequenceResult:
     options = plan.options
-    if plan.classes:
-        detector = only_classes(detector, plan.classes)
+    detector = narrowed(detector, plan.classes, plan.class_agnostic)
     result.classes = tuple(detector.classes)
     outputs = plan.outputs
     if any(output.optional for output in outputs) and not _has_pictures(source):

@@ -91,6 +91,9 @@ class Looking(Basis):
     device: str | None = setting(None, help="What the detector runs on: auto, cpu, cuda, cuda:1, or a GPU's number.")
     half: bool = setting(False, help="Let the detector compute in 16 bits, where its network can (torch on a GPU).")
     classes: tuple[str, ...] = setting((), commas=True, help="Only objects of these classes: person,bicycle.")
+    class_agnostic: bool = setting(
+        False, help="Of boxes on one thing keep the best, whatever their classes: no car that is a truck as well."
+    )
     start: int | str = setting(0, help="Where to begin: number of a frame, or a time: 1:30, 90s.")
     stride: int = setting(1, minimum=1, unit="frames", help="Take every n-th frame; times stay true.")
     frames: int | None = setting(None, minimum=1, help="Stop after that many frames.")
