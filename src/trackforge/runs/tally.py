@@ -84,8 +84,9 @@ class Tally:
             self.most = max(self.most, len(tracks))
             lives, classes = self.lives, self.classes
             for one, kind in zip(tracks.track_id.tolist(), tracks.class_id.tolist(), strict=True):
-                lives[one] = lives.get(one, 0) + 1
-                classes[one] = kind
+                if one >= 0:  # boxes without identity come from detection without tracking
+                    lives[one] = lives.get(one, 0) + 1
+                    classes[one] = kind
         elif len(found):
             self.idle += 1
 

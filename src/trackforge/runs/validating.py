@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from trackforge import __version__
-from trackforge.config import check, setting
+from trackforge.config import check, same_setting, setting
 from trackforge.data.formats import read
 from trackforge.errors import ConfigError, MissingDependencyError, did_you_mean
 from trackforge.intake.addresses import shown_setting
@@ -35,15 +35,9 @@ from trackforge.validation.validating import validate
 __all__ = ["ValidationPlan", "ValidationRun", "carry_out_validation", "plan_validation"]
 
 LEAST = 0.001
-"""Least score of a box where nobody says one: average precision counts those of every score, as COCO's evaluator does."""
+"""Least score of a box where nobody says one: average precision counts boxes of every score."""
 ENDINGS = (".html", ".json", ".csv")
 Watch: TypeAlias = Callable[[str, "int | None"], AbstractContextManager[Callable[[], None]]]
-
-
-def _same(name: str) -> Any:
-    """Return a setting as `Looking` declares it."""
-    field = Looking.__dataclass_fields__[name]
-    return dataclasses.field(default=field.default, metadata=field.metadata)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,19 +52,21 @@ class ValidationRun:
         ConfigError: A setting is wrong.
     """
 
-    data: str = setting("", help="Labelled set: a folder, file or zip archive in any format of `trackforge info dataset`.")
-    detector: Wanted = _same("detector")
-    weights: str | None = _same("weights")
+    data: str = setting(
+        "", help="Labelled set: a folder, file or zip archive in any format of `trackforge info dataset`."
+    )
+    detector: Wanted = same_setting(Looking, "detector")
+    weights: str | None = same_setting(Looking, "weights")
     conf: float | None = setting(
         None,
         minimum=0,
         maximum=1,
         help="Least score of a box that counts; without it .001, since average precision counts boxes of every score.",
     )
-    iou: float | None = _same("iou")
-    imgsz: int | tuple[int, int] | None = _same("imgsz")
-    device: str | None = _same("device")
-    half: bool = _same("half")
+    iou: float | None = same_setting(Looking, "iou")
+    imgsz: int | tuple[int, int] | None = same_setting(Looking, "imgsz")
+    device: str | None = same_setting(Looking, "device")
+    half: bool = same_setting(Looking, "half")
     classes: tuple[str, ...] = setting((), commas=True, help="Score these classes of the set only: person,bicycle.")
     map: tuple[str, ...] = setting(
         (),
@@ -95,7 +91,7 @@ class ValidationRun:
         "val.json. May be repeated.",
     )
     worst: int = setting(WORST, minimum=0, unit="pictures", help="How many of the worst pictures the page shows.")
-    batch_size: int = _same("batch_size")
+    batch_size: int = same_setting(Looking, "batch_size")
     ahead: int = setting(4, minimum=0, unit="pictures", help="Pictures that are decoded ahead; 0 for one thread only.")
 
     def __post_init__(self) -> None:

@@ -1,0 +1,126 @@
+"""Results as pictures: each frame of a picture folder with its boxes drawn in, under the name that it has there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+
+import numpy as np
+
+from trackforge.config import check, setting
+from trackforge.errors import InvalidInputError, SinkError
+from trackforge.intake.names import relative_name
+from trackforge.io.atomic import atomic_path
+from trackforge.io.pictures import opencv
+from trackforge.types import Step, Stream
+
+__all__ = ["PicturesSink", "PicturesSinkConfig", "picture_names"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicturesSinkConfig:
+    """Settings of `PicturesSink`."""
+
+    path: Path = setting(help="Folder to write into.")
+    quality: int = setting(90, help="Quality of the JPEG files.", minimum=1, maximum=100)
+    labels: bool = setting(True, help="Write classes, and ids where there are some.")
+    scores: bool = setting(True, help="Write scores, too.")
+    classes: tuple[str, ...] = setting((), help="Class names to write; the detector's where none are set.")
+    line_width: int | None = setting(
+        None, help="Width of lines; none for one that suits the size.", unit="px", minimum=1
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class PicturesSink:
+    """Writes ``NAME.jpg`` for every picture, each in its own size, folders below the source's included.
+
+    Each stands there as soon as it is done, whole. Where two pictures differ in their ending only (``a.png``,
+    ``a.jpg``), the second keeps its own within the name: ``a.jpg.jpg``. Frames without a file of their own are numbered
+    from 1.
+
+    Raises:
+        SinkError: A file cannot be written.
+        InvalidInputError: A frame has no image.
+    """
+
+    def __init__(self, config: PicturesSinkConfig) -> None:
+        self.config = config
+        self._classes: tuple[str, ...] = config.classes
+        self._taken: set[str] | None = None
+
+    def __enter__(self) -> PicturesSink:
+        self._taken, self._classes = set(), self.config.classes
+        return self
+
+    def open(self, stream: Stream, /) -> None:
+        """Take the names of the classes, where none are set."""
+        self._classes = self.config.classes or stream.classes
+
+    def write(self, step: Step, /) -> None:
+        """Draw and write one picture."""
+        frame = step.frame
+        if self._taken is None:
+            raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
+        if frame.image is None:
+            raise InvalidInputError(
+                f"Annotated pictures need pictures; frame {frame.index} has none. Use pictures as the source, or leave "
+                "out this output."
+            )
+        from trackforge.io.drawing import Canvas, colour_of  # OpenCV is imported with them
+
+        cv2, picture = opencv(), np.array(frame.image)
+        canvas, tracks = Canvas(frame.size, self.config.line_width), step.tracks.visible
+        order = np.argsort(tracks.xyxy[:, 3], kind="stable").tolist()
+        shades = [
+            colour_of(one if one > 0 else kind + 1)
+            for one, kind in zip(tracks.track_id.tolist(), tracks.class_id.tolist(), strict=True)
+        ]
+        for row in order:
+            canvas.box(picture, tracks.xyxy[row], shades[row])
+        for row in order if self.config.labels else ():
+            text = self._text(int(tracks.track_id[row]), int(tracks.class_id[row]), float(tracks.score[row]))
+            if text:
+                canvas.label(picture, tracks.xyxy[row], text, shades[row])
+        done, coded = cv2.imencode(".jpg", picture[..., ::-1], [int(cv2.IMWRITE_JPEG_QUALITY), self.config.quality])
+        target = self.config.path / _name(frame.file or f"{frame.index + 1:06d}.jpg", self._taken)
+        if not done:
+            raise SinkError(f"{target} cannot be written: a JPEG cannot be {frame.size[0]}x{frame.size[1]} pixels.")
+        with atomic_path(target) as partial:
+            partial.write_bytes(coded.tobytes())
+
+    def _text(self, track_id: int, class_id: int, score: float) -> str:
+        words = [str(track_id)] if track_id > 0 else []
+        if 0 <= class_id < len(self._classes):
+            words.append(self._classes[class_id])
+        if self.config.scores:
+            words.append(f"{score:.2f}")
+        return " ".join(words)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        """Forget which names are taken: every picture is final already."""
+        self._taken = None
+
+
+def picture_names(files: Iterable[str]) -> list[str]:
+    """Return the names that `PicturesSink` gives pictures which come in this order, relative to its folder."""
+    taken: set[str] = set()
+    return [_name(file, taken) for file in files]
+
+
+def _name(file: str, taken: set[str]) -> str:
+    path = PurePosixPath(relative_name(file.replace("#", "-"), "A picture").as_posix())
+    name = path.with_suffix(".jpg").as_posix()
+    if name.casefold() in taken:
+        name = path.as_posix() + ".jpg"
+    number, stem = 2, name.removesuffix(".jpg")
+    while name.casefold() in taken:
+        name, number = f"{stem}-{number}.jpg", number + 1
+    taken.add(name.casefold())
+    return name
