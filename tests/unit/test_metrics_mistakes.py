@@ -75,7 +75,8 @@ def test_curves_agree_with_the_evaluator_of_coco(seed: int) -> None:
         if one.truths and one.best_f1 > 0:  # no other score is better
             assert one.best_f1 >= np.nanmax(one.f1) - 1e-12
             kept = int(((found.class_id == NAMES.index(name)) & (found.score >= one.best_score)).sum())
-            assert one.best_recall <= 1 and kept >= round(one.best_recall * one.truths)
+            assert one.best_recall <= 1
+            assert kept >= round(one.best_recall * one.truths)
     mean = mean_curves(curves)
     assert mean.average_precision == pytest.approx(report.mean.ap50, abs=1e-9, nan_ok=True)
 
@@ -97,7 +98,8 @@ def test_every_box_is_accounted_for_once(seed: int, score: float) -> None:
         assert counts[kind] == (made.truth == kind).sum()
     kept = found[found.score >= score]  # what lies below a score does not matter to what lies above it
     alone = judge(truth, kept, match_boxes(truth, kept), 3, score=0.0)
-    assert alone.counts() == counts and (alone.confusion == made.confusion).all()
+    assert alone.counts() == counts
+    assert (alone.confusion == made.confusion).all()
     pictures = made.by_picture(truth, found, 6)
     assert {kind: int(pictures[kind].sum()) for kind in KINDS} == {kind: counts[kind] for kind in KINDS}
 
@@ -150,7 +152,8 @@ def test_without_truth_and_without_detections() -> None:
     none = PictureBoxes(image=[], xyxy=[], class_id=[])  # type: ignore[arg-type]
     some = PictureBoxes(image=[0], xyxy=[[0, 0, 9, 9]], class_id=[0])  # type: ignore[arg-type]
     (unknown,) = class_curves(none, some, match_boxes(none, some), 1)
-    assert np.isnan(unknown.best_f1) and unknown.to_dict()["best_f1"] is None
+    assert np.isnan(unknown.best_f1)
+    assert unknown.to_dict()["best_f1"] is None
     (blind,) = class_curves(some, none, match_boxes(some, none), 1)
     assert (blind.average_precision, blind.best_f1) == (0, 0)
     assert np.isnan(mean_curves([unknown]).best_score)

@@ -79,9 +79,9 @@ def page(report: Validation, worst: int) -> str:
     name = detector.get("name", "") if isinstance(detector, Mapping) else ""
     title = f"{name or 'Detector'} on {report.dataset.name or report.dataset.root.name or 'a labelled set'}"
     speed = len(report.dataset) / report.seconds if report.seconds else 0.0
-    subtitle = (
-        f"{len(report.dataset)} pictures, {mean.truths} boxes, {len(report.rows())} classes; {speed:.1f} a second"
-    )
+    count = len(report.rows())
+    classes = f"{count} classes" if count != 1 else "one class"
+    subtitle = f"{len(report.dataset)} pictures, {mean.truths} boxes, {classes}; {speed:.1f} a second"
     return pages.document(title, body, subtitle=subtitle, styles=[STYLE])
 
 

@@ -19,6 +19,8 @@ __all__ = ["WORST", "Validation"]
 
 WORST = 24
 """Pictures that are shown."""
+APART = 10
+"""Frames of one film between two of them: neighbours show the same mistakes."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -58,11 +60,26 @@ class Validation:
         return [(name, self.precision.classes[name], self.curves[name]) for name in there]
 
     def worst(self, most: int = WORST) -> list[int]:
-        """Return the pictures with the most mistakes, as rows of the set, worst first; none without a mistake."""
+        """Return the pictures with the most mistakes, as rows of the set, worst first; none without a mistake.
+
+        Of frames of one film that lie close together, the worst stands for all.
+        """
         made = np.sum(list(self.mistakes.by_picture(self.truth, self.found, len(self.dataset)).values()), axis=0)
         right = np.bincount(self.found.image[self.mistakes.found == "right"], minlength=len(self.dataset))
         order = np.lexsort((right, -made))  # of equally many, where less else is right
-        return [row for row in order[:most].tolist() if made[row]]
+        chosen: list[int] = []
+        for row in order.tolist():
+            if len(chosen) == most or not made[row]:
+                break
+            if not any(self._is_close(row, other) for other in chosen):
+                chosen.append(row)
+        return chosen
+
+    def _is_close(self, row: int, other: int) -> bool:
+        """Tell whether two pictures are frames of one film that show nearly the same."""
+        images = self.dataset.images
+        same = images.sequence[row] != "" and images.sequence[row] == images.sequence[other]
+        return bool(same and abs(int(images.frame[row]) - int(images.frame[other])) < APART)
 
     def picture_name(self, row: int) -> str:
         """Return what to call a picture."""

@@ -158,7 +158,7 @@ def _box(
         "width": round(x2 - x1, 1),
         "height": round(y2 - y1, 1),
         "label": label,
-        "left": round(max(0.0, min(x1, limits[0] - 0.55 * size * len(label))), 1),
+        "left": round(max(0.0, min(x1, limits[0] - 0.63 * size * len(label))), 1),
         "base": round(min(max(base, size), limits[1] - 2), 1),
         "told": told,
     }
