@@ -18,6 +18,7 @@ from trackforge.io.targets import keep_apart
 from trackforge.registry.guess import check_output, exists
 from trackforge.registry.spec import ComponentSpec
 from trackforge.runs.component import Component
+from trackforge.runs.filtering import settled_inside
 from trackforge.runs.layers import Layer, from_job, options
 from trackforge.runs.planning import Output, RunPlan, detector_of, expand, plan, source_of
 from trackforge.runs.tracking import Looking, Written
@@ -91,9 +92,7 @@ def plan_detection(*given: DetectionRun | Layer) -> DetectionPlan:
     stills = bool(sources) and all(_is_stills(source) for source in sources)
     base = plan(*(_written(layers, job.out, several=len(sources) > 1) if job.out and stills else layers))
     choice = detector_of(layers, job.weights, least=True)
-    detector, classes = choice.component, job.classes
-    if classes and detector.has("keep_classes"):
-        detector, classes = detector.but({"keep_classes": classes}), ()
+    detector, classes, class_agnostic = settled_inside(choice.component, job.classes, job.class_agnostic)
     if stills and _remembers(detector):
         raise ConfigError(
             f"Detector {detector.name!r} compares each frame with those before it, and the pictures of a folder are "
@@ -101,7 +100,8 @@ def plan_detection(*given: DetectionRun | Layer) -> DetectionPlan:
             "frames of a film, say how fast: --set source.rate=25."
         )
     values = {f.name: getattr(base, f.name) for f in dataclasses.fields(RunPlan)}
-    values |= {"detector": detector, "classes": classes, "why": choice.why, "tracker": _NoTracker("tracker", "none")}
+    values |= {"detector": detector, "classes": classes, "class_agnostic": class_agnostic, "why": choice.why}
+    values["tracker"] = _NoTracker("tracker", "none")
     made = DetectionPlan(**values)
     if stills:
         _check_pictures(made)

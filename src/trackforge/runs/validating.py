@@ -21,6 +21,7 @@ from trackforge.protocols import notes_of
 from trackforge.registry.guess import check_output, exists
 from trackforge.runs.choosing import choose_detector
 from trackforge.runs.component import Component, Wanted
+from trackforge.runs.filtering import narrowed, settled_inside
 from trackforge.runs.habits import minding, settled
 from trackforge.runs.layers import Layer, content, from_job, options
 from trackforge.runs.planning import detector_of
@@ -68,6 +69,7 @@ class ValidationRun:
     device: str | None = same_setting(Looking, "device")
     half: bool = same_setting(Looking, "half")
     classes: tuple[str, ...] = setting((), commas=True, help="Score these classes of the set only: person,bicycle.")
+    class_agnostic: bool = same_setting(Looking, "class_agnostic")
     map: tuple[str, ...] = setting(
         (),
         commas=True,
@@ -106,6 +108,7 @@ class ValidationPlan:
     Attributes:
         options: The options.
         detector: What is scored.
+        class_agnostic: Whether boxes of different classes suppress each other, as far as the detector does not see to it.
         why: Why this detector, where nobody asked for it by name.
         outputs: Files.
         folders: Folders that were given as output.
@@ -113,6 +116,7 @@ class ValidationPlan:
 
     options: ValidationRun
     detector: Component
+    class_agnostic: bool
     why: str
     outputs: Sequence[Path]
     folders: Sequence[Path]
@@ -147,7 +151,8 @@ def plan_validation(*given: ValidationRun | Layer) -> ValidationPlan:
         )
     below = [Layer("", options={"conf": LEAST})] if minding(choice.component) else []
     choice = detector_of([*below, *layers], job.weights)
-    return ValidationPlan(job, choice.component, choice.why, outputs, folders)
+    detector, _, class_agnostic = settled_inside(choice.component, (), job.class_agnostic)
+    return ValidationPlan(job, detector, class_agnostic, choice.why, outputs, folders)
 
 
 def _outputs(outs: Sequence[str]) -> tuple[list[Path], list[Path]]:
@@ -189,7 +194,7 @@ def carry_out_validation(plan: ValidationPlan, *, progress: Watch | None = None)
     job, watch = plan.options, Stopwatch()
     more = {"split": job.split, "rule": job.rule}
     dataset = read(job.data, job.format, pictures=job.pictures, **{k: v for k, v in more.items() if v is not None})
-    detector = plan.detector.create()
+    detector = narrowed(plan.detector.create(), (), plan.class_agnostic)
 
     def looked(advance: Callable[[], object]) -> ValidationReport:
         return validate(
