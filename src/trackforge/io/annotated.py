@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,11 +15,13 @@ import numpy as np
 from trackforge.config import check, setting
 from trackforge.errors import InvalidInputError, SinkError
 from trackforge.intake.names import relative_name
-from trackforge.io.atomic import atomic_path
+from trackforge.io.atomic import STOPPED
 from trackforge.io.pictures import opencv
 from trackforge.types import Step, Stream
 
 __all__ = ["PicturesSink", "PicturesSinkConfig", "picture_names"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +44,7 @@ class PicturesSinkConfig:
 class PicturesSink:
     """Writes ``NAME.jpg`` for every picture, each in its own size, folders below the source's included.
 
-    Each stands there as soon as it is done, whole. Where two pictures differ in their ending only (``a.png``,
+    They grow in a folder beside and come to their place together, at the end; what else is there stays. Where two pictures differ in their ending only (``a.png``,
     ``a.jpg``), the second keeps its own within the name: ``a.jpg.jpg``. Frames without a file of their own are numbered
     from 1.
 
@@ -51,10 +56,18 @@ class PicturesSink:
     def __init__(self, config: PicturesSinkConfig) -> None:
         self.config = config
         self._classes: tuple[str, ...] = config.classes
-        self._taken: set[str] | None = None
+        self._taken: set[str] = set()
+        self._folder: Path | None = None
 
     def __enter__(self) -> PicturesSink:
+        final = self.config.path
         self._taken, self._classes = set(), self.config.classes
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            self._folder = final.with_name(f"{final.name}.partial-{secrets.token_hex(4)}")
+            self._folder.mkdir()
+        except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
+            raise self._failure(error) from error
         return self
 
     def open(self, stream: Stream, /) -> None:
@@ -64,7 +77,7 @@ class PicturesSink:
     def write(self, step: Step, /) -> None:
         """Draw and write one picture."""
         frame = step.frame
-        if self._taken is None:
+        if self._folder is None:
             raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
         if frame.image is None:
             raise InvalidInputError(
@@ -87,11 +100,14 @@ class PicturesSink:
             if text:
                 canvas.label(picture, tracks.xyxy[row], text, shades[row])
         done, coded = cv2.imencode(".jpg", picture[..., ::-1], [int(cv2.IMWRITE_JPEG_QUALITY), self.config.quality])
-        target = self.config.path / _name(frame.file or f"{frame.index + 1:06d}.jpg", self._taken)
+        target = self._folder / _name(frame.file or f"{frame.index + 1:06d}.jpg", self._taken)
         if not done:
-            raise SinkError(f"{target} cannot be written: a JPEG cannot be {frame.size[0]}x{frame.size[1]} pixels.")
-        with atomic_path(target) as partial:
-            partial.write_bytes(coded.tobytes())
+            raise self._failure(ValueError(f"{frame.size[0]}x{frame.size[1]} pixels are no JPEG"))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(coded.tobytes())
+        except OSError as error:
+            raise self._failure(error) from error
 
     def _text(self, track_id: int, class_id: int, score: float) -> str:
         words = [str(track_id)] if track_id > 0 else []
@@ -104,8 +120,30 @@ class PicturesSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        """Forget which names are taken: every picture is final already."""
-        self._taken = None
+        """Put the pictures in their place, or leave them beside that after an error."""
+        folder, self._folder = self._folder, None
+        if folder is None:
+            return
+        if kind is None or issubclass(kind, STOPPED):
+            try:
+                for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+                    place = self.config.path / file.relative_to(folder)
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    file.replace(place)
+            except OSError as problem:
+                raise self._failure(problem) from problem
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+        elif issubclass(kind, SinkError) or not self._taken:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            log.warning("stopped by an error: what was written so far is in %s", folder)
+
+    def _failure(self, error: Exception) -> SinkError:
+        why = getattr(error, "strerror", None) or error
+        made = SinkError(f"{self.config.path} cannot be written: {why}. Choose another place.")
+        made.path = self.config.path
+        return made
 
 
 def picture_names(files: Iterable[str]) -> list[str]:

@@ -108,7 +108,7 @@ class ValidationPlan:
     Attributes:
         options: The options.
         detector: What is scored.
-        class_agnostic: Whether boxes of different classes suppress each other, as far as the detector does not see to it.
+        class_agnostic: Whether boxes of different classes suppress each other, as far as it does not see to that itself.
         why: Why this detector, where nobody asked for it by name.
         outputs: Files.
         folders: Folders that were given as output.
