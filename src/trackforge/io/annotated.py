@@ -44,9 +44,9 @@ class PicturesSinkConfig:
 class PicturesSink:
     """Writes ``NAME.jpg`` for every picture, each in its own size, folders below the source's included.
 
-    They grow in a folder beside and come to their place together, at the end; what else is there stays. Where two pictures differ in their ending only (``a.png``,
-    ``a.jpg``), the second keeps its own within the name: ``a.jpg.jpg``. Frames without a file of their own are numbered
-    from 1.
+    They grow in a folder beside and come to their place together, at the end; what else is there stays. Where two
+    pictures differ in their ending only (``a.png``, ``a.jpg``), the later keeps its own in the name: ``a.png.jpg``.
+    Frames without a file of their own are numbered from 1.
 
     Raises:
         SinkError: A file cannot be written.

@@ -108,7 +108,7 @@ class ValidationPlan:
     Attributes:
         options: The options.
         detector: What is scored.
-        class_agnostic: Whether boxes of different classes suppress each other, as far as it does not see to that itself.
+        class_agnostic: Whether boxes of different classes suppress each other, where it does not see to that itself.
         why: Why this detector, where nobody asked for it by name.
         outputs: Files.
         folders: Folders that were given as output.
