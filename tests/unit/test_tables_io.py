@@ -17,8 +17,8 @@ GOOD = '{"frame": 0, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3, 4]}]}\n'
     ("line", "what"),
     [
         (
-            '{"frame": 1, "tracks": [{"track_id": -1, "xyxy": [1, 2, 3, 4]}]}',
-            "track_id must be .* from 0 to .*got -1",
+            '{"frame": 1, "tracks": [{"track_id": -2, "xyxy": [1, 2, 3, 4]}]}',
+            "track_id must be .* from -1 to .*got -2",
         ),
         ('{"frame": 1, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3]}]}', "xyxy must have four numbers, not 3"),
         ('{"frame": 1, "tracks": [{"xyxy": [1, 2, 3, 4]}]}', "'track_id' is missing"),
@@ -55,10 +55,22 @@ def test_parquet_rows_without_id(tmp_path: Path) -> None:
     import pyarrow.parquet as parquet
 
     columns = {name: [1.0, 1.0] for name in ("x1", "y1", "x2", "y2", "score")}
-    columns |= {"sequence": ["a", "a"], "frame": [0, 1], "track_id": [1, -1], "class_id": [0, 0]}
+    columns |= {"sequence": ["a", "a"], "frame": [0, 1], "track_id": [1, -2], "class_id": [0, 0]}
     parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="only boxes that have an id; row 1 has none"):
+    with pytest.raises(DataError, match="must be >= 0, or -1 for a box without one; row 1 has -2"):
         read_tables(tmp_path / "a.parquet", "parquet")
+
+
+def test_boxes_without_identity_come_back(tmp_path: Path) -> None:
+    """As `trackforge detect` writes them."""
+    table = TrackTable(frame=[0, 0], xyxy=[[0, 0, 4, 4], [1, 1, 5, 5]], score=[0.9, 0.8], sequence="a")  # type: ignore[arg-type]
+    for name in ("jsonl", "parquet"):
+        if name == "parquet":
+            pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
+        write_tables(tmp_path / f"a.{name}", {"a": table}, name)
+        back = read_tables(tmp_path / f"a.{name}", name)["a"]
+        assert back.track_id.tolist() == [-1, -1]
+        assert back.xyxy.tolist() == table.xyxy.tolist()
 
 
 def test_a_column_is_missing(tmp_path: Path) -> None:
