@@ -72,6 +72,8 @@ def _advice(
     elif not tally.detections or (not tally.lives and tally.detections < RARE * tally.frames):
         if not noticed:
             yield _nothing_found(tally, detector, classes)
+    elif tracker.name == "none":
+        return
     elif not tally.lives or tally.boxes < TRACKED * plausible:
         slow, low = _slow(tally), _low_scores(tally, tracker, made)
         if slow:

@@ -96,9 +96,10 @@ class Tally:
             self.most = max(self.most, len(tracks))
             lives, classes = self.lives, self.classes
             for one, kind in zip(tracks.track_id.tolist(), tracks.class_id.tolist(), strict=True):
-                lives[one] = lives.get(one, 0) + 1
-                classes[one] = kind
-            if len(tracks) > 1 and (tracks.class_id != tracks.class_id[0]).any():
+                if one >= 0:  # boxes without identity come from detection without tracking
+                    lives[one] = lives.get(one, 0) + 1
+                    classes[one] = kind
+            if len(tracks) > 1 and tracks.track_id[0] >= 0 and (tracks.class_id != tracks.class_id[0]).any():
                 self.doubles.update(_doubles(tracks))
         elif len(found):
             self.idle += 1
