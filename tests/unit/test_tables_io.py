@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import trackforge
 from trackforge.errors import DataError, MissingFileError
 from trackforge.io.tables import read_tables, write_tables
 from trackforge.table import TrackTable
@@ -62,15 +63,23 @@ def test_parquet_rows_without_id(tmp_path: Path) -> None:
 
 
 def test_boxes_without_identity_come_back(tmp_path: Path) -> None:
-    """As `trackforge detect` writes them."""
-    table = TrackTable(frame=[0, 0], xyxy=[[0, 0, 4, 4], [1, 1, 5, 5]], score=[0.9, 0.8], sequence="a")  # type: ignore[arg-type]
+    """As `trackforge.detect` writes them."""
+
+    class Two:
+        classes, embedding_dim = ("person",), None
+
+        def detect(self, frames: list[trackforge.Frame], /) -> list[trackforge.Detections]:
+            boxes = [[0, 0, 4, 4], [1, 1, 5, 5]]
+            return [trackforge.Detections(xyxy=boxes, score=[0.9, 0.8]) for _ in frames]  # type: ignore[arg-type]
+
+    pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
+    frames = [trackforge.Frame(index=0, size=(9, 9)), trackforge.Frame(index=1, size=(9, 9))]
+    for _ in trackforge.detect(frames, Two(), sinks=[tmp_path / "a.jsonl", tmp_path / "a.parquet"]):
+        pass
     for name in ("jsonl", "parquet"):
-        if name == "parquet":
-            pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
-        write_tables(tmp_path / f"a.{name}", {"a": table}, name)
-        back = read_tables(tmp_path / f"a.{name}", name)["a"]
-        assert back.track_id.tolist() == [-1, -1]
-        assert back.xyxy.tolist() == table.xyxy.tolist()
+        (back,) = read_tables(tmp_path / f"a.{name}", name).values()
+        assert back.track_id.tolist() == [-1] * 4
+        assert back.xyxy[:2].tolist() == [[0, 0, 4, 4], [1, 1, 5, 5]]
 
 
 def test_a_column_is_missing(tmp_path: Path) -> None:
