@@ -67,6 +67,10 @@ def test_a_film_gives_boxes_without_identity(tmp_path: Path) -> None:
     table = read_mot(text, kind="detections")
     lines = [json.loads(line) for line in (tmp_path / "det.jsonl").read_text().splitlines()]
     assert len(lines) == 12
+    scored = run(
+        "eval", tmp_path / "det.jsonl", tmp_path / "det.jsonl", "--detections"
+    ).stdout  # what is written is read
+    assert scored.splitlines()[-1].split()[1] == "100.00"
     assert sum(len(line["tracks"]) for line in lines) == len(table)
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["sequences"][0]["ids"] in (0, [])
