@@ -114,12 +114,11 @@ class TrainingTask:
         """The folder of the run."""
         return self.options.out or Path("runs") / self.trainer.name
 
-    def sets(self) -> tuple[Dataset, Dataset | None]:
-        """Read what to train and to validate on.
+    def check(self) -> None:
+        """Refuse what can be seen to be wrong before anything is read.
 
         Raises:
             ConfigError: No set is named, or what to validate on is said in several ways.
-            DataError: A set is malformed, or does not have what is asked for.
         """
         said = self.options
         if not said.data:
@@ -130,6 +129,18 @@ class TrainingTask:
             raise ConfigError(
                 f"What to validate on must be said in one way; got --{' and --'.join(ways).replace('_', '-')}."
             )
+        if any("=" not in pair for pair in said.rename):
+            raise ConfigError(f"--rename takes OLD=NEW; got {' '.join(said.rename)}.")
+
+    def sets(self) -> tuple[Dataset, Dataset | None]:
+        """Read what to train and to validate on.
+
+        Raises:
+            ConfigError: No set is named, or what to validate on is said in several ways.
+            DataError: A set is malformed, or does not have what is asked for.
+        """
+        self.check()
+        said = self.options
         whole = self._read(said.data, said.split)
         if said.val:
             return whole, self._read([said.val], said.val_split)
@@ -150,8 +161,6 @@ class TrainingTask:
 
     def _prepared(self, dataset: Dataset) -> Dataset:
         rename = self.options.rename
-        if any("=" not in pair for pair in rename):
-            raise ConfigError(f"--rename takes OLD=NEW; got {' '.join(rename)}.")
         names = dict(pair.split("=", 1) for pair in rename)
         known = {old: new for old, new in names.items() if old in dataset.classes}
         dataset = dataset.rename_classes(known) if known else dataset
@@ -182,8 +191,9 @@ class TrainingTask:
             watch: Gets a row of facts after every epoch.
             tell: Is told how far the run is.
         """
+        self.check()
         told = tell or _untold
-        told(Progress(stage="loading", words=f"reading {', '.join(map(str, self.options.data)) or 'nothing'}"))
+        told(Progress(stage="loading", words=f"reading {', '.join(map(str, self.options.data))}"))
         train, val = self.sets()  # before the recipe, which imports torch: that takes seconds
         told(Progress(stage="loading", words=f"loading the trainer {self.trainer.name}"))
         from trackforge.training import fit, settings_for
