@@ -21,7 +21,7 @@ __all__ = ["page"]
 
 LINES = 5
 """Classes whose curves are drawn beside the mean: those with the most boxes."""
-SHOWN = 20
+SHOWN = 15
 """Classes that the confusion matrix shows."""
 _TILES = """\
 <dl class="tiles">
@@ -157,7 +157,10 @@ def _confusion(report: Validation) -> tuple[Markup | str, str]:
     chosen = chosen[weight[chosen] > 0]
     rest = np.setdiff1d(np.arange(count), chosen)
     names = [report.classes[k] for k in chosen.tolist()]
-    told = "Rows are true classes, columns what they were found as; the darker, the larger the share of its row."
+    told = (
+        "Rows are true classes, columns what they were found as; the darker, the larger the share of its row. "
+        "A misplaced box counts as not found."
+    )
     rows, columns, values = [*names, "nothing there"], [*names, "not found"], matrix
     values = values[np.ix_([*chosen, count], [*chosen, count])]
     if len(rest) and matrix[:, rest].sum() + matrix[rest].sum():
@@ -165,4 +168,5 @@ def _confusion(report: Validation) -> tuple[Markup | str, str]:
         others = np.append(matrix[np.ix_(chosen, rest)].sum(axis=1), matrix[count, rest].sum())
         values = np.insert(values, len(chosen), others, axis=1)
         columns = [*names, f"{len(rest)} others", "not found"]
-    return pages.heat_table(rows, columns, values, corner="truth ↓ found →"), told
+    shown = np.where(values > 0, values, np.nan)  # a dash, so that what is there stands out
+    return pages.heat_table(rows, columns, shown, corner="truth ↓ found →"), told
