@@ -455,8 +455,8 @@ def test_scoring_the_start_changes_nothing_of_the_training(data: Dataset, tmp_pa
 
 
 def test_a_run_that_made_it_worse_keeps_the_start(data: Dataset, tmp_path: Path) -> None:
-    good, _ = train(data, tmp_path / "good", val=data, config={"rate": 0.02, "width": 16, "adam": True}, epochs=60,
-                    validate_every=60, ema_decay=0.9)  # fmt: skip
+    good, _ = train(data, tmp_path / "good", val=data, config={"rate": 0.02, "width": 16, "adam": True}, epochs=40,
+                    validate_every=40, ema_decay=0.9)  # fmt: skip
     assert good.verdict.startswith("training made it better: AP ")
     start = torch.load(good.model, weights_only=True)["model"]  # type: ignore[arg-type]
 
