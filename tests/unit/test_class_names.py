@@ -49,7 +49,7 @@ def test_what_is_written_exactly_so_wins_and_doubt_is_told():
     ("written", "told"),
     [
         ("persn", r"classes must name classes of the detector; 'persn' is none. Did you mean 'person'\?"),
-        ("TRUK", r"'TRUK' is none. Did you mean 'truck'\? The detector has 80: person, bicycle, .*, \.\.\.\."),
+        ("TRUK", r"'TRUK' is none. Did you mean 'truck'\? There are 80: person, bicycle, .*, \.\.\.\."),
         ("80", "'80' is none"),
         ("-1", "'-1' is none"),
         ("", "'' is none"),
@@ -119,7 +119,7 @@ def test_boxes_apart_stay_as_they_are():
 def test_only_some_classes():
     detector = only_classes(Sees(CAR_AND_TRUCK), ["Person", "2"])
     assert detector.detect([Frame(index=0)])[0].class_id.tolist() == [2, 0]
-    with pytest.raises(ConfigError, match=r"Did you mean 'person'\? The detector has 3: person, car, truck"):
+    with pytest.raises(ConfigError, match=r"Did you mean 'person'\? There are 3: person, car, truck"):
         only_classes(Sees(CAR_AND_TRUCK), ["persn"])
 
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from trackforge.errors import ConfigError, did_you_mean
 from trackforge.intake.addresses import STDIN, file_path
@@ -70,6 +70,8 @@ class RunPlan:
     class_agnostic: bool = False
     named: str = ""
     why: str = ""
+    command: ClassVar[str] = "track"
+    """The command that carries it out."""
 
     def components(self) -> Iterator[Component]:
         """Yield every component."""

@@ -63,7 +63,10 @@ def open_sources(plan: RunPlan) -> list[Input]:
         DataError: A sequence has a name that would lead out of the folder of outputs.
     """
     if not plan.sources:
-        raise ConfigError("track needs a source: a video, a folder of images, a URL. Give one: trackforge track a.mp4.")
+        raise ConfigError(
+            f"{plan.command} needs a source: a video, a folder of images, a URL. Give one: trackforge {plan.command} "
+            "a.mp4."
+        )
     inputs: list[Input] = []
     for component in plan.sources:
         source = opened(component, plan.options.start, plan.options.stride)
