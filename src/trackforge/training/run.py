@@ -12,6 +12,7 @@ from trackforge import __version__, data
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError
 from trackforge.io.atomic import atomic_path
+from trackforge.io.targets import check_writable
 from trackforge.registry.spec import ComponentSpec
 from trackforge.runs.component import Component, Wanted, checked
 from trackforge.runs.layers import Layer, choose, content, from_job, options, place
@@ -122,6 +123,7 @@ class TrainingTask:
             ConfigError: No set is named, what to validate on is said in several ways, or no score has the name to
                 monitor.
             UnknownComponentError: There is no such tracker to score with.
+            SinkError: The folder of the run cannot be written to.
         """
         said = self.options
         if not said.data:
@@ -135,6 +137,7 @@ class TrainingTask:
         if any("=" not in pair for pair in said.rename):
             raise ConfigError(f"--rename takes OLD=NEW; got {' '.join(said.rename)}.")
         check_monitor(self.trainer.spec.load_config(), self.loop)
+        check_writable([self.out], kind="folder")
 
     def sets(self) -> tuple[Dataset, Dataset | None]:
         """Read what to train and to validate on.
