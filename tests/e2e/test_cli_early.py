@@ -23,13 +23,13 @@ def test_wrong_words_are_refused_before_anything_is_read(words: tuple[str, ...],
     ("line", "code", "message"),
     [
         ("train yolox --data none -o FILE", 1, "it must be a folder"),
-        ("train yolox --data none -o {nam}", 2, "There is no placeholder {nam} in {nam}."),
+        ("train yolox --data none -o {names}", 2, "There is no placeholder {names} in {names}."),
         ("tune none -o FILE/below", 1, "is no folder. Choose another place."),
         ("tune none -o new --study FOLDER", 1, "it must be a file"),
         ("eval none none --csv FILE/a.csv", 1, "is no folder. Choose another place."),
         ("export yolox --weights none.pth -o FILE/a.onnx", 1, "is no folder. Choose another place."),
         ("convert none.txt FILE/a.json", 1, "is no folder. Choose another place."),
-        ("track synthetic -o FOLDER/{nam}.txt", 2, "Did you mean 'name'? It takes: {name}."),
+        ("track synthetic -o FOLDER/{names}.txt", 2, "Did you mean 'name'? It takes: {name}."),
     ],
 )
 def test_outputs_that_cannot_be_are_refused_before_anything_is_read(
@@ -43,6 +43,5 @@ def test_outputs_that_cannot_be_are_refused_before_anything_is_read(
     for word, place in places.items():
         line = line.replace(word, place)
     done = run(*line.split(), code=code, cwd=tmp_path)
-    assert message in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert message in done.stderr.splitlines()[-1]
     assert sorted(one.name for one in tmp_path.rglob("*")) == ["file", "folder"]

@@ -54,12 +54,12 @@ def test_what_can_be_written_passes_and_nothing_is_made(place: Path, monkeypatch
     check_writable(["folder", "new", "new/far", ".", "{odd}"], kind="folder")
     check_writable(["file", "folder", "new"], kind="either")
     check_writable(["new/{name}/{name}.txt"], placeholders=["name"])
-    check_writable(["new/{nam}.txt"], placeholders=None)
+    check_writable(["new/{names}.txt"], placeholders=None)
     assert sorted(place.rglob("*")) == before
 
 
 def test_placeholders_that_nothing_fills_in_are_refused(place: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no placeholder \{nam\} in .* Did you mean 'name'\? It takes: \{name\}\."):
-        check_writable([place / "{nam}.txt"], placeholders=["name"])
+    with pytest.raises(ConfigError, match=r"no placeholder \{names\} in .* Did you mean 'name'\? It takes: \{name\}\."):
+        check_writable([place / "{names}.txt"], placeholders=["name"])
     with pytest.raises(ConfigError, match=r"no placeholder \{name\} in .* Here a name has none\."):
         check_writable([place / "runs/{name}"], kind="folder")
