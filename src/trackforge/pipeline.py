@@ -91,6 +91,8 @@ def _steps(
         line = stack.enter_context(_Line(source))
         for frame, detections in _found(line, source, session.detector, batch_size, ahead):
             yield session.associate(frame, detections)
+            if session.ended:  # a window was closed
+                return
 
 
 def _increasing(source: Iterable[Frame]) -> Iterator[Frame]:

@@ -108,7 +108,7 @@ def run(
                 stack.callback(one.source.close)
             parts = one.source, detector(one.name), tracker(one.name)
             yield _run(result, *parts, plan, keep=keep, progress=progress or _unwatched, stopping=stopping)
-        if stopping.signal:
+        if stopping.signal or result.ended:
             return
 
 
@@ -180,6 +180,8 @@ def _run(
             raise
         result.failure = error  # the other outputs are whole, and the next sequences can be
     stopping.patient = False
+    result.ended = sinks.ended
+    result.stopped |= sinks.ended
     result.seconds, result.stages = time.perf_counter() - begin, watch.seconds
     result.skipped = source.skipped if isinstance(source, Lossy) else 0
     result.dropped = source.dropped if isinstance(source, Dropping) else 0
