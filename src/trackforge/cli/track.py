@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
 import logging
+import sys
 from pathlib import Path
 
 from trackforge.cli.flags import Words, command
 from trackforge.cli.printing import put
 from trackforge.config import setting
+from trackforge.errors import ConfigError
 from trackforge.runs.layers import Layer
 from trackforge.runs.tracking import TrackingRun
 
-__all__ = ["track"]
+__all__ = ["GROUPS", "speak", "track"]
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,11 @@ class _TrackWords(Words):
         flags=("--quiet", "-q"),
         help="Show neither progress nor summary; scores are printed all the same.",
     )
+    verbose: bool = setting(
+        False,
+        flags=("--verbose", "-v"),
+        help="Say on stderr what is opened, which weights run on what, and when the first frame is done.",
+    )
     help_settings: bool = setting(
         False, help="Show every setting of the chosen source, detector, tracker and outputs, and do nothing."
     )
@@ -46,6 +54,8 @@ class _TrackWords(Words):
 def _track(layers: list[Layer], words: _TrackWords) -> int:
     from trackforge.runs.planning import plan
 
+    if words.verbose:
+        speak(quiet=words.quiet)
     made = plan(*layers)
     if words.help_settings:
         from trackforge.cli.info import show_settings
@@ -57,7 +67,14 @@ def _track(layers: list[Layer], words: _TrackWords) -> int:
     from trackforge.runs.stopping import Stopping
     from trackforge.runs.summary import Summary, carry_out
 
+    # who reads the results from standard output gets nothing else there
+    beside = contextlib.redirect_stdout(sys.stderr) if any(one.is_stdout for one in made.outputs) else None
+
     def done(summary: Summary) -> None:
+        with beside or contextlib.nullcontext():
+            tell(summary)
+
+    def tell(summary: Summary) -> None:
         if stopping.signal:
             whole = "the others" if any(result.failure for result in summary.results) else "the outputs"
             log.warning("interrupted; %s are whole and hold what came before", whole)
@@ -76,4 +93,23 @@ def _track(layers: list[Layer], words: _TrackWords) -> int:
     return stopping.exit_code
 
 
-track = command("track", TrackingRun, _TrackWords, _track, first="sources")
+def speak(*, quiet: bool) -> None:
+    """Let the library say what it does, as ``--verbose`` asks for.
+
+    Raises:
+        ConfigError: It shall be quiet, too.
+    """
+    if quiet:
+        raise ConfigError("Give --verbose or --quiet, not both.")
+    logging.getLogger("trackforge").setLevel(min(logging.INFO, logging.getLogger("trackforge").level))
+
+
+GROUPS = {
+    "Input": ("start", "stride", "frames"),
+    "Detector": ("detector", "weights", "conf", "iou", "classes", "imgsz", "device", "half", "batch_size"),
+    "Tracker": ("tracker", "associator", "motion"),
+    "Output": ("out", "show", "save_crops", "box", "truth", "preprocessing", "json", "quiet", "verbose"),
+}
+"""Headings of the help page; the rest stands under "Run"."""
+
+track = command("track", TrackingRun, _TrackWords, _track, first="sources", groups=GROUPS)

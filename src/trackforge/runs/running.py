@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -40,6 +41,7 @@ from trackforge.types import Step
 
 __all__ = ["Input", "Progress", "open_sources", "run"]
 
+log = logging.getLogger(__name__)
 Progress: TypeAlias = "Callable[[str, int | None], AbstractContextManager[Callable[[], None]]]"
 """Watches a sequence: called with its name and its frames, where known; the context gives what to call after each."""
 
@@ -199,9 +201,13 @@ def _watched(
     keep: bool,
 ) -> Iterator[Step]:
     """Count, and end where somebody asked for it."""
+    begin = time.perf_counter()
     for step in steps:
         tracks = step.tracks.visible
         result.frames += 1
+        if result.frames == 1:
+            took, (width, height) = time.perf_counter() - begin, step.frame.size
+            log.info("%s: the first frame, of %dx%d, is done after %.2f s", result.name, width, height, took)
         result.last = step.frame.index
         result.detections += len(step.detections)
         result.boxes += len(tracks)
@@ -225,7 +231,8 @@ def _check_places(plan: RunPlan, inputs: Sequence[Input]) -> None:
             read += [value for value in settings if isinstance(value, (str, Path)) and _is_file(value)]
     for given in tuple(read):  # a MOTChallenge sequence is read as a folder
         read += [file for part in ("gt/gt.txt", "det/det.txt") if _is_file(file := Path(given) / part)]
-    keep_apart([_place(output, one.name) for one in inputs for output in plan.outputs], read)
+    places = [output for output in plan.outputs if output.path and not output.is_stdout]
+    keep_apart([_place(output, one.name) for one in inputs for output in places], read)
 
 
 def _is_file(value: str | Path) -> bool:
@@ -246,8 +253,8 @@ def _sinks(outputs: Sequence[Output], result: SequenceResult) -> Iterator[Sink]:
     """Make the sinks of one sequence."""
     for output in outputs:
         path = _place(output, result.name)
-        sink: Sink = output.sink.create(path=path)
-        result.outputs.append(path)
+        sink: Sink = output.sink.create(**({"path": path} if path else {}))
+        result.outputs += [path] if path else []
         yield sink
 
 
