@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trackforge.cli.flags import Words, command
 from trackforge.cli.printing import put
@@ -17,13 +18,13 @@ from trackforge.errors import ConfigError
 from trackforge.runs.layers import Layer
 from trackforge.runs.tracking import TrackingRun
 
-__all__ = ["GROUPS", "speak", "track"]
+__all__ = ["GROUPS", "TrackWords", "carry", "speak", "track"]
 
 log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _TrackWords(Words):
+class TrackWords(Words):
     """What the command takes beside the run."""
 
     set: tuple[str, ...] = setting(
@@ -51,12 +52,16 @@ class _TrackWords(Words):
     )
 
 
-def _track(layers: list[Layer], words: _TrackWords) -> int:
+def _track(layers: list[Layer], words: TrackWords) -> int:
     from trackforge.runs.planning import plan
 
     if words.verbose:
         speak(quiet=words.quiet)
-    made = plan(*layers)
+    return carry(plan(*layers), words)
+
+
+def carry(made: RunPlan, words: TrackWords) -> int:
+    """Carry out a plan, or show its settings, as the words of the command ask for; return the exit code."""
     if words.help_settings:
         from trackforge.cli.info import show_settings
 
@@ -106,10 +111,12 @@ def speak(*, quiet: bool) -> None:
 
 GROUPS = {
     "Input": ("start", "stride", "frames"),
-    "Detector": ("detector", "weights", "conf", "iou", "classes", "imgsz", "device", "half", "batch_size"),
+    "Detector": (
+        "detector", "weights", "conf", "iou", "classes", "class_agnostic", "imgsz", "device", "half", "batch_size"
+    ),
     "Tracker": ("tracker", "associator", "motion"),
     "Output": ("out", "show", "save_crops", "box", "truth", "preprocessing", "json", "quiet", "verbose"),
-}
+}  # fmt: skip
 """Headings of the help page; the rest stands under "Run"."""
 
-track = command("track", TrackingRun, _TrackWords, _track, first="sources", groups=GROUPS)
+track = command("track", TrackingRun, TrackWords, _track, first="sources", groups=GROUPS)

@@ -29,8 +29,9 @@ from trackforge.protocols import (
     notes_of,
     stream_of,
 )
+from trackforge.runs.advice import advise
 from trackforge.runs.component import Component
-from trackforge.runs.filtering import only_classes
+from trackforge.runs.filtering import narrowed
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.results import SequenceResult
 from trackforge.runs.slicing import opened
@@ -64,7 +65,10 @@ def open_sources(plan: RunPlan) -> list[Input]:
         DataError: A sequence has a name that would lead out of the folder of outputs.
     """
     if not plan.sources:
-        raise ConfigError("track needs a source: a video, a folder of images, a URL. Give one: trackforge track a.mp4.")
+        raise ConfigError(
+            f"{plan.command} needs a source: a video, a folder of images, a URL. Give one: trackforge {plan.command} "
+            "a.mp4."
+        )
     inputs: list[Input] = []
     for component in plan.sources:
         source = opened(component, plan.options.start, plan.options.stride)
@@ -148,8 +152,7 @@ def _run(
     stopping: Stopping,
 ) -> SequenceResult:
     options = plan.options
-    if plan.classes:
-        detector = only_classes(detector, plan.classes)
+    detector = narrowed(detector, plan.classes, plan.class_agnostic)
     result.classes = tuple(detector.classes)
     outputs = plan.outputs
     if any(output.optional for output in outputs) and not _has_pictures(source):
@@ -187,7 +190,9 @@ def _run(
     result.seconds, result.stages = time.perf_counter() - begin, watch.seconds
     result.skipped = source.skipped if isinstance(source, Lossy) else 0
     result.dropped = source.dropped if isinstance(source, Dropping) else 0
-    result.notes += dict.fromkeys(note for part in (source, detector, tracker) for note in notes_of(part))
+    noticed = list(dict.fromkeys(note for part in (source, detector, tracker) for note in notes_of(part)))
+    advice = advise(result.tally, plan.detector, plan.tracker, classes=result.classes, made=tracker, noticed=noticed)
+    result.notes = [*noticed, *advice]
     return result
 
 
@@ -203,15 +208,10 @@ def _watched(
     """Count, and end where somebody asked for it."""
     begin = time.perf_counter()
     for step in steps:
-        tracks = step.tracks.visible
-        result.frames += 1
+        result.tally.see(step)
         if result.frames == 1:
             took, (width, height) = time.perf_counter() - begin, step.frame.size
             log.info("%s: the first frame, of %dx%d, is done after %.2f s", result.name, width, height, took)
-        result.last = step.frame.index
-        result.detections += len(step.detections)
-        result.boxes += len(tracks)
-        result.ids.update(tracks.track_id.tolist())
         if keep:
             result.found.append((step.frame.index, step.detections))
         advance()

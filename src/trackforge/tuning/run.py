@@ -170,6 +170,7 @@ class TuningPlan:
             InvalidInputError: A sequence has no truth, or none would be left to tune on.
         """
         said = self.options
+        objective = Objective.parse(said.objective, said.average)  # before anything is read
         setup, space, footage = self.setup(), self.space(), self.footage()
         if said.val and said.val_share is not None:
             raise ConfigError("Give --val or --val-share, not both.")
@@ -181,7 +182,7 @@ class TuningPlan:
             space=space,
             train=[one for one in footage if one.name in train],
             val=[one for one in footage if one.name in val],
-            objective=Objective.parse(said.objective, said.average),
+            objective=objective,
             preprocessing=said.preprocessing,  # type: ignore[arg-type] # reading truth has checked it
             box=said.box,
             library=Library(setup.detector, space, said.out / "detections"),
