@@ -119,8 +119,9 @@ def _parameters(
             else:
                 yield inspect.Parameter(s.name, inspect.Parameter.VAR_POSITIONAL, annotation=Annotated[str, shown])
             continue
-        group = of.get(s.name, made["Run"]) if groups else None
-        shown = Parameter(name=_spellings(s), help=_help(s), show_default=False, converter=_converter(s), group=group)
+        shown = Parameter(name=_spellings(s), help=_help(s), show_default=False, converter=_converter(s))
+        if groups:
+            shown = Parameter.combine(shown, Parameter(group=of.get(s.name, made["Run"])))
         hint = str | None if s.name in named else _hint(s)
         default = False if s.annotation is bool else None
         annotation = Annotated[hint, shown]  # type: ignore[valid-type]

@@ -18,6 +18,9 @@ from trackforge.errors import ConfigError
 from trackforge.runs.layers import Layer
 from trackforge.runs.tracking import TrackingRun
 
+if TYPE_CHECKING:
+    from trackforge.runs.planning import RunPlan
+
 __all__ = ["GROUPS", "TrackWords", "carry", "speak", "track"]
 
 log = logging.getLogger(__name__)
