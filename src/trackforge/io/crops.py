@@ -16,8 +16,9 @@ import numpy as np
 
 from trackforge.config import check, setting
 from trackforge.errors import InvalidInputError, SinkError
+from trackforge.intake.names import name_problem, readable
 from trackforge.io.atomic import STOPPED
-from trackforge.types import Step
+from trackforge.types import Step, Stream
 
 __all__ = ["CropSink", "CropSinkConfig"]
 
@@ -41,6 +42,9 @@ class CropSinkConfig:
 class CropSink:
     """Writes ``ID/FRAME.jpg``: the visible part of every visible track's box, named by the frame's 0-based index.
 
+    Boxes without identity, as `trackforge.detect` gives them, become ``CLASS/FRAME-ROW.jpg``; the class is its number
+    where it has no name.
+
     The folder grows beside its place and takes it at the end, whole. One that holds something is refused before the
     first frame, since ids of two runs must not mix. Boxes that lie outside the picture leave no file.
 
@@ -53,9 +57,10 @@ class CropSink:
         self.config = config
         self._folder: Path | None = None
         self._seen: dict[int, int] = {}
+        self._classes: tuple[str, ...] = ()
 
     def __enter__(self) -> CropSink:
-        final, self._seen = self.config.path, {}
+        final, self._seen, self._classes = self.config.path, {}, ()
         try:
             if final.exists() and not (final.is_dir() and not any(final.iterdir())):
                 raise SinkError(
@@ -67,6 +72,10 @@ class CropSink:
         except (OSError, ValueError) as error:
             raise self._failure(error) from error
         return self
+
+    def open(self, stream: Stream, /) -> None:
+        """Take the names of the classes, by which boxes without identity are sorted."""
+        self._classes = stream.classes
 
     def write(self, step: Step, /) -> None:
         """Cut out the objects of one frame."""
@@ -80,14 +89,25 @@ class CropSink:
             raise InvalidInputError(f"Crops need pictures; frame {index} has none. Leave out this output.")
         boxes = step.detections.xyxy[tracks.detection] if self.config.box == "detected" else tracks.xyxy
         height, width = image.shape[:2]
-        for track_id, box in zip(tracks.track_id.tolist(), boxes.astype(float), strict=True):
-            count = self._seen[track_id] = self._seen.get(track_id, 0) + 1
-            if (count - 1) % self.config.every:
-                continue
+        ids, kinds = tracks.track_id.tolist(), tracks.class_id.tolist()
+        for row, (track_id, kind, box) in enumerate(zip(ids, kinds, boxes.astype(float), strict=True)):
+            folder, name = f"{track_id}", f"{index:06d}.jpg"
+            if track_id < 0:
+                folder, name = self._class_folder(kind), f"{index:06d}-{row}.jpg"
+            else:
+                count = self._seen[track_id] = self._seen.get(track_id, 0) + 1
+                if (count - 1) % self.config.every:
+                    continue
             more = self.config.margin * np.tile(box[2:] - box[:2], 2) * (-1, -1, 1, 1)
             x1, y1, x2, y2 = np.rint((box + more).clip(0, (width, height, width, height))).astype(int).tolist()
             if x2 > x1 and y2 > y1:
-                self._save(f"{track_id}", f"{index:06d}.jpg", image[y1:y2, x1:x2])
+                self._save(folder, name, image[y1:y2, x1:x2])
+
+    def _class_folder(self, kind: int) -> str:
+        """Return the folder of a class: its name if that can be a folder's, else its number."""
+        name = readable(self._classes[kind]) if 0 <= kind < len(self._classes) else ""
+        fine = name_problem(name) is None and not {"/", "\\"} & set(name)
+        return name if fine else f"class-{kind}"
 
     def _save(self, track: str, name: str, part: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
         options = [cv2.IMWRITE_JPEG_QUALITY, self.config.quality]

@@ -22,7 +22,7 @@ from trackforge.io.decode import ffmpeg_path, reason
 __all__ = ["GifWriter"]
 
 log = logging.getLogger(__name__)
-SIDE = 640
+SIDE = 480
 """Longest side in pixels: GIF packs so badly that larger ones are of no use."""
 RATE = 12.5
 """Most pictures a second; what comes between is left out."""
@@ -33,7 +33,7 @@ CLOCK = 100
 class GifWriter:
     """Encodes RGB pictures, each with its own time and its own 256 colours, into a GIF that repeats.
 
-    Pictures are scaled down to a longest side of 640 pixels, and of more than 12.5 a second some are left out; both is
+    Pictures are scaled down to a longest side of 480 pixels, and of more than 12.5 a second some are left out; both is
     said. Times stay true to 1/100 s.
 
     Args:

@@ -138,7 +138,11 @@ def _written(layers: Sequence[Layer], outs: Sequence[str], *, several: bool) -> 
 
 
 def _is_folder(out: str) -> bool:
-    return out.endswith(("/", "\\")) or (exists(out) and Path(out).is_dir()) or (out not in STDOUT and not Path(out).suffix)
+    return (
+        out.endswith(("/", "\\"))
+        or (exists(out) and Path(out).is_dir())
+        or (out not in STDOUT and not Path(out).suffix)
+    )
 
 
 def _by_folder(output: Output, outs: Sequence[str]) -> Output:

@@ -186,6 +186,8 @@ def _run(
         result.failure = error  # the other outputs are whole, and the next sequences can be
     stopping.patient = False
     result.ended = sinks.ended
+    if sinks.ended and len(outputs) > 1:
+        log.warning("%s: ended, since nobody looks any more; the other outputs hold what came before", result.name)
     result.stopped |= sinks.ended
     result.seconds, result.stages = time.perf_counter() - begin, watch.seconds
     result.skipped = source.skipped if isinstance(source, Lossy) else 0

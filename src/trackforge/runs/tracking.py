@@ -99,7 +99,7 @@ class Looking(Basis):
     frames: int | None = setting(None, minimum=1, help="Stop after that many frames.")
     show: bool = setting(False, help="Show the pictures in a window, where there is a display; q or Esc ends the run.")
     save_crops: str | None = setting(
-        None, help="Folder for pictures of every object, cut out: one folder a track. New, or empty."
+        None, help="Folder for pictures of every object, cut out: one folder a track. It must be new or empty."
     )
     batch_size: int = setting(1, minimum=1, unit="frames", help="Frames that the detector gets at once.")
     ahead: int = setting(
