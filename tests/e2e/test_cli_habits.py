@@ -144,7 +144,7 @@ def test_show_without_a_display_fails_before_the_work(tmp_path: Path) -> None:
         (["--tracker", "ByteTrak"], "Did you mean 'bytetrack'?"),
         (["--detector", "motion", "--half"], "half means nothing to the detector 'motion'"),
         (["--start", "1:75"], "as 1:30 or 90s"),
-        (["--wieghts", "a.onnx"], 'Did you mean --weights?'),
+        (["--wieghts", "a.onnx"], "Did you mean --weights?"),
         (["-o", "-", "-o", "/dev/stdout"], "is there twice"),
     ],
 )

@@ -133,6 +133,20 @@ def test_crops_are_one_folder_a_track_and_one_picture_a_frame(tmp_path: Path) ->
         write("crops", steps, path=tmp_path / "crops")
 
 
+def test_crops_of_a_run_that_failed_stand_beside_their_place(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def failing() -> Iterator[Step]:
+        yield step(0, [[10, 10, 30, 50]], [1])
+        raise RuntimeError
+
+    (tmp_path / "crops").mkdir()
+    with pytest.raises(RuntimeError):
+        write("crops", failing(), path=tmp_path / "crops")
+    assert list((tmp_path / "crops").iterdir()) == []
+    [kept] = tmp_path.glob("crops.partial-*")
+    assert [p.name for p in kept.rglob("*.jpg")] == ["000000.jpg"]
+    assert kept.name in caplog.text
+
+
 def test_every_and_margin_of_crops(tmp_path: Path) -> None:
     steps = [step(k, [[20, 20, 40, 40]], [1]) for k in range(7)]
     write("crops", steps, path=tmp_path / "crops", every=3, margin=0.5)

@@ -62,10 +62,14 @@ class CropSink:
     def __enter__(self) -> CropSink:
         final, self._seen, self._classes = self.config.path, {}, ()
         try:
-            if final.exists() and not (final.is_dir() and not any(final.iterdir())):
-                raise SinkError(
-                    f"The folder of crops must be new or empty; {final} holds something. Name another, or remove it."
-                )
+            taken = final.exists() and not (final.is_dir() and not any(final.iterdir()))
+        except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
+            raise self._failure(error) from error
+        if taken:
+            raise SinkError(
+                f"The folder of crops must be new or empty; {final} holds something. Name another, or remove it."
+            )
+        try:
             final.parent.mkdir(parents=True, exist_ok=True)
             self._folder = final.with_name(f"{final.name}.partial-{secrets.token_hex(4)}")
             self._folder.mkdir()
