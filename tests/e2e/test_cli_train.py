@@ -101,6 +101,7 @@ def test_sigterm_saves_and_resume_goes_on(labels: Path, tmp_path: Path) -> None:
     [
         ((), 2, "--data must name a data set"),
         (("--data", "nothing"), 1, "nothing here"),
+        (("--data", "nothing", "--set", "train.monitor=ap-50"), 2, "got 'ap-50'. Did you mean 'ap50'?"),
         (("--data", "SET", "--set", "train.epoch=3"), 2, "no setting 'epoch'. Did you mean 'epochs'?"),
         (("--data", "SET", "--set", "trainer.sise=64"), 2, "trainer 'yolox'"),
         (

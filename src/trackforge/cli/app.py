@@ -10,7 +10,7 @@ import trackforge
 from trackforge.cli.printing import put
 from trackforge.intake.addresses import STDIN, STDOUT
 
-__all__ = ["app", "call"]
+__all__ = ["app", "call", "spelt"]
 
 HELP = """Track objects in videos, and score, convert and export what that takes.
 
@@ -81,12 +81,15 @@ def call(tokens: Sequence[str]) -> object:
         for spec in offered.values():  # for the list of commands, and the nearest to a wrong one
             if spec.name not in app:
                 app.command(_shown, name=spec.name, help=spec.summary)
-    tokens = [_standard(word, before) for before, word in zip(["", *tokens], tokens, strict=False)]
-    return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    return app(spelt(tokens), exit_on_error=False, print_error=False, result_action="return_value")
+
+
+def spelt(tokens: Sequence[str]) -> list[str]:
+    """Return the words of a command with names of files for hyphens that stand alone, which would be options."""
+    return [_standard(word, before) for before, word in zip(["", *tokens], tokens, strict=False)]
 
 
 def _standard(word: str, before: str) -> str:
-    """Return a lone hyphen, which would be an option, by the name of the file that it stands for."""
     if word in ("-o-", "--out=-"):
         return f"--out={STDOUT[1]}"
     return (STDOUT if before in ("-o", "--out") else STDIN)[1] if word == "-" else word

@@ -63,7 +63,7 @@ def evaluate(
     from trackforge.data.truth import truth_tables
     from trackforge.errors import ConfigError
     from trackforge.figures import check_ending
-    from trackforge.io.targets import keep_apart
+    from trackforge.io.targets import check_writable, keep_apart
     from trackforge.metrics import average_precision
     from trackforge.metrics import evaluate as score
     from trackforge.metrics.naming import check_names
@@ -72,6 +72,7 @@ def evaluate(
     check_names(split(metrics), "--metrics")
     if plot is not None:
         check_ending(plot)
+    check_writable(one for one in (csv, plot) if one is not None)
     truth, tracks = opened(truth), content(tracks)
     tables = truth_tables(truth, regions=detections)
     given = truth if tables is None else tables

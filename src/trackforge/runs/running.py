@@ -16,7 +16,7 @@ from trackforge.errors import ConfigError
 from trackforge.intake.addresses import address_name, shown_address, source_name
 from trackforge.intake.names import plain_name, relative_name
 from trackforge.io.outputs import Outputs
-from trackforge.io.targets import keep_apart
+from trackforge.io.targets import check_writable, keep_apart
 from trackforge.protocols import (
     Closable,
     Detector,
@@ -226,6 +226,10 @@ def _watched(
 
 def _check_places(plan: RunPlan, inputs: Sequence[Input]) -> None:
     """See to it, before the first frame, that nothing that is read is replaced."""
+    outputs = [output for output in plan.outputs if output.path and not output.is_stdout]
+    places = [_place(output, one.name) for one in inputs for output in outputs]
+    check_writable([output.path for output in outputs], kind="either", placeholders=["name"])
+    check_writable(places, kind="either", placeholders=None)
     read: list[str | Path] = [*(one.given for one in inputs), *plan.options.truth]
     for component in (*plan.sources, plan.detector, plan.tracker):
         for one in inputs:
@@ -233,8 +237,7 @@ def _check_places(plan: RunPlan, inputs: Sequence[Input]) -> None:
             read += [value for value in settings if isinstance(value, (str, Path)) and _is_file(value)]
     for given in tuple(read):  # a MOTChallenge sequence is read as a folder
         read += [file for part in ("gt/gt.txt", "det/det.txt") if _is_file(file := Path(given) / part)]
-    places = [output for output in plan.outputs if output.path and not output.is_stdout]
-    keep_apart([_place(output, one.name) for one in inputs for output in places], read)
+    keep_apart(places, read)
 
 
 def _is_file(value: str | Path) -> bool:

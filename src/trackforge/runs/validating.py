@@ -16,7 +16,7 @@ from trackforge.data.formats import read
 from trackforge.errors import ConfigError, MissingDependencyError, did_you_mean
 from trackforge.intake.addresses import shown_setting
 from trackforge.io.atomic import atomic_path
-from trackforge.io.targets import keep_apart
+from trackforge.io.targets import check_writable, keep_apart
 from trackforge.protocols import notes_of
 from trackforge.registry.guess import check_output, exists
 from trackforge.runs.choosing import choose_detector
@@ -132,6 +132,7 @@ def plan_validation(*given: ValidationRun | Layer) -> ValidationPlan:
     Raises:
         ConfigError: A setting is wrong.
         MissingDependencyError: What the outputs need is not installed.
+        SinkError: An output cannot be written.
         TrackforgeError: As `trackforge.runs.choosing.choose_detector` raises.
     """
     layers = [one if isinstance(one, Layer) else from_job(one) for one in given]
@@ -139,6 +140,7 @@ def plan_validation(*given: ValidationRun | Layer) -> ValidationPlan:
     if not job.data:
         raise ConfigError("val needs a labelled set: a folder or file. Give one: trackforge val coco128.")
     outputs, folders = _outputs(job.out)
+    check_writable(outputs)
     keep_apart(outputs, [job.data])
     _require("faster_coco_eval", "Average precision", "ap")
     if any(path.suffix.lower() == ".html" for path in outputs):

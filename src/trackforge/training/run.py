@@ -12,10 +12,12 @@ from trackforge import __version__, data
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError
 from trackforge.io.atomic import atomic_path
+from trackforge.io.targets import check_writable
 from trackforge.registry.spec import ComponentSpec
 from trackforge.runs.component import Component, Wanted, checked
 from trackforge.runs.layers import Layer, choose, content, from_job, options, place
 from trackforge.runs.values import toml
+from trackforge.training.monitoring import check_monitor
 from trackforge.training.progress import Progress, Teller
 
 if TYPE_CHECKING:
@@ -118,7 +120,10 @@ class TrainingTask:
         """Refuse what can be seen to be wrong before anything is read.
 
         Raises:
-            ConfigError: No set is named, or what to validate on is said in several ways.
+            ConfigError: No set is named, what to validate on is said in several ways, or no score has the name to
+                monitor.
+            UnknownComponentError: There is no such tracker to score with.
+            SinkError: The folder of the run cannot be written to.
         """
         said = self.options
         if not said.data:
@@ -131,6 +136,8 @@ class TrainingTask:
             )
         if any("=" not in pair for pair in said.rename):
             raise ConfigError(f"--rename takes OLD=NEW; got {' '.join(said.rename)}.")
+        check_monitor(self.trainer.spec.load_config(), self.loop)
+        check_writable([self.out], kind="folder")
 
     def sets(self) -> tuple[Dataset, Dataset | None]:
         """Read what to train and to validate on.
