@@ -19,7 +19,13 @@ exclude_patterns = ["_build", "plugin-example"]
 
 html_theme = "furo"
 html_title = f"trackforge {version}"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#1b5e8c", "color-brand-content": "#1b5e8c"},
+    "dark_css_variables": {"color-brand-primary": "#7fc1ee", "color-brand-content": "#7fc1ee"},
+    "navigation_with_keys": True,
+}
 
 # Signatures stay as written; types and defaults live there only, and prose uses `single backticks` as code.
 default_role = "code"

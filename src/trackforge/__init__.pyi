@@ -1,6 +1,7 @@
 from trackforge import data as data
 from trackforge import errors as errors
 from trackforge import training as training
+from trackforge.io.results import from_results as from_results
 from trackforge.metrics import Report as Report
 from trackforge.metrics import evaluate as evaluate
 from trackforge.online import Lifecycle as Lifecycle

@@ -44,6 +44,7 @@ def setting(
     below: float | None = None,
     commas: bool = False,
     flags: tuple[str, ...] | None = None,
+    role: str = "",
 ) -> Any:
     """Declare one setting of a config dataclass.
 
@@ -58,10 +59,11 @@ def setting(
         commas: Of a list: whether each of its texts may hold several, divided by commas, as ``--flag a,b --flag c``.
         flags: Spellings on a command line, where it has a flag of its own and ``--name-of-the-setting`` is not the one;
             empty for no flag. That of a switch which is on by default turns it off.
+        role: What it is in every component, for settings of a run such as ``conf`` (`trackforge.runs.habits`).
     """
     meta = {
         "help": help, "unit": unit, "minimum": minimum, "maximum": maximum, "above": above, "below": below,
-        "commas": commas, "flags": flags,
+        "commas": commas, "flags": flags, "role": role,
     }  # fmt: skip
     return dataclasses.field(default=default, metadata={_KEY: meta})
 
@@ -81,6 +83,7 @@ class Setting:
     below: float | None = None
     commas: bool = False
     flags: tuple[str, ...] | None = None
+    role: str = ""
 
     @property
     def required(self) -> bool:

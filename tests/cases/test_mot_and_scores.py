@@ -158,11 +158,11 @@ def test_a_file_detector_reads_labels(tmp_path: Path) -> None:
 
 def test_names_of_classes_go_beside_results_and_back(tmp_path: Path) -> None:
     table = TrackTable(frame=[0, 0], track_id=[1, 2], class_id=[0, 1], xyxy=[[0, 0, 9, 9], [20, 20, 40, 40]])
-    with MotSink(MotSinkConfig(path=tmp_path / "out/S.txt", labels=True)) as sink:
+    with MotSink(MotSinkConfig(path=tmp_path / "out/S.txt")) as sink:
         sink.open(Stream(classes=("car", "bus")))
         for step in table.steps():
             sink.write(step)
-    assert (tmp_path / "out/labels.txt").read_text() == "car\nbus\n"
+    assert (tmp_path / "out/S.labels.txt").read_text() == "car\nbus\n"
     detector = trackforge.detector("file", path=tmp_path / "out/S.txt")
     assert detector.classes == ("car", "bus")
     assert detector.detect([Frame(index=0)])[0].class_id.tolist() == [0, 1]

@@ -1,4 +1,4 @@
-"""The plugin of the documentation, installed from its own folder and used as its author would."""
+"""The plugin of docs/write-a-plugin.md, installed from its own folder and used as its author would."""
 
 from __future__ import annotations
 

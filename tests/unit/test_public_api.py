@@ -34,6 +34,7 @@ PROMISED = [
     "errors",
     "evaluate",
     "export",
+    "from_results",
     "motion_model",
     "sink",
     "source",

@@ -134,7 +134,7 @@ def _converter(s: Setting) -> Any:
     """Pass words on as they are: the declaration checks them, as it does those of files and of the environment."""
     if s.annotation is bool:
         return None
-    several = any(typing.get_origin(one) is tuple for one in _alternatives(s.annotation))
+    several = any(Ellipsis in typing.get_args(one) for one in _alternatives(s.annotation))  # 480,640 is one word
 
     def converted(type_: type, tokens: Sequence[Token]) -> Any:  # noqa: ARG001 - the signature of a converter
         return [token.value for token in tokens] if several else tokens[0].value

@@ -31,7 +31,9 @@ class FileDetectorConfig:
         None, help="For a COCO list of results: the annotation file that its image and category ids mean."
     )
     classes: tuple[str, ...] = setting((), help="Names of the classes, where the file has none.")
-    min_score: float | None = setting(None, help="Detections with a lower score are left out; none keeps all.")
+    min_score: float | None = setting(
+        None, help="Detections with a lower score are left out; none keeps all.", role="conf"
+    )
 
     def __post_init__(self) -> None:
         check(self)

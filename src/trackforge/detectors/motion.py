@@ -78,7 +78,7 @@ class MotionDetectorConfig:
         minimum=0,
         maximum=0.5,
     )
-    min_score: float = setting(0.05, help="Boxes with a lower score are left out.", minimum=0, maximum=1)
+    min_score: float = setting(0.05, help="Boxes with a lower score are left out.", minimum=0, maximum=1, role="conf")
 
     def __post_init__(self) -> None:
         check(self)

@@ -5,6 +5,7 @@ The text is told, and read, in `trackforge.io.mot_text`, ``seqinfo.ini`` in `tra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,8 +16,8 @@ import numpy.typing as npt
 
 from trackforge.config import check, setting
 from trackforge.errors import InvalidInputError, SinkError
-from trackforge.intake.reading import reading
-from trackforge.io.atomic import PartialFile, atomic_path
+from trackforge.io.atomic import STOPPED, PartialFile, atomic_path
+from trackforge.io.mot_labels import LABELS, read_labels, write_names
 from trackforge.io.mot_text import Kind, class_column, read_mot, sequence_of
 from trackforge.io.seqinfo import SequenceInfo, read_seqinfo, seqinfo_lines
 from trackforge.table import TrackTable
@@ -35,25 +36,15 @@ __all__ = [
     "write_mot",
 ]
 
-LABELS = "labels.txt"
-"""Name of the file beside a MOTChallenge file that names its classes, one a line: line n is class n."""
 
-
-def read_labels(beside: str | Path) -> tuple[str, ...]:
-    """Return the names of classes in the ``labels.txt`` beside a MOTChallenge file; none where there is no such file.
-
-    Raises:
-        DataError: It is not text.
-    """
-    path = Path(beside).parent / LABELS
-    if not path.is_file():
-        return ()
-    with reading(path, "A labels.txt"):
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-        return tuple(line.strip().strip("\"'") for line in lines if line.strip())
-
-
-def write_mot(path: str | Path, table: TrackTable, *, kind: Kind = "tracks", decimals: int = 9) -> None:
+def write_mot(
+    path: str | Path,
+    table: TrackTable,
+    *,
+    kind: Kind = "tracks",
+    decimals: int = 9,
+    classes: Sequence[str] = (),
+) -> None:
     """Write a MOTChallenge file that `read_mot` reads back; it stands there whole or not at all.
 
     Args:
@@ -62,6 +53,7 @@ def write_mot(path: str | Path, table: TrackTable, *, kind: Kind = "tracks", dec
         kind: ``"tracks"`` and ``"detections"`` have 10 columns, the last three world coordinates or -1. ``"truth"`` has
             9, or 10 where the table has world coordinates or ``extra["after_class"]``.
         decimals: Places after the point; zeros at the end are left out. The default loses nothing of a file read.
+        classes: Names by ``class_id``, which go into a file beside it (`trackforge.io.mot_labels`).
 
     Raises:
         InvalidInputError: A row has no id, with ``kind="tracks"``.
@@ -87,10 +79,12 @@ def write_mot(path: str | Path, table: TrackTable, *, kind: Kind = "tracks", dec
     elif kind == "truth":
         columns += [table.class_id, table.extra.get("visibility", np.ones(n))]
     else:
-        columns += [class_column(table.class_id), *[np.full(n, -1)] * 2]
+        several = True if len(classes) > 1 else None
+        columns += [class_column(table.class_id, several=several), *[np.full(n, -1)] * 2]
     texts = [_texts(np.asarray(column), decimals) for column in columns]
     with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(",".join(row) + "\n" for row in zip(*texts, strict=True))
+    write_names(path, classes)
 
 
 def _texts(column: npt.NDArray[Any], decimals: int) -> list[str]:
@@ -114,7 +108,9 @@ class MotSinkConfig:
         None, help="Leave out boxes wider than this times their height; official evaluators use 1.6.", minimum=0
     )
     decimals: int = setting(2, help="Places after the point of box coordinates.", minimum=0, maximum=9)
-    labels: bool = setting(False, help="Write the names of the classes, too: labels.txt beside the file.")
+    labels: bool = setting(
+        True, help="Where there are several classes, write their names beside the file: NAME.labels.txt."
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -123,8 +119,8 @@ class MotSinkConfig:
 class MotSink:
     """Writes the visible tracks of every frame as MOTChallenge text; ids are always >= 1.
 
-    Column 8 is the number of the class counted from 1 where the detector knows several, and else -1, as the benchmark
-    wants it.
+    Column 8 is the number of the class counted from 1 where the detector knows several, whose names go into a file
+    beside this one (`trackforge.io.mot_labels`), and else -1, as the benchmark wants it.
 
     Raises:
         SinkError: The place cannot be written to.
@@ -184,6 +180,5 @@ class MotSink:
             return
         file, self._file = self._file, None
         self._partial.settle(kind, error, close=file.close)
-        if self.config.labels and (kind is None or not issubclass(kind, Exception)):
-            with atomic_path(self.config.path.parent / LABELS) as partial:
-                partial.write_text("".join(f"{name}\n" for name in self._classes), encoding="utf-8")
+        if self.config.labels and not self._partial.direct and (kind is None or issubclass(kind, STOPPED)):
+            write_names(self.config.path, self._classes)

@@ -16,7 +16,7 @@ from trackforge.intake.names import relative_name
 from trackforge.io.masks import plain_mask
 from trackforge.table import TrackTable
 
-__all__ = ["json_tables", "parquet_tables"]
+__all__ = ["json_classes", "json_tables", "parquet_classes", "parquet_tables"]
 
 Row = tuple[int, int, float, float, float, float, float, int, float, Any]
 """Frame, id, x1, y1, x2, y2, score, class, timestamp (NaN for none) and mask (None for none)."""
@@ -64,6 +64,17 @@ def json_tables(path: Path) -> dict[str, TrackTable]:
             mask=None if any(mask is None for mask in masks) else np.array(masks, np.object_),
         )
     return tables
+
+
+def json_classes(path: Path) -> tuple[str, ...]:
+    """Return the names of the classes in JSON lines that can be read, "class n" where a number has none; or none."""
+    names: dict[int, str] = {}
+    with path.open(encoding="utf-8-sig") as file:
+        for text in file:
+            for track in parse_json(text)["tracks"] if text.strip() else ():
+                if isinstance(track.get("class"), str):
+                    names.setdefault(int(track.get("class_id", 0)), track["class"])
+    return tuple(names.get(number, f"class {number}") for number in range(max(names, default=-1) + 1))
 
 
 def _json_rows(line: Any) -> tuple[str, list[Row]]:
@@ -148,6 +159,15 @@ def parquet_tables(path: Path) -> dict[str, TrackTable]:
         mine = sequences == name
         tables[name] = _table(path, name, xyxy=box[mine], **{key: value[mine] for key, value in columns.items()})
     return tables
+
+
+def parquet_classes(path: Path) -> tuple[str, ...]:
+    """Return the names of the classes that a Parquet table of ours knows; none of others."""
+    import pyarrow.parquet as parquet
+
+    stream = (parquet.read_schema(path).metadata or {}).get(b"trackforge.stream", b"{}")
+    names = parse_json(stream.decode()).get("classes", ())
+    return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
 def _parquet_column(table: Any, name: str, path: Path) -> npt.NDArray[Any]:

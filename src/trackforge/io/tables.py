@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,18 @@ from trackforge.errors import ConfigError, DataError, InvalidInputError, Missing
 from trackforge.intake.folders import list_files
 from trackforge.intake.names import inside
 from trackforge.intake.reading import reading
-from trackforge.io.coco import read_coco, write_coco
+from trackforge.io.coco import read_coco, read_coco_classes, write_coco
 from trackforge.io.jsonl import JsonLinesSink, JsonLinesSinkConfig
-from trackforge.io.mot import LABELS, read_mot, sequence_of, write_mot
+from trackforge.io.mot import read_mot, sequence_of, write_mot
+from trackforge.io.mot_labels import holds_names, names_path, read_names
 from trackforge.io.mot_text import Kind
 from trackforge.io.parquet import ParquetSink, ParquetSinkConfig
-from trackforge.io.table_reading import json_tables, parquet_tables
+from trackforge.io.table_reading import json_classes, json_tables, parquet_classes, parquet_tables
 from trackforge.io.targets import keep_apart
-from trackforge.protocols import Sink
 from trackforge.table import TrackTable
+from trackforge.types import Stream
 
-__all__ = ["FORMATS", "are_tracks", "convert_tables", "read_tables", "write_tables"]
+__all__ = ["FORMATS", "are_tracks", "convert_tables", "read_classes", "read_tables", "write_tables"]
 
 FORMATS = {".txt": "mot", ".json": "coco", ".jsonl": "jsonl", ".parquet": "parquet"}
 """File endings and the names of their formats."""
@@ -44,7 +45,7 @@ def read_tables(path: str | Path, form: str, *, kind: Kind = "tracks") -> dict[s
     if form == "mot":
         if not path.is_dir():
             return {sequence_of(path): read_mot(path, kind=kind)}
-        files = [file for file in list_files(path, (".txt",)).files if file.name != LABELS]
+        files = _texts(path)
         if not files:
             raise DataError("A folder of MOTChallenge files must hold <sequence>.txt; there is none.", path=path)
         return {file.stem: read_mot(file, kind=kind, sequence=file.stem) for file in files}
@@ -57,8 +58,48 @@ def read_tables(path: str | Path, form: str, *, kind: Kind = "tracks") -> dict[s
     return tables or {path.stem: TrackTable.empty(path.stem)}
 
 
-def write_tables(path: str | Path, tables: Mapping[str, TrackTable], form: str, *, kind: Kind = "tracks") -> list[Path]:
+def _texts(folder: Path) -> list[Path]:
+    return [file for file in list_files(folder, (".txt",)).files if not holds_names(file)]
+
+
+def read_classes(path: str | Path, form: str) -> tuple[str, ...]:
+    """Return the names of the classes that a file of tracks, or what stands beside it, knows; none where it has none.
+
+    Args:
+        path: As for `read_tables`.
+        form: Likewise.
+
+    Raises:
+        DataError: The content is malformed.
+    """
+    path = Path(path)
+    if form == "mot":
+        return read_names(_texts(path) if path.is_dir() else [path])
+    if form == "coco":
+        try:
+            return read_coco_classes(path)
+        except DataError:  # a list of results has no categories
+            return ()
+    with reading(path, "A file of tracks"):
+        return json_classes(path) if form == "jsonl" else parquet_classes(path)
+
+
+def write_tables(
+    path: str | Path,
+    tables: Mapping[str, TrackTable],
+    form: str,
+    *,
+    kind: Kind = "tracks",
+    classes: Sequence[str] = (),
+) -> list[Path]:
     """Write tables to a file, or several of them to a folder of MOTChallenge files.
+
+    Args:
+        path: The file or folder.
+        tables: By sequence.
+        form: One of the formats in `FORMATS`.
+        kind: What MOTChallenge files are to hold.
+        classes: Names by ``class_id``.
 
     Returns:
         The files written.
@@ -71,17 +112,18 @@ def write_tables(path: str | Path, tables: Mapping[str, TrackTable], form: str, 
     files = _files(path, tables, form)
     if form == "mot":
         for file, table in zip(files, tables.values(), strict=True):
-            write_mot(file, table, kind=kind)
+            write_mot(file, table, kind=kind, classes=classes)
         return files
     if form == "coco":
-        write_coco(path, tables)
+        write_coco(path, tables, classes=classes)
         return files
-    sink: Sink
+    sink: JsonLinesSink | ParquetSink
     if form == "jsonl":
         sink = JsonLinesSink(JsonLinesSinkConfig(path=path))
     else:
         sink = ParquetSink(ParquetSinkConfig(path=path))
     with sink:
+        sink.open(Stream(classes=tuple(classes)))
         for table in tables.values():
             for step in table.steps():
                 sink.write(step)
@@ -148,21 +190,31 @@ def convert_tables(
             known = ", ".join(f"{name} ({ending})" for ending, name in FORMATS.items())
             raise ConfigError(f"The ending of {path} tells no format. Name it with --from or --to. Known: {known}.")
     tables = read_tables(source, forms[0], kind=kind)
+    classes = _classes(source, *forms, kind)
     files = _files(target, tables, forms[1])
-    keep_apart(files, [source, *(source.glob("*.txt") if source.is_dir() else ())])
+    beside = [names_path(file) for file in files] if forms[1] == "mot" and len(classes) > 1 else []
+    keep_apart([*files, *beside], [source, *(source.glob("*.txt") if source.is_dir() else ())])
     # a device or a pipe takes what is written without losing what it held
-    there = next((file for file in files if file.is_file() or file.is_symlink()), None)
+    there = next((file for file in [*files, *beside] if file.is_file() or file.is_symlink()), None)
     if there is not None and not overwrite:
         raise SinkError(
             f"The target must be new; {there} is there already. Name another place, or let it be replaced "
             "(overwrite=True, --overwrite)."
         )
-    write_tables(target, tables, forms[1], kind=kind)
+    write_tables(target, tables, forms[1], kind=kind, classes=classes)
     return {
         "sequences": len(tables),
         "boxes": sum(len(table) for table in tables.values()),
         "files": [str(file) for file in files],
     }
+
+
+def _classes(source: Path, form: str, to: str, kind: Kind) -> tuple[str, ...]:
+    """Return the names that a conversion takes along: ground truth in MOTChallenge text counts classes from 1."""
+    classes = read_classes(source, form)
+    if kind != "truth" or not classes or form == to == "mot":
+        return classes
+    return ("class 0", *classes) if form == "mot" else () if to == "mot" else classes
 
 
 def _form(path: Path, named: str | None) -> str:

@@ -20,6 +20,8 @@ from trackforge.intake.reading import reading
 from trackforge.io.coco import places_of, read_coco_classes
 from trackforge.io.coco_entries import CocoBox, Id, id_order
 from trackforge.io.coco_json import CocoFile, load_coco, parse_coco
+from trackforge.io.mot_labels import holds_names, read_names
+from trackforge.io.tables import FORMATS, read_classes
 from trackforge.metrics.inputs import Input, Job, pair_up
 from trackforge.metrics.preprocessing import PEDESTRIAN, PREPROCESSING
 from trackforge.table import TrackTable
@@ -190,7 +192,16 @@ def coco_entries(truth: Input, detections: Input, sequences: Sequence[str] | Non
         return made
     by_place = {places[number]: k for number, k in images.items()}
     jobs = list(pair_up(truth, detections, sequences=sequences, kind="detections"))
-    return _add_tables(made, jobs, by_place, None if listed is None else read_coco_classes(found))
+    return _add_tables(made, jobs, by_place, _stated(found) or None)
+
+
+def _stated(found: Path) -> tuple[str, ...]:
+    """Return the names of the classes of detections, where their file, or what stands beside it, has them."""
+    suffix = found.suffix.lower()
+    if found.is_file() and suffix in FORMATS:
+        return read_coco_classes(found) if suffix == ".json" else read_classes(found, FORMATS[suffix])
+    texts = [*found.glob("*.txt"), *found.glob("*/det/det.txt")] if found != Path() and found.is_dir() else []
+    return read_names([path for path in texts if not holds_names(path)])
 
 
 def _add_results(

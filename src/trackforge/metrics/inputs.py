@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias
 from trackforge.errors import DataError, InvalidInputError, MissingFileError, did_you_mean
 from trackforge.intake.folders import list_files
 from trackforge.io.coco import read_coco
-from trackforge.io.mot import LABELS, read_mot, read_seqinfo, sequence_of
+from trackforge.io.mot import read_mot, read_seqinfo, sequence_of
+from trackforge.io.mot_labels import holds_names
 from trackforge.io.mot_text import looks_like
 from trackforge.io.tables import FORMATS, read_tables
 from trackforge.table import TrackTable
@@ -180,7 +181,7 @@ def _in_folder(folder: Path, truth_file: str) -> Places:
     for place in (folder, folder / "data"):
         listed = list_files(place, (".txt",)).files if place.is_dir() else ()
         # the official evaluator leaves its summaries where its trackers have their folder "data"
-        files = [path for path in listed if path.name != LABELS and not path.stem.endswith("_summary")]
+        files = [path for path in listed if not holds_names(path) and not path.stem.endswith("_summary")]
         if files:
             named = {path: sequence_of(path) if path.stem == place.name else path.stem for path in files}
             return {name.removeprefix("gt_"): path for path, name in named.items()}
@@ -193,7 +194,7 @@ def _in_folder(folder: Path, truth_file: str) -> Places:
         )
     below = list_files(folder, (".txt",), recursive=True).files  # TAO's sequences have names of several parts
     if below:
-        return {path.relative_to(folder).with_suffix("").as_posix(): path for path in below if path.name != LABELS}
+        return {path.relative_to(folder).with_suffix("").as_posix(): path for path in below if not holds_names(path)}
     raise InvalidInputError(
         f"A folder of sequences must hold <sequence>.txt or <sequence>/{truth_file}; {folder} has neither."
     )

@@ -19,19 +19,19 @@ __all__ = ["NetworkConfig", "TorchOptions", "choose_backend"]
 class NetworkConfig:
     """Settings of a detector with a network; a family adds its own, and gives ``weights`` its default."""
 
-    weights: str | Path = setting(help="File (.onnx or a torch checkpoint), or a published name.")
+    weights: str | Path = setting(help="File (.onnx or a torch checkpoint), or a published name.", role="weights")
     classes: tuple[str, ...] | None = setting(
         None, help="Names of all classes of the weights, where the file has none."
     )
     keep_classes: tuple[str | int, ...] | None = setting(
         None, help="Names or numbers of the classes to look for; all if left out."
     )
-    size: tuple[int, int] | None = setting(None, help="Height,width of the network's input.", unit="px")
+    size: tuple[int, int] | None = setting(None, help="Height,width of the network's input.", unit="px", role="size")
     backend: Literal["auto", "onnx", "torch"] = setting(
         "auto", help="What runs the network; auto goes by file and device."
     )
-    device: str = setting("auto", help="auto, cpu, cuda or cuda:N.")
-    precision: Literal["fp32", "bf16", "fp16"] = setting("fp32", help="Arithmetic of the network (torch).")
+    device: str = setting("auto", help="auto, cpu, cuda or cuda:N.", role="device")
+    precision: Literal["fp32", "bf16", "fp16"] = setting("fp32", help="Arithmetic of the network (torch).", role="half")
     channels_last: bool = setting(True, help="Memory layout that convolutions prefer (torch).")
     fuse: bool = setting(True, help="Fold batch normalisation into the convolutions (torch).")
     compile: bool = setting(False, help="Compile the network: slow to start, faster after (torch).")

@@ -34,7 +34,9 @@ class Ageing:
     warm_up: int = setting(
         1, help="Frames at the start of a sequence in which every track is trusted at once.", unit="frames", minimum=0
     )
-    birth_score: float = setting(0.0, help="Least score of a detection that may found a track.", unit="score")
+    birth_score: float = setting(
+        0.0, help="Least score of a detection that may found a track.", unit="score", role="conf"
+    )
     max_lost: float = setting(
         30.0, help="How long a trusted track may go without a detection.", unit="frames", minimum=0
     )

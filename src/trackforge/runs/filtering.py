@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -14,6 +15,8 @@ from trackforge.types.classes import class_numbers
 
 __all__ = ["one_box_each", "only_classes"]
 
+LISTED = 3
+"""Classes that a note names."""
 Keep: TypeAlias = Callable[[Detections], Detections]
 
 
@@ -24,7 +27,7 @@ def only_classes(detector: Detector, names: Sequence[str]) -> Detector:
         ConfigError: The detector has no such class.
     """
     kept = class_numbers(names, tuple(detector.classes), what="classes", of="the detector")
-    return _filtered(detector, lambda found: found[np.isin(found.class_id, kept)])
+    return _filtered(detector, _OfClasses(kept, tuple(detector.classes)))
 
 
 def one_box_each(detector: Detector, limit: float) -> Detector:
@@ -44,6 +47,26 @@ def one_box_each(detector: Detector, limit: float) -> Detector:
     return _filtered(detector, keep)
 
 
+class _OfClasses:
+    """Keeps some classes, and knows how many boxes of each there were."""
+
+    def __init__(self, kept: Sequence[int], names: Sequence[str]) -> None:
+        self._kept, self._names = list(kept), names
+        self._seen: Counter[int] = Counter()
+
+    def __call__(self, found: Detections) -> Detections:
+        self._seen.update(found.class_id.tolist())
+        return found[np.isin(found.class_id, self._kept)]
+
+    def notes(self) -> Sequence[str]:
+        """Say so where nothing is left of what was found."""
+        if not self._seen or any(self._seen[kind] for kind in self._kept):
+            return ()
+        others = ", ".join(f"{self._names[kind]} ({count})" for kind, count in self._seen.most_common(LISTED))
+        wanted = ", ".join(self._names[kind] for kind in self._kept)
+        return (f"none of {self._seen.total()} detections is of the classes asked for ({wanted}): they are {others}",)
+
+
 def _filtered(detector: Detector, keep: Keep) -> Detector:
     return _StagedFiltered(detector, keep) if isinstance(detector, StagedDetector) else _Filtered(detector, keep)
 
@@ -61,8 +84,8 @@ class _Filtered:
         return [self._keep(found) for found in self._detector.detect(frames)]
 
     def notes(self) -> Sequence[str]:
-        """Pass on what the detector has noticed."""
-        return notes_of(self._detector)
+        """Pass on what the detector has noticed, and what was left out."""
+        return (*notes_of(self._detector), *notes_of(self._keep))
 
 
 class _StagedFiltered(_Filtered):

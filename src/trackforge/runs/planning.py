@@ -16,12 +16,13 @@ from trackforge.intake.folders import natural_key
 from trackforge.registry import registry
 from trackforge.registry.guess import check_output, exists, source_for
 from trackforge.registry.spec import ComponentSpec
-from trackforge.runs.choosing import choose_detector
+from trackforge.runs.choosing import Choice, choose_detector
 from trackforge.runs.component import Component, checked
+from trackforge.runs.habits import CONF, minding, settled, spread, wanted
 from trackforge.runs.layers import Layer, choose, from_job, options, place
 from trackforge.runs.tracking import COMPOSED, TRACKER, TrackingRun
 
-__all__ = ["Output", "RunPlan", "expand", "plan", "source_of", "tracker_of"]
+__all__ = ["Output", "RunPlan", "detector_of", "expand", "plan", "source_of", "tracker_of"]
 
 log = logging.getLogger(__name__)
 PARTS = ("associator", "motion")
@@ -81,7 +82,7 @@ class RunPlan:
         for one in self.sources:
             if not self.named or one.name == self.named:
                 source |= {key: value for key, value in one.settings.items() if key != "path"}
-        job = dataclasses.replace(self.options, source=source, detector=self.detector, tracker=self.tracker)
+        job = dataclasses.replace(settled(self.options), source=source, detector=self.detector, tracker=self.tracker)
         if job.out:
             return dataclasses.replace(
                 job, sinks={one.sink.name: one.sink.settings for one in self.outputs if one.sink.settings} or None
@@ -121,11 +122,12 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
     _check_used(outputs, layers)
     if job.box is not None:
         outputs = [_writing(output, job.box) for output in outputs]
-    choice = choose_detector(layers)
+    tracker, parts = tracker_of(layers)
+    scores = any(minding(one) for one in (tracker, *parts))
+    choice = detector_of(layers, job.weights, least=not scores)
     detector, classes = choice.component, job.classes
     if classes and detector.has("keep_classes"):  # it does it sooner than we could
         detector, classes = detector.but({"keep_classes": classes}), ()
-    tracker, parts = tracker_of(layers)
     return RunPlan(
         options=job,
         sources=[source_of(one, layers) for one in expanded],
@@ -172,6 +174,25 @@ def source_of(given: str, layers: Sequence[Layer]) -> Component:
     return dataclasses.replace(source, settings={**source.settings, "path": given})
 
 
+def detector_of(layers: Sequence[Layer], weights: str | None = None, *, least: bool = True) -> Choice:
+    """Choose the detector, with what the run says by habit put into it (`trackforge.runs.habits`).
+
+    Args:
+        layers: From weak to strong.
+        weights: What the run says of them, which tells the detector where nobody names one.
+        least: Whether ``conf`` is its least score; else only its upper limit, since a tracker minds scores.
+
+    Raises:
+        TrackforgeError: What `choose_detector` raises.
+        ConfigError: A habit has no counterpart in it.
+    """
+    found = choose_detector(layers, weights)
+    named = any(layer.tables.get("detector", {}).get("name") for layer in layers)
+    base = [] if named else [Layer("", {"detector": found.component.table()})]
+    spoken = spread([*base, *layers], found.component, least=least)
+    return dataclasses.replace(found, component=choose("detector", spoken))
+
+
 def tracker_of(layers: Sequence[Layer], also: Collection[str] = ()) -> tuple[Component, list[Component]]:
     """Choose the tracker, and what is put into it: an associator or motion model asked for makes it the composed one.
 
@@ -183,9 +204,19 @@ def tracker_of(layers: Sequence[Layer], also: Collection[str] = ()) -> tuple[Com
         ConfigError: The tracker brings its own.
     """
     asked = [kind for kind in PARTS if any(layer.tables.get(kind) for layer in layers)]
-    tracker = choose("tracker", layers, COMPOSED if asked else TRACKER)
-    wanted = [tracker.part(kind) for kind in PARTS if kind in asked or kind in also]
-    return tracker, [choose(own.kind, layers, own.name).over(own) for own in wanted]
+    default = COMPOSED if asked else TRACKER
+    tracker = _minded(layers, choose("tracker", layers, default), default)
+    inner = {"associator"} if wanted(layers, CONF) and tracker.has("associator_settings") else set()
+    parts = [tracker.part(kind) for kind in PARTS if kind in {*asked, *also, *inner}]
+    chosen = [choose(own.kind, layers, own.name) for own in parts]
+    return tracker, [_minded(layers, one, own.name).over(own) for one, own in zip(chosen, parts, strict=True)]
+
+
+def _minded(layers: Sequence[Layer], component: Component, default: str) -> Component:
+    """Put ``conf`` into a tracker or a part of it, where that minds scores."""
+    if not minding(component):
+        return component
+    return choose(component.kind, spread(layers, component, (CONF,)), default)
 
 
 def _from_paths(outs: Sequence[str], layers: Sequence[Layer]) -> Iterator[Output]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from trackforge.intake.addresses import without_secrets
+from trackforge.runs.tally import Tally
 from trackforge.table import TrackTable
 from trackforge.types import Detections
 
@@ -19,15 +20,11 @@ class SequenceResult:
 
     name: str
     source: str
-    frames: int = 0
-    detections: int = 0
-    boxes: int = 0
-    ids: set[int] = field(default_factory=set)
+    tally: Tally = field(default_factory=Tally)
+    """Counts of frames, detections and tracks."""
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
-    last: int = -1
-    """Index of the last frame."""
     stopped: bool = False
     """Whether the end was not reached, for a signal or a limit."""
     skipped: int = 0
@@ -43,6 +40,31 @@ class SequenceResult:
     """Names of the detector's classes."""
     notes: list[str] = field(default_factory=list)
     """What people should know about this result, most important first: what was seen, and the cure."""
+
+    @property
+    def frames(self) -> int:
+        """Frames that were tracked."""
+        return self.tally.frames
+
+    @property
+    def last(self) -> int:
+        """Index of the last frame; -1 where there is none."""
+        return self.tally.last
+
+    @property
+    def detections(self) -> int:
+        """Detections, of all frames."""
+        return self.tally.detections
+
+    @property
+    def boxes(self) -> int:
+        """Boxes of visible tracks, of all frames."""
+        return self.tally.boxes
+
+    @property
+    def ids(self) -> Collection[int]:
+        """Ids of the tracks that were visible."""
+        return self.tally.lives.keys()
 
     @property
     def rate(self) -> float:

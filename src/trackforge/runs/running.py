@@ -28,10 +28,12 @@ from trackforge.protocols import (
     notes_of,
     stream_of,
 )
+from trackforge.runs.advice import advise
 from trackforge.runs.component import Component
 from trackforge.runs.filtering import only_classes
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.results import SequenceResult
+from trackforge.runs.slicing import opened
 from trackforge.runs.stopping import Stopping
 from trackforge.runs.stopwatch import Stopwatch
 from trackforge.table import TrackTable
@@ -64,7 +66,7 @@ def open_sources(plan: RunPlan) -> list[Input]:
         raise ConfigError("track needs a source: a video, a folder of images, a URL. Give one: trackforge track a.mp4.")
     inputs: list[Input] = []
     for component in plan.sources:
-        source = component.create()
+        source = opened(component, plan.options.start, plan.options.stride)
         given = shown_address(str(component.settings.get("path", component.name)))
         name = stream_of(source).name or source_name(given) or "sequence"
         name = str(relative_name(address_name(name), "A sequence", path=given))
@@ -182,7 +184,9 @@ def _run(
     result.seconds, result.stages = time.perf_counter() - begin, watch.seconds
     result.skipped = source.skipped if isinstance(source, Lossy) else 0
     result.dropped = source.dropped if isinstance(source, Dropping) else 0
-    result.notes += dict.fromkeys(note for part in (source, detector, tracker) for note in notes_of(part))
+    noticed = list(dict.fromkeys(note for part in (source, detector, tracker) for note in notes_of(part)))
+    advice = advise(result.tally, plan.detector, plan.tracker, classes=result.classes, made=tracker, noticed=noticed)
+    result.notes = [*noticed, *advice]
     return result
 
 
@@ -197,12 +201,7 @@ def _watched(
 ) -> Iterator[Step]:
     """Count, and end where somebody asked for it."""
     for step in steps:
-        tracks = step.tracks.visible
-        result.frames += 1
-        result.last = step.frame.index
-        result.detections += len(step.detections)
-        result.boxes += len(tracks)
-        result.ids.update(tracks.track_id.tolist())
+        result.tally.see(step)
         if keep:
             result.found.append((step.frame.index, step.detections))
         advance()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from trackforge.errors import ConfigError, did_you_mean
 
-__all__ = ["class_numbers"]
+__all__ = ["class_numbers", "folded"]
 
 LISTED = 10
 """Names that a message lists; of more it says how many there are."""
@@ -58,8 +58,9 @@ def _numbers(entry: str | int, classes: Sequence[str], numbers: bool) -> list[in
     text = str(entry).strip()
     if not found and numbers and text.isdecimal() and text.isascii() and len(text) < 10:
         found = [number for number in [int(text)] if number < len(classes)]
-    return found or [number for number, name in enumerate(classes) if _plain(name) == _plain(text)]
+    return found or [number for number, name in enumerate(classes) if folded(name) == folded(text)]
 
 
-def _plain(name: str) -> str:
+def folded(name: str) -> str:
+    """Return a name without what makes no difference: capitals, and which of space, hyphen and underscore it has."""
     return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())

@@ -39,8 +39,10 @@ class ByteAssociator:
     limits of steps 2 and 3 and score fusion as in ifzhang/ByteTrack (MIT).
     """
 
-    high_score: float = setting(0.6, help="Least score of a confident detection.", unit="score")
-    low_score: float = setting(0.1, help="Least score of a doubtful detection; those below are ignored.", unit="score")
+    high_score: float = setting(0.6, help="Least score of a confident detection.", unit="score", role="conf")
+    low_score: float = setting(
+        0.1, help="Least score of a doubtful detection; those below are ignored.", unit="score", role="doubt"
+    )
     first_limit: float = setting(0.9, help="Greatest cost of a pair with a confident detection.", minimum=0, maximum=1)
     second_limit: float = setting(0.5, help="Greatest cost of a pair with a doubtful detection.", minimum=0, maximum=1)
     tentative_limit: float = setting(0.7, help="Greatest cost of a pair with a young track.", minimum=0, maximum=1)
@@ -131,7 +133,9 @@ class ByteTrackerConfig(Lifecycle):
     max_lost: float = setting(
         45.0, help="How long a trusted track may go without a detection.", unit="frames", minimum=0
     )
-    birth_score: float = setting(0.7, help="Least score of a detection that may found a track.", unit="score")
+    birth_score: float = setting(
+        0.7, help="Least score of a detection that may found a track.", unit="score", role="conf"
+    )
     duplicate_iou: float | None = setting(
         0.85,
         help="Overlap above which a found and a lost track are one; the longer lived stays.",
@@ -140,8 +144,10 @@ class ByteTrackerConfig(Lifecycle):
         maximum=1,
     )
     motion: Literal["xywh", "xyah"] = setting("xywh", help="What the motion model filters beside the centre.")
-    high_score: float = setting(0.65, help="Least score of a confident detection.", unit="score")
-    low_score: float = setting(0.1, help="Least score of a doubtful detection; those below are ignored.", unit="score")
+    high_score: float = setting(0.65, help="Least score of a confident detection.", unit="score", role="conf")
+    low_score: float = setting(
+        0.1, help="Least score of a doubtful detection; those below are ignored.", unit="score", role="doubt"
+    )
     first_limit: float = setting(0.9, help="Greatest cost of a pair with a confident detection.", minimum=0, maximum=1)
     second_limit: float = setting(0.5, help="Greatest cost of a pair with a doubtful detection.", minimum=0, maximum=1)
     tentative_limit: float = setting(0.7, help="Greatest cost of a pair with a young track.", minimum=0, maximum=1)

@@ -21,13 +21,16 @@ class ObservationCentricTrackerConfig(Ageing):
             without ``frame_rate``.
     """
 
-    high_score: float = setting(0.6, help="Least score of a confident detection.", unit="score")
+    high_score: float = setting(0.6, help="Least score of a confident detection.", unit="score", role="conf")
     low_score: float | None = setting(
         None,
         help="Least score of a doubtful detection, which may continue a track but not found one; none: ignored.",
         unit="score",
+        role="doubt",
     )
-    birth_score: float = setting(0.7, help="Least score of a detection that may found a track.", unit="score")
+    birth_score: float = setting(
+        0.7, help="Least score of a detection that may found a track.", unit="score", role="conf"
+    )
     min_iou: float = setting(0.3, help="Least overlap of a pair, in every step.", unit="IoU", minimum=0, maximum=1)
     inertia: float = setting(
         0.2, help="Weight of going on in one direction against overlap; 0 = overlap alone.", minimum=0

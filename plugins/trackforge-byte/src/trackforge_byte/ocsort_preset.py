@@ -17,7 +17,7 @@ __all__ = ["OcsortConfig", "ocsort"]
 class OcsortConfig:
     """OC-SORT's own parameters; defaults as for MOT17 (``tools/run_ocsort.py``)."""
 
-    det_thresh: float = setting(0.6, help="Detections above are used.", unit="score")
+    det_thresh: float = setting(0.6, help="Detections above are used.", unit="score", role="conf")
     max_age: int = setting(30, help="Frames that a track survives without a detection.", unit="frames", minimum=0)
     min_hits: int = setting(3, help="Detections in a row, after the first, before a track is shown.", minimum=0)
     iou_threshold: float = setting(0.3, help="Least overlap of a pair.", unit="IoU", minimum=0, maximum=1)

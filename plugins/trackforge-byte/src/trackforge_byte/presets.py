@@ -17,7 +17,9 @@ __all__ = ["BytetrackConfig", "SortConfig", "bytetrack", "sort"]
 class BytetrackConfig:
     """ByteTrack's own parameters and defaults (``tools/track.py``)."""
 
-    track_thresh: float = setting(0.6, help="Scores above are confident; new tracks need 0.1 more.", unit="score")
+    track_thresh: float = setting(
+        0.6, help="Scores above are confident; new tracks need 0.1 more.", unit="score", role="conf"
+    )
     track_buffer: int = setting(30, help="How long lost tracks are kept, at 30 frames/s.", unit="frames", minimum=0)
     match_thresh: float = setting(0.9, help="Greatest cost of a pair in the first step.", minimum=0, maximum=1)
     mot20: bool = setting(False, help="Do not weight overlap with scores.")

@@ -47,21 +47,25 @@ _STYLES: dict[str, dict[str, Any]] = {
 class OnnxDetectorConfig:
     """Settings of `OnnxDetector`; what is left out is found out from the file."""
 
-    weights: str | Path = setting(help="The .onnx file.")
+    weights: str | Path = setting(help="The .onnx file.", role="weights")
     head: str | None = setting(None, help="What the outputs mean, such as yolov8, detr or tensorflow.")
     classes: tuple[str, ...] | None = setting(None, help="Names of all classes, where the file has none.")
     keep_classes: tuple[str | int, ...] | None = setting(None, help="Names or numbers of the classes to look for.")
-    score: float = setting(0.1, help="Least score.", minimum=0, maximum=1)
-    nms: float = setting(0.65, help="Overlap above which the lesser box goes.", unit="IoU", minimum=0, maximum=1)
+    score: float = setting(0.1, help="Least score.", minimum=0, maximum=1, role="conf")
+    nms: float = setting(
+        0.65, help="Overlap above which the lesser box goes.", unit="IoU", minimum=0, maximum=1, role="iou"
+    )
     class_agnostic: bool = setting(False, help="Let boxes of different classes suppress each other.")
     candidates: int = setting(3000, help="Most boxes, best first, that are compared with each other.", minimum=1)
-    size: tuple[int, int] | None = setting(None, help="Height,width of the input, where the file leaves it free.")
+    size: tuple[int, int] | None = setting(
+        None, help="Height,width of the input, where the file leaves it free.", role="size"
+    )
     fit: Literal["letterbox", "stretch"] | None = setting(None, help="Keep the aspect of pictures, or fill the input.")
     order: Literal["bgr", "rgb"] | None = setting(None, help="Order of the colours.")
     scale: float | None = setting(None, help="What values 0..255 are divided by.", minimum=1e-6)
     mean: Triple | None = setting(None, help="Subtracted by colour, after scale.")
     std: Triple | None = setting(None, help="Divided by, by colour.")
-    device: str = setting("auto", help="auto, cpu, cuda or cuda:N.")
+    device: str = setting("auto", help="auto, cpu, cuda or cuda:N.", role="device")
     threads: int = setting(0, help="CPU threads; 0 leaves it to ONNX Runtime.", minimum=0)
 
     def __post_init__(self) -> None:

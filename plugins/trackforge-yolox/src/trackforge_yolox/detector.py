@@ -35,23 +35,24 @@ class YoloxDetectorConfig(NetworkConfig):
     """Settings of `YoloxDetector`."""
 
     weights: str | Path = setting(
-        "yolox-s", help="File (.onnx or a torch checkpoint), or a published name such as yolox-nano."
+        "yolox-s", help="File (.onnx or a torch checkpoint), or a published name such as yolox-nano.", role="weights"
     )
     variant: str | None = setting(
         None, help="Which network a checkpoint holds; found out from its tensors if left out."
     )
-    score: float = setting(0.1, help="Least objectness times class confidence.", minimum=0, maximum=1)
+    score: float = setting(0.1, help="Least objectness times class confidence.", minimum=0, maximum=1, role="conf")
     nms: float | None = setting(
         None,
         help="Overlap above which the lesser box goes; left out: .7 for ByteTrack's weights, else .65.",
         unit="IoU",
         minimum=0,
         maximum=1,
+        role="iou",
     )
     class_agnostic: bool = setting(False, help="Let boxes of different classes suppress each other.")
     candidates: int = setting(3000, help="Most boxes, best first, that are compared with each other.", minimum=1)
     size: tuple[int, int] | None = setting(
-        None, help="Height,width of the network's input, multiples of 32.", unit="px"
+        None, help="Height,width of the network's input, multiples of 32.", unit="px", role="size"
     )
     preprocessing: Literal["auto", "yolox", "bytetrack", "legacy"] = setting(
         "auto", help="How pictures become input, where the file does not know."

@@ -1,0 +1,72 @@
+"""Draws the pictures of README and docs: ``python workshop/pictures.py street`` and ``... photographs FOLDER WEIGHTS``.
+
+The street is rendered, found and tracked by the library with nothing set but its size. The photographs are three of
+those that the package scikit-image ships (``FOLDER`` is its ``skimage/data``), all free of rights: the astronaut
+Eileen Collins (NASA, public domain), the cat Chelsea (Stefan van der Walt, CC0) and a cup of coffee (Rachel Michetti,
+CC0); ``WEIGHTS`` are YOLOX-nano's.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+import trackforge
+from trackforge.io.overlay import OverlaySink, OverlaySinkConfig
+from trackforge.synthetic.world import SyntheticSource, SyntheticSourceConfig
+from trackforge.types import Frame, Step
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+
+
+def street(*, first: int = 160, count: int = 28, every: int = 2, size: tuple[int, int] = (448, 252)) -> Path:
+    """Write ``street.gif``: tracked at full size, shown smaller; without noise and clouds, which make a GIF large."""
+    overlay = OverlaySink(OverlaySinkConfig(path=Path("unused.mp4"), trail=20, line_width=1))
+    source = SyntheticSource(SyntheticSourceConfig(frames=first + count * every, noise=0.0, light=0.0))
+    share = size[0] / source.config.size[0]
+    shown = []
+    for step in trackforge.track(source, trackforge.detector("motion"), trackforge.tracker("byte")):
+        picture = cv2.resize(step.frame.image, size, interpolation=cv2.INTER_AREA)
+        overlay.draw(picture, replace(step, tracks=replace(step.tracks, xyxy=step.tracks.xyxy * share)))
+        if step.frame.index >= first and step.frame.index % every == 0:
+            shown.append(Image.fromarray(picture))
+    palette = shown[len(shown) // 2].quantize(48)
+    frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in shown]
+    out = IMAGES / "street.gif"
+    pause = round(1000 * every / source.rate)
+    frames[0].save(out, save_all=True, append_images=frames[1:], duration=pause, loop=0, optimize=True)
+    return out
+
+
+def photographs(folder: Path, weights: str, *, height: int = 400) -> Path:
+    """Write ``photographs.jpg``: one picture large, two small, each with what the detector finds in it."""
+    detector = trackforge.detector("yolox", weights=weights, score=0.55)
+
+    def tile(name: str, height: int) -> np.ndarray:
+        image = np.ascontiguousarray(cv2.imread(str(folder / f"{name}.png"))[:, :, ::-1])
+        share = height / image.shape[0]
+        frame = Frame(index=0, image=image)
+        found = detector.detect([frame])[0]
+        found = replace(found, xyxy=found.xyxy * share)
+        image = cv2.resize(image, (round(share * image.shape[1]), height), interpolation=cv2.INTER_AREA)
+        frame = Frame(index=0, image=image)
+        tracks = trackforge.tracker("byte", high_score=0.4, birth_score=0.4).update(found, frame)
+        overlay = OverlaySink(OverlaySinkConfig(path=Path("unused.mp4"), line_width=2))
+        overlay.open(trackforge.Stream(classes=detector.classes))
+        overlay.draw(image, Step(frame=frame, detections=found, tracks=tracks))
+        return image
+
+    small = [tile(name, height // 2)[:, : height * 3 // 4] for name in ("chelsea", "coffee")]
+    out = IMAGES / "photographs.jpg"
+    Image.fromarray(np.hstack((tile("astronaut", height), np.vstack(small)))).save(out, quality=80, optimize=True)
+    return out
+
+
+if __name__ == "__main__":
+    made = street() if sys.argv[1:] == ["street"] else photographs(Path(sys.argv[2]), sys.argv[3])
+    sys.stdout.write(f"{made}: {made.stat().st_size} bytes\n")
