@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -50,6 +51,7 @@ class VideoWriter:
         rate: Frames per second to state.
         quality: Constant rate factor of H.264: 0 (lossless) to 51 (worst).
         encoders: FFmpeg's names, tried in order.
+        options: Further options of the encoder, by FFmpeg's names: ``{"g": "25"}`` for a key frame at least so often.
         pixel_aspect: Width of a pixel over its height, for the player to stretch the pictures by.
         name: What to call the file in messages; its own name where empty.
 
@@ -70,6 +72,7 @@ class VideoWriter:
         quality: int,
         encoders: tuple[str, ...] = ENCODERS,
         *,
+        options: Mapping[str, str] | None = None,
         pixel_aspect: float = 1.0,
         name: str = "",
     ) -> None:
@@ -77,6 +80,7 @@ class VideoWriter:
         self._tick = CLOCK // 1000 if path.suffix.lower() == ".mkv" else 1  # Matroska counts milliseconds
         self._last = -self._tick
         self._first = size
+        self._options = dict(options or {})
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
         problems: list[str] = []
@@ -134,8 +138,9 @@ class VideoWriter:
         if pixel_aspect != 1.0:
             context.sample_aspect_ratio = Fraction(pixel_aspect).limit_denominator(255)
         if encoder == "libx264":
-            stream.options = {"preset": "veryfast", "crf": str(quality)}
+            stream.options = {"preset": "veryfast", "crf": str(quality), **self._options}
         else:
+            stream.options = self._options
             context.bit_rate = round(self.size[0] * self.size[1] * rate * 0.15)
         context.open()
         return cast("VideoStream", stream)
