@@ -65,7 +65,7 @@ def command(
         first: The setting that stands without a flag; every word if it is a list.
     """
     of_job = [s for s in describe(declaration) if s.flags != ()]
-    of_words = describe(words)
+    of_words = [s for s in describe(words) if s.flags != ()]
     named = sections(declaration)
 
     def run(*given: str, **flags: Any) -> int:

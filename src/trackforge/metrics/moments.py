@@ -52,6 +52,7 @@ class Moment:
         before: The track that had the object before a switch.
         weight: Frames: that the identity had lasted before a switch, that a fragmentation leaves out (of those that
             have the object), that a miss or false positive lasts.
+        at: The frame to look at: the last, or that of the middle row of a miss or false positive.
     """
 
     kind: Kind
@@ -61,6 +62,7 @@ class Moment:
     track_id: int = -1
     before: int = -1
     weight: int = 0
+    at: int = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,6 +156,7 @@ def _switches(o: Overlaps, pairs: Pairing) -> Iterator[Moment]:
             int(names[partner[at]]),
             int(names[partner[at - 1]]),
             at - begin,
+            int(o.truth_frame[rows[at]]),
         )
 
 
@@ -169,7 +172,8 @@ def _fragmentations(o: Overlaps, pairs: Pairing) -> Iterator[Moment]:
         if same and begins[row]:
             first, again = int(o.truth_frame[rows[last]]), int(o.truth_frame[row])
             track = int(names[pairs.partner[row]])
-            yield Moment("fragmentation", first, again, int(o.truth_id[row]), track_id=track, weight=place - last - 1)
+            lost = place - last - 1
+            yield Moment("fragmentation", first, again, int(o.truth_id[row]), track, weight=lost, at=again)
         last = place
 
 
@@ -184,11 +188,11 @@ def _stretches(kind: Kind, frame: Ints, ids: Ints, wrong: Mask) -> Iterator[Mome
     for begin, end in zip(begins.tolist(), [*begins[1:].tolist(), len(named)], strict=True):
         if bad[begin]:
             first, last = int(frame[order[begin]]), int(frame[order[end - 1]])
-            one = int(named[begin])
+            one, middle = int(named[begin]), int(frame[order[(begin + end - 1) // 2]])
             if kind == "miss":
-                yield Moment(kind, first, last, truth_id=one, weight=end - begin)
+                yield Moment(kind, first, last, truth_id=one, weight=end - begin, at=middle)
             else:
-                yield Moment(kind, first, last, track_id=one, weight=end - begin)
+                yield Moment(kind, first, last, track_id=one, weight=end - begin, at=middle)
 
 
 def _by_object(o: Overlaps, rows: Ints) -> Ints:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trackforge.metrics.moments import KINDS, Moment, Moments
-from trackforge.reporting.thumbnails import shown_frames
 
 __all__ = ["Card", "cards", "groups", "worst"]
 
@@ -49,7 +48,7 @@ def cards(chosen: Sequence[Moment], pictures: Mapping[int, list[str]], run: int,
             run=run,
             what=_what(one),
             where=_where(one, rate),
-            at=shown_frames(one)[-1],
+            at=one.at,
             first=one.first,
             last=one.last,
             truth=one.truth_id,

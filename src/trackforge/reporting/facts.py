@@ -91,6 +91,8 @@ def counts(runs: Sequence[Results]) -> Markup:
 
 def _classes(labels: Sequence[int], names: Sequence[str]) -> str:
     found, times = np.unique(labels, return_counts=True)
+    if not names and found.tolist() in ([], [0]):
+        return "–"  # a detector that tells nothing apart
     most = sorted(zip(times.tolist(), found.tolist(), strict=True), reverse=True)
     told = [f"{names[label] if 0 <= label < len(names) else f'class {label}'} {count:,}" for count, label in most[:6]]
     return ", ".join(told) + (f" and {len(most) - 6} more" if len(most) > 6 else "")

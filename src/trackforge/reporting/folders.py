@@ -22,7 +22,7 @@ from trackforge.runs.planning import expand, source_of
 from trackforge.runs.tracking import TrackingRun
 from trackforge.table import TrackTable
 
-__all__ = ["Results", "SequenceFacts", "read_results"]
+__all__ = ["FILMS", "ORDER", "Results", "SequenceFacts", "labels_of", "read_results"]
 
 log = logging.getLogger(__name__)
 FILMS = (".mp4", ".mkv", ".mov", ".webm", ".avi")
@@ -109,7 +109,9 @@ def read_results(folder: str | Path, wanted: Sequence[str] = (), source: str = "
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise MissingFileError(f"report needs a folder of results; there is none at {folder}. Make one: -o {folder}/.")
+        raise MissingFileError(
+            f"report needs a folder of results; there is none at {folder}. Make one: trackforge track FILM -o OUT/."
+        )
     made = Results(folder)
     summary = folder / "summary.json"
     if summary.is_file():
@@ -232,3 +234,12 @@ def _add_film(made: Results, given: str, layer: Layer, *, only: bool) -> None:
         name = next(iter(made.sequences))
     if name in made.sequences:
         made.sequences[name].film = component
+
+
+def labels_of(folders: Sequence[Path]) -> list[str]:
+    """Return the shortest ends of paths that differ."""
+    for depth in range(1, 8):
+        ends = ["/".join(folder.resolve().parts[-depth:]) for folder in folders]
+        if len(set(ends)) == len(ends):
+            return ends
+    return [f"{end} {number}" for number, end in enumerate(ends, 1)]

@@ -131,8 +131,13 @@ class Panel {
       if (missed || special) {
         c.font = `600 ${9.5 * unit}px system-ui, sans-serif`;
         c.textAlign = "right";
-        c.fillStyle = missed ? "#ff6b61" : "#fff";
-        c.fillText(missed ? `missed ${id}` : `object ${id}`, x2, y2 + 10 * unit);
+        const text = missed ? `missed ${id}` : `object ${id}`;
+        c.lineWidth = 2.5 * unit;
+        c.lineJoin = "round";
+        c.strokeStyle = "rgba(10,12,16,.8)";
+        c.strokeText(text, x2, y2 + 10 * unit);
+        c.fillStyle = missed ? "#ff8a80" : "#fff";
+        c.fillText(text, x2, y2 + 10 * unit);
       }
     }
   }

@@ -263,6 +263,8 @@ function changeSpeed(by) {
   const at = speeds.indexOf($("speed").value) + by;
   if (at >= 0 && at < speeds.length) { $("speed").value = speeds[at]; $("speed").dispatchEvent(new Event("change")); }
 }
+// Who clicks with a mouse means the film by the space bar again; who came by the tab key keeps the focus.
+document.addEventListener("click", event => { if (event.detail && event.target.matches("button, input[type=checkbox]")) event.target.blur(); });
 document.addEventListener("keydown", event => {
   const target = event.target, typing = target.matches("input:not([type=checkbox]), select, textarea");
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -15,13 +15,11 @@ __all__ = ["ReportRun"]
 class ReportRun:
     """Which results to show, beside which others, and how much of the film.
 
-    >>> ReportRun(results=("out/",)).longest_side
+    >>> ReportRun(results="out/").longest_side
     640
     """
 
-    results: tuple[str, ...] = setting(
-        (), help="Folder that trackforge track -o has written, or any folder of MOT files."
-    )
+    results: str = setting("", help="Folder that trackforge track -o has written, or any folder of MOT files.")
     against: str = setting("", help="Folder of another run on the same films, to stand beside.")
     out: Path | None = setting(
         None, flags=("--out", "-o"), help="File to write; report.html in the folder of the results where not given."

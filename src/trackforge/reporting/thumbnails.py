@@ -29,7 +29,7 @@ def shown_frames(one: Moment) -> tuple[int, ...]:
     """Return the frames that tell of a moment: before and after, or the middle."""
     if one.kind in ("switch", "fragmentation"):
         return (one.first, one.last)
-    return ((one.first + one.last) // 2,)
+    return (one.at,)
 
 
 @dataclass(frozen=True)

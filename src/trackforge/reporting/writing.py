@@ -14,15 +14,18 @@ import numpy as np
 
 from trackforge import pages
 from trackforge.errors import ConfigError, InvalidInputError
+from trackforge.intake.folders import list_files
 from trackforge.intake.names import plain_name
 from trackforge.io.atomic import atomic_path
+from trackforge.io.targets import check_writable, keep_apart
 from trackforge.metrics.moments import Moment
 from trackforge.reporting import facts, markup
+from trackforge.reporting.axes import axis, rate_of, size_of
 from trackforge.reporting.clips import cards, groups, worst
 from trackforge.reporting.content import numbering, packed
 from trackforge.reporting.filming import Shown, film_of, same_film
 from trackforge.reporting.films import Limits
-from trackforge.reporting.folders import Results, read_results
+from trackforge.reporting.folders import FILMS, ORDER, Results, labels_of, read_results
 from trackforge.reporting.judging import Judged, judged_or_told
 from trackforge.reporting.run import ReportRun
 from trackforge.reporting.thumbnails import Cutter
@@ -32,7 +35,7 @@ __all__ = ["Written", "report"]
 
 log = logging.getLogger(__name__)
 SCRIPTS = ("data.js", "panel.js", "timeline.js", "report.js")
-Progress = Callable[[str], contextlib.AbstractContextManager[Callable[[], None]]]
+Progress = Callable[[str, int | None], contextlib.AbstractContextManager[Callable[[], None]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +62,8 @@ def report(run: ReportRun | str | Path, *, progress: Progress | None = None, **s
 
     Args:
         run: What to show; or the folder, with settings of `ReportRun` by name.
-        progress: Watches the making of each film: called with its name; the context gives what to call after a frame.
+        progress: Watches the making of each film: called with its name and frames; the
+            context gives what to call after a frame.
         **settings: Settings, where ``run`` is a folder.
 
     Raises:
@@ -71,13 +75,12 @@ def report(run: ReportRun | str | Path, *, progress: Progress | None = None, **s
         SinkError: The place cannot be written to.
     """
     if not isinstance(run, ReportRun):
-        run = ReportRun(results=(str(run),), **settings)
+        run = ReportRun(results=str(run), **settings)
     elif settings:
         run = dataclasses.replace(run, **settings)
-    if len(run.results) != 1:
-        given = f"{len(run.results)} were given" if run.results else "none was given"
+    if not run.results:
         raise ConfigError(
-            f"report shows one folder of results; {given}. Write trackforge report out/, and --against other/ for "
+            "report needs a folder of results; none was given. Write trackforge report out/, and --against other/ for "
             "another run to stand beside it."
         )
     pages.render("")  # before the work begins: whether the template engine is there
@@ -85,7 +88,7 @@ def report(run: ReportRun | str | Path, *, progress: Progress | None = None, **s
 
 
 @contextlib.contextmanager
-def _unwatched(name: str) -> Iterator[Callable[[], None]]:  # noqa: ARG001 - see `Progress`
+def _unwatched(name: str, total: int | None) -> Iterator[Callable[[], None]]:  # noqa: ARG001 - see `Progress`
     yield lambda: None
 
 
@@ -94,10 +97,10 @@ class _Report:
 
     def __init__(self, run: ReportRun, progress: Progress) -> None:
         self.run, self.progress = run, progress
-        self.results = [read_results(run.results[0], run.sequences, run.source)]
+        self.results = [read_results(run.results, run.sequences, run.source)]
         if run.against:
             self.results.append(read_results(run.against, run.sequences, run.source))
-        self.labels = _labels([one.folder for one in self.results])
+        self.labels = labels_of([one.folder for one in self.results])
         for results, label in zip(self.results, self.labels, strict=True):
             results.title = label
         first, last = self.results[0], self.results[-1]
@@ -108,6 +111,8 @@ class _Report:
                 f"{last.folder} has {', '.join(last.sequences)}."
             )
         self.path = run.out or first.folder / "report.html"
+        check_writable([self.path])
+        keep_apart([self.path], _files_read(self.results, run))
         self.blocks: list[pages.DataBlock] = []
         self.films: list[tuple[Path, bytes]] = []
         self.notes: list[str] = []
@@ -185,8 +190,8 @@ class _Report:
                     [one for one in (cutters if self._shared(name) else cutters[which : which + 1]) if one],
                 )
             )
-        size, rate = self._size(name, shown, judged), self._rate(name, shown)
-        axis = self._axis(name, shown, judged)
+        size, rate = size_of(self.results, name, shown, judged), rate_of(self.results, name, shown)
+        numbers = axis(self.results, name, shown, judged)
         given, panels, told = [], [], []
         for which, (results, one) in enumerate(zip(self.results, judged, strict=True)):
             sequence, key = results.sequences[name], f"{number}-{which}"
@@ -213,7 +218,7 @@ class _Report:
             "size": size,
             "burnt": any(one.burnt for one in shown),
             "groups": groups(told),
-            "given": {"name": name, "size": size, "rate": rate, "numbers": axis, "runs": given, "marks": marks},
+            "given": {"name": name, "size": size, "rate": rate, "numbers": numbers, "runs": given, "marks": marks},
         }
 
     def _film(self, results: Results, name: str, cutters: Sequence[Cutter]) -> Shown:
@@ -226,7 +231,7 @@ class _Report:
             share *= 2
         size = 1e6 * run.megabytes * share if run.film == "embed" else None
         limits = Limits(run.longest_side, size, run.frames, run.seconds)
-        with self.progress(name) as advance:
+        with self.progress(name, one.processed) as advance:
 
             def seen(frame: Any) -> None:
                 for cutter in cutters:
@@ -259,42 +264,15 @@ class _Report:
         self.blocks.append(pages.DataBlock(f"film-{key}", film.content))
         return {**about, "block": f"film-{key}"}
 
-    def _axis(self, name: str, shown: Sequence[Shown], judged: Sequence[Judged]) -> Any:
-        """Return the numbers of all frames that are shown: of films, of boxes, and what the runs went through."""
-        numbers: set[int] = set()
-        for results, one, film in zip(self.results, judged, shown, strict=True):
-            if film.film is not None:
-                numbers.update(film.film.numbers)
-            sequence = results.sequences[name]
-            numbers.update(np.unique(sequence.table.frame).tolist())
-            if name in one.truth:
-                numbers.update(np.unique(one.truth[name].frame).tolist())
-            if sequence.processed and results.stride == 1 and not results.start:
-                numbers.update(range(sequence.processed))
-        return numbering(sorted(numbers) or [0])
 
-    def _size(self, name: str, shown: Sequence[Shown], judged: Sequence[Judged]) -> tuple[int, int]:
-        """Return the size of the pictures that boxes are on."""
-        for one in shown:
-            if one.film is not None:
-                return one.film.size
-        for results in self.results:
-            size = results.sequences[name].facts.get("size")
-            if isinstance(size, list) and len(size) == 2 and all(isinstance(n, int) and n > 0 for n in size):
-                return size[0], size[1]
-        tables = [results.sequences[name].table for results in self.results]
-        tables += [one.truth[name] for one in judged if name in one.truth]
-        corners = [table.xyxy[:, 2:].max(axis=0) for table in tables if len(table)]
-        far = np.max(corners, axis=0) if corners else np.array([640, 480])
-        return int(max(16, np.ceil(far[0]))), int(max(16, np.ceil(far[1])))
-
-    def _rate(self, name: str, shown: Sequence[Shown]) -> float:
-        """Return frames a second of the sequence, for its clock."""
-        for one in shown:
-            if one.film is not None:
-                return (one.film.stated or one.film.rate) * (self.results[0].stride if one.film.stated is None else 1)
-        rate = self.results[0].sequences[name].facts.get("rate")
-        return float(rate) if isinstance(rate, (int, float)) and rate > 0 else 25.0
+def _files_read(results: Sequence[Results], run: ReportRun) -> Iterator[Path]:
+    """Yield what the page must not be written over."""
+    for one in results:
+        yield from list_files(one.folder, (*ORDER, ".toml", *FILMS)).files
+        yield from one.truth
+    yield from run.truth
+    if run.source:
+        yield Path(run.source)
 
 
 def _told(results: Results, name: str) -> str:
@@ -307,15 +285,6 @@ def _told(results: Results, name: str) -> str:
     ]
     ids = len(np.unique(table.track_id[table.track_id >= 0]))
     return " · ".join([*([" and ".join(parts)] if parts else []), f"{ids:,} ids", f"{len(table):,} boxes"])
-
-
-def _labels(folders: Sequence[Path]) -> list[str]:
-    """Return the shortest ends of paths that differ."""
-    for depth in range(1, 8):
-        ends = ["/".join(folder.resolve().parts[-depth:]) for folder in folders]
-        if len(set(ends)) == len(ends):
-            return ends
-    return [f"{end} {number}" for number, end in enumerate(ends, 1)]
 
 
 def _quoted(path: str) -> str:
