@@ -75,8 +75,8 @@ def track(
         raise InvalidInputError(f"batch_size must be >= 1; got {batch_size}.")
     if ahead < 0:
         raise InvalidInputError(f"ahead must be >= 0; got {ahead}.")
-    opened = isinstance(source, (str, Path))
-    given = fit(doors.source(source) if isinstance(source, (str, Path)) else source, "source", "__iter__")
+    opened = isinstance(source, (str, Path, int))
+    given = fit(doors.source(source) if isinstance(source, (str, Path, int)) else source, "source", "__iter__")
     session = Session(detector, tracker, sinks=sinks, stream=stream_of(given))
     return _steps(given, session, batch_size, ahead, opened)
 
@@ -91,6 +91,8 @@ def _steps(
         line = stack.enter_context(_Line(source))
         for frame, detections in _found(line, source, session.detector, batch_size, ahead):
             yield session.associate(frame, detections)
+            if session.ended:  # a window was closed
+                return
 
 
 def _increasing(source: Iterable[Frame]) -> Iterator[Frame]:

@@ -181,6 +181,11 @@ class Session:
         """Make the outputs final; may be called more than once."""
         self.__exit__(None, None, None)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the reader of an output has seen enough, so that no more frames are wanted."""
+        return self._opened is not None and self._opened.ended
+
     def _open(self) -> Outputs:
         if self._closed:
             raise InvalidInputError("A session that is closed takes no more frames. Make a new one, or restore() it.")

@@ -27,6 +27,8 @@ class SequenceResult:
     outputs: list[str] = field(default_factory=list)
     stopped: bool = False
     """Whether the end was not reached, for a signal or a limit."""
+    ended: bool = False
+    """Whether that was since the reader of an output had seen enough."""
     skipped: int = 0
     """Damaged frames that were left out."""
     failure: Exception | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -41,6 +42,7 @@ from trackforge.types import Step
 
 __all__ = ["Input", "Progress", "open_sources", "run"]
 
+log = logging.getLogger(__name__)
 Progress: TypeAlias = "Callable[[str, int | None], AbstractContextManager[Callable[[], None]]]"
 """Watches a sequence: called with its name and its frames, where known; the context gives what to call after each."""
 
@@ -112,7 +114,7 @@ def run(
                 stack.callback(one.source.close)
             parts = one.source, detector(one.name), tracker(one.name)
             yield _run(result, *parts, plan, keep=keep, progress=progress or _unwatched, stopping=stopping)
-        if stopping.signal:
+        if stopping.signal or result.ended:
             return
 
 
@@ -183,6 +185,10 @@ def _run(
             raise
         result.failure = error  # the other outputs are whole, and the next sequences can be
     stopping.patient = False
+    result.ended = sinks.ended
+    if sinks.ended and len(outputs) > 1:
+        log.warning("%s: ended, since nobody looks any more; the other outputs hold what came before", result.name)
+    result.stopped |= sinks.ended
     result.seconds, result.stages = time.perf_counter() - begin, watch.seconds
     result.skipped = source.skipped if isinstance(source, Lossy) else 0
     result.dropped = source.dropped if isinstance(source, Dropping) else 0
@@ -202,8 +208,12 @@ def _watched(
     keep: bool,
 ) -> Iterator[Step]:
     """Count, and end where somebody asked for it."""
+    begin = time.perf_counter()
     for step in steps:
         result.tally.see(step)
+        if result.frames == 1:
+            took, (width, height) = time.perf_counter() - begin, step.frame.size
+            log.info("%s: the first frame, of %dx%d, is done after %.2f s", result.name, width, height, took)
         if keep:
             result.found.append((step.frame.index, step.detections))
         advance()
@@ -216,8 +226,9 @@ def _watched(
 
 def _check_places(plan: RunPlan, inputs: Sequence[Input]) -> None:
     """See to it, before the first frame, that nothing that is read is replaced."""
-    places = [_place(output, one.name) for one in inputs for output in plan.outputs]
-    check_writable([output.path for output in plan.outputs], kind="either", placeholders=["name"])
+    outputs = [output for output in plan.outputs if output.path and not output.is_stdout]
+    places = [_place(output, one.name) for one in inputs for output in outputs]
+    check_writable([output.path for output in outputs], kind="either", placeholders=["name"])
     check_writable(places, kind="either", placeholders=None)
     read: list[str | Path] = [*(one.given for one in inputs), *plan.options.truth]
     for component in (*plan.sources, plan.detector, plan.tracker):
@@ -247,8 +258,8 @@ def _sinks(outputs: Sequence[Output], result: SequenceResult) -> Iterator[Sink]:
     """Make the sinks of one sequence."""
     for output in outputs:
         path = _place(output, result.name)
-        sink: Sink = output.sink.create(path=path)
-        result.outputs.append(path)
+        sink: Sink = output.sink.create(**({"path": path} if path else {}))
+        result.outputs += [path] if path else []
         yield sink
 
 

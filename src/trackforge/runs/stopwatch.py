@@ -14,7 +14,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from trackforge.protocols import Closable, Detector, Sink, StagedDetector, StreamAware, Tracker, notes_of, stream_of
+from trackforge.protocols import (
+    Closable,
+    Detector,
+    Ending,
+    Sink,
+    StagedDetector,
+    StreamAware,
+    Tracker,
+    notes_of,
+    stream_of,
+)
 from trackforge.types import Detections, Frame, Step, Stream, Tracks
 
 __all__ = ["Stopwatch"]
@@ -154,6 +164,10 @@ class _Tracker(_StreamAware):
 
 
 class _Sink(_StreamAware):
+    @property
+    def ended(self) -> bool:
+        return isinstance(self._inner, Ending) and self._inner.ended
+
     def write(self, step: Step, /) -> None:
         with self._watch.stage("write"):
             self._inner.write(step)
