@@ -48,6 +48,7 @@ for _name, _target, _help in (
     ("detect", "detect:detect", "Find objects in films and in pictures of any sizes, without tracking them."),
     ("val", "val:val", "Score a detector on a labelled set: AP, curves, confusion, worst pictures."),
     ("eval", "evaluate:evaluate", "Score tracks against ground truth: HOTA, CLEAR, Identity."),
+    ("report", "report:report", "Show a run in one HTML file: film, ids over time, speeds, scores, worst moments."),
     ("train", "train:train", "Train a detector on labelled pictures, on one or many devices; resumes exactly."),
     ("tune", "tune:tune", "Search for the settings that score best, on stored detections or a detector's."),
     ("demo", "demo:demo", "Render a synthetic street, track it and score the result; downloads nothing."),

@@ -72,7 +72,7 @@ def command(
         groups: Settings by heading of the help page, in order; what none names stands under "Run".
     """
     of_job = [s for s in describe(declaration) if s.flags != ()]
-    of_words = describe(words)
+    of_words = [s for s in describe(words) if s.flags != ()]
     named = sections(declaration)
 
     def run(*given: str, **flags: Any) -> int:

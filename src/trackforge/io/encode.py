@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -52,6 +53,7 @@ class VideoWriter:
         rate: Frames per second to state.
         quality: Constant rate factor of H.264: 0 (lossless) to 51 (worst).
         encoders: FFmpeg's names, tried in order.
+        options: Further options of the encoder, by FFmpeg's names: ``{"g": "25"}`` for a key frame at least so often.
         pixel_aspect: Width of a pixel over its height, for the player to stretch the pictures by.
         name: What to call the file in messages; its own name where empty.
 
@@ -72,6 +74,7 @@ class VideoWriter:
         quality: int,
         encoders: tuple[str, ...] = ENCODERS,
         *,
+        options: Mapping[str, str] | None = None,
         pixel_aspect: float = 1.0,
         name: str = "",
     ) -> None:
@@ -79,6 +82,7 @@ class VideoWriter:
         self._tick = CLOCK // 1000 if path.suffix.lower() in (".mkv", ".webm") else 1  # Matroska counts milliseconds
         self._last = -self._tick
         self._first = size
+        self._options = dict(options or {})
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
         problems: list[str] = []
@@ -142,6 +146,7 @@ class VideoWriter:
             stream.options = {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "crf": str(min(quality + 8, 63))}
         else:
             context.bit_rate = round(self.size[0] * self.size[1] * rate * 0.15)
+        stream.options = {**stream.options, **self._options}
         context.open()
         return cast("VideoStream", stream)
 

@@ -12,13 +12,13 @@ from trackforge import __version__
 from trackforge.intake.addresses import shown_setting
 from trackforge.io.atomic import atomic_path
 from trackforge.runs.component import Component
-from trackforge.runs.layers import content
 from trackforge.runs.planning import RunPlan
+from trackforge.runs.repeating import repeating
 from trackforge.runs.results import SequenceResult
 from trackforge.runs.running import Progress, open_sources, run
 from trackforge.runs.scoring import Scores, Truth
 from trackforge.runs.stopping import Stopping
-from trackforge.runs.values import plain, toml
+from trackforge.runs.values import plain
 
 __all__ = ["Summary", "carry_out"]
 
@@ -56,26 +56,12 @@ class Summary:
         """
         texts = {
             "summary.json": json.dumps(self.as_dict(), indent=2) + "\n",
-            "run.toml": self._repeating(),
+            "run.toml": repeating(self.plan.job(), self.plan.command),
         }
         for folder in {str(Path(output.path).parent) for output in self.plan.outputs if output.optional}:
             for name, text in texts.items():
                 with atomic_path(Path(folder) / name) as path:
                     path.write_text(text, encoding="utf-8")
-
-    def _repeating(self) -> str:
-        """Return the text of ``run.toml``, without what is secret in addresses and options."""
-        whole = content(self.plan.job())
-        told: dict[str, Any] = {key: shown_setting(value) for key, value in whole.items()}
-        if told == whole:
-            how = f"repeat it with: trackforge {self.plan.command} --config run.toml\n"
-        else:
-            how = (
-                "user names, passwords and tokens are left out (...).\n"
-                f"# Repeat it with what holds them: trackforge {self.plan.command} ADDRESS --config run.toml, "
-                "or --set for options.\n"
-            )
-        return f"# Written by trackforge {__version__}; {how}" + toml(told)
 
 
 def carry_out(
