@@ -20,6 +20,7 @@ from trackforge.runs.choosing import Choice, choose_detector
 from trackforge.runs.component import Component, checked
 from trackforge.runs.habits import CONF, minding, settled, spread, wanted
 from trackforge.runs.layers import Layer, choose, from_job, options, place
+from trackforge.runs.refusals import check_placeholders, check_scores
 from trackforge.runs.tracking import COMPOSED, TRACKER, TrackingRun
 
 __all__ = ["Output", "RunPlan", "detector_of", "expand", "plan", "source_of", "tracker_of"]
@@ -119,6 +120,7 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
                 f"{len(expanded)} sequences cannot share the file {path}. "
                 "Give a folder, or a name with {name} in it: -o 'out/{name}.txt'."
             )
+        check_placeholders(path)
     _check_used(outputs, layers)
     if job.box is not None:
         outputs = [_writing(output, job.box) for output in outputs]
@@ -128,11 +130,15 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
     detector, classes = choice.component, job.classes
     if classes and detector.has("keep_classes"):  # it does it sooner than we could
         detector, classes = detector.but({"keep_classes": classes}), ()
+    if job.preprocessing != "none":
+        check_preprocessing(job.preprocessing)
+    tracker = tracker.with_parts(parts)
+    check_scores(detector, (tracker, *parts))
     return RunPlan(
         options=job,
         sources=[source_of(one, layers) for one in expanded],
         detector=detector,
-        tracker=tracker.with_parts(parts),
+        tracker=tracker,
         outputs=outputs,
         classes=classes,
         named=_asked(layers, "name"),
