@@ -103,6 +103,7 @@ def _sets(folder: Path) -> None:
     (folder / "pictures").mkdir()
     for path in sorted((folder / "MOT17/train/MOT17-02-FRCNN/img1").iterdir())[:3]:
         shutil.copy(path, folder / "pictures" / path.name)
+    shutil.copy(path, folder / "photo.jpg")
     cv2.imwrite(str(folder / "satellite.tif"), cv2.imread(str(path)))
 
 

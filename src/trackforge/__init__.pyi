@@ -1,6 +1,7 @@
 from trackforge import data as data
 from trackforge import errors as errors
 from trackforge import training as training
+from trackforge.detecting import detect as detect
 from trackforge.io.results import from_results as from_results
 from trackforge.metrics import Report as Report
 from trackforge.metrics import evaluate as evaluate
@@ -29,5 +30,7 @@ from trackforge.types import Step as Step
 from trackforge.types import Stream as Stream
 from trackforge.types import Tracks as Tracks
 from trackforge.types import TrackState as TrackState
+from trackforge.validation import ValidationReport as ValidationReport
+from trackforge.validation import validate as validate
 
 __version__: str

@@ -25,7 +25,7 @@ from typing import Any, Literal, TypeVar, Union, cast
 
 from trackforge.errors import ConfigError, did_you_mean
 
-__all__ = ["Setting", "build", "check", "convert", "describe", "setting"]
+__all__ = ["Setting", "build", "check", "convert", "describe", "same_setting", "setting"]
 
 T = TypeVar("T")
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
@@ -66,6 +66,12 @@ def setting(
         "commas": commas, "flags": flags, "role": role,
     }  # fmt: skip
     return dataclasses.field(default=default, metadata={_KEY: meta})
+
+
+def same_setting(config: type, name: str) -> Any:
+    """Declare a setting as another config dataclass declares it, so that help, range and default stand once."""
+    declared = next(f for f in dataclasses.fields(cast("Any", config)) if f.name == name)
+    return dataclasses.field(default=declared.default, metadata=declared.metadata)
 
 
 @dataclasses.dataclass(frozen=True)

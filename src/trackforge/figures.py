@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from trackforge.errors import MissingDependencyError
+from trackforge.errors import ConfigError, MissingDependencyError
 from trackforge.io.atomic import atomic_path
 
-__all__ = ["FAINT", "GRID", "INK", "LINES", "STYLE", "drawing", "save"]
+__all__ = ["ENDINGS", "FAINT", "GRID", "INK", "LINES", "STYLE", "check_ending", "drawing", "save"]
 
 INK, FAINT, GRID = "#1f2430", "#6b7280", "#e5e7eb"
 LINES = {"HOTA": "#2563eb", "DetA": "#ea580c", "AssA": "#059669", "LocA": "#9333ea"}
@@ -43,6 +43,21 @@ def drawing(install: str = "trackforge-mot[plot]") -> Iterator[Any]:
         ) from error
     with matplotlib.rc_context(STYLE):
         yield figures.Figure
+
+
+ENDINGS = (".png", ".svg", ".pdf")
+"""Of files that a figure is written to."""
+
+
+def check_ending(path: str | Path) -> None:
+    """Refuse a file that no figure can be written to, before there is one.
+
+    Raises:
+        ConfigError: Its ending is another than .png, .svg or .pdf.
+    """
+    ending = Path(path).suffix.lower()
+    if ending and ending not in ENDINGS:
+        raise ConfigError(f"A figure's file must end with {', '.join(ENDINGS)}; got {str(path)!r}. Name another.")
 
 
 def save(figure: Any, path: str | Path) -> None:

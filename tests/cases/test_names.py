@@ -147,14 +147,16 @@ class Named:
 
 @pytest.mark.parametrize("name", ["../../x", "/etc/x", "a/../../b", "a\0b"])
 def test_a_name_never_leads_out_of_the_outputs(name: str) -> None:
-    made = SimpleNamespace(sources=[SimpleNamespace(create=lambda: Named(name), settings={}, name="named")])
+    named = SimpleNamespace(create=lambda: Named(name), settings={}, name="named", has=lambda _: False)
+    made = SimpleNamespace(sources=[named], options=TrackingRun())
     with pytest.raises(DataError, match="stays in its folder"):
         open_sources(cast("RunPlan", made))
 
 
 def test_an_address_as_a_name_makes_no_folders() -> None:
     source = Named("rtsp://admin:S3cret@10.0.0.7/cam/1")
-    made = SimpleNamespace(sources=[SimpleNamespace(create=lambda: source, settings={}, name="named")])
+    named = SimpleNamespace(create=lambda: source, settings={}, name="named", has=lambda _: False)
+    made = SimpleNamespace(sources=[named], options=TrackingRun())
     [one] = open_sources(cast("RunPlan", made))
     assert one.name == "10.0.0.7_cam_1"
 

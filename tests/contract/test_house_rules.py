@@ -75,4 +75,4 @@ def test_the_architecture_page_shows_the_layers_of_the_contract():
     contracts.read(ROOT / "setup.cfg")
     layers = contracts["importlinter:contract:layers"]["layers"].strip().replace(" | ", " · ")
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    assert f"```\n{layers}\n```" in page
+    assert f"```text\n{layers}\n```" in page

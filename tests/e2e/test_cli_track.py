@@ -223,7 +223,7 @@ def test_what_is_wrong_in_a_file_is_told_with_its_name(
         (("--batch-size", "2.5"), "--batch-size: TrackingRun.batch_size must be int; got '2.5'"),
         (("--ahead", "-1"), "--ahead"),
         (("--box", "both"), "--box"),
-        (("--classes", "zebra", "--frames", "2"), "'zebra' is none. The detector has 1: person"),
+        (("--classes", "zebra", "--frames", "2"), "'zebra' is none. There are 1: person"),
         (("--config", "nowhere.toml"), "--config must name a TOML file; nowhere.toml cannot be read"),
         (("--truth", ".", "--preprocessing", "mot71"), "preprocessing must be one of"),
         (("--tracker", "byte", "--associator", "iou"), "only 'online' takes one by name"),

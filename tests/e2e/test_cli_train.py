@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -43,10 +44,17 @@ def test_train_and_detect_with_the_result(labels: Path, tmp_path: Path) -> None:
     config.write_text(f'data = "{labels.as_posix()}"\nhalves = "bytetrack"\n[train]\nepochs = 7\nseed = 3\n')
     done = run("train", "yolox", "--config", config, "-o", tmp_path / "run", *TINY, "--set", "train.epochs=1")
     model = tmp_path / "run/model.pth"
-    assert done.stderr.startswith("epoch 1/1  loss ")
-    first, best, last = done.stdout.splitlines()
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("reading ")
+    assert "scoring the starting weights (epoch 0): 3/3 pictures" in lines
+    assert any(line.startswith("epoch 0/1  ap ") for line in lines)
+    assert lines[-1].startswith("epoch 1/1  loss ")
+    first, best, judged, last = done.stdout.splitlines()
+    assert judged.startswith("training made it ")
+    again = run("train", "--config", tmp_path / "run/run.toml", "-o", tmp_path / "again")
+    assert again.stdout.splitlines()[1] == best
     assert first.startswith("1 epochs, 2 steps (")
-    assert best.startswith("best: epoch 1, AP ")
+    assert re.match(r"best: epoch [01], AP ", best)
     assert last == str(model)
     bundle = torch.load(model, weights_only=True)
     assert bundle["training"]["settings"]["seed"] == 3
@@ -93,6 +101,7 @@ def test_sigterm_saves_and_resume_goes_on(labels: Path, tmp_path: Path) -> None:
     [
         ((), 2, "--data must name a data set"),
         (("--data", "nothing"), 1, "nothing here"),
+        (("--data", "nothing", "--set", "train.monitor=ap-50"), 2, "got 'ap-50'. Did you mean 'ap50'?"),
         (("--data", "SET", "--set", "train.epoch=3"), 2, "no setting 'epoch'. Did you mean 'epochs'?"),
         (("--data", "SET", "--set", "trainer.sise=64"), 2, "trainer 'yolox'"),
         (
@@ -110,7 +119,9 @@ def test_what_is_wrong_is_said(labels: Path, tmp_path: Path, words: Any, code: i
     words = [str(labels) if word == "SET" else word for word in words]
     done = run("train", "yolox", *TINY, *words, "-o", tmp_path / "run", code=code)
     assert message in done.stderr
-    assert done.stderr.startswith("error: ")
+    *before, said = done.stderr.splitlines()
+    assert said.startswith("error: ")
+    assert all(line.startswith("reading ") for line in before)
     assert not (tmp_path / "run").exists()
 
 

@@ -20,7 +20,7 @@ EXACT = {"dropout": 0.0}
 def table(path: Path) -> dict[str, np.ndarray]:
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+    return {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
 
 
 def assert_same_course(one: Path, other: Path, *, rtol: float = 2e-4) -> None:

@@ -193,3 +193,22 @@ def test_counts_are_those_of_the_steps() -> None:
     named = tally.by_class(("cat", "dog"))
     assert sum(kind["detections"] for kind in named.values()) == len(every)
     assert sum(kind["ids"] for kind in named.values()) == len(ids)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_one_thing_of_two_classes_is_told_with_the_cure(apart: bool) -> None:
+    made, tally = trackforge.tracker("byte"), Tally()
+    for index in range(20):
+        car = np.array([100.0 + index, 50, 260 + index, 150])
+        boxes = np.stack((car, car + (40 if apart else 2), car + 300))
+        frame = Frame(index=index, size=(640, 480), timestamp=index / 25)
+        found = Detections(xyxy=boxes.astype(np.float32), score=np.full(3, 0.9, np.float32), class_id=[2, 3, 0])
+        tally.see(Step(frame=frame, detections=found, tracks=made.update(found, frame)))
+    told = tell(tally, tracker())
+    if apart:
+        assert told == []
+    else:
+        [line] = told
+        assert line.startswith(
+            "in 20 of 20 frames one thing is both car and motorcycle, a track each; --class-agnostic"
+        )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trackforge import runs
 from trackforge.data import Boxes, Dataset, Images
 from trackforge.errors import ConfigError, InvalidInputError, did_you_mean
 from trackforge.models import class_ids
@@ -48,7 +49,7 @@ def test_what_is_written_exactly_so_wins_and_doubt_is_told():
     ("written", "told"),
     [
         ("persn", r"classes must name classes of the detector; 'persn' is none. Did you mean 'person'\?"),
-        ("TRUK", r"'TRUK' is none. Did you mean 'truck'\? The detector has 80: person, bicycle, .*, \.\.\.\."),
+        ("TRUK", r"'TRUK' is none. Did you mean 'truck'\? There are 80: person, bicycle, .*, \.\.\.\."),
         ("80", "'80' is none"),
         ("-1", "'-1' is none"),
         ("", "'' is none"),
@@ -118,8 +119,38 @@ def test_boxes_apart_stay_as_they_are():
 def test_only_some_classes():
     detector = only_classes(Sees(CAR_AND_TRUCK), ["Person", "2"])
     assert detector.detect([Frame(index=0)])[0].class_id.tolist() == [2, 0]
-    with pytest.raises(ConfigError, match=r"Did you mean 'person'\? The detector has 3: person, car, truck"):
+    with pytest.raises(ConfigError, match=r"Did you mean 'person'\? There are 3: person, car, truck"):
         only_classes(Sees(CAR_AND_TRUCK), ["persn"])
+
+
+def test_a_run_makes_one_track_of_a_car_that_is_a_truck_too_and_names_its_class(tmp_path):
+    boxes = ((2, 0.8, 100), (3, 0.9, 101), (1, 0.9, 400))  # class, score, left
+    lines = [f"{k},-1,{left + 2 * k},100,200,100,{score},{c},-1,-1\n" for k in range(1, 9) for c, score, left in boxes]
+    (tmp_path / "found.txt").write_text("".join(lines))
+    (tmp_path / "found.labels.txt").write_text("person\ncar\ntruck\n")
+    (tmp_path / "S").mkdir()
+    (tmp_path / "S/seqinfo.ini").write_text(
+        "[Sequence]\nname=S\nimDir=img1\nframeRate=10\nseqLength=8\nimWidth=800\nimHeight=400\nimExt=.jpg\n"
+    )
+    ids, told = {}, {}
+    for agnostic in (False, True):
+        out = tmp_path / f"{agnostic}.txt"
+        job = runs.TrackingRun(
+            sources=(str(tmp_path / "S"),),
+            detector={"name": "file", "path": str(tmp_path / "found.txt")},
+            class_agnostic=agnostic,
+            out=(str(out),),
+        )
+        runs.carry_out(runs.plan(job))
+        ids[agnostic] = {line.split(",")[1] for line in out.read_text().splitlines()}
+        told[agnostic] = {line.split(",")[7] for line in out.read_text().splitlines()}
+        assert out.with_suffix(".labels.txt").read_text() == "person\ncar\ntruck\n"
+    assert (len(ids[False]), len(ids[True])) == (3, 2)
+    assert told[True] == {"1", "3"}
+    yolox = {"name": "yolox", "weights": "yolox-s"}
+    planned = runs.plan(runs.TrackingRun(detector=yolox, class_agnostic=True, sources=(str(tmp_path / "S"),)))
+    assert planned.detector.settings["class_agnostic"] is True
+    assert planned.class_agnostic is False
 
 
 def test_data_sets_know_classes_in_any_spelling():

@@ -127,6 +127,18 @@ def test_a_grid_shows_the_labelled_pictures(tmp_path):
     assert first.shape == (96 + 12, 128 + 12, 3)
 
 
+def test_a_path_is_shown_as_the_set_that_lies_there(tmp_path):
+    made = stills(tmp_path, count=6)
+    data.write(made, tmp_path / "set", "yolo")
+    shown = data.show(str(tmp_path / "set"), tmp_path / "grid.png", count=5, columns=3, cell=(128, 96))
+    np.testing.assert_array_equal(shown, data.show(data.read(tmp_path / "set"), count=5, columns=3, cell=(128, 96)))
+    assert (tmp_path / "grid.png").is_file()
+    with pytest.raises(DataError, match="must exist"):
+        data.show(tmp_path / "nothing")
+    with pytest.raises(InvalidInputError, match=r"of a Dataset, or a path to one; got list. Make one with"):
+        data.show([made])
+
+
 def test_boxes_are_drawn_where_they_are():
     image = np.zeros((100, 100, 3), np.uint8)
     boxes = data.Boxes(image=[0, 0], xyxy=[[20, 30, 60, 90], [70, 40, 95, 95]], track_id=[4, -1], ignore=[False, True])

@@ -101,6 +101,13 @@ def test_names_survive_conversion_to_every_format_and_back(tmp_path, ending):
         assert [one["name"] for one in json.loads(there.read_text())["categories"]] == list(NAMES)
 
 
+def test_numbers_are_no_names(tmp_path):
+    write_mot(tmp_path / "S.txt", table(0, 2))
+    convert_tables(tmp_path / "S.txt", tmp_path / "S.json")  # COCO must call categories something
+    convert_tables(tmp_path / "S.json", tmp_path / "back/S.txt")
+    assert [path.name for path in (tmp_path / "back").iterdir()] == ["S.txt"]
+
+
 def test_conversion_replaces_no_names_that_it_was_not_told_to(tmp_path):
     source = written(tmp_path / "S.txt", NAMES)
     (tmp_path / "T.labels.txt").write_text("mine\n")

@@ -23,12 +23,14 @@ PROMISED = [
     "TrackState",
     "TrackTable",
     "Tracks",
+    "ValidationReport",
     "__version__",
     "analytic",
     "associator",
     "camera_motion",
     "command",
     "data",
+    "detect",
     "detector",
     "embedder",
     "errors",
@@ -42,6 +44,7 @@ PROMISED = [
     "tracker",
     "trainer",
     "training",
+    "validate",
 ]
 
 

@@ -102,6 +102,13 @@ def test_old_states_of_other_settings_are_refused(change):
         trackforge.tracker("byte", **SETTINGS["byte"]).load_state_dict(state)
 
 
+def test_a_state_from_before_tracks_kept_their_class_says_which_setting_goes_on_with_it():
+    before = trackforge.tracker("byte", classes="ignore").state_dict()
+    with pytest.raises(StateError, match=r"it has classes='ignore', this one 'vote'\. Make the tracker"):
+        trackforge.tracker("byte").load_state_dict(before)
+    trackforge.tracker("byte", classes="ignore").load_state_dict(before)
+
+
 @pytest.mark.parametrize("junk", [None, 3, float("inf"), "x", [], {}, np.zeros((4, 2)), np.array(["a"])])
 @pytest.mark.parametrize("part", ["", "settings", "clock", "table", "votes", "filters"])
 def test_a_damaged_state_is_told_and_changes_nothing(part, junk):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import trackforge
 from trackforge.errors import DataError, MissingFileError
 from trackforge.io.tables import read_tables, write_tables
 from trackforge.table import TrackTable
@@ -17,8 +18,8 @@ GOOD = '{"frame": 0, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3, 4]}]}\n'
     ("line", "what"),
     [
         (
-            '{"frame": 1, "tracks": [{"track_id": -1, "xyxy": [1, 2, 3, 4]}]}',
-            "track_id must be .* from 0 to .*got -1",
+            '{"frame": 1, "tracks": [{"track_id": -2, "xyxy": [1, 2, 3, 4]}]}',
+            "track_id must be .* from -1 to .*got -2",
         ),
         ('{"frame": 1, "tracks": [{"track_id": 1, "xyxy": [1, 2, 3]}]}', "xyxy must have four numbers, not 3"),
         ('{"frame": 1, "tracks": [{"xyxy": [1, 2, 3, 4]}]}', "'track_id' is missing"),
@@ -55,10 +56,30 @@ def test_parquet_rows_without_id(tmp_path: Path) -> None:
     import pyarrow.parquet as parquet
 
     columns = {name: [1.0, 1.0] for name in ("x1", "y1", "x2", "y2", "score")}
-    columns |= {"sequence": ["a", "a"], "frame": [0, 1], "track_id": [1, -1], "class_id": [0, 0]}
+    columns |= {"sequence": ["a", "a"], "frame": [0, 1], "track_id": [1, -2], "class_id": [0, 0]}
     parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="only boxes that have an id; row 1 has none"):
+    with pytest.raises(DataError, match="must be >= 0, or -1 for a box without one; row 1 has -2"):
         read_tables(tmp_path / "a.parquet", "parquet")
+
+
+def test_boxes_without_identity_come_back(tmp_path: Path) -> None:
+    """As `trackforge.detect` writes them."""
+
+    class Two:
+        classes, embedding_dim = ("person",), None
+
+        def detect(self, frames: list[trackforge.Frame], /) -> list[trackforge.Detections]:
+            boxes = [[0, 0, 4, 4], [1, 1, 5, 5]]
+            return [trackforge.Detections(xyxy=boxes, score=[0.9, 0.8]) for _ in frames]  # type: ignore[arg-type]
+
+    pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
+    frames = [trackforge.Frame(index=0, size=(9, 9)), trackforge.Frame(index=1, size=(9, 9))]
+    for _ in trackforge.detect(frames, Two(), sinks=[tmp_path / "a.jsonl", tmp_path / "a.parquet"]):
+        pass
+    for name in ("jsonl", "parquet"):
+        (back,) = read_tables(tmp_path / f"a.{name}", name).values()
+        assert back.track_id.tolist() == [-1] * 4
+        assert back.xyxy[:2].tolist() == [[0, 0, 4, 4], [1, 1, 5, 5]]
 
 
 def test_a_column_is_missing(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from trackforge.errors import (  # noqa: E402
 from trackforge.io.owned import owned  # noqa: E402
 from trackforge.training import FitResult, FitSettings, Losses, Plan, Steps, fit, settings_for  # noqa: E402
 from trackforge.training.checkpoints import ADVICE, FREEDOM  # noqa: E402
+from trackforge.training.progress import Progress  # noqa: E402
 from trackforge.training.provenance import FREE  # noqa: E402
 
 
@@ -100,7 +101,7 @@ def test_it_learns_and_leaves_everything_behind(data: Dataset, tmp_path: Path) -
     assert float(losses[-1]["loss"]) < 0.2 * float(losses[0]["loss"])
     first = losses[0]
     assert float(first["loss"]) == pytest.approx(2 * float(first["box"]) + float(first["objectness"]), rel=1e-5)
-    assert [row["epoch"] for row in rows(tmp_path / "epochs.csv") if row["ap"]] == ["40", "80"]
+    assert [row["epoch"] for row in rows(tmp_path / "epochs.csv") if row["ap"]] == ["0", "40", "80"]
     for name in ("training.png", "predictions.jpg"):
         assert cv2.imread(str(tmp_path / name)).std() > 5
     assert any((tmp_path / "tensorboard").iterdir())
@@ -123,9 +124,11 @@ def test_the_bundle_is_the_averaged_model_and_says_where_it_comes_from(data: Dat
 
 
 def test_the_best_epoch_is_kept_and_patience_ends_the_run(data: Dataset, tmp_path: Path) -> None:
-    """Nothing is learned at rate 0, so the first validation stays the best."""
+    """Nothing is learned at rate 0, so the start stays the best, and the run says so."""
     result, _ = train(data, tmp_path, val=data, config={"rate": 0.0}, epochs=20, patience=3, ema_decay=0.0)
-    assert (result.stopped, result.epochs, result.best["epoch"]) == ("early", 4, 1)
+    assert (result.stopped, result.epochs, result.best["epoch"]) == ("early", 3, 0)
+    assert result.verdict.startswith("training made it no better: AP ")
+    assert result.start == result.best
     again, _ = train(data, tmp_path, val=data, config={"rate": 0.0}, epochs=20, patience=3, ema_decay=0.0, resume=True)
     assert (again.stopped, again.steps) == ("early", result.steps)
 
@@ -205,7 +208,7 @@ class FrozenRecipe(TinyRecipe):
 
 
 def test_a_frozen_norm_stays_frozen(data: Dataset, tmp_path: Path) -> None:
-    fit(FrozenRecipe(TinyConfig()), data, data, settings(), tmp_path)
+    fit(FrozenRecipe(TinyConfig()), data, data, settings(validate_start=False), tmp_path)
     bundle = torch.load(tmp_path / "model.pth", weights_only=True)["model"]
     assert int(bundle["1.num_batches_tracked"]) == 0 < int(bundle["4.num_batches_tracked"])
 
@@ -428,8 +431,52 @@ def test_lightning_stays_silent(data: Dataset, tmp_path: Path, capfd: Any, caplo
 def test_watchers_see_every_epoch(data: Dataset, tmp_path: Path) -> None:
     seen: list[Any] = []
     fit(TinyRecipe(TinyConfig()), data, data, settings(), tmp_path, watch=seen.append)
-    assert [(row["epoch"], row["epochs"], row["step"]) for row in seen] == [(1, 2, 2), (2, 2, 4)]
+    assert [(row["epoch"], row["epochs"], row["step"]) for row in seen] == [(0, 2, 0), (1, 2, 2), (2, 2, 4)]
     assert all({"loss", "ap", "ap50", "seconds"} <= row.keys() for row in seen)
+
+
+def test_scoring_the_start_changes_nothing_of_the_training(data: Dataset, tmp_path: Path) -> None:
+    """Dropout and all: the same bits with and without epoch 0; whoever watches is told of each step."""
+    told: list[Progress] = []
+    weights = []
+    for name, start in (("with", True), ("without", False)):
+        recipe = TinyRecipe(TinyConfig(dropout=0.3))
+        out = tmp_path / name
+        done = fit(recipe, data, data, settings(validate_start=start), out, tell=told.append)
+        assert bool(done.start) == bool(done.verdict) == start
+        weights.append(torch.load(out / "checkpoints/last.ckpt", weights_only=True)["state_dict"])
+    assert all(torch.equal(weights[0][name], value) for name, value in weights[1].items())
+    assert [row["epoch"] for row in rows(tmp_path / "with/epochs.csv")] == ["0", "1", "2"]
+    first = told[: len(told) // 2 + 1]
+    assert [one.stage for one in first[:3]] == ["loading", "start", "training"]
+    steps = [one for one in first if one.stage == "training"]
+    assert [(one.done, one.total, one.epoch) for one in steps] == [(1, 4, 1), (2, 4, 1), (3, 4, 2), (4, 4, 2)]
+    assert steps[-1].left == 0
+
+
+def test_a_run_that_made_it_worse_keeps_the_start(data: Dataset, tmp_path: Path) -> None:
+    good, _ = train(data, tmp_path / "good", val=data, config={"rate": 0.02, "width": 16, "adam": True}, epochs=40,
+                    validate_every=40, ema_decay=0.9)  # fmt: skip
+    assert good.verdict.startswith("training made it better: AP ")
+    start = torch.load(good.model, weights_only=True)["model"]  # type: ignore[arg-type]
+
+    class Continued(TinyRecipe):
+        def build(self, plan: Plan) -> TinyModule:
+            module = super().build(plan)
+            module.model.load_state_dict(start)
+            return module
+
+    recipe = Continued(TinyConfig(rate=5.0, width=16, adam=True))
+    out = tmp_path / "bad"
+    bad = fit(recipe, data, data, settings(ema_decay=0.0, max_steps=3), out)
+    assert bad.verdict.startswith("training made it worse: AP ")
+    assert bad.verdict.endswith("Try a lower learning rate, more data, or more epochs.")
+    assert bad.best["epoch"] == 0
+    kept = torch.load(out / "model.pth", weights_only=True)["model"]
+    assert all(torch.equal(kept[name], value) for name, value in start.items())
+    again = fit(recipe, data, data, settings(ema_decay=0.0), out, resume=True)
+    assert (again.start, again.best["epoch"]) == (bad.start, 0)
+    assert [row["epoch"] for row in rows(out / "epochs.csv")] == ["0", "1", "2", "2"]
 
 
 def test_settings_are_plain_dataclasses() -> None:

@@ -218,12 +218,18 @@ def test_a_study_has_one_owner(scenes: Path, tmp_path: Path) -> None:
     tuning.tune(problem, tmp_path / "s", trials=1, on_trial=again)
 
 
-def test_a_misspelt_score_shows_at_once(scenes: Path, tmp_path: Path) -> None:
-    ran: list[int] = []
-    problem = make_problem(scenes, *ASKED, objective=Objective.parse("HOTTA"))
+def test_a_misspelt_score_shows_at_once() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'HOTA'"):
-        tuning.tune(problem, tmp_path / "s", trials=2, on_trial=ran.append)
-    assert not ran
+        Objective.parse("HOTTA")
+
+
+def test_a_study_without_a_trial_gives_way(scenes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tuning.tune(make_problem(scenes, *ASKED), tmp_path / "s", trials=1, stop=lambda: True)
+    other = make_problem(scenes, *ASKED, objective=Objective.parse("IDF1"))
+    assert len(tuning.tune(other, tmp_path / "s", trials=1).trials) == 1
+    assert "this one takes its place" in caplog.text
+    with pytest.raises(ConfigError, match="holds a study of something else"):
+        tuning.tune(make_problem(scenes, *ASKED), tmp_path / "s", trials=1)
 
 
 def test_objectives(outcome) -> None:

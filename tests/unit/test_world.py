@@ -127,3 +127,20 @@ def test_boxes_need_no_opencv():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("scene", ["room", "panning"])
+def test_other_scenes_are_repeatable_and_their_truth_lies_in_the_picture(scene):
+    settings = SyntheticSourceConfig(scene=scene, size=(320, 180), frames=70, seed=5)
+    one, other = SyntheticSource(settings), SyntheticSource(settings)
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a.image, b.image)
+    assert one.name == one.truth.sequence == scene
+    assert len(one.truth) > 5
+    np.testing.assert_array_equal(one.truth.xyxy, other.truth.xyxy)
+    assert (one.truth.xyxy >= 0).all()
+    assert (one.truth.xyxy <= (320, 180, 320, 180)).all()
+    assert (one.truth.xyxy[:, 2:] > one.truth.xyxy[:, :2]).all()
+    if scene == "room":  # close by: the largest takes more than half of the height
+        assert (one.truth.xyxy[:, 3] - one.truth.xyxy[:, 1]).max() > 90
+    check_source(lambda: SyntheticSource(settings))

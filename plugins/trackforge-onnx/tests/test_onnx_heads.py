@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,17 @@ def test_turned_boxes(tmp_path: Path) -> None:
     assert np.allclose(found.xyxy, [[150, 140, 170, 180]], atol=1e-3)
 
 
+@pytest.mark.parametrize("head", ["yolov10", "YOLOv10"])
+def test_a_thing_of_two_classes_can_become_one_box_whatever_the_head(tmp_path: Path, head: str) -> None:
+    out = np.array([[[50, 50, 150, 150, 0.8, 2], [52, 49, 151, 152, 0.9, 7], [200, 200, 250, 260, 0.7, 2]]], np.float32)
+    file = model(tmp_path / "m.onnx", {"output0": out})
+    picture = np.zeros((320, 320, 3), np.uint8)
+    [both] = OnnxDetector(OnnxDetectorConfig(weights=file, head=head)).detect([Frame(index=0, image=picture)])
+    assert sorted(both.class_id.tolist()) == [2, 2, 7]
+    one = OnnxDetector(OnnxDetectorConfig(weights=file, head=head, class_agnostic=True))
+    assert one.detect([Frame(index=0, image=picture)])[0].class_id.tolist() == [7, 2]
+
+
 def test_names_and_size_are_read_from_the_file(tmp_path: Path) -> None:
     out = grid(6, CELLS, LETTERBOXED, 1, objectness=False).transpose(0, 2, 1).copy()
     said = {"names": "{0: 'helmet', 1: 'vest'}", "task": "detect", "imgsz": "[320, 320]", "stride": "32"}
@@ -288,6 +300,35 @@ def test_info_says_what_was_understood(tmp_path: Path, capsys: pytest.CaptureFix
     shown = capsys.readouterr().out
     assert "yolov8: (4 + C, A)" in shown
     assert "320 high, 320 wide" in shown
+
+
+def test_info_draws_what_is_found_in_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import cv2
+
+    from trackforge.cli import main
+
+    file, photo, drawn = model(tmp_path / "m.onnx", yolov8()), tmp_path / "photo.png", tmp_path / "drawn.png"
+    cv2.imwrite(str(photo), PICTURE)
+    assert main(["info", str(file), "--picture", str(photo), "-o", str(drawn), "--set", "score=0.2"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1 car from score 0.3 on" in shown
+    changed = (cv2.imread(str(drawn)) != cv2.imread(str(photo))).any(axis=2)
+    x1, y1, x2, y2 = (round(float(value)) for value in BOX)
+    assert changed[y1 : y2 + 1, x1].mean() > 0.9
+    assert changed[y2, x1 : x2 + 1].mean() > 0.9
+    assert not changed[(y1 + y2) // 2 + 10, (x1 + x2) // 2]
+    assert main(["info", str(file), "--picture", "demo", "-o", str(tmp_path / "demo.jpg"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["picture"] == str(tmp_path / "demo.jpg")
+    for wrong, told in (
+        (["--picture", str(photo), "-o", "a.gif"], "must be written as .png"),
+        (["--set", "head"], "--set takes KEY=VALUE; got 'head'"),
+        (["--set", "heads=yolov8"], "Did you mean 'head'"),
+        (["--picture", str(tmp_path / "none.jpg")], "does not exist"),
+    ):
+        assert main(["info", str(file), *wrong]) != 0
+        assert told in " ".join(capsys.readouterr().err.split())
+    assert main(["info", "tracker", "--picture", str(photo)]) != 0
+    assert "go with a file of weights" in " ".join(capsys.readouterr().err.split())
 
 
 def test_what_is_unknown_is_said(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from trackforge.boxes import iou, nms
+from trackforge.models.cells import cells, decode_rows
 from trackforge.models.suppression import nms_matrix
 from trackforge_yolox.head import decode, flatten
-from trackforge_yolox.selection import Selection, cells, decode_rows, select
+from trackforge_yolox.selection import Selection, select
 from trackforge_yolox.selection_torch import select_tensor
 
 LIMITS = st.sampled_from([0.1, 0.3, 0.5, 0.65, 0.7])

@@ -36,6 +36,8 @@ app = App(
 app.register_install_completion_command()
 for _name, _target, _help in (
     ("track", "track:track", "Track the objects of videos, streams, image folders or MOT sequences."),
+    ("detect", "detect:detect", "Find objects in films and in pictures of any sizes, without tracking them."),
+    ("val", "val:val", "Score a detector on a labelled set: AP, curves, confusion, worst pictures."),
     ("eval", "evaluate:evaluate", "Score tracks against ground truth: HOTA, CLEAR, Identity."),
     ("train", "train:train", "Train a detector on labelled pictures, on one or many devices; resumes exactly."),
     ("tune", "tune:tune", "Search for the settings that score best, on stored detections or a detector's."),

@@ -54,6 +54,9 @@ def convert(
         Print JSON.
     """
     from trackforge.io.tables import are_tracks, convert_tables
+    from trackforge.io.targets import check_writable
+
+    check_writable([target], kind="either")
 
     if are_tracks(source, target, from_, to):
         facts = convert_tables(source, target, from_, to, kind=kind, overwrite=overwrite)

@@ -200,6 +200,7 @@ def convert(
     from trackforge import data
     from trackforge.cli.flags import split as words
     from trackforge.errors import ConfigError
+    from trackforge.io.targets import check_writable
 
     if val is not None and val_sequences:
         raise ConfigError("Give --val or --val-sequences, not both.")
@@ -207,6 +208,7 @@ def convert(
     if any("=" not in pair for pair in pairs):
         raise ConfigError(f"--rename takes OLD=NEW; got {','.join(pairs)}.")
     paths, renamed = (source, target, *more), dict(pair.split("=", 1) for pair in pairs)
+    check_writable([paths[-1]], kind="either")
     report = data.convert(
         paths[:-1],
         paths[-1],

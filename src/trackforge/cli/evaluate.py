@@ -62,11 +62,17 @@ def evaluate(
     from trackforge.data.formats import opened
     from trackforge.data.truth import truth_tables
     from trackforge.errors import ConfigError
-    from trackforge.io.targets import keep_apart
+    from trackforge.figures import check_ending
+    from trackforge.io.targets import check_writable, keep_apart
     from trackforge.metrics import average_precision
     from trackforge.metrics import evaluate as score
+    from trackforge.metrics.naming import check_names
     from trackforge.metrics.scores import DEFAULT_COLUMNS
 
+    check_names(split(metrics), "--metrics")
+    if plot is not None:
+        check_ending(plot)
+    check_writable(one for one in (csv, plot) if one is not None)
     truth, tracks = opened(truth), content(tracks)
     tables = truth_tables(truth, regions=detections)
     given = truth if tables is None else tables
@@ -91,10 +97,7 @@ def evaluate(
         sequences=split(sequences) or None,
         truth_file=truth_file,
     )
-    try:
-        text = json.dumps(report.to_dict(), indent=2) if as_json else report.table(split(metrics) or DEFAULT_COLUMNS)
-    except KeyError as error:
-        raise ConfigError(f"--metrics: {error.args[0]}") from None
+    text = json.dumps(report.to_dict(), indent=2) if as_json else report.table(split(metrics) or DEFAULT_COLUMNS)
     if csv is not None:
         report.to_csv(csv)
     if plot is not None:

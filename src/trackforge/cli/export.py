@@ -42,7 +42,7 @@ def export(
         Show every setting of the exporter, and do nothing.
     """
     from trackforge.errors import ConfigError
-    from trackforge.io.targets import keep_apart
+    from trackforge.io.targets import check_writable, keep_apart
     from trackforge.registry.bundles import component_for
     from trackforge.runs.component import checked
 
@@ -60,6 +60,7 @@ def export(
         assigned[key.strip().removeprefix("export.")] = value
     settings.update(checked(spec, assigned, f"--set: exporter {spec.name!r}"))
     settings.update({key: value for key, value in (("weights", weights), ("output", out)) if value is not None})
+    check_writable([settings["output"]] if settings.get("output") else [])
     if out is not None and settings.get("weights"):
         keep_apart([out], [settings["weights"]])
     written = spec.create(settings)

@@ -78,6 +78,8 @@ def command(
             value = flags.get(s.name)
             if s.annotation is bool:
                 value = (not s.default) if value else None
+            elif s.name == first and s.annotation is str and value:
+                value = value[0]
             if value is None:
                 continue
             where = s.name if s.name == first else _spellings(s)[0]
@@ -98,7 +100,7 @@ def _parameters(settings: Iterable[Setting], named: Sequence[str], first: str) -
     for s in settings:
         if s.name == first:
             shown = Parameter(help=s.help, show_default=False)
-            if s.name in named:
+            if s.name in named or s.annotation is str:
                 one = Annotated[str | None, shown]
                 yield inspect.Parameter(s.name, inspect.Parameter.POSITIONAL_ONLY, default=None, annotation=one)
             else:

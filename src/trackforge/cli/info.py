@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -13,6 +14,7 @@ from rich.text import Text
 from trackforge.cli.printing import console as make_console
 from trackforge.cli.printing import put
 from trackforge.config import Setting
+from trackforge.errors import ConfigError, InvalidInputError
 from trackforge.registry import ComponentSpec, kind_named, registry
 from trackforge.registry.bundles import MODEL_SUFFIXES
 from trackforge.runs.machine import machine
@@ -29,6 +31,9 @@ def info(
     name: str | None = None,
     /,
     *,
+    picture: str | None = None,
+    output: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    set_: Annotated[list[str] | None, Parameter(name=["--set"], negative=())] = None,
     as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False,
 ) -> int:
     """Show versions and devices, every setting of a component, or what a file of weights is.
@@ -40,6 +45,12 @@ def info(
         weights, such as model.onnx.
     name
         The component; without it, all of the kind.
+    picture
+        Of weights: a picture or video (its first frame) to try them on, or demo, a drawn street.
+    output
+        Where to draw what they find there; without it, the name of the weights with .found.png, here.
+    set_
+        Of weights: a setting of their detector, KEY=VALUE, such as head=yolov8; may be repeated.
     as_json
         Print JSON.
     """
@@ -49,8 +60,14 @@ def info(
     if name is None and kind.lower().endswith(MODEL_SUFFIXES):
         from trackforge.models.describing import describe
 
-        _show(describe(kind), as_json=as_json)
+        image = None if picture is None else _image(picture)
+        out = output or Path(f"{Path(kind).stem}.found.png")
+        _show(describe(kind, settings=_pairs(set_ or []), image=image, out=out), as_json=as_json)
         return 0
+    if picture is not None or set_ or output is not None:
+        raise ConfigError(
+            "--picture, --set and --out go with a file of weights: trackforge info model.onnx --picture a.jpg."
+        )
     kind_named(kind)
     specs = [registry().find(kind, name)] if name else [spec for spec, _ in registry().specs(kind)]
     if name:
@@ -63,6 +80,28 @@ def info(
             table.add_row(Text(spec.name, style="bold"), Text(spec.summary))
         make_console().print(table)
     return 0
+
+
+def _image(picture: str) -> Any:
+    """Return the first picture of a source."""
+    from trackforge.registry.doors import source
+
+    if picture == "demo":
+        from trackforge.synthetic.world import SyntheticSource, SyntheticSourceConfig
+
+        frame = next(iter(SyntheticSource(SyntheticSourceConfig(frames=1))), None)
+    else:
+        frame = next(iter(source(picture)), None)
+    if frame is None or frame.image is None:
+        raise InvalidInputError(f"--picture must name a picture or video; {picture} has no picture. Name another.")
+    return frame.image
+
+
+def _pairs(given: Sequence[str]) -> dict[str, Any]:
+    for one in given:
+        if "=" not in one:
+            raise ConfigError(f"--set takes KEY=VALUE; got {one!r}. Write, for example, --set head=yolov8.")
+    return {key.removeprefix("detector."): value for key, _, value in (one.partition("=") for one in given)}
 
 
 def show_settings(specs: Sequence[ComponentSpec], *, as_json: bool) -> None:

@@ -32,21 +32,22 @@ def show(summary: Summary, *, quiet: bool) -> None:
     console = make_console()
     if not quiet:
         for result in summary.results:
-            _show_result(console, result)
+            _show_result(console, result, tracked=summary.plan.command == "track")
     if summary.scores is not None:
         _show_scores(console, summary.scores)
 
 
-def _show_result(console: Console, result: SequenceResult) -> None:
+def _show_result(console: Console, result: SequenceResult, *, tracked: bool) -> None:
     frames = f"{result.frames} frames"
     if result.skipped:
         frames += f" ({result.skipped} damaged ones skipped)"
     if result.dropped:
         frames += f" ({result.dropped} dropped, since newer ones came)"
+    ids = f"{len(result.ids)} ids, " if tracked else ""
     console.print(
         Text.assemble(
             (result.name, "bold"),
-            f": {frames}, {len(result.ids)} ids, {result.boxes} boxes, {result.rate:.1f} fps",
+            f": {frames}, {ids}{result.boxes} boxes, {result.rate:.1f} fps",
         )
     )
     table = Table(box=None, pad_edge=False, show_header=False)

@@ -7,6 +7,7 @@ import functools
 import json
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trackforge.cli.flags import Words, command
 from trackforge.cli.printing import put
@@ -14,13 +15,16 @@ from trackforge.config import setting
 from trackforge.runs.layers import Layer
 from trackforge.runs.tracking import TrackingRun
 
-__all__ = ["track"]
+if TYPE_CHECKING:
+    from trackforge.runs.planning import RunPlan
+
+__all__ = ["TrackWords", "carry", "track"]
 
 log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _TrackWords(Words):
+class TrackWords(Words):
     """What the command takes beside the run."""
 
     set: tuple[str, ...] = setting(
@@ -43,10 +47,14 @@ class _TrackWords(Words):
     )
 
 
-def _track(layers: list[Layer], words: _TrackWords) -> int:
+def _track(layers: list[Layer], words: TrackWords) -> int:
     from trackforge.runs.planning import plan
 
-    made = plan(*layers)
+    return carry(plan(*layers), words)
+
+
+def carry(made: RunPlan, words: TrackWords) -> int:
+    """Carry out a plan, or show its settings, as the words of the command ask for; return the exit code."""
     if words.help_settings:
         from trackforge.cli.info import show_settings
 
@@ -76,4 +84,4 @@ def _track(layers: list[Layer], words: _TrackWords) -> int:
     return stopping.exit_code
 
 
-track = command("track", TrackingRun, _TrackWords, _track, first="sources")
+track = command("track", TrackingRun, TrackWords, _track, first="sources")

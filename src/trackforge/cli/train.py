@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trackforge.cli.flags import Words, command
 from trackforge.cli.printing import put
+from trackforge.cli.telling import Telling, telling
 from trackforge.config import setting
 from trackforge.runs.layers import Layer
 from trackforge.training.run import LOOP, TrainingRun, TrainingTask
@@ -45,17 +45,18 @@ def _train(layers: list[Layer], words: _TrainWords) -> int:
 
         show_settings([task.trainer.spec, LOOP], as_json=words.json)
         return 0
-    result = task.fit(watch=None if words.quiet else _watch())
+    with telling(quiet=words.quiet or bool(task.loop.get("progress"))) as tell:
+        result = task.fit(watch=None if words.quiet else _watch(tell), tell=tell.now)
     if result.rank == 0:
         put((json.dumps(_facts(result), indent=2) if words.json else _summary(result)) + "\n")
     return 128 + result.signal if result.stopped == "signal" else 0
 
 
-def _watch() -> Callable[[Mapping[str, Any]], None]:
+def _watch(tell: Telling) -> Callable[[Mapping[str, Any]], None]:
     def watch(row: Mapping[str, Any]) -> None:
         from trackforge.training.scores import epoch_words
 
-        sys.stderr.write(epoch_words(row) + "\n")
+        tell.line(epoch_words(row))
 
     return watch
 
@@ -68,6 +69,8 @@ def _facts(result: FitResult) -> dict[str, Any]:
         "steps": result.steps,
         "stopped": result.stopped,
         "best": dict(result.best),
+        "start": dict(result.start),
+        "verdict": result.verdict,
         "seconds": round(result.seconds, 1),
     }
 
@@ -76,7 +79,9 @@ def _summary(result: FitResult) -> str:
     from trackforge.training.scores import best_words
 
     words = {
-        "signal": f"stopped after {result.steps} steps, checkpoint saved; go on with --resume",
+        "signal": f"stopped after {result.steps} steps, checkpoint saved; go on with --resume"
+        if result.steps
+        else "stopped before the first step; start again with the same command",
         "early": f"stopped after {result.epochs} epochs: the score gets no better",
         "steps": f"stopped after {result.steps} steps",
         "": f"{result.epochs} epochs, {result.steps} steps",
@@ -84,6 +89,8 @@ def _summary(result: FitResult) -> str:
     lines = [f"{words[result.stopped]} ({result.seconds:.0f} s)"]
     if result.best:
         lines.append(best_words(result.best["epoch"], result.scores))
+    if result.verdict:
+        lines.append(result.verdict)
     if result.model is not None:
         lines.append(str(result.model))
     return "\n".join(lines)

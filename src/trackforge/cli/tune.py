@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +17,12 @@ from trackforge import tuning
 from trackforge.cli.flags import Words, command
 from trackforge.cli.printing import console as make_console
 from trackforge.cli.printing import put
+from trackforge.cli.telling import Paced
 from trackforge.config import setting
 from trackforge.errors import ConfigError
 from trackforge.runs.layers import Layer
 from trackforge.runs.stopping import Stopping
+from trackforge.training.progress import time_words
 from trackforge.tuning.run import TuningPlan, TuningRun, carry_out
 
 __all__ = ["tune"]
@@ -80,10 +83,13 @@ def _announce(problem: tuning.Problem) -> None:
 
 @contextmanager
 def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[tuning.Trial], None]]:
-    """Show trials done, the best so far and the time left on stderr, where that is a terminal."""
+    """Show trials done, the best so far and the time left on stderr: a bar on a terminal, else lines now and then."""
     console = make_console(stderr=True)
-    if quiet or not console.is_terminal:
+    if quiet:
         yield _ignore
+        return
+    if not console.is_terminal:
+        yield _lines(total)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
     with Progress(*columns, console=console, redirect_stdout=False) as bar:
@@ -97,6 +103,19 @@ def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[tuning.Trial], N
             bar.update(task, completed=trial.number + 1, description=shown)
 
         yield advance
+
+
+def _lines(total: int) -> Callable[[tuning.Trial], None]:
+    paced, best, seen, began = Paced(), [float("-inf")], [0], time.monotonic()
+
+    def advance(trial: tuning.Trial) -> None:
+        seen[0] += 1
+        best[0] = max(best[0], float("-inf") if trial.value is None else trial.value)
+        left = (time.monotonic() - began) / seen[0] * (total - trial.number - 1)
+        shown = f"best {best[0]:.4f}" if best[0] > float("-inf") else "none complete yet"
+        paced(f"trial {trial.number + 1}/{total}  {shown}  {time_words(left)} left")
+
+    return advance
 
 
 def _ignore(trial: tuning.Trial) -> None:

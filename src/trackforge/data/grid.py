@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.data.columns import Boxes
+from trackforge.data.formats import read
 from trackforge.data.model import Dataset
 from trackforge.data.pictures import PictureReader, split_key
 from trackforge.errors import DataError, InvalidInputError, SinkError
@@ -77,7 +78,7 @@ def _tag(cv2: Any, canvas: Image, text: str, corner: tuple[int, int], shade: tup
 
 
 def show(
-    dataset: Dataset,
+    dataset: Dataset | str | Path,
     path: str | Path | None = None,
     *,
     count: int = 12,
@@ -90,7 +91,7 @@ def show(
     """Draw a grid of labelled pictures.
 
     Args:
-        dataset: Whose.
+        dataset: Whose; a path is read with `trackforge.data.read`.
         path: Picture file to write; nothing is written where None.
         count: Number of pictures at most.
         columns: Pictures in a row.
@@ -108,6 +109,13 @@ def show(
         InvalidInputError: A number is not positive.
         SinkError: The file cannot be written.
     """
+    if isinstance(dataset, (str, Path)):
+        dataset = read(dataset)
+    if not isinstance(dataset, Dataset):
+        raise InvalidInputError(
+            f"The pictures to show must be of a Dataset, or a path to one; got {type(dataset).__name__}. "
+            "Make one with trackforge.data.read."
+        )
     if path is not None and os.path.lexists(path):
         aim = os.path.realpath(path)
         sources = filter(None, map(dataset.image_path, range(len(dataset))))

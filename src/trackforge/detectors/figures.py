@@ -22,6 +22,10 @@ MEMORY = 600
 """Figures that the size model remembers."""
 ENOUGH = 40
 """Figures that it must have seen before it says anything."""
+SEVERAL = 3
+"""Things that must have walked."""
+WALKERS = 0.5
+"""Part of them that must have walked, for the line to mean anything."""
 LARGEST = 100
 """Fragments of one frame that are looked at; more is noise (a light switched on), and joining is quadratic."""
 
@@ -68,6 +72,10 @@ class GroundScale:
     slope: float = 0.0
     offset: float = 0.0
     known: bool = False
+    likely: bool = False
+    """Whether there are walkers, while not enough have been seen to know."""
+    _number: Floats = field(default_factory=lambda: np.empty(0))
+    _walked: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     _feet: Floats = field(default_factory=lambda: np.empty(0))
     _heights: Floats = field(default_factory=lambda: np.empty(0))
 
@@ -80,15 +88,35 @@ class GroundScale:
         slope = min(self.slope, 0.8)  # a figure is never as tall as its feet are far down
         return float(max((slope * head + self.offset) / (1 - slope), 1.0))
 
-    def learn(self, xyxy: Floats) -> None:
-        """Take in boxes ``(N, 4)`` of single, whole figures; refits the line once there are enough."""
+    def learn(self, xyxy: Floats, number: Any = None, walks: Any = None) -> None:
+        """Take in boxes ``(N, 4)`` of what looks like single, whole figures; refits the line once there are enough.
+
+        The line is known once several things have walked and kept their height, they were a good part of all, and they
+        agree: figures do so, and hands, heads and hems of somebody close by do not.
+
+        Args:
+            xyxy: The boxes.
+            number: ``(N,)`` of the thing that each is of; without it each is one of its own, and walks.
+            walks: ``(N,)`` whether that has walked so far.
+        """
         if not len(xyxy):
             return
+        if number is None or walks is None:
+            number, walks = -1.0 - np.arange(len(xyxy)) - len(self._number), np.ones(len(xyxy), np.bool_)
+        self._number = np.concatenate((self._number, number))[-MEMORY:]
+        self._walked = np.concatenate((self._walked, walks))[-MEMORY:]
         heights = xyxy[:, 3] - xyxy[:, 1]
         self._feet = np.concatenate((self._feet, xyxy[:, 3]))[-MEMORY:]
         self._heights = np.concatenate((self._heights, heights))[-MEMORY:]
-        if len(self._feet) >= ENOUGH:
+        if len(self._feet) >= ENOUGH / 4:
             self._fit()
+            fits = np.abs(np.log(self._heights / self.height(self._feet)))[self._walked] < 0.2
+            part, walkers = float(self._walked.mean()), len(np.unique(self._number[self._walked]))
+            agree = walkers > 1 and float(fits.mean()) >= 0.7
+            self.likely = agree and part >= 0.3
+            enough = WALKERS - 0.1 * self.known  # what is known is not given up at once
+            self.known = agree and len(self._feet) >= ENOUGH and walkers >= SEVERAL and part >= enough
+        if len(self._feet) >= ENOUGH:
             seen = float(np.median((xyxy[:, 2] - xyxy[:, 0]) / self.height(xyxy[:, 3])))
             self.aspect += 0.01 * float(np.clip(seen - self.aspect, -0.1, 0.1))
 
@@ -107,7 +135,7 @@ class GroundScale:
             level, tilt = np.linalg.solve(weighted.T @ design + prior, weighted.T @ self._heights)
             expected = np.maximum(level + tilt * design[:, 1], 1.0)
             weight = 1 / (1 + ((self._heights - expected) / (0.12 * expected)) ** 2)
-        self.slope, self.offset, self.known = float(tilt / spread), float(level - tilt * mean / spread), True
+        self.slope, self.offset = float(tilt / spread), float(level - tilt * mean / spread)
 
 
 def join(blobs: Blobs, scale: GroundScale) -> Blobs:

@@ -1,15 +1,18 @@
 """Finds what moves before a static camera: no weights, no training, a few milliseconds a frame.
 
 A mixture of Gaussians a pixel says what is background, shadows are taken out, and the blobs that remain become boxes.
-With ``upright`` the detector expects standing people on a common ground: it learns how tall they look at each
-height of the image, joins fragments to figures and splits groups (`trackforge.detectors.figures`).
+With ``upright`` the detector looks for what the scene is like. Where things walk and keep their height, people stand on
+a common ground: it learns how tall they look at each height of the image, joins fragments to figures and splits groups
+(`trackforge.detectors.figures`). Where none do, something large is a body close by: what moves near each other for
+seconds is held together, and does not fade into the wall while it rests (`trackforge.detectors.bodies`).
 
 On PETS09-S2L1 (795 frames of a real street, default settings) it reaches an AP50 of .82 for persons. Of what it misses
 there, a third stands behind a lamp post and its sign, a quarter overlaps somebody else, and a fifth falls into the
 first 60 frames, while the background is still being learned; walkers in plain view are found at 96 %.
 
-What it cannot do: a moving camera; people who stand still for longer than about ``history / 10`` frames (they become
-background); telling classes apart.
+What it cannot do: a moving camera (it reports nothing while the camera moves, and `MotionDetector.notes` says so);
+people close by who are side by side from the start (they may become one); people far away who stand still for longer
+than about ``history / 10`` frames (they become background); telling classes apart.
 
 Source: Zivkovic and van der Heijden, "Efficient adaptive density estimation per image pixel for the task of
 background subtraction", Pattern Recognition Letters 27, 2006, as OpenCV's MOG2 (Apache-2.0). The rest is ours.
@@ -29,6 +32,8 @@ import numpy.typing as npt
 from trackforge import boxes as _boxes
 from trackforge.config import check, setting
 from trackforge.detectors.figures import Blobs, GroundScale, join, split
+from trackforge.detectors.lasting import Lasting
+from trackforge.detectors.watch import Watch
 from trackforge.errors import InvalidInputError
 from trackforge.types import Detections, Frame
 
@@ -71,6 +76,14 @@ class MotionDetectorConfig:
     group: float = setting(
         1.3, help="With upright: blobs wider or taller than this many figures are split.", unit="figures", minimum=1
     )
+    large: float = setting(
+        0.3,
+        help="With upright, where no walkers tell how large figures are: what moves together and is at least this wide "
+        "or high is one body close by, hair, hands and all; 1 is never.",
+        unit="picture sizes",
+        above=0,
+        maximum=1,
+    )
     margin: float = setting(
         0.05,
         help="Added on the left and right, and half of it above and below, as annotators do.",
@@ -107,10 +120,18 @@ class MotionDetector:
 
     def reset(self, sequence: str = "", /) -> None:  # noqa: ARG002 - one background is like another
         """Forget the background and the sizes of figures."""
-        self._model: Any = None
         self._last: Frame | None = None
+        self._watch = Watch(self.config.shadow)
+        self._forget()
+
+    def notes(self) -> list[str]:
+        """Return what was noticed since the start of the sequence, a line each: a moving camera, light switched."""
+        return self._watch.notes()
+
+    def _forget(self) -> None:
+        self._model: Any = None
         self._scale = GroundScale()
-        self._seen: tuple[Floats, Floats] = (np.empty((0, 4)), np.empty(0))  # boxes of the last frame, and their ages
+        self._seen = Lasting()
 
     def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
         """Return one Detections a frame; the first frames of a sequence, while the background is learned, give few."""
@@ -118,16 +139,18 @@ class MotionDetector:
 
     def _detect(self, frame: Frame) -> Detections:
         image = self._prepare(frame)
+        if self._watch.see(image):
+            self._forget()
+            if self._watch.camera.moves:
+                return Detections.empty()
         blobs = self._blobs(image)
-        if not len(blobs.xyxy):
-            self._seen = (np.empty((0, 4)), np.empty(0))
-            return Detections.empty()
         xyxy, pixels, purity = self._figures(blobs)
         xyxy, fill, fit, purity = self._judge(xyxy, pixels, purity, image.shape[0])
-        age = self._ages(xyxy)
+        age = self._seen.update(xyxy)
         self._learn(xyxy, fill, purity, age, image.shape)
-        self._seen = (xyxy, age)
         score = fit * np.minimum(fill / 0.55, 1) * purity * (1 - 0.6 * 0.5**age)
+        if not (self._scale.known or self._scale.likely):
+            xyxy, score = self._with_bodies(xyxy, score, image.shape)
         return self._result(xyxy, score, frame.size, image.shape)
 
     def _prepare(self, frame: Frame) -> npt.NDArray[np.uint8]:
@@ -189,6 +212,19 @@ class MotionDetector:
             purity.append(np.full(len(found), 0.8))
         return np.concatenate(xyxy), np.concatenate(pixels), np.concatenate(purity)
 
+    def _with_bodies(self, xyxy: Floats, score: Floats, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+        """Put bodies close by in the place of the hair and hands that move inside of them."""
+        if not self.config.upright:
+            return xyxy, score
+        bodies, age = self._watch.large(self.config.large, shape)
+        if len(bodies) and len(xyxy):
+            low = np.maximum(xyxy[:, None, :2], bodies[None, :, :2])
+            high = np.minimum(xyxy[:, None, 2:], bodies[None, :, 2:])
+            shared = np.maximum(high - low, 0).prod(axis=2).max(axis=1)
+            apart = shared < 0.5 * (xyxy[:, 2:] - xyxy[:, :2]).prod(axis=1)
+            xyxy, score = xyxy[apart], score[apart]
+        return np.concatenate((xyxy, bodies)), np.concatenate((score, 0.9 * (1 - 0.6 * 0.5**age)))
+
     def _judge(self, xyxy: Floats, pixels: Floats, purity: Floats, rows: int) -> tuple[Floats, Floats, Floats, Floats]:
         """Drop what is too small; return boxes, filled part of each, fit to a figure's size, and purity."""
         size = xyxy[:, 2:] - xyxy[:, :2]
@@ -202,14 +238,6 @@ class MotionDetector:
         fill = pixels / (size[:, 0] * size[:, 1])
         return xyxy[keep], fill[keep], fit[keep], purity[keep]
 
-    def _ages(self, xyxy: Floats) -> Floats:
-        """Return for how many frames there has been a box here."""
-        before, age = self._seen
-        if not len(xyxy) or not len(before):
-            return np.zeros(len(xyxy))
-        overlap = _boxes.iou(xyxy, before)
-        return np.where(overlap.max(axis=1) > 0.3, age[overlap.argmax(axis=1)] + 1, 0.0)
-
     def _learn(self, xyxy: Floats, fill: Floats, purity: Floats, age: Floats, shape: tuple[int, ...]) -> None:
         """Show the size model the boxes that plainly are one whole figure, clear of the image border."""
         if not self.config.upright:
@@ -217,7 +245,7 @@ class MotionDetector:
         aspect = (xyxy[:, 2] - xyxy[:, 0]) / (xyxy[:, 3] - xyxy[:, 1])
         inside = (xyxy[:, :2] > 1).all(axis=1) & (xyxy[:, 2] < shape[1] - 1) & (xyxy[:, 3] < shape[0] - 1)
         plain = inside & (purity == 1) & (age >= 2) & (fill > 0.35) & (aspect > 0.2) & (aspect < 0.65)
-        self._scale.learn(xyxy[plain])
+        self._scale.learn(xyxy[plain], self._seen.number[plain], self._seen.walks()[plain])
 
     def _result(self, xyxy: Floats, score: Floats, size: tuple[int, int], shape: tuple[int, ...]) -> Detections:
         keep = score >= self.config.min_score

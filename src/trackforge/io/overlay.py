@@ -136,25 +136,31 @@ class OverlaySink:
         tracks = step.tracks.visible
         boxes = step.detections.xyxy[tracks.detection] if config.box == "detected" else tracks.xyxy
         ids = tracks.track_id.tolist()
-        self._trails.add(step.frame.index, ids, boxes)
-        for track_id in ids:
+        tracked = [one for one in ids if one > 0]
+        if len(tracked) == len(ids):  # boxes without identity have no trails
+            self._trails.add(step.frame.index, ids, boxes)
+        shades = [
+            colour_of(one if one > 0 else kind + 1) for one, kind in zip(ids, tracks.class_id.tolist(), strict=True)
+        ]
+        for track_id in tracked:
             canvas.trail(picture, self._trails.of(track_id), colour_of(track_id))
         order = np.argsort(boxes[:, 3], kind="stable").tolist()  # what is nearer stands lower, and comes last
         for row in order:
-            canvas.box(picture, boxes[row], colour_of(ids[row]))
+            canvas.box(picture, boxes[row], shades[row])
         if config.labels:
             for row in order:
-                canvas.label(picture, boxes[row], self._text(tracks, row), colour_of(ids[row]))
+                canvas.label(picture, boxes[row], self._text(tracks, row), shades[row])
 
     def _encoders(self) -> tuple[str, ...]:
         return ENCODERS if self.config.encoder == "auto" else (self.config.encoder,)
 
     def _text(self, tracks: Tracks, row: int) -> str:
-        words = [str(tracks.track_id[row])]
+        known = tracks.track_id[row] > 0
+        words = [str(tracks.track_id[row])] if known else []
         class_id = int(tracks.class_id[row])
-        if 0 <= class_id < len(self._classes) and len(self._classes) > 1:
+        if 0 <= class_id < len(self._classes) and (len(self._classes) > 1 or not known):
             words.append(self._classes[class_id])
-        if self.config.scores:
+        if self.config.scores or not known:
             words.append(f"{tracks.score[row]:.2f}")
         return " ".join(words)
 

@@ -91,7 +91,7 @@ def _json_rows(line: Any) -> tuple[str, list[Row]]:
         rows.append(
             (
                 frame,
-                _number("track_id", track["track_id"], whole_number, 0),
+                _number("track_id", track["track_id"], whole_number, -1),
                 x1,
                 y1,
                 x2,
@@ -188,12 +188,11 @@ def _parquet_column(table: Any, name: str, path: Path) -> npt.NDArray[Any]:
         bad = values > np.int64(2**63 - 1) if values.dtype == np.uint64 else np.zeros(len(values), np.bool_)
     rule = f"The column {name!r} must hold whole numbers in 64 bits"
     if not bad.any() and name == "track_id":
-        bad, rule = values < 0, "A table of tracks holds only boxes that have an id"
+        bad, rule = values < -1, "An id must be >= 0, or -1 for a box without one"
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise DataError(
-            f"{rule}; row {row} has {'none' if name == 'track_id' and values[row] < 0 else values[row]}. Leave such "
-            f"rows out ({int(bad.sum())} in all).",
+            f"{rule}; row {row} has {values[row]}. Leave such rows out ({int(bad.sum())} in all).",
             path=path,
         )
     return values.astype(np.int64)

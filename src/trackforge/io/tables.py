@@ -73,6 +73,12 @@ def read_classes(path: str | Path, form: str) -> tuple[str, ...]:
         DataError: The content is malformed.
     """
     path = Path(path)
+    with reading(path, "A file of tracks"):
+        found = _named(path, form)
+    return () if all(name == f"class {number}" for number, name in enumerate(found)) else found
+
+
+def _named(path: Path, form: str) -> tuple[str, ...]:
     if form == "mot":
         return read_names(_texts(path) if path.is_dir() else [path])
     if form == "coco":
@@ -80,8 +86,7 @@ def read_classes(path: str | Path, form: str) -> tuple[str, ...]:
             return read_coco_classes(path)
         except DataError:  # a list of results has no categories
             return ()
-    with reading(path, "A file of tracks"):
-        return json_classes(path) if form == "jsonl" else parquet_classes(path)
+    return json_classes(path) if form == "jsonl" else parquet_classes(path)
 
 
 def write_tables(

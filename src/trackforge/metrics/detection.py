@@ -22,7 +22,7 @@ from trackforge.metrics.detection_entries import Entries, coco_entries, job_entr
 from trackforge.metrics.inputs import Input, pair_up
 from trackforge.metrics.preprocessing import PREPROCESSING, Preprocessing
 
-__all__ = ["ClassPrecision", "DetectionReport", "average_precision"]
+__all__ = ["ClassPrecision", "DetectionReport", "average_precision", "score_entries"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 COLUMNS = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "recall", "truths")
@@ -42,8 +42,13 @@ class ClassPrecision:
         ap_small: Of truth boxes smaller than 32 x 32 pixels.
         ap_medium: Of those up to 96 x 96 pixels.
         ap_large: Of larger ones.
-        recall: Share of truth boxes found, mean over the same IoU.
+        recall: Share of truth boxes found, mean over the same IoU (COCO's AR).
         truths: Truth boxes, ignore regions not counted.
+        recall1: ``recall`` with the best detection of a frame and class only.
+        recall10: With the best ten.
+        recall_small: Of truth boxes smaller than 32 x 32 pixels.
+        recall_medium: Of those up to 96 x 96 pixels.
+        recall_large: Of larger ones.
     """
 
     ap: float
@@ -54,6 +59,11 @@ class ClassPrecision:
     ap_large: float
     recall: float
     truths: int
+    recall1: float = math.nan
+    recall10: float = math.nan
+    recall_small: float = math.nan
+    recall_medium: float = math.nan
+    recall_large: float = math.nan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +177,11 @@ def average_precision(
         entries = job_entries(jobs, preprocessing, names)
         if told:
             entries.ignored //= len(names)  # a region for every class is one region
+    return score_entries(entries, max_detections)
+
+
+def score_entries(entries: Entries, max_detections: int = 100) -> DetectionReport:
+    """Score what stands in COCO's terms already; raises as `average_precision` does."""
     names = entries.names
     if not entries.images:
         raise InvalidInputError("There must be at least one frame to evaluate; got none. Give lengths=...")
@@ -187,7 +202,7 @@ def _are_text(*sides: Input) -> bool:
 
 
 def _coco(entries: Entries, most: int) -> tuple[Floats, Floats]:
-    """Return precision (IoU, recall, class, area) and recall (IoU, class, area); -1 where there is no truth."""
+    """Return precision (IoU, recall, class, area) and recall (IoU, class, area, most); -1 where there is no truth."""
     try:
         library: Any = importlib.import_module("faster_coco_eval")
     except ImportError as error:
@@ -207,7 +222,7 @@ def _coco(entries: Entries, most: int) -> tuple[Floats, Floats]:
     evaluator.params.maxDets = [1, min(10, most), most]
     evaluator.evaluate()
     evaluator.accumulate()
-    return np.asarray(evaluator.eval["precision"])[..., -1], np.asarray(evaluator.eval["recall"])[..., -1]
+    return np.asarray(evaluator.eval["precision"])[..., -1], np.asarray(evaluator.eval["recall"])
 
 
 def _mean(values: Floats, axis: int | None = None) -> Any:
@@ -226,6 +241,11 @@ def _summary(precision: Floats, recall: Floats, truths: int) -> ClassPrecision:
         ap_small=float(_mean(precision[..., 1])),
         ap_medium=float(_mean(precision[..., 2])),
         ap_large=float(_mean(precision[..., 3])),
-        recall=float(_mean(recall[..., 0])),
+        recall=float(_mean(recall[..., 0, -1])),
         truths=truths,
+        recall1=float(_mean(recall[..., 0, 0])),
+        recall10=float(_mean(recall[..., 0, 1])),
+        recall_small=float(_mean(recall[..., 1, -1])),
+        recall_medium=float(_mean(recall[..., 2, -1])),
+        recall_large=float(_mean(recall[..., 3, -1])),
     )

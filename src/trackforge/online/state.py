@@ -76,8 +76,8 @@ def check_header(state: Mapping[str, Any], kind: str, components: Mapping[str, o
     for name, component in components.items():
         if not _fits(settings.get(name), component):
             raise StateError(
-                f"The state must be of a tracker with the same {name}; got {settings.get(name)}, this one has "
-                f"{describe(component)}. Make the tracker with the settings of the state."
+                f"The state must be of a tracker with the same {name}; {_difference(settings.get(name), component)}. "
+                "Make the tracker with the settings of the state."
             )
 
 
@@ -164,6 +164,18 @@ def _fits(given: Any, component: object) -> bool:
         return False
     unknown = {f.name: repr(f.default) for f in dataclasses.fields(_config(component)) if f.name not in old}
     return {**unknown, **old} == new
+
+
+def _difference(given: Any, component: object) -> str:
+    """Say in which settings a state differs, or else what it and the component are."""
+    wanted = describe(component)
+    if isinstance(given, str) and given.partition("(")[0] == wanted.partition("(")[0]:
+        old, new = _settings(given), _settings(wanted)
+        if old is not None and new is not None:
+            both = {key: (old.get(key), value) for key, value in new.items() if key in old and old[key] != value}
+            if both:
+                return "; ".join(f"it has {key}={then}, this one {now}" for key, (then, now) in both.items())
+    return f"got {given}, this one has {wanted}"
 
 
 def _settings(described: str) -> dict[str, str] | None:

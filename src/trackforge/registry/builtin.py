@@ -158,6 +158,15 @@ SINKS = (
     ),
     ComponentSpec(
         kind="sink",
+        name="pictures",
+        target="trackforge.io.annotated:PicturesSink",
+        config="trackforge.io.annotated:PicturesSinkConfig",
+        summary="A folder of pictures with boxes drawn in, named as those of the source.",
+        requires=IMAGES,
+        install=NEEDS_VIDEO,
+    ),
+    ComponentSpec(
+        kind="sink",
         name="overlay",
         target="trackforge.io.overlay:OverlaySink",
         config="trackforge.io.overlay:OverlaySinkConfig",

@@ -33,6 +33,8 @@ RARE = 0.1
 IDS, LIFE, MIDDLE, TURNOVER = 30, 16.0, 8.0, 5.0
 """An explosion has at least so many ids, of fewer visible frames in the mean, fewer in the middle, and for each place
 that was ever filled at once so many ids. On the sets above ids lived for 22 frames and more in the mean."""
+DOUBLE, LEAST_DOUBLE = 0.1, 5
+"""Part of the frames, and how many, in which two classes have tracks on one place before it is said."""
 SLOW = 3.0
 """Frames a second below which people walk out of their own box from one frame to the next."""
 LISTED = 3
@@ -70,6 +72,8 @@ def _advice(
     elif not tally.detections or (not tally.lives and tally.detections < RARE * tally.frames):
         if not noticed:
             yield _nothing_found(tally, detector, classes)
+    elif tracker.name == "none":
+        return
     elif not tally.lives or tally.boxes < TRACKED * plausible:
         slow, low = _slow(tally), _low_scores(tally, tracker, made)
         if slow:
@@ -83,6 +87,13 @@ def _advice(
         yield _too_many(tally, detector, tracker, made, noticed)
     elif tally.life <= 3 and len(tally.lives) >= 5 and (slow := _slow(tally)):
         yield slow
+    pair, frames = next(iter(tally.doubles.most_common(1)), ((0, 0), 0))
+    if frames >= max(DOUBLE * tally.frames, LEAST_DOUBLE):
+        a, b = (classes[kind] if kind < len(classes) else f"class {kind}" for kind in pair)
+        yield (
+            f"in {frames} of {tally.frames} frames one thing is both {a} and {b}, a track each; --class-agnostic keeps "
+            "the better box"
+        )
 
 
 def _nothing_found(tally: Tally, detector: Component, classes: Sequence[str]) -> str:

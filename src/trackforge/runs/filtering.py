@@ -10,14 +10,43 @@ import numpy as np
 
 from trackforge.boxes import nms
 from trackforge.protocols import Detector, StagedDetector, notes_of
+from trackforge.runs.component import Component
 from trackforge.types import Detections, Frame
 from trackforge.types.classes import class_numbers
 
-__all__ = ["one_box_each", "only_classes"]
+__all__ = ["narrowed", "one_box_each", "only_classes", "settled_inside"]
 
 LISTED = 3
 """Classes that a note names."""
 Keep: TypeAlias = Callable[[Detections], Detections]
+
+
+OVERLAP = 0.65
+"""IoU above which the lesser of two boxes goes, where the detector has no limit of its own."""
+
+
+def settled_inside(detector: Component, classes: Sequence[str], class_agnostic: bool) -> tuple[Component, Any, bool]:
+    """Tell a detector what it can leave out by itself, sooner than we could; return what remains for `narrowed`."""
+    if classes and detector.has("keep_classes"):
+        detector, classes = detector.but({"keep_classes": classes}), ()
+    if class_agnostic and detector.has("class_agnostic"):
+        detector, class_agnostic = detector.but({"class_agnostic": True}), False
+    return detector, classes, class_agnostic
+
+
+def narrowed(detector: Detector, classes: Sequence[str] = (), class_agnostic: bool = False) -> Detector:
+    """Return a detector that leaves out what `settled_inside` said remains.
+
+    Args:
+        detector: Any.
+        classes: Names of the classes to keep; none: all.
+        class_agnostic: Whether boxes of different classes suppress each other.
+
+    Raises:
+        ConfigError: The detector has no such class.
+    """
+    detector = only_classes(detector, classes) if classes else detector
+    return one_box_each(detector, OVERLAP) if class_agnostic else detector
 
 
 def only_classes(detector: Detector, names: Sequence[str]) -> Detector:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from trackforge.errors import ConfigError, did_you_mean
 from trackforge.intake.addresses import STDIN, file_path
@@ -18,9 +18,10 @@ from trackforge.registry.guess import check_output, exists, source_for
 from trackforge.registry.spec import ComponentSpec
 from trackforge.runs.choosing import Choice, choose_detector
 from trackforge.runs.component import Component, checked
+from trackforge.runs.filtering import settled_inside
 from trackforge.runs.habits import CONF, minding, settled, spread, wanted
 from trackforge.runs.layers import Layer, choose, from_job, options, place
-from trackforge.runs.refusals import check_placeholders, check_scores
+from trackforge.runs.refusals import check_scores
 from trackforge.runs.tracking import COMPOSED, TRACKER, TrackingRun
 
 __all__ = ["Output", "RunPlan", "detector_of", "expand", "plan", "source_of", "tracker_of"]
@@ -56,6 +57,7 @@ class RunPlan:
         tracker: What joins them.
         outputs: What is written, for every sequence.
         classes: Classes to keep, as far as the detector does not see to it itself.
+        class_agnostic: Whether boxes of different classes suppress each other, likewise.
         named: The source that was asked for by name, or empty.
         why: Why this detector, where nobody asked for it by name: a part of a sentence.
     """
@@ -66,8 +68,11 @@ class RunPlan:
     tracker: Component
     outputs: Sequence[Output]
     classes: Sequence[str] = ()
+    class_agnostic: bool = False
     named: str = ""
     why: str = ""
+    command: ClassVar[str] = "track"
+    """The command that carries it out."""
 
     def components(self) -> Iterator[Component]:
         """Yield every component."""
@@ -120,18 +125,13 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
                 f"{len(expanded)} sequences cannot share the file {path}. "
                 "Give a folder, or a name with {name} in it: -o 'out/{name}.txt'."
             )
-        check_placeholders(path)
     _check_used(outputs, layers)
     if job.box is not None:
         outputs = [_writing(output, job.box) for output in outputs]
     tracker, parts = tracker_of(layers)
     scores = any(minding(one) for one in (tracker, *parts))
     choice = detector_of(layers, job.weights, least=not scores)
-    detector, classes = choice.component, job.classes
-    if classes and detector.has("keep_classes"):  # it does it sooner than we could
-        detector, classes = detector.but({"keep_classes": classes}), ()
-    if job.preprocessing != "none":
-        check_preprocessing(job.preprocessing)
+    detector, classes, class_agnostic = settled_inside(choice.component, job.classes, job.class_agnostic)
     tracker = tracker.with_parts(parts)
     check_scores(detector, (tracker, *parts))
     return RunPlan(
@@ -141,6 +141,7 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
         tracker=tracker,
         outputs=outputs,
         classes=classes,
+        class_agnostic=class_agnostic,
         named=_asked(layers, "name"),
         why=choice.why,
     )

@@ -1,27 +1,16 @@
-"""What is refused before anything is made: outputs with placeholders that are none, thresholds that no score reaches."""
+"""What is refused before anything is made: thresholds that no score reaches."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from trackforge.errors import ConfigError, did_you_mean
+from trackforge.errors import ConfigError
 from trackforge.runs.component import Component
 
-__all__ = ["check_placeholders", "check_scores"]
+__all__ = ["check_scores"]
 
 REPLAYING, SCORE = "file", "score"
 """The detector whose scores are what a file says; the unit of settings that are compared with scores."""
-
-
-def check_placeholders(path: str) -> None:
-    """Refuse what looks like a placeholder and is none."""
-    for word in re.findall(r"\{([^{}/]*)\}", path):
-        if word != "name":
-            raise ConfigError(
-                f"An output may have {{name}} in it, for the name of the sequence; {path} has {{{word}}}."
-                f"{did_you_mean('{' + word + '}', ['{name}'])} Write {{name}}, or leave the braces out."
-            )
 
 
 def check_scores(detector: Component, minding: Sequence[Component]) -> None:

@@ -31,7 +31,7 @@ from trackforge.protocols import (
 from trackforge.runs.advice import advise
 from trackforge.runs.blame import blaming, guard
 from trackforge.runs.component import Component
-from trackforge.runs.filtering import only_classes
+from trackforge.runs.filtering import narrowed
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.results import SequenceResult
 from trackforge.runs.slicing import opened
@@ -64,7 +64,10 @@ def open_sources(plan: RunPlan) -> list[Input]:
         DataError: A sequence has a name that would lead out of the folder of outputs.
     """
     if not plan.sources:
-        raise ConfigError("track needs a source: a video, a folder of images, a URL. Give one: trackforge track a.mp4.")
+        raise ConfigError(
+            f"{plan.command} needs a source: a video, a folder of images, a URL. Give one: trackforge {plan.command} "
+            "a.mp4."
+        )
     inputs: list[Input] = []
     for component in plan.sources:
         with blaming(component, "as it was made"):
@@ -157,8 +160,7 @@ def _run(
     stopping: Stopping,
 ) -> SequenceResult:
     options, (component, source, detector, tracker) = plan.options, parts
-    if plan.classes:
-        detector = only_classes(detector, plan.classes)
+    detector = narrowed(detector, plan.classes, plan.class_agnostic)
     result.classes = tuple(detector.classes)
     outputs = plan.outputs
     if any(output.optional for output in outputs) and not _has_pictures(source):
@@ -224,6 +226,9 @@ def _watched(
 
 def _check_places(plan: RunPlan, inputs: Sequence[Input]) -> None:
     """See to it, before anything is loaded, that nothing that is read is replaced and everything can be written."""
+    places = [_place(output, one.name) for one in inputs for output in plan.outputs]
+    check_writable([output.path for output in plan.outputs], kind="either", placeholders=["name"])
+    check_writable(places, kind="either", placeholders=None)
     read: list[str | Path] = [*(one.given for one in inputs), *plan.options.truth]
     for component in (*plan.sources, plan.detector, plan.tracker):
         for one in inputs:
@@ -231,9 +236,7 @@ def _check_places(plan: RunPlan, inputs: Sequence[Input]) -> None:
             read += [value for value in settings if isinstance(value, (str, Path)) and _is_file(value)]
     for given in tuple(read):  # a MOTChallenge sequence is read as a folder
         read += [file for part in ("gt/gt.txt", "det/det.txt") if _is_file(file := Path(given) / part)]
-    places = [_place(output, one.name) for one in inputs for output in plan.outputs]
     keep_apart(places, read)
-    check_writable(places)
 
 
 def _is_file(value: str | Path) -> bool:

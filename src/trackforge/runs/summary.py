@@ -68,11 +68,12 @@ class Summary:
         whole = content(self.plan.job())
         told: dict[str, Any] = {key: shown_setting(value) for key, value in whole.items()}
         if told == whole:
-            how = "repeat it with: trackforge track --config run.toml\n"
+            how = f"repeat it with: trackforge {self.plan.command} --config run.toml\n"
         else:
             how = (
                 "user names, passwords and tokens are left out (...).\n"
-                "# Repeat it with what holds them: trackforge track ADDRESS --config run.toml, or --set for options.\n"
+                f"# Repeat it with what holds them: trackforge {self.plan.command} ADDRESS --config run.toml, "
+                "or --set for options.\n"
             )
         return f"# Written by trackforge {__version__}; {how}" + toml(told)
 

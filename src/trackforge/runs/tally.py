@@ -12,13 +12,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.types import Step
+from trackforge.boxes import iou
+from trackforge.types import Step, Tracks
 
 __all__ = ["BINS", "Tally"]
 
 BINS = 100
 """Parts into which scores from 0 to 1 are sorted; the last one also has 1 and what is greater."""
+SAME_PLACE = 0.8
+"""IoU from which on two boxes are on one thing; a rider and a horse overlap less."""
 Counts = npt.NDArray[np.int64]
+
+
+def _doubles(tracks: Tracks) -> set[tuple[int, int]]:
+    """Return the pairs of classes of which a track of either stands where one of the other does."""
+    first, second = np.nonzero(np.triu(iou(tracks.xyxy, tracks.xyxy) > SAME_PLACE, 1))
+    kinds = np.sort(np.stack((tracks.class_id[first], tracks.class_id[second]), axis=1), axis=1)
+    return {(a, b) for a, b in kinds.tolist() if a != b}
 
 
 def _bins() -> Counts:
@@ -42,6 +52,7 @@ class Tally:
         idle: Frames with detections in which no track was visible.
         lives: Frames in which an id was visible, by id.
         classes: Class number that an id had last, by id.
+        doubles: Frames in which two tracks stood on one place, by the numbers of their classes, the lesser first.
         first: Index of the first frame, or -1.
         last: Index of the last frame, or -1.
         size: ``(width, height)`` of the first frame.
@@ -60,6 +71,7 @@ class Tally:
     idle: int = 0
     lives: dict[int, int] = field(default_factory=dict)
     classes: dict[int, int] = field(default_factory=dict)
+    doubles: Counter[tuple[int, int]] = field(default_factory=Counter)
     first: int = -1
     last: int = -1
     size: tuple[int, int] = (0, 0)
@@ -84,8 +96,11 @@ class Tally:
             self.most = max(self.most, len(tracks))
             lives, classes = self.lives, self.classes
             for one, kind in zip(tracks.track_id.tolist(), tracks.class_id.tolist(), strict=True):
-                lives[one] = lives.get(one, 0) + 1
-                classes[one] = kind
+                if one >= 0:  # boxes without identity come from detection without tracking
+                    lives[one] = lives.get(one, 0) + 1
+                    classes[one] = kind
+            if len(tracks) > 1 and tracks.track_id[0] >= 0 and (tracks.class_id != tracks.class_id[0]).any():
+                self.doubles.update(_doubles(tracks))
         elif len(found):
             self.idle += 1
 

@@ -16,7 +16,7 @@ from trackforge.errors import ConfigError
 from trackforge.io.starting import parse_start
 from trackforge.runs.component import Wanted
 
-__all__ = ["COMPOSED", "DETECTOR", "TRACKER", "Basis", "Looking", "Run", "TrackingRun"]
+__all__ = ["COMPOSED", "DETECTOR", "TRACKER", "Basis", "Looking", "Run", "TrackingRun", "Written"]
 
 DETECTOR, TRACKER, COMPOSED = "motion", "byte", "online"
 """What is taken where nothing is said: no weights, no torch."""
@@ -43,18 +43,24 @@ class Basis:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Run(Basis):
-    """What whatever tracks is told, from a single run to a search for settings."""
+class Written(Basis):
+    """What whatever writes outputs is told."""
 
-    tracker: Wanted = setting("", help="Name of the tracker; without one, byte.")
-    associator: Wanted = setting("", help="Name of the association method, for the composed tracker: --tracker online.")
-    motion: Wanted = setting("", help="Name of the motion model, for the composed tracker.")
     sink: tuple[Mapping[str, Any], ...] = setting(
         (), flags=(), help="Outputs: tables with a path, further settings, and a name where the ending does not tell."
     )
     sinks: Mapping[str, Any] | None = setting(
         None, flags=(), help="Settings by name of sink, for outputs that are given by their path."
     )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run(Written):
+    """What whatever tracks is told, from a single run to a search for settings."""
+
+    tracker: Wanted = setting("", help="Name of the tracker; without one, byte.")
+    associator: Wanted = setting("", help="Name of the association method, for the composed tracker: --tracker online.")
+    motion: Wanted = setting("", help="Name of the motion model, for the composed tracker.")
     truth: tuple[Path, ...] = setting(
         (),
         help="Ground truth to score the result against: a MOT or COCO file, or a folder of sequences. May be repeated.",
@@ -85,6 +91,9 @@ class Looking(Basis):
     device: str | None = setting(None, help="What the detector runs on: auto, cpu, cuda, cuda:1, or a GPU's number.")
     half: bool = setting(False, help="Let the detector compute in 16 bits, where its network can (torch on a GPU).")
     classes: tuple[str, ...] = setting((), commas=True, help="Only objects of these classes: person,bicycle.")
+    class_agnostic: bool = setting(
+        False, help="Of boxes on one thing keep the best, whatever their classes: no car that is a truck as well."
+    )
     start: int | str = setting(0, help="Where to begin: number of a frame, or a time: 1:30, 90s.")
     stride: int = setting(1, minimum=1, unit="frames", help="Take every n-th frame; times stay true.")
     frames: int | None = setting(None, minimum=1, help="Stop after that many frames.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = [
     "count_in_pieces",
     "read_checkpoint",
     "save_atomically",
+    "state_errors",
 ]
 
 HEADER = "trackforge"
@@ -120,6 +122,21 @@ def count_in_pieces(checkpoint: Mapping[str, Any], pieces: int) -> None:
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+@contextlib.contextmanager
+def state_errors(path: Path) -> Iterator[None]:
+    """Say what a failure to load weights of another shape means."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "loading state_dict" not in str(error):
+            raise
+        first = str(error).split("\n", 2)[1:2]
+        raise StateError(
+            f"To resume, the model must be the same; that in {path} is another: {''.join(first).strip()} Give the "
+            "settings it was begun with, or start anew in another folder."
+        ) from error
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

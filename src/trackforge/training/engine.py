@@ -33,6 +33,7 @@ class Engine:
     Attributes:
         on_gpu: Whether CUDA devices are used.
         world_size: Processes in all.
+        first: Whether this is the first of them.
     """
 
     def __init__(self, settings: FitSettings, out: Path) -> None:
@@ -49,6 +50,7 @@ class Engine:
         devices: Any = settings.devices if settings.devices is not None else ("auto" if self.on_gpu else 1)
         count = devices if isinstance(devices, int) else max(torch.cuda.device_count(), 1)
         self._devices = devices
+        self.first = _rank() == 0
         self.world_size = count * settings.nodes
 
     def trainer(self, callbacks: Sequence[Any], header: Mapping[str, Any]) -> Any:
@@ -111,6 +113,11 @@ def quietly() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
+def _rank() -> int:
+    known: Any = importlib.import_module("lightning.pytorch.utilities.rank_zero")
+    return int(known.rank_zero_only.rank)
+
+
 def seed_all(seed: int) -> None:
     """Seed everything that a model's first weights may be drawn from."""
     import torch
@@ -127,8 +134,7 @@ def alone(out: Path) -> Iterator[None]:
     Raises:
         ConfigError: Another process trains there.
     """
-    known: Any = importlib.import_module("lightning.pytorch.utilities.rank_zero")
-    if known.rank_zero_only.rank != 0:
+    if _rank():
         yield
         return
     with owned(out / ".owner", "A folder is for one training run at a time"):

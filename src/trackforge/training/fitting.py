@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from trackforge.data.model import Dataset
 from trackforge.data.samples import Samples, verify_dataset
-from trackforge.errors import ConfigError, InvalidInputError, StateError
+from trackforge.errors import ConfigError, InvalidInputError
 from trackforge.registry import registry
 from trackforge.training.engine import Engine, alone, quietly, seed_all
 from trackforge.training.plan import Plan
+from trackforge.training.progress import Progress, Teller
 from trackforge.training.provenance import identity, provenance
 from trackforge.training.recipe import Recipe, Training
 from trackforge.training.sampling import ResumableBatchSampler
@@ -40,7 +41,10 @@ class FitResult:
         out: Folder of the run.
         epochs: Epochs done.
         steps: Steps done.
-        best: Scores of the best epoch, with ``epoch``, ``step``, ``loss`` and its terms; empty without validation.
+        best: Scores of the best epoch (0: the start), with ``epoch``, ``step``, ``loss`` and its terms; empty without
+            validation.
+        start: Scores of the starting weights; empty without.
+        verdict: The best epoch beside the start, in words; empty where there is nothing to compare.
         scores: The same scores with their directions, losses left out.
         stopped: ``"signal"``, ``"early"`` (no better score for long), ``"steps"`` (train.max_steps), or empty.
         signal: Number of the signal, or 0.
@@ -54,6 +58,8 @@ class FitResult:
     steps: int
     best: Mapping[str, float] = field(default_factory=dict)
     scores: Sequence[Score] = ()
+    start: Mapping[str, float] = field(default_factory=dict)
+    verdict: str = ""
     stopped: Literal["", "signal", "early", "steps"] = ""
     signal: int = 0
     rank: int = 0
@@ -81,11 +87,13 @@ def fit(
     weights: str = "",
     resume: bool = False,
     watch: Watcher | None = None,
+    tell: Teller | None = None,
 ) -> FitResult:
     """Train a model.
 
-    The folder gets ``model.pth`` (one file: weights, preprocessing, classes, provenance), ``checkpoints/last.ckpt`` and
-    ``best.ckpt``, ``losses.csv``, ``epochs.csv``, ``training.png``, ``predictions.jpg`` and ``tensorboard/``.
+    The starting weights are scored first, as epoch 0, and stay the result until an epoch is better. The folder gets
+    ``model.pth`` (one file: weights, preprocessing, classes, provenance), ``checkpoints/last.ckpt``, ``best.ckpt``,
+    ``losses.csv``, ``epochs.csv``, ``training.png``, ``predictions.jpg`` and ``tensorboard/``.
 
     SIGTERM and Ctrl-C let the step at hand end, save a checkpoint and stop.
 
@@ -98,6 +106,7 @@ def fit(
         weights: File or name to start from, as the recipe knows them; empty for what the recipe itself says.
         resume: Go on from ``out/checkpoints/last.ckpt`` if it is there.
         watch: Is told of every epoch, on the first process.
+        tell: Is told how far the run is, on the first process; see `trackforge.training.progress`.
 
     Raises:
         DataError: A set is empty or faulty, or a picture is missing or broken.
@@ -121,6 +130,7 @@ def fit(
     if last.exists() and not resume:
         raise ConfigError(f"The folder must be new; {out} holds a run already. Resume it, or name another folder.")
     with quietly(), contextlib.ExitStack() as stack:
+        from trackforge.training.checkpoints import state_errors
         from trackforge.training.validating import validation_set
 
         checked = None if val is None else validation_set(val, train.classes)
@@ -128,16 +138,20 @@ def fit(
         engine = Engine(settings, out)
         stack.enter_context(alone(out))
         plan = _plan(train, checked.dataset if checked else None, settings, engine.world_size, weights)
+        if tell is not None and engine.first:
+            tell(Progress(stage="loading", words=plan.words))
         training = recipe.begin(plan)
         module = training.module.train()  # Lightning leaves a network that was loaded for inference as it is
         header = identity(recipe, training, settings)
         origin = provenance(recipe, plan, settings, plan.validation)
-        callbacks, rounds = _callbacks(training, settings, out, checked, header=header, provenance=origin, watch=watch)
+        callbacks, rounds = _callbacks(
+            training, settings, out, checked, header=header, provenance=origin, watch=watch, tell=tell
+        )
         lightning = engine.trainer(callbacks, header)
         batches = _batches(training, settings, lightning)
         module.prepare(engine.world_size, sync=settings.sync_batch_norm, native=engine.on_gpu)
         resuming = resume and last.exists()
-        with _state_errors(last), contextlib.closing(batches):
+        with state_errors(last), contextlib.closing(batches):
             lightning.fit(module, train_dataloaders=batches, ckpt_path=str(last) if resuming else None)
         rounds.finish(lightning, module)
     return _result(rounds, lightning, plan, out, time.monotonic() - began)
@@ -170,6 +184,7 @@ def _callbacks(
     header: Mapping[str, Any],
     provenance: Mapping[str, Any],
     watch: Watcher | None,
+    tell: Teller | None,
 ) -> tuple[list[Any], Rounds]:
     """Return all callbacks, in the order in which they must be called, and the one that knows how the run went."""
     from trackforge.training.callbacks.averaging import Averaging
@@ -177,6 +192,7 @@ def _callbacks(
     from trackforge.training.callbacks.rounds import Rounds
     from trackforge.training.callbacks.saving import Saving
     from trackforge.training.callbacks.signals import Signals
+    from trackforge.training.callbacks.telling import Telling
 
     scorers: list[Scorer] = []
     scores = losses(training.module.terms)
@@ -192,6 +208,7 @@ def _callbacks(
     averaging, signals = Averaging(settings), Signals()
     recording = Recording(settings, out, scores, watch=watch)
     saving = Saving(settings, out, averaging, signals, header=header, provenance=provenance)
+    telling = Telling(settings, training.module.plan, tell)
     rounds = Rounds(
         settings,
         val,
@@ -201,8 +218,9 @@ def _callbacks(
         recording=recording,
         signals=signals,
         saving=saving,
+        telling=telling,
     )
-    return [averaging, recording, signals, rounds, saving], rounds
+    return [averaging, recording, telling, signals, rounds, saving], rounds
 
 
 def _scorers(training: Training, settings: FitSettings) -> list[Scorer]:
@@ -262,24 +280,11 @@ def _result(rounds: Rounds, lightning: Any, plan: Plan, out: Path, seconds: floa
         steps=steps,
         best=rounds.best,
         scores=rounds.best_scores,
+        start=rounds.start,
+        verdict=rounds.verdict,
         epochs=steps // plan.steps_per_epoch,
         stopped=stopped,
         signal=rounds.signals.number,
         rank=int(lightning.global_rank),
         seconds=seconds,
     )
-
-
-@contextlib.contextmanager
-def _state_errors(path: Path) -> Iterator[None]:
-    """Say what a failure to load weights of another shape means."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "loading state_dict" not in str(error):
-            raise
-        first = str(error).split("\n", 2)[1:2]
-        raise StateError(
-            f"To resume, the model must be the same; that in {path} is another: {''.join(first).strip()} Give the "
-            "settings it was begun with, or start anew in another folder."
-        ) from error

@@ -34,7 +34,7 @@ class Rows:
         self._columns: list[str] = []
         if until and path.is_file():
             with path.open(newline="", encoding="utf-8") as file:
-                self.rows = [row for row in map(_numbers, csv.DictReader(file)) if 0 < row.get("step", 0) <= until]
+                self.rows = [row for row in map(_numbers, csv.DictReader(file)) if 0 <= row.get("step", -1) <= until]
         for row in self.rows:
             self._columns += [name for name in row if name not in self._columns]
         self._rewrite()

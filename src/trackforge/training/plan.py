@@ -38,6 +38,13 @@ class Plan:
         """Epoch from which on strong augmentation is off."""
         return max(self.epochs - self.plain_epochs, 0)
 
+    @property
+    def words(self) -> str:
+        """What is trained on and from what, for people."""
+        validated = 0 if self.validation is None else len(self.validation)
+        pictures = f"{len(self.dataset)} pictures to train on, {validated} to validate on"
+        return f"{pictures}; making the model from {self.weights or 'the weights that its recipe says'}"
+
     def is_plain(self, epoch: int) -> bool:
         """Whether strong augmentation is off in an epoch, 0-based."""
         return epoch >= self.plain_from

@@ -24,8 +24,8 @@ FREE = frozenset(
         # what trackforge.training.checkpoints.ADVICE advises
         "precision", "clip",
         # what is looked at and written down
-        "validate_every", "validate_batch", "validate_losses", "tracker", "checkpoint_steps", "log_every",
-        "tensorboard", "progress",
+        "validate_every", "validate_batch", "validate_start", "validate_losses", "tracker", "checkpoint_steps",
+        "log_every", "tensorboard", "progress",
     }
 )  # fmt: skip
 """Settings that may change when a run is resumed; all others may not."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from trackforge import data
+from trackforge import __version__, data
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError
+from trackforge.io.atomic import atomic_path
+from trackforge.io.targets import check_writable
 from trackforge.registry.spec import ComponentSpec
 from trackforge.runs.component import Component, Wanted, checked
-from trackforge.runs.layers import Layer, choose, from_job, options, place
+from trackforge.runs.layers import Layer, choose, content, from_job, options, place
+from trackforge.runs.values import toml
+from trackforge.training.monitoring import check_monitor
+from trackforge.training.progress import Progress, Teller
 
 if TYPE_CHECKING:
     from trackforge.data import Dataset
@@ -110,12 +116,14 @@ class TrainingTask:
         """The folder of the run."""
         return self.options.out or Path("runs") / self.trainer.name
 
-    def sets(self) -> tuple[Dataset, Dataset | None]:
-        """Read what to train and to validate on.
+    def check(self) -> None:
+        """Refuse what can be seen to be wrong before anything is read.
 
         Raises:
-            ConfigError: No set is named, or what to validate on is said in several ways.
-            DataError: A set is malformed, or does not have what is asked for.
+            ConfigError: No set is named, what to validate on is said in several ways, or no score has the name to
+                monitor.
+            UnknownComponentError: There is no such tracker to score with.
+            SinkError: The folder of the run cannot be written to.
         """
         said = self.options
         if not said.data:
@@ -126,6 +134,20 @@ class TrainingTask:
             raise ConfigError(
                 f"What to validate on must be said in one way; got --{' and --'.join(ways).replace('_', '-')}."
             )
+        if any("=" not in pair for pair in said.rename):
+            raise ConfigError(f"--rename takes OLD=NEW; got {' '.join(said.rename)}.")
+        check_monitor(self.trainer.spec.load_config(), self.loop)
+        check_writable([self.out], kind="folder")
+
+    def sets(self) -> tuple[Dataset, Dataset | None]:
+        """Read what to train and to validate on.
+
+        Raises:
+            ConfigError: No set is named, or what to validate on is said in several ways.
+            DataError: A set is malformed, or does not have what is asked for.
+        """
+        self.check()
+        said = self.options
         whole = self._read(said.data, said.split)
         if said.val:
             return whole, self._read([said.val], said.val_split)
@@ -146,24 +168,45 @@ class TrainingTask:
 
     def _prepared(self, dataset: Dataset) -> Dataset:
         rename = self.options.rename
-        if any("=" not in pair for pair in rename):
-            raise ConfigError(f"--rename takes OLD=NEW; got {' '.join(rename)}.")
         names = dict(pair.split("=", 1) for pair in rename)
         known = {old: new for old, new in names.items() if old in dataset.classes}
         dataset = dataset.rename_classes(known) if known else dataset
         return dataset.select_classes(self.options.classes) if self.options.classes else dataset
 
-    def fit(self, *, watch: Callable[[Mapping[str, Any]], None] | None = None) -> FitResult:
+    def job(self) -> TrainingRun:
+        """Return the job with everything that was settled, so that it can be written down and repeated."""
+        return dataclasses.replace(
+            self.options, trainer=self.trainer, train=dict(self.loop), out=self.out, resume=False
+        )
+
+    def write(self) -> Path:
+        """Put ``run.toml`` into the folder of the run: ``trackforge train --config run.toml`` repeats it.
+
+        Raises:
+            SinkError: The place cannot be written to.
+        """
+        with atomic_path(self.out / "run.toml") as partial:
+            how = "Repeat it with: trackforge train --config run.toml -o ANOTHER-FOLDER"
+            text = f"# Written by trackforge {__version__}. {how}\n{toml(content(self.job()))}"
+            partial.write_text(text, encoding="utf-8")
+        return self.out / "run.toml"
+
+    def fit(self, *, watch: Callable[[Mapping[str, Any]], None] | None = None, tell: Teller | None = None) -> FitResult:
         """Read the sets and train; see `trackforge.training.fit`, whose errors it raises.
 
         Args:
             watch: Gets a row of facts after every epoch.
+            tell: Is told how far the run is.
         """
+        self.check()
+        told = tell or _untold
+        told(Progress(stage="loading", words=f"reading {', '.join(map(str, self.options.data))}"))
         train, val = self.sets()  # before the recipe, which imports torch: that takes seconds
+        told(Progress(stage="loading", words=f"loading the trainer {self.trainer.name}"))
         from trackforge.training import fit, settings_for
 
         recipe = self.trainer.create()
-        return fit(
+        result = fit(
             recipe,
             train,
             val,
@@ -172,4 +215,12 @@ class TrainingTask:
             weights=self.options.weights,
             resume=self.options.resume,
             watch=watch,
+            tell=tell,
         )
+        if result.rank == 0:
+            self.write()
+        return result
+
+
+def _untold(now: Progress) -> None:
+    del now

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from trackforge.data.model import Dataset
-from trackforge.errors import ConfigError, InvalidInputError, did_you_mean
+from trackforge.errors import ConfigError, InvalidInputError
+from trackforge.training.monitoring import name_hint
 
 if TYPE_CHECKING:
     from trackforge.data.samples import Sample
@@ -144,12 +145,7 @@ class Monitor:
     def __init__(self, name: str, announced: Sequence[Score], *, patience: int = 0) -> None:
         known = {score.name: score for score in announced}
         if name not in known:
-            hint = did_you_mean(name, known)
-            if name in ("hota", "mota", "idf1"):
-                hint = " For tracking scores, set train.tracker."
-            elif name.startswith("val_"):
-                hint = f"{hint} For validation losses, set train.validate_losses=true."
-            raise ConfigError(f"train.monitor must be one of {', '.join(known)}; got {name!r}.{hint}")
+            raise ConfigError(f"train.monitor must be one of {', '.join(known)}; got {name!r}.{name_hint(name, known)}")
         self._score, self._patience = known[name], patience
         self.best: dict[str, float] = {}
         self.stale = 0

@@ -42,6 +42,9 @@ class FitSettings:
     ema_ramp: float = setting(2000.0, help="Steps over which that decay rises.", unit="steps", minimum=1)
     validate_every: int = setting(1, help="Epochs from one validation to the next.", unit="epochs", minimum=1)
     validate_batch: int = setting(8, help="Pictures at a time in validation.", unit="pictures", minimum=1)
+    validate_start: bool = setting(
+        True, help="Score the starting weights too, as epoch 0; costs one validation, shows a run that made them worse."
+    )
     validate_losses: bool = setting(
         False, help="Compute losses on the validation set too, val_loss and its terms, where the recipe can."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,13 @@ def validation_set(dataset: Dataset, classes: Sequence[str]) -> Samples:
 
 
 def validate(
-    module: TrainingModule, samples: Samples, scorers: Sequence[Scorer], *, batch: int = 8, workers: int = 0
+    module: TrainingModule,
+    samples: Samples,
+    scorers: Sequence[Scorer],
+    *,
+    batch: int = 8,
+    workers: int = 0,
+    on_batch: Callable[[int, int], object] | None = None,
 ) -> Validation | None:
     """Run the model over a set and score it; the processes share the pictures.
 
@@ -67,6 +73,7 @@ def validate(
         scorers: Whom to show pictures and detections.
         batch: Pictures at a time.
         workers: Processes that read pictures.
+        on_batch: Called with pictures done and pictures in all, as far as this process looks at them.
 
     Returns:
         The scores, the same on all processes; None where somebody asked to stop meanwhile.
@@ -86,6 +93,8 @@ def validate(
                 found = module.detect([sample.image for sample in piece])
                 columns = [found, *(scorer.look(module, piece, found) for scorer in scorers)]
                 seen |= zip((sample.index for sample in piece), zip(*columns, strict=True), strict=True)
+                if on_batch is not None:
+                    on_batch(len(seen), len(mine))
     finally:
         module.train(training)
     parts: list[Any] = [(seen, module.stop_asked)]

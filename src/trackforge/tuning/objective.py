@@ -15,6 +15,7 @@ import numpy as np
 
 from trackforge.errors import ConfigError
 from trackforge.metrics import Report
+from trackforge.metrics.naming import check_names
 
 __all__ = ["Objective"]
 
@@ -45,7 +46,7 @@ class Objective:
         """Read ``HOTA``, ``HOTA + 0.5*IDF1`` or ``HOTA - 0.0001*IDSW``.
 
         Raises:
-            ConfigError: It does not read so.
+            ConfigError: It does not read so, or there is no such score.
         """
         weights: dict[str, float] = {}
         place = 0
@@ -55,6 +56,7 @@ class Objective:
                 raise ConfigError(f"An objective must read like HOTA or HOTA+0.5*IDF1; got {text!r}.")
             weights[term[3]] = weights.get(term[3], 0.0) + float(f"{term[1]}{term[2] or 1}")
             place = term.end()
+        check_names(weights, "objective")
         return cls(weights, average)
 
     def __str__(self) -> str:

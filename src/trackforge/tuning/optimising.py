@@ -100,8 +100,8 @@ def open_study(path: Path, problem: Problem, search: Search, *, fresh: bool = Fa
         path: File with the journal of the study.
         problem: What the study is about; one that stands there must be about the same.
         search: How to look.
-        fresh: Whether the caller owns the study: cuts off a record that was torn in writing, marks trials that somebody
-            left unfinished, and queues the defaults.
+        fresh: Whether the caller owns the study: replaces one about something else that holds no finished trial, cuts
+            off a record that was torn in writing, marks trials that somebody left unfinished, and queues the defaults.
 
     Raises:
         ConfigError: The study is about something else.
@@ -126,6 +126,10 @@ def open_study(path: Path, problem: Problem, search: Search, *, fresh: bool = Fa
         raise DataError(
             f"A study must be a journal that tuning has written; this is none: {error!r}. Name another file.", path=path
         ) from error
+    if fresh and study.user_attrs.get("identity") not in (None, problem.identity()) and not _begun(study):
+        log.warning("%s: the study there, of something else, has no finished trial; this one takes its place", path)
+        path.unlink()
+        return open_study(path, problem, search, fresh=True)
     if fresh:
         _adopt(study, problem, path)
     return study
@@ -148,6 +152,11 @@ def _adopt(study: optuna.Study, problem: Problem, path: Path) -> None:
     begun = study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED, states.WAITING))
     if not begun and problem.defaults():
         study.enqueue_trial(problem.defaults())
+
+
+def _begun(study: optuna.Study) -> bool:
+    states = load_optuna().trial.TrialState
+    return bool(study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED)))
 
 
 def _pruner(optuna: Any, problem: Problem, search: Search) -> Any:

@@ -12,6 +12,7 @@ from trackforge.config import setting
 from trackforge.errors import ConfigError, MissingFileError
 from trackforge.intake.addresses import file_path, source_name
 from trackforge.io.mot import read_seqinfo
+from trackforge.io.targets import check_writable
 from trackforge.runs.component import Component
 from trackforge.runs.layers import Layer, choose, from_job, options
 from trackforge.runs.planning import expand, source_of, tracker_of
@@ -31,6 +32,7 @@ __all__ = ["TuningPlan", "TuningRun", "carry_out"]
 
 SHARE = 0.3
 """Frames held out where nothing is said."""
+STUDY = "study.journal"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -162,14 +164,23 @@ class TuningPlan:
         source = blank_source(name, info) if blank and info is not None else source_of(given, self.layers)
         return Footage(name, source, truth.tables[name], None if info is None else info.length)
 
+    @property
+    def study(self) -> Path:
+        """The file of the study."""
+        return self.options.study or self.options.out / STUDY
+
     def problem(self) -> Problem:
         """Return the question that the search answers.
 
         Raises:
             ConfigError: Settings, sequences or options do not go together.
             InvalidInputError: A sequence has no truth, or none would be left to tune on.
+            SinkError: The outputs cannot be written.
         """
         said = self.options
+        check_writable([said.out], kind="folder")
+        check_writable([self.study])
+        objective = Objective.parse(said.objective, said.average)  # before anything is read
         setup, space, footage = self.setup(), self.space(), self.footage()
         if said.val and said.val_share is not None:
             raise ConfigError("Give --val or --val-share, not both.")
@@ -181,7 +192,7 @@ class TuningPlan:
             space=space,
             train=[one for one in footage if one.name in train],
             val=[one for one in footage if one.name in val],
-            objective=Objective.parse(said.objective, said.average),
+            objective=objective,
             preprocessing=said.preprocessing,  # type: ignore[arg-type] # reading truth has checked it
             box=said.box,
             library=Library(setup.detector, space, said.out / "detections"),
@@ -198,7 +209,7 @@ def carry_out(
     """Search as a run says; see `trackforge.tuning.tune`, whose errors it raises."""
     return tune(
         problem,
-        run.study or run.out / "study.journal",
+        run.study or run.out / STUDY,
         trials=run.trials,
         workers=run.workers,
         search=Search(seed=run.seed, pruning=run.pruning, pick=run.pick),

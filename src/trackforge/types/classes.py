@@ -39,10 +39,10 @@ def class_numbers(
         names = {classes[number] for number in found}
         if not found:
             more = ", ..." if len(classes) > LISTED else ""
-            listing = f"{of} has {len(classes)}: {', '.join(classes[:LISTED])}{more}" if classes else f"{of} has none"
+            listing = f"There are {len(classes)}: {', '.join(classes[:LISTED])}{more}" if classes else "There is none"
             raise ConfigError(
                 f"{what} must name classes of {of}; {str(entry)!r} is none.{did_you_mean(str(entry), classes)} "
-                f"{listing[:1].upper()}{listing[1:]}."
+                f"{listing}."
             )
         if len(names) > 1:
             raise ConfigError(

@@ -114,7 +114,7 @@ class OnnxDetector(StagedNetwork):
         xyxy, score, class_id = xyxy[fine].astype(np.float32), score[fine].astype(np.float32), class_id[fine]
         best = np.argsort(-score, kind="stable")[: self.config.candidates]
         xyxy, score, class_id = xyxy[best], score[best], class_id[best]
-        if self._head.suppress:
+        if self._head.suppress or self.config.class_agnostic:  # heads with suppression inside have it by class
             groups = None if self.config.class_agnostic else class_id
             stay = nms(xyxy, score, self.config.nms, class_id=groups)
             xyxy, score, class_id = xyxy[stay], score[stay], class_id[stay]

@@ -15,11 +15,12 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from trackforge.models.cells import cells, decode_rows
+
 __all__ = ["HEADS", "Candidates", "Head", "View"]
 
 Array: TypeAlias = npt.NDArray[Any]
 Outputs: TypeAlias = Sequence[Array]
-STRIDES = (8, 16, 32)
 
 
 class Candidates(NamedTuple):
@@ -109,10 +110,7 @@ def _rows(outputs: Outputs, view: View) -> Candidates:
 
 
 def _raw_rows(outputs: Outputs, view: View) -> Candidates:
-    found = outputs[view.order[0]].copy()
-    position, stride = cells(view.size)
-    found[:, :2] = (found[:, :2] + position) * stride
-    found[:, 2:4] = np.exp(found[:, 2:4]) * stride
+    found = decode_rows(outputs[view.order[0]], *cells(view.size))
     return _rows([found], replace(view, order=(0,)))
 
 
@@ -178,16 +176,6 @@ def _labels_boxes_scores(outputs: Outputs, view: View) -> Candidates:
 def _tensorflow(outputs: Outputs, view: View) -> Candidates:
     classes, boxes, scores = (outputs[k] for k in view.order)
     return _listed(_scaled(boxes[:, [1, 0, 3, 2]], view, unit=True), scores, classes, view)
-
-
-def cells(size: tuple[int, int]) -> tuple[Array, Array]:
-    """Return column and row ``(A, 2)``, and stride ``(A, 1)``, of the cells of an input without anchors."""
-    position, strides = [], []
-    for stride in STRIDES:
-        y, x = np.mgrid[: size[0] // stride, : size[1] // stride]
-        position.append(np.stack((x, y), axis=-1).reshape(-1, 2))
-        strides.append(np.full((x.size, 1), stride))
-    return np.concatenate(position).astype(np.float32), np.concatenate(strides).astype(np.float32)
 
 
 HEADS: dict[str, Head] = {

@@ -10,8 +10,9 @@ import numpy as np
 
 from trackforge.errors import ConfigError, WeightsError, did_you_mean
 from trackforge.intake.limits import check_limit
+from trackforge.models.cells import cells
 from trackforge.models.onnx import OnnxNetwork
-from trackforge_onnx.heads import HEADS, Array, cells
+from trackforge_onnx.heads import HEADS, Array
 from trackforge_onnx.sayings import class_names, said_names, said_points, said_size
 
 __all__ = ["Understanding", "recognise", "try_run"]
@@ -81,6 +82,7 @@ def recognise(
         WeightsError: It is no detector of a known layout; says what was seen and what can be said.
         ConfigError: There is no such head, or the size is not the one that the file has.
     """
+    head = None if head is None else head.casefold()
     if head is not None and head not in HEADS:
         raise ConfigError(f"There is no head {head!r}.{did_you_mean(head, HEADS)} There are: {', '.join(HEADS)}.")
     layout = _input(network, size)

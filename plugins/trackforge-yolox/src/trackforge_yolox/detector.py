@@ -19,8 +19,9 @@ from trackforge.models import (
     choose_backend,
     class_ids,
 )
+from trackforge.models.cells import Cells
 from trackforge.models.onnx import OnnxBackend, OnnxNetwork
-from trackforge_yolox.selection import Cells, Found, Selection, select
+from trackforge_yolox.selection import Found, Selection, select
 from trackforge_yolox.variants import VARIANTS, variant
 from trackforge_yolox.weights import PUBLISHED, examine, load_network
 

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from trackforge.models.cells import STRIDES
 from trackforge_yolox.blocks import Activation, ConvBlock, conv_block
-from trackforge_yolox.strides import STRIDES
 
 __all__ = ["DecoupledHead", "decode", "flatten", "grid"]
 

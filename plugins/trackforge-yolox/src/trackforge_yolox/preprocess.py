@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trackforge.models import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from trackforge_yolox.strides import STRIDES
+from trackforge.models.cells import STRIDES
 
 __all__ = ["MULTIPLE", "PREPROCESSINGS", "preprocessing"]
 

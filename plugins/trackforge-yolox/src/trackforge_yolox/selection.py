@@ -7,21 +7,18 @@ far away in float32, which can flip an overlap that equals the limit; here class
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from trackforge.boxes import nms
-from trackforge_yolox.strides import STRIDES
+from trackforge.models.cells import Cells, decode_rows
 
-__all__ = ["Cells", "Found", "Selection", "cells", "decode_rows", "select"]
+__all__ = ["Found", "Selection", "select"]
 
 Floats = npt.NDArray[np.floating[Any]]
-Cells: TypeAlias = tuple[Floats, Floats]
-"""Column and row ``(A, 2)``, and stride ``(A, 1)``, of every cell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,31 +59,13 @@ class Found(NamedTuple):
         return self.objectness * self.confidence
 
 
-def cells(size: tuple[int, int], strides: Sequence[int] = STRIDES) -> Cells:
-    """Return the cells of a ``(height, width)`` input."""
-    positions, sizes = [], []
-    for stride in strides:
-        y, x = np.mgrid[: size[0] // stride, : size[1] // stride]
-        positions.append(np.stack((x, y), axis=-1).reshape(-1, 2))
-        sizes.append(np.full((x.size, 1), stride))
-    return np.concatenate(positions).astype(np.float32), np.concatenate(sizes).astype(np.float32)
-
-
-def decode_rows(rows: Floats, position: Floats, stride: Floats) -> Floats:
-    """Turn raw box columns of predictions ``(K, 5 + C)`` into centre, width, height in pixels; the rest stays."""
-    out: Floats = rows.copy()
-    out[:, :2] = (rows[:, :2] + position) * stride
-    out[:, 2:4] = np.exp(rows[:, 2:4]) * stride
-    return out
-
-
 def select(predictions: Floats, selection: Selection, raw_cells: Cells | None = None) -> Found:
     """Choose the detections of one picture.
 
     Args:
         predictions: ``(A, 5 + C)``: centre x, y, width, height in input pixels, objectness, class confidences.
         selection: What to keep.
-        raw_cells: Result of `cells` where the box columns are not yet decoded.
+        raw_cells: Result of `trackforge.models.cells.cells` where the box columns are not yet decoded.
     """
     least = np.float32(selection.score)
     # Confidences are at most 1, so most cells fall by their objectness alone: 80 class columns are read for few rows.

@@ -16,9 +16,9 @@ import numpy as np
 
 from trackforge.errors import WeightsError
 from trackforge.models import Catalogue, Given, ModelCard, PublishedFile, name_classes
+from trackforge.models.cells import Cells, cells
 from trackforge.models.onnx import OnnxNetwork
 from trackforge_yolox.preprocess import preprocessing
-from trackforge_yolox.selection import Cells, cells
 from trackforge_yolox.variants import VARIANTS, Variant, class_count, identify
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +24,8 @@ PLOT_EVERY = 20
 """Seconds between two drawings of the same figure, which takes a part of one."""
 Watcher: TypeAlias = Callable[[Mapping[str, Any]], None]
 """Is told of every epoch, on the first process: ``epoch``, ``epochs``, ``step``, ``loss`` and its terms, ``seconds``,
-scores by name; and losses and scores with their directions as ``scores``, a tuple of `trackforge.training.Score`."""
+scores by name; and losses and scores with their directions as ``scores``, a tuple of `trackforge.training.Score`. Epoch
+0 is the start, whose losses of training are NaN."""
 
 
 class Recording(pl.Callback):
@@ -104,7 +106,8 @@ class Recording(pl.Callback):
                 self._plotted = time.monotonic()
         if self.watch is not None and trainer.is_global_zero:
             seconds = time.monotonic() - self._began
-            self.watch({**row, "epochs": epochs, "seconds": seconds, "scores": tuple(scores)})
+            unknown = {score.name: math.nan for score in self.scores if score.unit == "loss"}  # of epoch 0
+            self.watch({**unknown, **row, "epochs": epochs, "seconds": seconds, "scores": tuple(scores)})
 
     def open(self, trainer: Any) -> None:
         """Open the tables on the first process, unless they are."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import lightning.pytorch as pl
 
@@ -16,9 +17,11 @@ from trackforge.training.callbacks.averaging import Averaging
 from trackforge.training.callbacks.recording import Recording
 from trackforge.training.callbacks.saving import Saving
 from trackforge.training.callbacks.signals import Signals
+from trackforge.training.callbacks.telling import Telling
 from trackforge.training.scores import Monitor, Score, Scorer
 from trackforge.training.settings import FitSettings
 from trackforge.training.validating import Validation, predictions, validate
+from trackforge.training.verdict import verdict
 
 if TYPE_CHECKING:
     from trackforge.training.module import TrainingModule
@@ -40,9 +43,12 @@ class Rounds(pl.Callback):
         recording: Where scores are written down.
         signals: Cut a validation short.
         saving: Keeps what is best, and what is last.
+        telling: Is told how far a validation is.
 
     Attributes:
-        monitor: The best epoch so far; None without validation.
+        monitor: The best epoch so far, the start (epoch 0) included; None without validation.
+        trained: The best epoch after the start; None without validation.
+        start: Scores of the starting weights; empty where they were not scored.
         early: Whether the run ended because there was no better score for long.
         scores: Announced scores; `best_scores` has values.
     """
@@ -60,10 +66,14 @@ class Rounds(pl.Callback):
         recording: Recording,
         signals: Signals,
         saving: Saving,
+        telling: Telling,
     ) -> None:
         self.settings, self.val, self.scorers, self.scores = settings, val, scorers, scores
         self.averaging, self.recording, self.signals, self.saving = averaging, recording, signals, saving
+        self.telling = telling
         self.monitor = Monitor(settings.monitor, scores, patience=settings.patience) if val is not None else None
+        self.trained = Monitor(settings.monitor, scores) if val is not None else None
+        self.start: dict[str, float] = {}
         self.early = False
         self._finished = 0  # steps at the end of the last epoch that was brought to its end, validation included
 
@@ -81,21 +91,39 @@ class Rounds(pl.Callback):
             if s.name in self.best and s.unit != "loss"
         )
 
+    @property
+    def verdict(self) -> str:
+        """Whether training has brought anything, in words; see `trackforge.training.verdict`."""
+        monitored = next((score for score in self.scores if score.name == self.settings.monitor), None)
+        return verdict(monitored, self.start, self.trained.best if self.trained is not None else {})
+
     def state_dict(self) -> dict[str, Any]:
         """Return what Lightning does not know of."""
         stale = self.monitor.stale if self.monitor is not None else 0
-        return {"best": self.best, "stale": stale, "finished": self._finished}
+        trained = self.trained.best if self.trained is not None else {}
+        return {
+            "best": self.best,
+            "stale": stale,
+            "finished": self._finished,
+            "start": self.start,
+            "trained": trained,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue."""
         self._finished = int(state_dict["finished"])
         if self.monitor is not None:
             self.monitor.best, self.monitor.stale = dict(state_dict["best"]), int(state_dict["stale"])
+        self.start = dict(state_dict.get("start", {}))  # a checkpoint of a run whose start was not scored has none
+        if self.trained is not None:
+            self.trained.best = dict(state_dict.get("trained", state_dict["best"]))
 
     # ---- Lightning's hooks
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Make up for an epoch's end that a stop cut off."""
+        """Score the start, or make up for an epoch's end that a stop cut off."""
+        if trainer.global_step == 0:
+            self._score_start(trainer, pl_module)
         self._make_up(trainer, pl_module)
         self._stop_early(trainer)
 
@@ -123,6 +151,23 @@ class Rounds(pl.Callback):
 
     # ---- the parts
 
+    def _score_start(self, trainer: Any, module: TrainingModule) -> None:
+        """Validate the weights that the run starts from; until an epoch is better, they are the result."""
+        if self.val is None or self.monitor is None or not self.settings.validate_start:
+            return
+        found = self._validate(trainer, module, self.val, stage="start")
+        if found is None:
+            self.signals.stop(trainer)
+            return
+        row = {"epoch": 0, "step": 0, **{score.name: score.value for score in found.scores}}
+        self.start = row
+        if self.settings.monitor in row:  # a loss of training is known after a step at the earliest
+            self.monitor.offer(row)
+            self.saving.bundle(trainer, module, row)
+            self.saving.checkpoint(trainer, module, "best")
+            self._picture(trainer, found, self.val)
+        self.recording.write_epoch(trainer, row, found.scores, module.plan.epochs)
+
     def _make_up(self, trainer: Any, module: TrainingModule) -> None:
         step = trainer.global_step
         if step > self._finished and step % module.plan.steps_per_epoch == 0:
@@ -145,6 +190,8 @@ class Rounds(pl.Callback):
                     return
                 row |= {score.name: score.value for score in found.scores}
                 better = self.monitor is not None and self.monitor.offer(row)
+                if self.trained is not None:
+                    self.trained.offer(row)
                 self._stop_early(trainer)
                 if better:
                     self._picture(trainer, found, self.val)
@@ -157,7 +204,14 @@ class Rounds(pl.Callback):
         scores = [dataclasses.replace(s, value=row[s.name]) for s in self.scores if s.name in row]
         self.recording.write_epoch(trainer, row, scores, plan.epochs)
 
-    def _validate(self, trainer: Any, module: TrainingModule, val: Samples) -> Validation | None:
+    def _validate(
+        self,
+        trainer: Any,
+        module: TrainingModule,
+        val: Samples,
+        *,
+        stage: Literal["start", "validating"] = "validating",
+    ) -> Validation | None:
         with trainer.precision_plugin.forward_context():
             return validate(
                 module,
@@ -165,6 +219,7 @@ class Rounds(pl.Callback):
                 self.scorers,
                 batch=self.settings.validate_batch,
                 workers=self.settings.workers,
+                on_batch=partial(self.telling.pictures, stage) if trainer.is_global_zero else None,
             )
 
     def _stop_early(self, trainer: Any) -> None:

@@ -16,14 +16,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError
+from trackforge.training.monitoring import DETECTION
 from trackforge_yolox.preprocess import MULTIPLE
 from trackforge_yolox.variants import Variant, variant
 
-__all__ = ["FIT_DEFAULTS", "RECIPES", "YoloxTrainConfig"]
+__all__ = ["FIT_DEFAULTS", "RECIPES", "TERMS", "YoloxTrainConfig"]
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "finetune": {
@@ -81,11 +82,15 @@ FIT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 """What a recipe sets of `trackforge.training.FitSettings`."""
 
+TERMS = ("box", "objectness", "class", "l1")
+"""Names of the losses."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class YoloxTrainConfig:
     """Settings of `YoloxTrainer`; None leaves a number to the recipe."""
 
+    monitors: ClassVar[tuple[str, ...]] = (*TERMS, *DETECTION)
     recipe: Literal["finetune", "coco", "bytetrack"] = setting(
         "finetune", help="Numbers to train with where none are given."
     )

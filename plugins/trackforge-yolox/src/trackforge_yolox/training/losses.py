@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trackforge.models.cells import STRIDES
 from trackforge_yolox.head import flatten, grid
-from trackforge_yolox.strides import STRIDES
 from trackforge_yolox.training.assignment import Assignment, AssignmentRule, Cells, assign, elementwise_iou, reach
 
 __all__ = ["LossSums", "Truth", "loss_sums"]

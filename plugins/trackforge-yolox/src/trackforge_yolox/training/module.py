@@ -22,7 +22,7 @@ from trackforge_yolox.model import YOLOX
 from trackforge_yolox.selection import Selection, select
 from trackforge_yolox.selection_torch import select_tensor
 from trackforge_yolox.training.assignment import BYTETRACK_RULE, YOLOX_RULE
-from trackforge_yolox.training.config import YoloxTrainConfig
+from trackforge_yolox.training.config import TERMS, YoloxTrainConfig
 from trackforge_yolox.training.losses import Truth, loss_sums
 from trackforge_yolox.training.start import Start
 
@@ -47,7 +47,7 @@ class YoloxModule(TrainingModule):
     """
 
     model: YOLOX
-    terms = ("box", "objectness", "class", "l1")
+    terms = TERMS
 
     def __init__(self, plan: Plan, start: Start, config: YoloxTrainConfig) -> None:
         network = start.network
