@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import inspect
 import logging
 import threading
+import warnings
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from trackforge.errors import InvalidInputError
 from trackforge.protocols import Closable, Detector, Sink, Source, StagedDetector, Tracker, stream_of
@@ -78,7 +80,37 @@ def track(
     opened = isinstance(source, (str, Path))
     given = fit(doors.source(source) if isinstance(source, (str, Path)) else source, "source", "__iter__")
     session = Session(detector, tracker, sinks=sinks, stream=stream_of(given))
-    return _steps(given, session, batch_size, ahead, opened)
+    return _Steps(_steps(given, session, batch_size, ahead, opened))
+
+
+class _Steps(Generator[Step, None, None]):
+    """The generator that `track` returns, which says so where nobody ever asked it for a step."""
+
+    __slots__ = ("_steps",)
+
+    def __init__(self, steps: Generator[Step, None, None]) -> None:
+        self._steps = steps
+
+    def __next__(self) -> Step:
+        return next(self._steps)
+
+    def send(self, value: None, /) -> Step:
+        return self._steps.send(value)
+
+    def throw(self, *error: Any) -> Step:
+        return self._steps.throw(*error)
+
+    def close(self) -> None:
+        self._steps.close()
+
+    def __del__(self) -> None:
+        if inspect.getgeneratorstate(self._steps) == inspect.GEN_CREATED:
+            warnings.warn(
+                "Nothing was tracked: trackforge.track gives its steps one by one, and nobody asked for any. Iterate "
+                "over it: for step in trackforge.track(...): ...",
+                UserWarning,
+                stacklevel=2,  # whoever let go of it
+            )
 
 
 def _steps(

@@ -153,7 +153,7 @@ def test_settings_flags_beat_set_beats_file_beats_defaults(sequences: Path, tmp_
     )
     answer = run_json("track", "--config", config)
     assert answer["detector"]["settings"]["min_score"] == 0.5
-    assert answer["tracker"] == {"name": "byte", "settings": {"high_score": 0.4, "min_hits": 3}}
+    assert answer["tracker"]["settings"] == {"high_score": 0.4, "min_hits": 3}
     assert answer["sequences"][0]["frames"] == 90
     first = (tmp_path / "x.data").read_text().splitlines()[0].split(",")
     assert all(len(number.partition(".")[2]) == 1 for number in first[2:6])

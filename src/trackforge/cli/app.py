@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from cyclopts import App, Parameter
 
 import trackforge
+from trackforge.cli.environment import warn_of_misspelt
 from trackforge.intake.addresses import STDIN
 
 __all__ = ["app", "call"]
@@ -59,6 +61,7 @@ def call(tokens: Sequence[str]) -> object:
         CycloptsError: The words are wrong.
         TrackforgeError: What the command raises.
     """
+    warn_of_misspelt(os.environ, BUILT_IN)
     name = tokens[0] if tokens else "--help"
     if name not in BUILT_IN:
         from trackforge.registry import registry

@@ -15,8 +15,8 @@ import functools
 from collections.abc import Iterator
 
 from trackforge.errors import PluginError, TrackforgeError
-from trackforge.registry import registry
 from trackforge.runs.component import Component
+from trackforge.runs.facts import distribution
 from trackforge.runs.stopwatch import Guard
 
 __all__ = ["blaming", "guard"]
@@ -44,10 +44,10 @@ def blaming(component: Component, where: str = "") -> Iterator[None]:
     except OWN:
         raise
     except Exception as error:
-        owner = next((who for spec, who in registry().specs(component.kind) if spec.name == component.name), "?")
+        owner = distribution(component) or "?"
         said = f"{type(error).__name__}: {error}".rstrip(": .")
         which = f"The {component.kind} {component.name!r} of {owner} failed" + (f" {where}" if where else "")
-        raise PluginError(
-            f"{which}: {said}. This is a fault in {owner}, or in a library that it needs: report it there; --debug "
-            "shows the line."
-        ) from error
+        fault = f"This is a fault in {owner}, or in a library that it needs: report it there; --debug shows the line."
+        if isinstance(error, OSError):  # the disk, the network, the camera: nobody's fault as yet
+            fault = "--debug shows the line."
+        raise PluginError(f"{which}: {said}. {fault}") from error

@@ -13,10 +13,9 @@ from typing import Any
 
 from trackforge import __version__
 from trackforge.io.fetch import cache_folder
+from trackforge.runs.facts import PACKAGES
 
 __all__ = ["machine"]
-
-PACKAGES = ("numpy", "pluggy", "lap", "scipy", "av", "opencv-python-headless", "opencv-python", "onnxruntime", "torch")
 
 
 def machine() -> dict[str, Any]:

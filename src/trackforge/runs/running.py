@@ -31,6 +31,7 @@ from trackforge.protocols import (
 from trackforge.runs.advice import advise
 from trackforge.runs.blame import blaming, guard
 from trackforge.runs.component import Component
+from trackforge.runs.facts import about_model
 from trackforge.runs.filtering import narrowed
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.results import SequenceResult
@@ -137,7 +138,8 @@ class _Reused:
             with blaming(component, "as it was made"):
                 self._made, self._settings = component.create(), component.settings
         elif isinstance(self._made, Remembering):
-            self._made.reset()
+            with blaming(component, "as it was reset"):
+                self._made.reset()
         return self._made
 
 
@@ -162,6 +164,7 @@ def _run(
     options, (component, source, detector, tracker) = plan.options, parts
     detector = narrowed(detector, plan.classes, plan.class_agnostic)
     result.classes = tuple(detector.classes)
+    result.model, result.fps = about_model(parts.detector), stream_of(source).rate
     outputs = plan.outputs
     if any(output.optional for output in outputs) and not _has_pictures(source):
         outputs = [output for output in outputs if not output.optional]
@@ -260,6 +263,7 @@ def _sinks(outputs: Sequence[Output], result: SequenceResult) -> Iterator[tuple[
         with blaming(output.sink, "as it was made"):
             sink: Sink = output.sink.create(path=path)
         result.outputs.append(path)
+        result.formats.append(output.sink.name)
         yield output, sink
 
 
