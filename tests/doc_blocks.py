@@ -182,10 +182,10 @@ def _parse(command: str, place: str) -> None:
             words.pop(0)
         if not words or words[0] != "trackforge" or len(words) == 1:
             continue
-        from trackforge.cli.app import app
+        from trackforge.cli.app import app, spelt
 
         try:
-            app.parse_args([w for w in words[1:] if w != "--debug"], exit_on_error=False, print_error=False)
+            app.parse_args(spelt([w for w in words[1:] if w != "--debug"]), exit_on_error=False, print_error=False)
         except Exception as error:
             raise AssertionError(f"{place}: {part}\n{type(error).__name__}: {error}") from error
 

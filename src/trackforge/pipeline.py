@@ -15,19 +15,17 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import inspect
 import logging
 import threading
-import warnings
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from trackforge.errors import InvalidInputError
 from trackforge.protocols import Closable, Detector, Sink, Source, StagedDetector, Tracker, stream_of
 from trackforge.registry import doors
-from trackforge.session import Session, answers, fit, follows
+from trackforge.session import Session, Steps, answers, fit, follows
 from trackforge.types import Detections, Frame, Step
 
 __all__ = ["track"]
@@ -77,40 +75,10 @@ def track(
         raise InvalidInputError(f"batch_size must be >= 1; got {batch_size}.")
     if ahead < 0:
         raise InvalidInputError(f"ahead must be >= 0; got {ahead}.")
-    opened = isinstance(source, (str, Path))
-    given = fit(doors.source(source) if isinstance(source, (str, Path)) else source, "source", "__iter__")
+    opened = isinstance(source, (str, Path, int))
+    given = fit(doors.source(source) if isinstance(source, (str, Path, int)) else source, "source", "__iter__")
     session = Session(detector, tracker, sinks=sinks, stream=stream_of(given))
-    return _Steps(_steps(given, session, batch_size, ahead, opened))
-
-
-class _Steps(Generator[Step, None, None]):
-    """The generator that `track` returns, which says so where nobody ever asked it for a step."""
-
-    __slots__ = ("_steps",)
-
-    def __init__(self, steps: Generator[Step, None, None]) -> None:
-        self._steps = steps
-
-    def __next__(self) -> Step:
-        return next(self._steps)
-
-    def send(self, value: None, /) -> Step:
-        return self._steps.send(value)
-
-    def throw(self, *error: Any) -> Step:
-        return self._steps.throw(*error)
-
-    def close(self) -> None:
-        self._steps.close()
-
-    def __del__(self) -> None:
-        if inspect.getgeneratorstate(self._steps) == inspect.GEN_CREATED:
-            warnings.warn(
-                "Nothing was tracked: trackforge.track gives its steps one by one, and nobody asked for any. Iterate "
-                "over it: for step in trackforge.track(...): ...",
-                UserWarning,
-                stacklevel=2,  # whoever let go of it
-            )
+    return Steps(_steps(given, session, batch_size, ahead, opened))
 
 
 def _steps(
@@ -123,6 +91,8 @@ def _steps(
         line = stack.enter_context(_Line(source))
         for frame, detections in _found(line, source, session.detector, batch_size, ahead):
             yield session.associate(frame, detections)
+            if session.ended:  # a window was closed
+                return
 
 
 def _increasing(source: Iterable[Frame]) -> Iterator[Frame]:

@@ -46,9 +46,13 @@ def test_every_command_explains_its_flags(name: str, capsys: pytest.CaptureFixtu
     assert f"Usage: trackforge {name}" in capsys.readouterr().out
 
 
-def test_no_command_is_help_and_an_unknown_one_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_command_shows_where_to_begin_and_an_unknown_one_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
-    assert "Usage: trackforge" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 8
+    begun = [line.split("#")[0].split()[1:] for line in lines if line.startswith("  trackforge")]
+    assert {words[0] for words in begun} <= {*COMMANDS, "--help"}
+    assert ["track", "demo/street.mp4", "-o", "out/"] in begun
     assert main(["trak"]) == 2
     assert 'Did you mean "track"?' in capsys.readouterr().err
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -56,6 +57,14 @@ def test_train_and_detect_with_the_result(labels: Path, tmp_path: Path) -> None:
     assert first.startswith("1 epochs, 2 steps (")
     assert re.match(r"best: epoch [01], AP ", best)
     assert last == str(model)
+    told = json.loads((tmp_path / "run/summary.json").read_text())
+    assert (told["start"]["epoch"], told["last"]["epoch"], told["interrupted"]) == (0, 1, False)
+    assert told["best"]["epoch"] == int(best.split()[2].rstrip(","))
+    assert told["verdict"] == judged
+    assert (told["data"]["train"]["pictures"], told["data"]["validation"]["pictures"]) == (5, 3)
+    assert told["trainer"]["settings"]["variant"] == "yolox-nano"
+    assert {"python", "numpy", "torch"} <= told["versions"].keys()
+    assert told["began"] <= told["ended"]
     bundle = torch.load(model, weights_only=True)
     assert bundle["training"]["settings"]["seed"] == 3
     assert (bundle["training"]["data"]["pictures"], bundle["training"]["validation"]["pictures"]) == (5, 3)
@@ -84,6 +93,7 @@ def test_sigterm_saves_and_resume_goes_on(labels: Path, tmp_path: Path) -> None:
             assert time.monotonic() < until
             assert process.poll() is None, process.stderr.read() if process.stderr else ""
             time.sleep(0.1)
+        assert "trackforge train --config run.toml" in (tmp_path / "run/run.toml").read_text()  # from the start on
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=300)
     assert process.returncode == 128 + signal.SIGTERM, said

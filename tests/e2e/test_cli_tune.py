@@ -66,6 +66,9 @@ def test_the_same_command_goes_on_and_then_only_reports(scenes: Path, tmp_path: 
     third = run_json(*asked(scenes, tmp_path), *SMALL, "--trials", 5)
     assert [sum(one["trials"].values()) for one in (first, second, third)] == [3, 5, 5]
     assert second["best"] == third["best"]
+    again = run_json("tune", "--config", tmp_path / "run.toml", "-o", tmp_path / "again", cwd=tmp_path)
+    assert again["best"] == third["best"]  # in a study of its own
+    assert {"python", "numpy", "optuna"} <= again["versions"].keys()
     refused = run(*asked(scenes, tmp_path), "--tune", "tracker.min_hits", code=2)
     assert "holds a study of something else: space differ" in refused.stderr
     assert "Traceback" not in refused.stderr

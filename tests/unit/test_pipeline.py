@@ -275,7 +275,7 @@ def test_one_output_is_a_list_of_one(sinks: Any) -> None:
     ("role", "wrong"),
     [
         ("source", None),
-        ("source", 5),
+        ("source", 5.5),
         ("source", Walk),
         ("detector", None),
         ("detector", OneBox),

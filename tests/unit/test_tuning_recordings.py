@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,16 @@ def test_one_run_serves_every_score(seeing, street, tmp_path: Path) -> None:
             assert boxes.mask is None
     assert library.runs == 1
     assert all(frame.image is None and frame.size == (160, 120) for frame in found.frames)
+
+
+def test_whoever_watches_is_told_of_every_frame_once(seeing, street, tmp_path: Path) -> None:
+    library = Library(Component("detector", "seeing-plain"), (), tmp_path)
+    told: list[tuple[str, int, int | None]] = []
+    library.watch = lambda *now: told.append(now)
+    library.find(street, {})
+    library.find(street, {})
+    assert told == [(street.name, done, street.length) for done in range(len(library.find(street, {}).frames) + 1)]
+    assert pickle.loads(pickle.dumps(library)).watch is None
 
 
 def test_without_tuning_the_default_score_holds(seeing, street) -> None:

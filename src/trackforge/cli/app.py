@@ -9,9 +9,10 @@ from cyclopts import App, Parameter
 
 import trackforge
 from trackforge.cli.environment import warn_of_misspelt
-from trackforge.intake.addresses import STDIN
+from trackforge.cli.printing import put
+from trackforge.intake.addresses import STDIN, STDOUT
 
-__all__ = ["app", "call"]
+__all__ = ["app", "call", "spelt"]
 
 HELP = """Track objects in videos, and score, convert and export what that takes.
 
@@ -20,6 +21,14 @@ HELP = """Track objects in videos, and score, convert and export what that takes
     trackforge track street.mp4 --detector yolox --set detector.weights=yolox-s --tracker byte -o out/
     trackforge eval MOT17/train results/ --preprocessing mot17
     trackforge info tracker byte
+"""
+FIRST = """Track objects in videos. To begin:
+
+  trackforge demo                           # make demo/street.mp4, track it and score the result
+  trackforge track demo/street.mp4 -o out/  # a video with boxes and a text file; or any film of yours
+  trackforge track 0 --show                 # your camera in a window; q ends
+  trackforge plugins                        # which detectors and trackers there are, and how to get more
+  trackforge --help                         # all commands; trackforge COMMAND --help shows one
 """
 EPILOGUE = """Every command takes --debug (or TRACKFORGE_DEBUG=1) to show where an error came from.
 
@@ -41,6 +50,7 @@ for _name, _target, _help in (
     ("detect", "detect:detect", "Find objects in films and in pictures of any sizes, without tracking them."),
     ("val", "val:val", "Score a detector on a labelled set: AP, curves, confusion, worst pictures."),
     ("eval", "evaluate:evaluate", "Score tracks against ground truth: HOTA, CLEAR, Identity."),
+    ("report", "report:report", "Show a run in one HTML file: film, ids over time, speeds, scores, worst moments."),
     ("train", "train:train", "Train a detector on labelled pictures, on one or many devices; resumes exactly."),
     ("tune", "tune:tune", "Search for the settings that score best, on stored detections or a detector's."),
     ("demo", "demo:demo", "Render a synthetic street, track it and score the result; downloads nothing."),
@@ -62,7 +72,10 @@ def call(tokens: Sequence[str]) -> object:
         TrackforgeError: What the command raises.
     """
     warn_of_misspelt(os.environ, BUILT_IN)
-    name = tokens[0] if tokens else "--help"
+    if not tokens:
+        put(FIRST)
+        return 0
+    name = tokens[0]
     if name not in BUILT_IN:
         from trackforge.registry import registry
 
@@ -72,8 +85,18 @@ def call(tokens: Sequence[str]) -> object:
         for spec in offered.values():  # for the list of commands, and the nearest to a wrong one
             if spec.name not in app:
                 app.command(_shown, name=spec.name, help=spec.summary)
-    tokens = [STDIN[1] if word == STDIN[0] else word for word in tokens]  # a lone hyphen would be an option
-    return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    return app(spelt(tokens), exit_on_error=False, print_error=False, result_action="return_value")
+
+
+def spelt(tokens: Sequence[str]) -> list[str]:
+    """Return the words of a command with names of files for hyphens that stand alone, which would be options."""
+    return [_standard(word, before) for before, word in zip(["", *tokens], tokens, strict=False)]
+
+
+def _standard(word: str, before: str) -> str:
+    if word in ("-o-", "--out=-"):
+        return f"--out={STDOUT[1]}"
+    return (STDOUT if before in ("-o", "--out") else STDIN)[1] if word == "-" else word
 
 
 def _shown() -> None:

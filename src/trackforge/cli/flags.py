@@ -7,11 +7,11 @@ import inspect
 import os
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter, Token
+from cyclopts import Group, Parameter, Token
 from cyclopts.validators import Number
 
 from trackforge.config import Setting, build, describe, setting
@@ -53,7 +53,13 @@ class Words:
 
 
 def command(
-    name: str, declaration: type, words: type[Words], do: Callable[[list[Layer], Any], int], *, first: str
+    name: str,
+    declaration: type,
+    words: type[Words],
+    do: Callable[[list[Layer], Any], int],
+    *,
+    first: str,
+    groups: Mapping[str, Sequence[str]] | None = None,
 ) -> Callable[..., int]:
     """Return what cyclopts makes a command of.
 
@@ -63,9 +69,10 @@ def command(
         words: What is no part of the job.
         do: Gets what all places say, from weak to strong (file, environment, ``--set``, flags), and the words.
         first: The setting that stands without a flag; every word if it is a list.
+        groups: Settings by heading of the help page, in order; what none names stands under "Run".
     """
     of_job = [s for s in describe(declaration) if s.flags != ()]
-    of_words = describe(words)
+    of_words = [s for s in describe(words) if s.flags != ()]
     named = sections(declaration)
 
     def run(*given: str, **flags: Any) -> int:
@@ -73,7 +80,7 @@ def command(
         said = build(words, {s.name: flags[s.name] for s in of_words if flags.get(s.name) is not None})
         layers = [] if said.config is None else [from_toml(said.config, declaration)]
         layers += from_environment(declaration, name, os.environ)
-        layers.append(from_assignments(said.set, declaration))
+        components: list[Layer] = [from_assignments(said.set, declaration)]  # what it says of one counts more
         for s in of_job:
             value = flags.get(s.name)
             if s.annotation is bool:
@@ -84,19 +91,25 @@ def command(
                 continue
             where = s.name if s.name == first else _spellings(s)[0]
             if s.name in named:
-                layers.append(Layer(where, {s.name: {"name": value[0] if s.name == first else value}}))
+                components.append(Layer(where, {s.name: {"name": value[0] if s.name == first else value}}))
             else:
                 layers.append(from_mapping({s.name: value}, declaration, where))
-        return do(layers, said)
+        return do([*layers, *components], said)
 
-    parameters = sorted(_parameters([*of_job, *of_words], named, first), key=lambda one: one.kind)
+    parameters = sorted(_parameters([*of_job, *of_words], named, first, groups or {}), key=lambda one: one.kind)
     run.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in parameters}
     run.__name__, run.__doc__ = name, None
     return run
 
 
-def _parameters(settings: Iterable[Setting], named: Sequence[str], first: str) -> Iterator[inspect.Parameter]:
+def _parameters(
+    settings: Iterable[Setting], named: Sequence[str], first: str, groups: Mapping[str, Sequence[str]]
+) -> Iterator[inspect.Parameter]:
+    made = {title: Group(title, sort_key=place) for place, title in enumerate([*groups, "Run"])}
+    of = {name: made[title] for title, names in groups.items() for name in names}
+    order = list(of)
+    settings = sorted(settings, key=lambda s: order.index(s.name) if s.name in of else len(order))
     for s in settings:
         if s.name == first:
             shown = Parameter(help=s.help, show_default=False)
@@ -107,6 +120,8 @@ def _parameters(settings: Iterable[Setting], named: Sequence[str], first: str) -
                 yield inspect.Parameter(s.name, inspect.Parameter.VAR_POSITIONAL, annotation=Annotated[str, shown])
             continue
         shown = Parameter(name=_spellings(s), help=_help(s), show_default=False, converter=_converter(s))
+        if groups:
+            shown = Parameter.combine(shown, Parameter(group=of.get(s.name, made["Run"])))
         hint = str | None if s.name in named else _hint(s)
         default = False if s.annotation is bool else None
         annotation = Annotated[hint, shown]  # type: ignore[valid-type]

@@ -14,6 +14,7 @@ from trackforge.cli.telling import Telling, telling
 from trackforge.config import setting
 from trackforge.runs.layers import Layer
 from trackforge.training.run import LOOP, TrainingRun, TrainingTask
+from trackforge.training.summary import facts
 
 if TYPE_CHECKING:
     from trackforge.training import FitResult
@@ -48,7 +49,7 @@ def _train(layers: list[Layer], words: _TrainWords) -> int:
     with telling(quiet=words.quiet or bool(task.loop.get("progress"))) as tell:
         result = task.fit(watch=None if words.quiet else _watch(tell), tell=tell.now)
     if result.rank == 0:
-        put((json.dumps(_facts(result), indent=2) if words.json else _summary(result)) + "\n")
+        put((json.dumps(facts(result), indent=2) if words.json else _summary(result)) + "\n")
     return 128 + result.signal if result.stopped == "signal" else 0
 
 
@@ -59,20 +60,6 @@ def _watch(tell: Telling) -> Callable[[Mapping[str, Any]], None]:
         tell.line(epoch_words(row))
 
     return watch
-
-
-def _facts(result: FitResult) -> dict[str, Any]:
-    return {
-        "model": None if result.model is None else str(result.model),
-        "out": str(result.out),
-        "epochs": result.epochs,
-        "steps": result.steps,
-        "stopped": result.stopped,
-        "best": dict(result.best),
-        "start": dict(result.start),
-        "verdict": result.verdict,
-        "seconds": round(result.seconds, 1),
-    }
 
 
 def _summary(result: FitResult) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,8 +54,11 @@ def _tune(layers: list[Layer], words: _TuneWords) -> int:
         _announce(problem)
     with Stopping() as stopping:
         stopping.patient = True
-        with _progress(trials, quiet=words.quiet) as advance:
-            outcome = carry_out(problem, plan.options, on_trial=advance, stop=lambda: bool(stopping.signal))
+        with _progress(trials, quiet=words.quiet) as shown:
+            problem.library.watch = shown.detecting
+            outcome = carry_out(
+                problem, plan.options, on_trial=shown.trial, begun=plan.write, stop=lambda: bool(stopping.signal)
+            )
     files = tuning.write(outcome, plan.options.out)
     if words.json:
         put(json.dumps({**tuning.facts(outcome), "files": [str(f) for f in files]}, indent=2) + "\n")
@@ -81,45 +84,62 @@ def _announce(problem: tuning.Problem) -> None:
         console.print(Text(f"{title}: {', '.join(names) or 'nothing'}", style="dim"), soft_wrap=True)
 
 
+class _Shown:
+    """Shows what is being done on stderr: detecting, and then trials, the best so far and the time left.
+
+    Args:
+        total: Trials.
+        bar: On a terminal; None for plain lines now and then.
+        quiet: Show nothing.
+    """
+
+    def __init__(self, total: int, bar: Progress | None, *, quiet: bool) -> None:
+        self._total, self._bar, self._quiet = total, bar, quiet
+        self._task = bar.add_task("trials", total=total) if bar is not None else None
+        self._detected, self._tried = Paced(), Paced()
+        self._best, self._seen, self._began = float("-inf"), 0, time.monotonic()
+
+    def detecting(self, name: str, done: int, total: int | None) -> None:
+        """Show how far a sequence is that the detector looks at."""
+        if self._quiet:
+            return
+        words = f"detecting in {name}: {done}{f'/{total}' if total else ''} frames"
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, description=words)
+        else:
+            self._detected = self._detected if done else Paced()
+            self._detected(words)
+        self._began = self._began if self._seen else time.monotonic()  # trials are timed without it
+
+    def trial(self, trial: tuning.Trial) -> None:
+        """Show a trial that ended."""
+        if self._quiet:
+            return
+        self._seen += 1
+        self._best = max(self._best, float("-inf") if trial.value is None else trial.value)
+        best = f"best {self._best:.4f}" if self._best > float("-inf") else ""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=trial.number + 1, description=best or "trials")
+            return
+        left = (time.monotonic() - self._began) / self._seen * (self._total - trial.number - 1)
+        self._tried(f"trial {trial.number + 1}/{self._total}  {best or 'none complete yet'}  {time_words(left)} left")
+
+
 @contextmanager
-def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[tuning.Trial], None]]:
-    """Show trials done, the best so far and the time left on stderr: a bar on a terminal, else lines now and then."""
+def _progress(total: int, *, quiet: bool) -> Iterator[_Shown]:
+    """Give what shows a search while the block runs: a bar on a terminal, else lines."""
     console = make_console(stderr=True)
-    if quiet:
-        yield _ignore
+    if quiet or not console.is_terminal:
+        yield _Shown(total, None, quiet=quiet)
         return
-    if not console.is_terminal:
-        yield _lines(total)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+    )
     with Progress(*columns, console=console, redirect_stdout=False) as bar:
-        task = bar.add_task("trials", total=total)
-        best = [float("-inf")]
-
-        def advance(trial: tuning.Trial) -> None:
-            if trial.value is not None:
-                best[0] = max(best[0], trial.value)
-            shown = f"best {best[0]:.4f}" if best[0] > float("-inf") else "trials"
-            bar.update(task, completed=trial.number + 1, description=shown)
-
-        yield advance
-
-
-def _lines(total: int) -> Callable[[tuning.Trial], None]:
-    paced, best, seen, began = Paced(), [float("-inf")], [0], time.monotonic()
-
-    def advance(trial: tuning.Trial) -> None:
-        seen[0] += 1
-        best[0] = max(best[0], float("-inf") if trial.value is None else trial.value)
-        left = (time.monotonic() - began) / seen[0] * (total - trial.number - 1)
-        shown = f"best {best[0]:.4f}" if best[0] > float("-inf") else "none complete yet"
-        paced(f"trial {trial.number + 1}/{total}  {shown}  {time_words(left)} left")
-
-    return advance
-
-
-def _ignore(trial: tuning.Trial) -> None:
-    del trial
+        yield _Shown(total, bar, quiet=False)
 
 
 tune = command("tune", TuningRun, _TuneWords, _tune, first="sources")

@@ -13,12 +13,14 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 __all__ = [
-    "STDIN", "address_name", "file_path", "is_address", "shown_address", "shown_setting", "source_name",
+    "STDIN", "STDOUT", "address_name", "file_path", "is_address", "shown_address", "shown_setting", "source_name",
     "was_address", "without_secrets",
 ]  # fmt: skip
 
 STDIN = ("-", "/dev/stdin")
 """What people write for standard input."""
+STDOUT = ("-", "/dev/stdout")
+"""What people write for standard output, where the place says that it is one."""
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
 _ADDRESS_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/{1,2}[^/]")

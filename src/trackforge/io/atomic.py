@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from trackforge.errors import SinkError
-from trackforge.intake.addresses import was_address
+from trackforge.intake.addresses import STDOUT, was_address
 
 __all__ = ["PartialFile", "atomic_path"]
 
@@ -35,7 +35,7 @@ class PartialFile:
     name is replaced, not followed.
 
     A FIFO, ``/dev/null``, ``/dev/tty``, ``/dev/stdout`` and the like are written to as they are, with nothing to
-    replace and nothing to take back; any other thing that is no regular file is refused.
+    replace and nothing to take back; any other thing that is no regular file is refused. ``-`` is standard output.
 
     Attributes:
         final: Where the file is to be.
@@ -165,7 +165,7 @@ def _is_stream(final: Path) -> bool:
         SinkError: It is a folder, a device or a socket.
         OSError: It cannot be looked at.
     """
-    if _STREAM.fullmatch(os.path.abspath(final)):  # noqa: PTH100 - /dev/stdout is a link, whose name counts
+    if str(final) in STDOUT or _STREAM.fullmatch(os.path.abspath(final)):  # noqa: PTH100 - /dev/stdout is a link, whose name counts
         return True
     try:
         mode = final.stat().st_mode

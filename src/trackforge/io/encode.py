@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -20,11 +21,13 @@ from trackforge.errors import MissingDependencyError, SinkError
 from trackforge.io.decode import ffmpeg_path, reason
 from trackforge.io.fitting import fit_picture
 
-__all__ = ["ENCODERS", "VideoWriter"]
+__all__ = ["ENCODERS", "WEB_ENCODERS", "VideoWriter"]
 
 log = logging.getLogger(__name__)
 ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf", "mpeg4")
 """H.264 first, as every player knows it; MPEG-4 part 2 is built into every FFmpeg."""
+WEB_ENCODERS = ("libvpx-vp9", "libvpx")
+"""What a .webm may hold: VP9, or VP8."""
 CLOCK = 60_000
 """Ticks a second: fits the usual frame rates, and MPEG-4 has no finer than 65,535."""
 LEAST = 16
@@ -40,7 +43,7 @@ FASTEST = 1000.0
 
 
 class VideoWriter:
-    """Encodes RGB pictures of one size, each with its own time, into an mp4, mkv or mov file.
+    """Encodes RGB pictures of one size, each with its own time, into an mp4, mkv, mov or webm file.
 
     Args:
         path: Where to write.
@@ -50,6 +53,7 @@ class VideoWriter:
         rate: Frames per second to state.
         quality: Constant rate factor of H.264: 0 (lossless) to 51 (worst).
         encoders: FFmpeg's names, tried in order.
+        options: Further options of the encoder, by FFmpeg's names: ``{"g": "25"}`` for a key frame at least so often.
         pixel_aspect: Width of a pixel over its height, for the player to stretch the pictures by.
         name: What to call the file in messages; its own name where empty.
 
@@ -70,13 +74,15 @@ class VideoWriter:
         quality: int,
         encoders: tuple[str, ...] = ENCODERS,
         *,
+        options: Mapping[str, str] | None = None,
         pixel_aspect: float = 1.0,
         name: str = "",
     ) -> None:
         self.path, self.name = path, name or path.name
-        self._tick = CLOCK // 1000 if path.suffix.lower() == ".mkv" else 1  # Matroska counts milliseconds
+        self._tick = CLOCK // 1000 if path.suffix.lower() in (".mkv", ".webm") else 1  # Matroska counts milliseconds
         self._last = -self._tick
         self._first = size
+        self._options = dict(options or {})
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
         problems: list[str] = []
@@ -135,8 +141,12 @@ class VideoWriter:
             context.sample_aspect_ratio = Fraction(pixel_aspect).limit_denominator(255)
         if encoder == "libx264":
             stream.options = {"preset": "veryfast", "crf": str(quality)}
+        elif encoder in WEB_ENCODERS:
+            context.bit_rate = 0 if encoder == "libvpx-vp9" else round(self.size[0] * self.size[1] * rate * 0.15)
+            stream.options = {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "crf": str(min(quality + 8, 63))}
         else:
             context.bit_rate = round(self.size[0] * self.size[1] * rate * 0.15)
+        stream.options = {**stream.options, **self._options}
         context.open()
         return cast("VideoStream", stream)
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,8 @@ import numpy.typing as npt
 from trackforge.config import check, setting
 from trackforge.errors import SinkError
 from trackforge.intake.names import readable
-from trackforge.io.atomic import PartialFile
 from trackforge.io.masks import plain_mask
+from trackforge.io.text_output import TextOutput
 from trackforge.types import Step, Stream
 
 __all__ = ["JsonLinesSink", "JsonLinesSinkConfig"]
@@ -25,7 +25,7 @@ __all__ = ["JsonLinesSink", "JsonLinesSinkConfig"]
 class JsonLinesSinkConfig:
     """Settings of `JsonLinesSink`."""
 
-    path: Path = setting(help="File to write.")
+    path: Path = setting(help="File to write; - for standard output.")
     box: Literal["filtered", "detected"] = setting("filtered", help="The motion model's box, or the detector's own.")
     classes: tuple[str, ...] = setting(
         (), help="Class names to write beside class_id; the detector's where none are set."
@@ -39,10 +39,13 @@ class JsonLinesSink:
     """Writes one JSON object a frame, also for frames without tracks.
 
     Numbers are the shortest decimals that give back the very float32; frames of picture folders also have a ``file``,
-    and tracks of detectors that give masks a ``mask``. A line reads::
+    and tracks of detectors that give masks a ``mask``. Standard output (``-``) gets each line at once. A line reads::
 
         {"frame": 0, "timestamp": 0.0, "sequence": "street", "width": 768, "height": 576, "tracks":
          [{"track_id": 1, "xyxy": [10.5, 20.0, 50.25, 90.0], "score": 0.9, "class_id": 0}]}
+
+    Attributes:
+        ended: Whether nobody reads standard output any more.
 
     Raises:
         SinkError: The file cannot be written.
@@ -50,14 +53,12 @@ class JsonLinesSink:
 
     def __init__(self, config: JsonLinesSinkConfig) -> None:
         self.config = config
-        self._partial: PartialFile | None = None
-        self._file: TextIO | None = None
+        self._text: TextOutput | None = None
+        self.ended = False
         self._stream = Stream()
 
     def __enter__(self) -> JsonLinesSink:
-        self._partial, self._stream = PartialFile(self.config.path), Stream()
-        with self._partial.writing() as path:
-            self._file = path.open("w", encoding="utf-8", newline="\n")
+        self._text, self._stream, self.ended = TextOutput(self.config.path), Stream(), False
         return self
 
     def open(self, stream: Stream, /) -> None:
@@ -66,7 +67,7 @@ class JsonLinesSink:
 
     def write(self, step: Step, /) -> None:
         """Append one line."""
-        if self._partial is None or self._file is None:
+        if self._text is None:
             raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
         frame = step.frame
         line = {
@@ -78,8 +79,8 @@ class JsonLinesSink:
             **({"file": readable(frame.file)} if frame.file else {}),
             "tracks": self._tracks(step),
         }
-        with self._partial.writing():
-            self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+        self._text.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+        self.ended = self._text.ended
 
     def _tracks(self, step: Step) -> list[dict[str, Any]]:
         tracks = step.tracks.visible
@@ -107,11 +108,9 @@ class JsonLinesSink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         """Make the file final, or leave it under its partial name after an error."""
-        partial, self._partial = self._partial, None
-        file, self._file = self._file, None
-        if partial is None or file is None:
-            return
-        partial.settle(kind, error, close=file.close)
+        text, self._text = self._text, None
+        if text is not None:
+            text.settle(kind, error)
 
 
 def _short(values: npt.NDArray[np.float32]) -> Any:

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from trackforge.io.atomic import STOPPED
 from trackforge.io.targets import keep_apart
-from trackforge.protocols import Sink, StreamAware
+from trackforge.protocols import Ending, Sink, StreamAware
 from trackforge.types import Step, Stream
 
 __all__ = ["Outputs", "finishing", "is_finishing", "places"]
@@ -51,6 +51,7 @@ class Outputs:
 
     Attributes:
         whole: How many were made final.
+        ended: Whether the reader of one has seen enough.
 
     Raises:
         ConfigError: Two write to one file.
@@ -63,6 +64,7 @@ class Outputs:
         self._open: list[Sink] = []
         self._failures: list[Exception] = []
         self.whole = 0
+        self.ended = False
 
     def __enter__(self) -> Outputs:
         for sink in self._sinks:
@@ -88,6 +90,7 @@ class Outputs:
         for sink in tuple(self._open):
             try:
                 sink.write(step)
+                self.ended |= isinstance(sink, Ending) and sink.ended
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this sink's own
                 self._drop(sink, error)
 

@@ -14,7 +14,8 @@ from trackforge.config import check, setting
 from trackforge.errors import InvalidInputError, SinkError
 from trackforge.io.atomic import PartialFile
 from trackforge.io.drawing import Canvas, Trails, colour_of
-from trackforge.io.encode import ENCODERS, VideoWriter
+from trackforge.io.encode import ENCODERS, WEB_ENCODERS, VideoWriter
+from trackforge.io.gif import GifWriter
 from trackforge.types import Frame, Step, Stream, Tracks, TrackState
 
 __all__ = ["OverlaySink", "OverlaySinkConfig"]
@@ -36,14 +37,19 @@ DETECTION = (200, 200, 200)
 class OverlaySinkConfig:
     """Settings of `OverlaySink`."""
 
-    path: Path = setting(help="Video file to write: .mp4, .mkv or .mov.")
+    path: Path = setting(help="Video file to write: .mp4, .mkv, .mov, .webm or .gif.")
     box: Literal["filtered", "detected"] = setting(
         "filtered", help="The motion model's box, or the detector's own for tracks that have one."
     )
     rate: float | None = setting(
         None, help="Frames per second where frames have no timestamp; none for the source's.", unit="fps", minimum=0.01
     )
-    quality: int = setting(23, help="Constant rate factor of H.264; less is better and larger.", minimum=0, maximum=51)
+    quality: int = setting(
+        23,
+        help="Constant rate factor of H.264; less is better and larger. VP9 gets one of its own that looks like it.",
+        minimum=0,
+        maximum=51,
+    )
     trail: int = setting(30, help="Length of the trails; 0 for none.", unit="frames", minimum=0)
     labels: bool = setting(True, help="Write ids, and class names where given.")
     scores: bool = setting(False, help="Write scores, too.")
@@ -56,7 +62,7 @@ class OverlaySinkConfig:
         None, help="Width of lines; none for one that suits the size.", unit="px", minimum=1
     )
     encoder: str = setting(
-        "auto", help="FFmpeg's name of an encoder, e.g. h264_nvenc; auto takes H.264 if it is there."
+        "auto", help="FFmpeg's name of an encoder, e.g. h264_nvenc; auto takes H.264, for .webm VP9, if it is there."
     )
 
     def __post_init__(self) -> None:
@@ -70,6 +76,8 @@ class OverlaySink:
     come more than 2 s apart one after the other (a time lapse) are shown at 10 a second, and a single pause of more
     than a minute takes 2 s. Pixels that are not square stay as they are, and the player is told to stretch them.
 
+    A ``.webm`` holds VP9 (or VP8) for pages, a ``.gif`` small pictures that move (`trackforge.io.gif`).
+
     Raises:
         SinkError: The file cannot be written.
         InvalidInputError: A frame has no image.
@@ -79,7 +87,7 @@ class OverlaySink:
     def __init__(self, config: OverlaySinkConfig) -> None:
         self.config = config
         self._partial: PartialFile | None = None
-        self._writer: VideoWriter | None = None
+        self._writer: VideoWriter | GifWriter | None = None
         self._canvas = Canvas((0, 0))
         self._trails = Trails(config.trail)
         self.open(Stream())
@@ -108,20 +116,30 @@ class OverlaySink:
             )
         if self._writer is None:
             with self._partial.writing() as path:
-                self._writer = VideoWriter(
-                    path,
-                    step.frame.size,
-                    self._pace.rate,
-                    self.config.quality,
-                    self._encoders(),
-                    pixel_aspect=self._pixel_aspect,
-                    name=self.config.path.name,
-                )
-            self._canvas = Canvas(step.frame.size, self.config.line_width)
+                self._writer = self._made(path, step.frame.size)
+            self.begin(step.frame.size)
         picture = np.array(image)  # the frame's own image stays clean
         self.draw(picture, step)
         with self._partial.writing():
             self._writer.write(picture, self._pace.place(step.frame))
+
+    def begin(self, size: tuple[int, int]) -> None:
+        """Choose lines and letters that suit pictures of ``(width, height)``."""
+        self._canvas = Canvas(size, self.config.line_width)
+
+    def _made(self, path: Path, size: tuple[int, int]) -> VideoWriter | GifWriter:
+        name = self.config.path.name
+        if path.suffix.lower() == ".gif":
+            return GifWriter(path, size, pixel_aspect=self._pixel_aspect, name=name)
+        return VideoWriter(
+            path,
+            size,
+            self._pace.rate,
+            self.config.quality,
+            self._encoders(),
+            pixel_aspect=self._pixel_aspect,
+            name=name,
+        )
 
     def draw(self, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], step: Step) -> None:
         """Draw the results of one frame into an RGB uint8 picture ``(H, W, 3)``."""
@@ -152,7 +170,9 @@ class OverlaySink:
                 canvas.label(picture, boxes[row], self._text(tracks, row), shades[row])
 
     def _encoders(self) -> tuple[str, ...]:
-        return ENCODERS if self.config.encoder == "auto" else (self.config.encoder,)
+        if self.config.encoder != "auto":
+            return (self.config.encoder,)
+        return WEB_ENCODERS if self.config.path.suffix.lower() == ".webm" else ENCODERS
 
     def _text(self, tracks: Tracks, row: int) -> str:
         known = tracks.track_id[row] > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,14 +15,16 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from trackforge.config import check, setting
-from trackforge.errors import SourceError, did_you_mean
+from trackforge.errors import ConfigError, SourceError, did_you_mean
 from trackforge.intake.addresses import STDIN, is_address, source_name
 from trackforge.intake.reading import reading
 from trackforge.io.completeness import Promise
-from trackforge.io.decode import Damage, Extent, pictures, pixel_aspect, reason
+from trackforge.io.decode import Damage, Extent, pixel_aspect, reason
 from trackforge.io.fitting import Steady
 from trackforge.io.opening import Opening
 from trackforge.io.rgb import Converter
+from trackforge.io.seeking import Landing, counted, land
+from trackforge.io.starting import parse_start
 from trackforge.io.streams import rate_of, start_of
 from trackforge.io.timeline import Timeline
 from trackforge.types import Frame, Stream
@@ -41,7 +44,7 @@ class VideoSourceConfig:
     """Settings of `VideoSource`."""
 
     path: str | Path = setting(help="Video file, address of one, or a pipe; - for standard input.")
-    start: int = setting(0, help="First frame to give.", unit="frames", minimum=0)
+    start: str | int = setting(0, help="First frame to give, by its number, or by its time: 1:30, 90s.", minimum=0)
     stop: int | None = setting(None, help="Frame to stop before; none for the end.", unit="frames", minimum=0)
     stride: int = setting(1, help="Give every n-th frame.", unit="frames", minimum=1)
     on_corrupt: Literal["skip", "stop"] = setting(
@@ -50,6 +53,10 @@ class VideoSourceConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        try:
+            parse_start(self.start)
+        except ConfigError as error:
+            raise ConfigError(f"{type(self).__name__}.{error}") from None
 
 
 class VideoSource:
@@ -118,7 +125,12 @@ class VideoSource:
 
     def _length(self) -> int | None:
         total = self._total()
-        return total and len(range(total)[self.config.start : self.config.stop : self.config.stride])
+        first = parse_start(self.config.start)
+        if isinstance(first, float):
+            if not self.rate:
+                return None
+            first = math.ceil(first * self.rate - 1e-6)
+        return total and len(range(total)[first : self.config.stop : self.config.stride])
 
     def _total(self) -> int | None:
         total = self._stated or round((self._seconds or 0) * (self.rate or 0))
@@ -127,22 +139,25 @@ class VideoSource:
         return total or None
 
     def __iter__(self) -> Iterator[Frame]:
-        """Decode from the first frame.
+        """Decode from the first frame that is to be given; what comes before is decoded only where nothing else tells.
 
         Raises:
             SourceError: Nothing can be decoded; or, with ``on_corrupt="stop"``, a frame is damaged or the end missing.
         """
         self.skipped = 0
         this = self._round
-        first, stop, stride = self.config.start, self.config.stop, self.config.stride
-        container, stream = self._opening.take()
+        first, stop, stride = parse_start(self.config.start), self.config.stop, self.config.stride
+        container, stream, landing, extent = self._enter(first)
         convert, steady = Converter(self.name), Steady(self.name)
-        extent, promise = Extent(), Promise.of(container, stream)
+        promise = Promise.of(container, stream)
         timeline = Timeline(self.name, self.rate, origin=start_of(stream), wrap=_wrap(container))
         index, end, given = 0, "", 0
+        for at, stamp in enumerate(landing.stamps if landing else ()):
+            timeline.place(at, float(stamp * stream.time_base) if stream.time_base else None)
+        begun: int | None = None
         with reading(self.path, "A video"), container:
-            for index, picture in enumerate(pictures(container, stream, extent), start=1):
-                at = index - 1
+            for at, picture in counted(container, stream, extent, landing):
+                index = at + 1
                 if this != self._round or (stop is not None and at >= stop):
                     return
                 if isinstance(picture, Damage):
@@ -152,7 +167,10 @@ class VideoSource:
                         self._lose(at, picture.why)
                     continue
                 seconds = timeline.place(at, None if picture.pts is None else picture.time)
-                if at < first or (at - first) % stride:
+                if begun is None and (at < first if isinstance(first, int) else seconds < first - 1e-9):
+                    continue
+                begun = (first if isinstance(first, int) else at) if begun is None else begun
+                if (at - begun) % stride:
                     continue
                 try:
                     image = steady(convert(picture))
@@ -161,9 +179,25 @@ class VideoSource:
                     continue
                 given += 1
                 yield Frame(index=at, image=image, timestamp=seconds, sequence=self.name)
-        if index > self.skipped and not given and index <= first:
-            log.warning("%s: none of its %d frames is given; start is %d", self.path, index, first)
+        if index > self.skipped and not given and begun is None:
+            log.warning("%s: none of its %d frames is given; start is %s", self.path, index, self.config.start)
         self._check_end(index, promise.lack(extent, index, self.rate), end)
+
+    def _enter(self, first: int | float) -> tuple[InputContainer, VideoStream, Landing | None, Extent]:
+        """Open the film, and go to where it is to begin if that can be done without decoding."""
+        extent = Extent()
+        container, stream = self._opening.take()
+        if not first or self._opening.once or is_address(str(self.config.path)):
+            return container, stream, None, extent
+        landing = None
+        try:
+            landing = land(container, stream, first, extent)
+        finally:
+            if landing is None:
+                container.close()
+        if landing is None:
+            return (*self._opening.open(), None, Extent())
+        return container, stream, landing, extent
 
     def close(self) -> None:
         """End iterations under way, at their next frame."""

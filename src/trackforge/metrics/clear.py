@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +16,42 @@ import numpy.typing as npt
 from trackforge.metrics.matching import Frames
 from trackforge.metrics.overlaps import EPS, Overlaps
 
-__all__ = ["clear", "combine_clear"]
+__all__ = ["Pairing", "clear", "combine_clear", "pairing"]
 
 Ints = npt.NDArray[np.int64]
 SUMMED = ("CLR_TP", "CLR_FN", "CLR_FP", "IDSW", "MT", "PT", "ML", "Frag", "CLR_Frames", "MOTP_sum")
 RATIOS = (
     "MOTA", "MOTP", "MODA", "CLR_Re", "CLR_Pr", "MTR", "PTR", "MLR", "sMOTA", "CLR_F1", "FP_per_frame", "MOTAL",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairing:
+    """Which track each of G truth rows was matched to.
+
+    Attributes:
+        partner: ``(G + 1,)`` track ids, -1 for none and at the end.
+        iou: ``(G + 1,)`` overlap with it, 0 for none.
+        previous: ``(G,)`` row of the same object in the active frame before (one that has truth and tracks), else G.
+    """
+
+    partner: Ints
+    iou: npt.NDArray[np.float64]
+    previous: Ints
+
+    @property
+    def begins(self) -> npt.NDArray[np.bool_]:
+        """``(G,)`` whether a fragment begins: an object is matched that was not in the last active frame."""
+        mask: npt.NDArray[np.bool_] = (self.partner[:-1] >= 0) & (self.partner[self.previous] < 0)
+        return mask
+
+
+def pairing(overlaps: Overlaps, threshold: float = 0.5) -> Pairing:
+    """Match truth and tracks frame by frame, a pair of the frame before first; ids count from 0."""
+    o = overlaps
+    active = np.intersect1d(o.truth_frame, o.track_frame)  # the others leave the memory of the last match alone
+    previous = _previous_rows(o, active)
+    return Pairing(*_partners(o, threshold, previous), previous)
 
 
 def clear(overlaps: Overlaps, threshold: float = 0.5) -> dict[str, float]:
@@ -34,18 +64,15 @@ def clear(overlaps: Overlaps, threshold: float = 0.5) -> dict[str, float]:
     if not truths:
         return scores | {"CLR_FP": len(o.track_id), "MLR": 1.0}
 
-    active = np.intersect1d(o.truth_frame, o.track_frame)  # the others leave the memory of the last match alone
-    previous = _previous_rows(o, active)
-    partner, iou = _partners(o, threshold, previous)
+    pairs = pairing(o, threshold)
+    partner, iou = pairs.partner, pairs.iou
     matched = partner[:-1] >= 0
     count = np.bincount(o.truth_id)
     ratio = np.bincount(o.truth_id[matched], minlength=truths) / count
     rows = np.flatnonzero(matched)
     rows = rows[np.argsort(o.truth_id[rows], kind="stable")]
     again = np.diff(o.truth_id[rows]) == 0
-    # a fragment begins where an object is matched and was not in the last active frame
-    begins = matched & (partner[previous] < 0)
-    fragments = np.bincount(o.truth_id[begins], minlength=truths)
+    fragments = np.bincount(o.truth_id[pairs.begins], minlength=truths)
     tp, mt = len(rows), int((ratio > 0.8).sum())
     pt = int((ratio >= 0.2).sum()) - mt
     return _with_ratios(

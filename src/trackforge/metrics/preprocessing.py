@@ -19,7 +19,7 @@ from trackforge.metrics.matching import Frames, match
 from trackforge.metrics.overlaps import EPS, Overlaps, find_overlaps
 from trackforge.table import TrackTable
 
-__all__ = ["PREPROCESSING", "Preprocessing", "prepare"]
+__all__ = ["PREPROCESSING", "Preprocessing", "counted", "prepare"]
 
 Preprocessing: TypeAlias = Literal["none", "mot15", "mot16", "mot17", "mot20"]
 PEDESTRIAN = 1
@@ -38,7 +38,12 @@ PREPROCESSING: dict[str, tuple[int, ...]] = {
 
 
 def prepare(truth: TrackTable, tracks: TrackTable, rule: str, frames: int) -> Overlaps:
-    """Find what overlaps, leave out what does not count, and count ids from 0.
+    """Find what overlaps, leave out what does not count, and count ids from 0; see `counted`."""
+    return counted(truth, tracks, rule, frames).relabelled()
+
+
+def counted(truth: TrackTable, tracks: TrackTable, rule: str, frames: int) -> Overlaps:
+    """Find what overlaps, and leave out what does not count; ids stay as they are.
 
     Args:
         truth: Truth; ``extra["flag"]`` 0 marks rows not to be considered, ``class_id`` is MOTChallenge's number.
@@ -65,7 +70,7 @@ def prepare(truth: TrackTable, tracks: TrackTable, rule: str, frames: int) -> Ov
         matched = match(frames_, overlaps.iou[frames_.pairs], distracts)
         gone = np.isin(truth.class_id[overlaps.truth[matched]], PREPROCESSING[rule])
         found[overlaps.track[matched[gone]]] = False
-    return overlaps.keep(considered, found).relabelled()
+    return overlaps.keep(considered, found)
 
 
 def _check_classes(truth: TrackTable, tracks: TrackTable, rule: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,12 +13,14 @@ import numpy.typing as npt
 
 from trackforge.errors import ConfigError, DataError, DeviceError, MissingDependencyError, WeightsError
 from trackforge.intake.limits import check_limit
+from trackforge.intake.showing import visible
 from trackforge.models.card import ModelCard
 from trackforge.models.planes import Batch, HostPlanes
 from trackforge.registry.bundles import KEY
 
 __all__ = ["OnnxBackend", "OnnxNetwork"]
 
+log = logging.getLogger(__name__)
 Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Rows = Floats | tuple[Floats, ...]
@@ -52,6 +55,8 @@ class OnnxNetwork:
         self.path = path
         self._session = _session(path, "cpu" if device == "auto" else device, threads, install)
         inputs = self._session.get_inputs()
+        shapes = ", ".join(str(i.shape) for i in inputs)
+        log.info("%s runs on %s, input %s", visible(path.name), self._session.get_providers()[0], visible(shapes))
         self.inputs: list[list[int | str | None]] = [i.shape for i in inputs]
         for shape in self.inputs:
             _check_size(path, shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from trackforge.models.settings import TorchOptions
 
 __all__ = ["TorchBackend"]
 
+log = logging.getLogger(__name__)
 Image = npt.NDArray[np.uint8]
 
 
@@ -47,6 +49,7 @@ class TorchBackend:
         predictor = predictor.eval().requires_grad_(requires_grad=False).to(self.device, self._dtype)
         predictor.to(memory_format=self._format)  # type: ignore[call-overload]  # missing in torch's stubs
         self._predict: Any = torch.compile(predictor) if options.compile else predictor
+        log.info("the network runs on torch, %s, %s", self.device, options.precision)
         on_host = self.device.type == "cpu"
         make = card.preprocessing
         self._planes = HostPlanes(make) if on_host else DevicePlanes(make, self.device)

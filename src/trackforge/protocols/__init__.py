@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from trackforge.protocols.detecting import Detector, Embedder, Remembering, StagedDetector
 from trackforge.protocols.noting import Noting, notes_of
-from trackforge.protocols.streaming import Closable, Dropping, Lossy, Sink, Source, StreamAware, stream_of
+from trackforge.protocols.streaming import Closable, Dropping, Ending, Lossy, Sink, Source, StreamAware, stream_of
 from trackforge.protocols.tracking import (
     Associator,
     CameraMotion,
@@ -30,6 +30,7 @@ __all__ = [
     "Detector",
     "Dropping",
     "Embedder",
+    "Ending",
     "Exporter",
     "Lossy",
     "MotionModel",

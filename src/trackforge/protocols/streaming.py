@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from trackforge.types import Frame, Step, Stream
 
-__all__ = ["Closable", "Dropping", "Lossy", "Sink", "Source", "StreamAware", "stream_of"]
+__all__ = ["Closable", "Dropping", "Ending", "Lossy", "Sink", "Source", "StreamAware", "stream_of"]
 
 
 @runtime_checkable
@@ -63,6 +63,15 @@ class Dropping(Protocol):
     @property
     def dropped(self) -> int:
         """Frames in whose place a newer one came, in the latest iteration."""
+
+
+@runtime_checkable
+class Ending(Protocol):
+    """A sink whose reader may have seen enough: a window that is closed, a pipe that nobody reads any more."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run shall end here, with every output whole."""
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trackforge.registry import ComponentSpec, hookimpl
+from trackforge.registry.builtin_sets import DATASETS
 from trackforge.registry.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 VIDEO, IMAGES, NEEDS_VIDEO = ("av", "cv2"), ("cv2",), "trackforge-mot[video]"
@@ -148,6 +149,14 @@ SINKS = (
     ),
     ComponentSpec(
         kind="sink",
+        name="csv",
+        target="trackforge.io.csv_lines:CsvSink",
+        config="trackforge.io.csv_lines:CsvSinkConfig",
+        summary="Comma-separated values, a header and one row a track and frame.",
+        suffixes=(".csv",),
+    ),
+    ComponentSpec(
+        kind="sink",
         name="parquet",
         target="trackforge.io.parquet:ParquetSink",
         config="trackforge.io.parquet:ParquetSinkConfig",
@@ -171,108 +180,27 @@ SINKS = (
         target="trackforge.io.overlay:OverlaySink",
         config="trackforge.io.overlay:OverlaySinkConfig",
         summary="Video with boxes, ids and trails.",
-        suffixes=(".mp4", ".mkv", ".mov"),
+        suffixes=(".mp4", ".mkv", ".mov", ".webm", ".gif"),
         requires=VIDEO,
         install=NEEDS_VIDEO,
     ),
-)
-
-DATASETS = (
     ComponentSpec(
-        kind="dataset",
-        name="jde",
-        target="trackforge.data.builtin:jde_format",
-        summary="JDE's images/ and labels_with_ids/ (FairMOT, Towards-Realtime-MOT).",
+        kind="sink",
+        name="crops",
+        target="trackforge.io.crops:CropSink",
+        config="trackforge.io.crops:CropSinkConfig",
+        summary="Pictures of every object, a folder a track.",
+        requires=IMAGES,
+        install=NEEDS_VIDEO,
     ),
     ComponentSpec(
-        kind="dataset",
-        name="mot",
-        target="trackforge.data.builtin:mot_format",
-        summary="MOTChallenge sequences: seqinfo.ini, gt/gt.txt, img1/.",
-    ),
-    ComponentSpec(
-        kind="dataset",
-        name="seqmaps",
-        target="trackforge.data.builtin:seqmaps_format",
-        summary="Lists of MOTChallenge sequences: seqmaps/*.txt, SportsMOT's splits_txt; read only.",
-    ),
-    ComponentSpec(
-        kind="dataset",
-        name="kitti",
-        target="trackforge.data.builtin:kitti_format",
-        summary="KITTI tracking: label_02/0000.txt, image_02/0000/000000.png.",
-    ),
-    ComponentSpec(
-        kind="dataset",
-        name="visdrone",
-        target="trackforge.data.builtin:visdrone_format",
-        summary="VisDrone: annotations/ beside sequences/ (videos) or images/ (stills); read only.",
-    ),
-    ComponentSpec(
-        kind="dataset",
-        name="uavdt",
-        target="trackforge.data.builtin:uavdt_format",
-        summary="UAVDT: GT/M0101_gt_whole.txt, M0101_gt_ignore.txt; read only.",
-    ),
-    ComponentSpec(
-        kind="dataset",
-        name="crowdhuman",
-        target="trackforge.data.builtin:crowdhuman_format",
-        summary="CrowdHuman: annotation_train.odgt, Images/; read only.",
-    ),
-    ComponentSpec(
-        kind="dataset",
-        name="detrac",
-        target="trackforge.data.builtin:detrac_format",
-        summary="UA-DETRAC xml, one file a sequence; read only.",
-    ),
-    ComponentSpec(
-        kind="dataset",
-        name="cvat",
-        target="trackforge.data.builtin:cvat_format",
-        summary="CVAT xml for video 1.1: tracks told by keyframes.",
-    ),
-    ComponentSpec(
-        kind="dataset",
-        name="cvat-images",
-        target="trackforge.data.builtin:cvat_images_format",
-        summary="CVAT xml for images 1.1.",
-    ),
-    ComponentSpec(
-        kind="dataset",
-        name="scalabel",
-        target="trackforge.data.builtin:scalabel_format",
-        summary="BDD100K and Scalabel json: frames with box2d; read only.",
-    ),
-    ComponentSpec(
-        kind="dataset",
-        name="label-studio",
-        target="trackforge.data.builtin:label_studio_format",
-        summary="Label Studio's JSON: tracks in videos, rectangles in pictures.",
-    ),
-    ComponentSpec(
-        kind="dataset",
-        name="labelme",
-        target="trackforge.data.builtin:labelme_format",
-        summary="labelme's JSON, a file a picture; read only.",
-    ),
-    ComponentSpec(
-        kind="dataset",
-        name="coco",
-        target="trackforge.data.builtin:coco_format",
-        summary="COCO json, with videos and track ids.",
-    ),
-    ComponentSpec(
-        kind="dataset",
-        name="voc",
-        target="trackforge.data.builtin:voc_format",
-        summary="Pascal VOC: Annotations/*.xml, JPEGImages/.",
-    ),
-    ComponentSpec(
-        kind="dataset",
-        name="yolo",
-        target="trackforge.data.builtin:yolo_format",
-        summary="YOLO text: images/, labels/, data.yaml.",
+        kind="sink",
+        name="window",
+        target="trackforge.io.window:WindowSink",
+        config="trackforge.io.window:WindowSinkConfig",
+        summary="A window on the screen; q or Esc ends the run.",
+        requires=IMAGES,
+        install=NEEDS_VIDEO,
     ),
 )
 

@@ -62,7 +62,8 @@ def component_for(kind: str, text: str | Path) -> tuple[ComponentSpec, dict[str,
         path = path.expanduser()
         is_file = path.is_file()
     is_model = path.name.lower().endswith(MODEL_SUFFIXES)
-    is_name = isinstance(text, str) and text in known  # what it means must not depend on what lies in the folder
+    # what a name means must not depend on what lies in the folder
+    is_name = isinstance(text, str) and text.casefold() in map(str.casefold, known)
     if (is_name and not (is_model and is_file)) or not (is_model or is_file):
         return registry().find(kind, str(text)), {}
     if not is_file:

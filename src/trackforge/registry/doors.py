@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from trackforge.intake.addresses import STDOUT
 from trackforge.protocols import (
     Analytic,
     Associator,
@@ -88,9 +89,12 @@ def _complete(spec: ComponentSpec, settings: dict[str, Any]) -> bool:
 def sink(name: str | Path, /, **settings: Any) -> Sink:
     """Make a sink by component name, or from a file name whose ending tells which one is meant.
 
-    ``sink("out.mp4")`` and ``sink("overlay", path="out.mp4")`` are the same. Raises as `detector` does.
+    ``sink("out.mp4")`` and ``sink("overlay", path="out.mp4")`` are the same; ``sink("-")`` writes JSON lines to
+    standard output. Raises as `detector` does.
     """
     known = {spec.name for spec, _ in registry().specs("sink")}
+    if name in STDOUT:
+        return registry().create("sink", "jsonl", {"path": name, **settings})  # type: ignore[no-any-return]
     if isinstance(name, str) and (name in known or not Path(name).suffix):
         return registry().create("sink", name, settings)  # type: ignore[no-any-return]
     check_output(name)

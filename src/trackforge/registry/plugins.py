@@ -119,7 +119,7 @@ class Registry:
         return tuple(self._broken)
 
     def find(self, kind: str, name: str) -> ComponentSpec:
-        """Return the one component of that kind and name.
+        """Return the one component of that kind and name; capital letters do not matter, unless there are two then.
 
         Raises:
             UnknownComponentError: There is none.
@@ -129,7 +129,7 @@ class Registry:
         if not isinstance(name, str):
             raise InvalidInputError(f"A {kind} is found by its name, a string; got {name!r}.")
         self._walk()
-        offers = self._specs.get((kind, name), [])
+        offers = self._specs.get((kind, name)) or self._of_any_case(kind, name)
         if not offers:
             known = sorted(n for k, n in self._specs if k == kind)
             hint = did_you_mean(name, known)
@@ -145,6 +145,11 @@ class Registry:
                 "TRACKFORGE_DISABLE_PLUGINS to the name of the one to leave out."
             )
         return offers[0].spec
+
+    def _of_any_case(self, kind: str, name: str) -> list[_Offer]:
+        """Return what is offered under a name in other letters: ``ByteTrack``; of several, nothing."""
+        fits = [offers for (k, n), offers in self._specs.items() if k == kind and n.casefold() == name.casefold()]
+        return fits[0] if len(fits) == 1 else []
 
     def for_file(self, kind: str, path: str | os.PathLike[str]) -> ComponentSpec:
         """Return the one component of that kind that stands for the ending of a file name.

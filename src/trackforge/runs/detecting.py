@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from trackforge.config import setting
 from trackforge.errors import ConfigError, SourceError
-from trackforge.intake.addresses import file_path
+from trackforge.intake.addresses import STDOUT, file_path
 from trackforge.io.annotated import picture_names
 from trackforge.io.picture_files import find_pictures
 from trackforge.io.targets import keep_apart
@@ -40,7 +40,8 @@ class DetectionRun(Looking, Written):
         (),
         flags=("--out", "-o"),
         help="File to write, its ending tells the format; or a folder: of a film for a MOT file and a video, of "
-        "pictures for a COCO file and NAME.jpg with boxes. May be repeated; {name} in it is the name of the sequence.",
+        "pictures for a COCO file and NAME.jpg with boxes. May be repeated; {name} in it is the name of the sequence. "
+        "- writes JSON lines to standard output.",
     )
 
 
@@ -137,7 +138,11 @@ def _written(layers: Sequence[Layer], outs: Sequence[str], *, several: bool) -> 
 
 
 def _is_folder(out: str) -> bool:
-    return out.endswith(("/", "\\")) or (exists(out) and Path(out).is_dir()) or (out != "-" and not Path(out).suffix)
+    return (
+        out.endswith(("/", "\\"))
+        or (exists(out) and Path(out).is_dir())
+        or (out not in STDOUT and not Path(out).suffix)
+    )
 
 
 def _by_folder(output: Output, outs: Sequence[str]) -> Output:

@@ -266,7 +266,7 @@ def choose(kind: str, layers: Sequence[Layer], default: str = "") -> Component:
         raise mention(error, where) from None
     for whose, table in asked:
         named = table.pop("name", name)
-        if named != name:
+        if str(named).casefold() != name.casefold():
             if table:
                 log.warning(
                     "%s", place(whose, f"the settings of {kind} {named!r} go unused, since {where} asks for {name!r}")

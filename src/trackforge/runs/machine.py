@@ -13,14 +13,49 @@ from typing import Any
 
 from trackforge import __version__
 from trackforge.io.fetch import cache_folder
-from trackforge.runs.facts import PACKAGES
 
-__all__ = ["machine"]
+__all__ = ["machine", "surroundings"]
+
+PACKAGES = (
+    "numpy",
+    "pluggy",
+    "lap",
+    "scipy",
+    "av",
+    "opencv-python-headless",
+    "opencv-python",
+    "onnxruntime",
+    "torch",
+    "lightning",
+    "optuna",
+)
 
 
 def machine() -> dict[str, Any]:
     """Return versions and devices by name; plain values. Imports torch where it is installed, to see its devices."""
     return dict(_facts())
+
+
+def surroundings() -> dict[str, Any]:
+    """Return what a summary says of where a run was made: ``versions`` and ``machine``; imports nothing heavy."""
+    plugins = {
+        entry.dist.name: entry.dist.version
+        for entry in metadata.entry_points(group="trackforge")
+        if entry.dist is not None
+    }
+    return {
+        "versions": {
+            "trackforge": __version__,
+            "python": platform.python_version(),
+            **{name: version for name in PACKAGES if (version := _version(name))},
+            **dict(sorted(plugins.items())),
+        },
+        "machine": {
+            "system": platform.platform(),
+            "processor": platform.processor() or platform.machine(),
+            "cpus": os.cpu_count() or 1,
+        },
+    }
 
 
 def _facts() -> Iterator[tuple[str, Any]]:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from trackforge.errors import ConfigError, did_you_mean
+from trackforge.errors import ConfigError
 from trackforge.intake.addresses import STDIN, file_path
 from trackforge.intake.folders import natural_key
 from trackforge.registry import registry
-from trackforge.registry.guess import check_output, exists, source_for
-from trackforge.registry.spec import ComponentSpec
+from trackforge.registry.guess import exists, source_for
 from trackforge.runs.choosing import Choice, choose_detector
-from trackforge.runs.component import Component, checked
+from trackforge.runs.component import Component
 from trackforge.runs.filtering import settled_inside
 from trackforge.runs.habits import CONF, minding, settled, spread, wanted
-from trackforge.runs.layers import Layer, choose, from_job, options, place
+from trackforge.runs.layers import Layer, choose, from_job, options
+from trackforge.runs.places import Output, outputs_of
 from trackforge.runs.refusals import check_scores
 from trackforge.runs.tracking import COMPOSED, TRACKER, TrackingRun
 
@@ -29,21 +29,6 @@ __all__ = ["Output", "RunPlan", "detector_of", "expand", "plan", "source_of", "t
 log = logging.getLogger(__name__)
 PARTS = ("associator", "motion")
 """What a composed tracker takes by name."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """One output, for every sequence.
-
-    Attributes:
-        path: A file, or with ``{name}`` in it one file a sequence.
-        sink: The sink and its settings, ``path`` apart.
-        optional: Whether to do without it where it cannot be made, since nobody asked for it by name.
-    """
-
-    path: str
-    sink: Component
-    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,8 +78,9 @@ class RunPlan:
             return dataclasses.replace(
                 job, sinks={one.sink.name: one.sink.settings for one in self.outputs if one.sink.settings} or None
             )
-        outputs = tuple({"path": one.path, **one.sink.table()} for one in self.outputs)
-        return dataclasses.replace(job, sink=outputs)
+        outputs = tuple({"path": one.path, **one.sink.table()} for one in self.outputs if not one.by_option)
+        shown = {one.sink.name: one.sink.settings for one in self.outputs if one.by_option and one.sink.settings}
+        return dataclasses.replace(job, sink=outputs, sinks=shown or None)
 
 
 def plan(*given: TrackingRun | Layer) -> RunPlan:
@@ -115,17 +101,7 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
     expanded = [one for source in job.sources for one in expand(file_path(source))]
     if sum(source in STDIN for source in expanded) > 1:
         raise ConfigError("Standard input can be read once; it is named several times. Name it once.")
-    outputs = list(_from_paths(job.out, layers) if job.out else _from_tables(layers))
-    paths = [output.path for output in outputs]
-    for path in paths:
-        if paths.count(path) > 1:
-            raise ConfigError(f"Every output needs a file of its own; {path} is there twice. Rename one.")
-        if len(expanded) > 1 and "{name}" not in path:
-            raise ConfigError(
-                f"{len(expanded)} sequences cannot share the file {path}. "
-                "Give a folder, or a name with {name} in it: -o 'out/{name}.txt'."
-            )
-    _check_used(outputs, layers)
+    outputs = outputs_of(job, layers, len(expanded))
     if job.box is not None:
         outputs = [_writing(output, job.box) for output in outputs]
     tracker, parts = tracker_of(layers)
@@ -224,69 +200,3 @@ def _minded(layers: Sequence[Layer], component: Component, default: str) -> Comp
     if not minding(component):
         return component
     return choose(component.kind, spread(layers, component, (CONF,)), default)
-
-
-def _from_paths(outs: Sequence[str], layers: Sequence[Layer]) -> Iterator[Output]:
-    for out in outs:
-        check_output(out)
-        if out.endswith(("/", "\\")) or (exists(out) and Path(out).is_dir()) or not Path(out).suffix:
-            stem = str(Path(out) / "{name}")
-            yield _output(registry().find("sink", "mot"), stem + ".txt", {}, layers, "-o")
-            overlay = registry().find("sink", "overlay")
-            if overlay.missing():
-                log.warning("no overlay video without %s; run: pip install '%s'", overlay.missing()[0], overlay.install)
-                continue
-            yield _output(overlay, stem + ".mp4", {}, layers, "-o", optional=True)
-        else:
-            yield _output(registry().for_file("sink", out), out, {}, layers, "-o")
-
-
-def _from_tables(layers: Sequence[Layer]) -> Iterator[Output]:
-    for layer in layers:
-        for table in layer.sinks:
-            settings = dict(table)
-            path, name = settings.pop("path", None), settings.pop("name", None)
-            where = place(layer.where, "[[sink]]")
-            if not isinstance(path, str):
-                raise ConfigError(f"{where} needs a path; got {table!r}. Give one: path = 'out.txt'.")
-            check_output(path)
-            spec = registry().find("sink", str(name)) if name else registry().for_file("sink", path)
-            yield _output(spec, path, settings, layers, where)
-
-
-def _check_used(outputs: Sequence[Output], layers: Sequence[Layer]) -> None:
-    """Refuse settings for sinks that no output has, and mention sinks that have settings but no output."""
-    known = {s.name for output in outputs for s in output.sink.spec.settings()}
-    used = {output.sink.name for output in outputs}
-    for layer in layers:
-        for key in layer.tables.get("sink", {}):
-            if key.replace("-", "_") not in known:
-                has = ", ".join(sorted(known)) or "no output at all"
-                raise ConfigError(
-                    place(layer.where, f"no output has a setting {key!r}.{did_you_mean(key, known)} There is: {has}.")
-                )
-        for spec, _ in registry().specs("sink"):
-            if layer.tables.get(spec.name) and spec.name not in used:
-                checked(spec, layer.tables[spec.name], place(layer.where, f"sink {spec.name!r}"))
-                unused = f"the settings of sink {spec.name!r} go unused, since no output is one"
-                log.warning("%s", place(layer.where, unused))
-
-
-def _output(
-    spec: ComponentSpec,
-    path: str,
-    settings: Mapping[str, Any],
-    layers: Sequence[Layer],
-    where: str,
-    *,
-    optional: bool = False,
-) -> Output:
-    """Join an output's own settings, those for every sink that has them, and those for sinks of its name."""
-    merged = checked(spec, settings, place(where, f"sink {spec.name!r}"))
-    known = {s.name for s in spec.settings()}
-    for layer in layers:
-        shared = {key: value for key, value in layer.tables.get("sink", {}).items() if key.replace("-", "_") in known}
-        merged.update(checked(spec, shared, place(layer.where, "sink")))
-        merged.update(checked(spec, layer.tables.get(spec.name, {}), place(layer.where, f"sink {spec.name!r}")))
-    path = str(merged.pop("path", path))  # so that what is checked is what is written
-    return Output(path, Component("sink", spec.name, merged).ordered(), optional)

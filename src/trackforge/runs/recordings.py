@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,17 +79,22 @@ class Recordings:
         detector: The detector as it is; ``{name}`` in its settings is the name of the sequence.
         folder: Where to keep detections, or None for memory only.
         floor: The least score, if that is going to vary.
+
+    Attributes:
+        watch: Is told of every frame that the detector looks at: sequence, frames looked at, and frames in all, where
+            known; 0 frames before the first. Not in other processes.
     """
 
     def __init__(self, detector: Component, folder: Path | None = None, *, floor: Floor | None = None) -> None:
         self.detector = detector
         self.folder = folder
         self.floor = floor
+        self.watch: Callable[[str, int, int | None], object] | None = None
         self.runs = 0
         self._kept: dict[tuple[str, str], Found] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"runs": 0}
+        return self.__dict__ | {"runs": 0, "watch": None}
 
     def check_floor(self, footage: Sequence[Footage], values: Mapping[str, Any]) -> None:
         """Find out whether a tuned least score only leaves out boxes; if not, every value of it is detected anew.
@@ -165,7 +170,12 @@ class Recordings:
         self.runs += 1
         if detector.name != "file":
             log.info("%s: running detector %s", footage.name, detector.name)
-        pairs = list(self._detect(detector, footage, None))
+        told = _untold if self.watch is None or detector.name == "file" else self.watch
+        told(footage.name, 0, footage.length)
+        pairs = []
+        for pair in self._detect(detector, footage, None):
+            pairs.append(pair)
+            told(footage.name, len(pairs), footage.length)
         if not pairs:
             raise InvalidInputError(f"A sequence must have frames; {footage.name!r} has none.")
         return Found([frame for frame, _ in pairs], [found for _, found in pairs])
@@ -182,6 +192,10 @@ class Recordings:
         finally:
             if isinstance(source, Closable):
                 source.close()
+
+
+def _untold(name: str, done: int, total: int | None) -> None:
+    del name, done, total
 
 
 def _same(a: Detections, b: Detections) -> bool:

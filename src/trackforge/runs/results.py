@@ -32,6 +32,8 @@ class SequenceResult:
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     stopped: bool = False
     """Whether the end was not reached, for a signal or a limit."""
+    ended: bool = False
+    """Whether that was since the reader of an output had seen enough."""
     skipped: int = 0
     """Damaged frames that were left out."""
     failure: Exception | None = None

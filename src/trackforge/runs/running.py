@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from trackforge import pipeline
 from trackforge.errors import ConfigError
 from trackforge.intake.addresses import address_name, shown_address, source_name
-from trackforge.intake.names import plain_name, relative_name
+from trackforge.intake.names import relative_name
 from trackforge.io.outputs import Outputs
-from trackforge.io.targets import check_writable, keep_apart
 from trackforge.protocols import (
     Closable,
     Detector,
@@ -33,6 +32,7 @@ from trackforge.runs.blame import blaming, guard
 from trackforge.runs.component import Component
 from trackforge.runs.facts import about_model
 from trackforge.runs.filtering import narrowed
+from trackforge.runs.keeping import check_places
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.results import SequenceResult
 from trackforge.runs.slicing import opened
@@ -43,6 +43,7 @@ from trackforge.types import Step
 
 __all__ = ["Input", "Progress", "open_sources", "run"]
 
+log = logging.getLogger(__name__)
 Progress: TypeAlias = "Callable[[str, int | None], AbstractContextManager[Callable[[], None]]]"
 """Watches a sequence: called with its name and its frames, where known; the context gives what to call after each."""
 
@@ -105,7 +106,7 @@ def run(
         TrackforgeError: What `trackforge.track` and the components raise.
     """
     inputs = open_sources(plan) if inputs is None else inputs
-    _check_places(plan, inputs)
+    check_places(plan, [(one.name, one.given) for one in inputs])
     stopping = Stopping() if stopping is None else stopping
     detector, tracker = _Reused(plan.detector), _Reused(plan.tracker)
     for component, one in zip(plan.sources, inputs, strict=True):
@@ -115,7 +116,7 @@ def run(
                 stack.callback(one.source.close)
             parts = _Parts(component, one.source, detector(one.name), tracker(one.name))
             yield _run(result, parts, plan, keep=keep, progress=progress or _unwatched, stopping=stopping)
-        if stopping.signal:
+        if stopping.signal or result.ended:
             return
 
 
@@ -196,6 +197,10 @@ def _run(
             raise
         result.failure = error  # the other outputs are whole, and the next sequences can be
     stopping.patient = False
+    result.ended = sinks.ended
+    if sinks.ended and len(outputs) > 1:
+        log.warning("%s: ended, since nobody looks any more; the other outputs hold what came before", result.name)
+    result.stopped |= sinks.ended
     result.seconds, result.stages = time.perf_counter() - begin, watch.seconds
     result.skipped = source.skipped if isinstance(source, Lossy) else 0
     result.dropped = source.dropped if isinstance(source, Dropping) else 0
@@ -215,8 +220,12 @@ def _watched(
     keep: bool,
 ) -> Iterator[Step]:
     """Count, and end where somebody asked for it."""
+    begin = time.perf_counter()
     for step in steps:
         result.tally.see(step)
+        if result.frames == 1:
+            took, (width, height) = time.perf_counter() - begin, step.frame.size
+            log.info("%s: the first frame, of %dx%d, is done after %.2f s", result.name, width, height, took)
         if keep:
             result.found.append((step.frame.index, step.detections))
         advance()
@@ -227,43 +236,15 @@ def _watched(
     stopping.settled()
 
 
-def _check_places(plan: RunPlan, inputs: Sequence[Input]) -> None:
-    """See to it, before anything is loaded, that nothing that is read is replaced and everything can be written."""
-    places = [_place(output, one.name) for one in inputs for output in plan.outputs]
-    check_writable([output.path for output in plan.outputs], kind="either", placeholders=["name"])
-    check_writable(places, kind="either", placeholders=None)
-    read: list[str | Path] = [*(one.given for one in inputs), *plan.options.truth]
-    for component in (*plan.sources, plan.detector, plan.tracker):
-        for one in inputs:
-            settings = component.for_sequence(one.name).settings.values()
-            read += [value for value in settings if isinstance(value, (str, Path)) and _is_file(value)]
-    for given in tuple(read):  # a MOTChallenge sequence is read as a folder
-        read += [file for part in ("gt/gt.txt", "det/det.txt") if _is_file(file := Path(given) / part)]
-    keep_apart(places, read)
-
-
-def _is_file(value: str | Path) -> bool:
-    try:
-        return Path(value).is_file()
-    except (OSError, ValueError):  # too long for a path: some other text
-        return False
-
-
-def _place(output: Output, sequence: str) -> str:
-    """Return where an output of a sequence goes."""
-    if "{name}" not in output.path:
-        return output.path
-    return output.path.replace("{name}", plain_name(sequence, "A sequence that names its output"))
-
-
 def _sinks(outputs: Sequence[Output], result: SequenceResult) -> Iterator[tuple[Output, Sink]]:
     """Make the sinks of one sequence."""
     for output in outputs:
-        path = _place(output, result.name)
+        path = output.place(result.name)
         with blaming(output.sink, "as it was made"):
-            sink: Sink = output.sink.create(path=path)
-        result.outputs.append(path)
-        result.formats.append(output.sink.name)
+            sink: Sink = output.sink.create(**({"path": path} if path else {}))
+        if path:
+            result.outputs.append(path)
+            result.formats.append(output.sink.name)
         yield output, sink
 
 

@@ -15,7 +15,17 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from trackforge.protocols import Closable, Detector, Sink, StagedDetector, StreamAware, Tracker, notes_of, stream_of
+from trackforge.protocols import (
+    Closable,
+    Detector,
+    Ending,
+    Sink,
+    StagedDetector,
+    StreamAware,
+    Tracker,
+    notes_of,
+    stream_of,
+)
 from trackforge.types import Detections, Frame, Step, Stream, Tracks
 
 __all__ = ["Guard", "Stopwatch"]
@@ -175,6 +185,10 @@ class _Tracker(_StreamAware):
 
 
 class _Sink(_StreamAware):
+    @property
+    def ended(self) -> bool:
+        return isinstance(self._inner, Ending) and self._inner.ended
+
     def write(self, step: Step, /) -> None:
         with self._stage("write", _at([step.frame])):
             self._inner.write(step)

@@ -13,14 +13,16 @@ from trackforge import __version__
 from trackforge.intake.addresses import shown_setting
 from trackforge.io.atomic import atomic_path
 from trackforge.runs.component import Component
-from trackforge.runs.facts import distribution, host, stamp, versions
+from trackforge.runs.facts import distribution, stamp
 from trackforge.runs.layers import content
+from trackforge.runs.machine import surroundings
 from trackforge.runs.planning import RunPlan
+from trackforge.runs.repeating import repeating
 from trackforge.runs.results import SequenceResult
 from trackforge.runs.running import Progress, open_sources, run
 from trackforge.runs.scoring import Scores, Truth
 from trackforge.runs.stopping import Stopping
-from trackforge.runs.values import plain, toml
+from trackforge.runs.values import plain
 
 __all__ = ["Summary", "carry_out"]
 
@@ -43,14 +45,13 @@ class Summary:
         facts: dict[str, Any] = {
             "trackforge": __version__,
             "command": self.plan.command,
-            "job": plain(self._told()[0]),
+            "job": plain({key: shown_setting(value) for key, value in content(self.plan.job()).items()}),
             "started": stamp(self.started),
             "ended": stamp(datetime.now(timezone.utc)),
             "interrupted": bool(self.signal),
             "detector": self._detector(),
             "tracker": _chosen(self.plan.tracker),
-            "versions": versions(),
-            "machine": host(),
+            **surroundings(),
             "sequences": [result.as_dict() for result in self.results],
         }
         if self.scores is not None:
@@ -68,18 +69,12 @@ class Summary:
         """
         texts = {
             "summary.json": json.dumps(self.as_dict(), indent=2) + "\n",
-            "run.toml": self._repeating(),
+            "run.toml": repeating(self.plan.job(), self.plan.command),
         }
         for folder in {str(Path(output.path).parent) for output in self.plan.outputs if output.optional}:
             for name, text in texts.items():
                 with atomic_path(Path(folder) / name) as path:
                     path.write_text(text, encoding="utf-8")
-
-    def _told(self) -> tuple[dict[str, Any], bool]:
-        """Return the job without what is secret in it, and whether that is all of it."""
-        whole = content(self.plan.job())
-        told: dict[str, Any] = {key: shown_setting(value) for key, value in whole.items()}
-        return told, told == whole
 
     def _detector(self) -> dict[str, Any]:
         """Return what detected, and why it; its classes and weights are known where a sequence was run."""
@@ -91,19 +86,6 @@ class Summary:
             if result.model:
                 facts["model"] = dict(result.model)
         return facts
-
-    def _repeating(self) -> str:
-        """Return the text of ``run.toml``, without what is secret in addresses and options."""
-        told, everything = self._told()
-        if everything:
-            how = f"repeat it with: trackforge {self.plan.command} --config run.toml\n"
-        else:
-            how = (
-                "user names, passwords and tokens are left out (...).\n"
-                f"# Repeat it with what holds them: trackforge {self.plan.command} ADDRESS --config run.toml, "
-                "or --set for options.\n"
-            )
-        return f"# Written by trackforge {__version__}; {how}" + toml(told)
 
 
 def carry_out(

@@ -94,9 +94,13 @@ class Looking(Basis):
     class_agnostic: bool = setting(
         False, help="Of boxes on one thing keep the best, whatever their classes: no car that is a truck as well."
     )
-    start: int | str = setting(0, help="Where to begin: number of a frame, or a time: 1:30, 90s.")
+    start: str | int = setting(0, help="Where to begin: number of a frame, or a time: 1:30, 90s.")
     stride: int = setting(1, minimum=1, unit="frames", help="Take every n-th frame; times stay true.")
     frames: int | None = setting(None, minimum=1, help="Stop after that many frames.")
+    show: bool = setting(False, help="Show the pictures in a window, where there is a display; q or Esc ends the run.")
+    save_crops: str | None = setting(
+        None, help="Folder for pictures of every object, cut out: one folder a track. It must be new or empty."
+    )
     batch_size: int = setting(1, minimum=1, unit="frames", help="Frames that the detector gets at once.")
     ahead: int = setting(
         4, minimum=0, unit="frames", help="Frames that decoding and detection may run ahead; 0 for one thread only."
@@ -129,7 +133,7 @@ class TrackingRun(Looking, Run):
         (),
         flags=("--out", "-o"),
         help="File to write, its ending tells the format; or a folder, for a MOT file and a video. May be repeated; "
-        "{name} in it is the name of the sequence.",
+        "{name} in it is the name of the sequence. - writes JSON lines to standard output.",
     )
     box: Literal["filtered", "detected"] | None = setting(
         None, help="Write the motion model's box (filtered), or that of the detection; without it, as each output does."

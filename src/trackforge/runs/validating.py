@@ -15,7 +15,6 @@ from trackforge.config import check, same_setting, setting
 from trackforge.data.formats import read
 from trackforge.errors import ConfigError, MissingDependencyError, did_you_mean
 from trackforge.intake.addresses import shown_setting
-from trackforge.io.atomic import atomic_path
 from trackforge.io.targets import check_writable, keep_apart
 from trackforge.protocols import notes_of
 from trackforge.registry.guess import check_output, exists
@@ -23,11 +22,12 @@ from trackforge.runs.choosing import choose_detector
 from trackforge.runs.component import Component, Wanted
 from trackforge.runs.filtering import narrowed, settled_inside
 from trackforge.runs.habits import minding, settled
-from trackforge.runs.layers import Layer, content, from_job, options
+from trackforge.runs.layers import Layer, from_job, options
 from trackforge.runs.planning import detector_of
+from trackforge.runs.repeating import write_run
 from trackforge.runs.stopwatch import Stopwatch
 from trackforge.runs.tracking import Looking
-from trackforge.runs.values import plain, toml
+from trackforge.runs.values import plain
 from trackforge.validation.naming import parse_map
 from trackforge.validation.report import ValidationReport
 from trackforge.validation.result import WORST
@@ -223,8 +223,7 @@ def carry_out_validation(plan: ValidationPlan, *, progress: Watch | None = None)
     for path in plan.outputs:
         _write(report, path, job.worst)
     for folder in plan.folders:
-        with atomic_path(folder / "run.toml") as partial:
-            partial.write_text(_repeating(plan), encoding="utf-8")
+        write_run(folder, plan.job(), "val")
     return report
 
 
@@ -249,8 +248,3 @@ def _write(report: ValidationReport, path: Path, worst: int) -> None:
         report.to_csv(path)
     else:
         report.to_json(path)
-
-
-def _repeating(plan: ValidationPlan) -> str:
-    told = {key: shown_setting(value) for key, value in content(plan.job()).items()}
-    return f"# Written by trackforge {__version__}; repeat it with: trackforge val --config run.toml\n" + toml(told)

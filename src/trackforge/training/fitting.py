@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,6 +44,7 @@ class FitResult:
         best: Scores of the best epoch (0: the start), with ``epoch``, ``step``, ``loss`` and its terms; empty without
             validation.
         start: Scores of the starting weights; empty without.
+        last: The last epoch's row, as ``best``; without validation losses alone.
         verdict: The best epoch beside the start, in words; empty where there is nothing to compare.
         scores: The same scores with their directions, losses left out.
         stopped: ``"signal"``, ``"early"`` (no better score for long), ``"steps"`` (train.max_steps), or empty.
@@ -59,6 +60,7 @@ class FitResult:
     best: Mapping[str, float] = field(default_factory=dict)
     scores: Sequence[Score] = ()
     start: Mapping[str, float] = field(default_factory=dict)
+    last: Mapping[str, float] = field(default_factory=dict)
     verdict: str = ""
     stopped: Literal["", "signal", "early", "steps"] = ""
     signal: int = 0
@@ -88,6 +90,7 @@ def fit(
     resume: bool = False,
     watch: Watcher | None = None,
     tell: Teller | None = None,
+    begun: Callable[[], object] | None = None,
 ) -> FitResult:
     """Train a model.
 
@@ -107,6 +110,7 @@ def fit(
         resume: Go on from ``out/checkpoints/last.ckpt`` if it is there.
         watch: Is told of every epoch, on the first process.
         tell: Is told how far the run is, on the first process; see `trackforge.training.progress`.
+        begun: Called on the first process once the folder is this run's.
 
     Raises:
         DataError: A set is empty or faulty, or a picture is missing or broken.
@@ -138,6 +142,8 @@ def fit(
         engine = Engine(settings, out)
         stack.enter_context(alone(out))
         plan = _plan(train, checked.dataset if checked else None, settings, engine.world_size, weights)
+        if begun is not None and engine.first:
+            begun()
         if tell is not None and engine.first:
             tell(Progress(stage="loading", words=plan.words))
         training = recipe.begin(plan)
@@ -281,6 +287,7 @@ def _result(rounds: Rounds, lightning: Any, plan: Plan, out: Path, seconds: floa
         best=rounds.best,
         scores=rounds.best_scores,
         start=rounds.start,
+        last=rounds.last,
         verdict=rounds.verdict,
         epochs=steps // plan.steps_per_epoch,
         stopped=stopped,

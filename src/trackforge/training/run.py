@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from trackforge import __version__, data
+from trackforge import data
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError
-from trackforge.io.atomic import atomic_path
 from trackforge.io.targets import check_writable
 from trackforge.registry.spec import ComponentSpec
 from trackforge.runs.component import Component, Wanted, checked
-from trackforge.runs.layers import Layer, choose, content, from_job, options, place
-from trackforge.runs.values import toml
+from trackforge.runs.layers import Layer, choose, from_job, options, place
+from trackforge.runs.repeating import write_run
 from trackforge.training.monitoring import check_monitor
 from trackforge.training.progress import Progress, Teller
+from trackforge.training.summary import now, write_summary
 
 if TYPE_CHECKING:
     from trackforge.data import Dataset
@@ -185,21 +185,19 @@ class TrainingTask:
         Raises:
             SinkError: The place cannot be written to.
         """
-        with atomic_path(self.out / "run.toml") as partial:
-            how = "Repeat it with: trackforge train --config run.toml -o ANOTHER-FOLDER"
-            text = f"# Written by trackforge {__version__}. {how}\n{toml(content(self.job()))}"
-            partial.write_text(text, encoding="utf-8")
-        return self.out / "run.toml"
+        return write_run(self.out, self.job(), "train", "-o ANOTHER-FOLDER")
 
     def fit(self, *, watch: Callable[[Mapping[str, Any]], None] | None = None, tell: Teller | None = None) -> FitResult:
         """Read the sets and train; see `trackforge.training.fit`, whose errors it raises.
+
+        The folder gets ``run.toml`` at the start, and ``summary.json`` at the end.
 
         Args:
             watch: Gets a row of facts after every epoch.
             tell: Is told how far the run is.
         """
         self.check()
-        told = tell or _untold
+        began, told = now(), tell or _untold
         told(Progress(stage="loading", words=f"reading {', '.join(map(str, self.options.data))}"))
         train, val = self.sets()  # before the recipe, which imports torch: that takes seconds
         told(Progress(stage="loading", words=f"loading the trainer {self.trainer.name}"))
@@ -216,9 +214,12 @@ class TrainingTask:
             resume=self.options.resume,
             watch=watch,
             tell=tell,
+            begun=self.write,
         )
         if result.rank == 0:
-            self.write()
+            trainer = {"name": self.trainer.name, "settings": dict(self.trainer.settings)}
+            asked = {"trainer": trainer, "train": dict(self.loop), "weights": self.options.weights}
+            write_summary(result, asked, train, val, began)
         return result
 
 

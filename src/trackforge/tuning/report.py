@@ -12,6 +12,7 @@ from typing import Any
 from trackforge.errors import MissingDependencyError
 from trackforge.io.atomic import atomic_path
 from trackforge.metrics import Report
+from trackforge.runs.machine import surroundings
 from trackforge.runs.values import plain, written
 from trackforge.runs.values import toml as toml_of
 from trackforge.tuning.optimising import KEPT, Trial
@@ -51,6 +52,7 @@ def facts(outcome: Outcome) -> dict[str, Any]:
     """Return everything as plain numbers, lists and dicts."""
     problem, best = outcome.problem, outcome.best
     return {
+        **surroundings(),
         "tracker": problem.setup.tracker.name,
         "objective": str(problem.objective),
         "average": problem.objective.average,

@@ -17,6 +17,7 @@ from trackforge.runs.component import Component
 from trackforge.runs.layers import Layer, choose, from_job, options
 from trackforge.runs.planning import expand, source_of, tracker_of
 from trackforge.runs.recordings import Footage
+from trackforge.runs.repeating import write_run
 from trackforge.runs.scoring import Truth
 from trackforge.runs.setups import Setup
 from trackforge.runs.tracking import DETECTOR, Run
@@ -169,6 +170,29 @@ class TuningPlan:
         """The file of the study."""
         return self.options.study or self.options.out / STUDY
 
+    def job(self) -> TuningRun:
+        """Return the search with everything that was settled, so that it can be written down and repeated."""
+        setup = self.setup()
+        asked: dict[str, Any] = {part.kind: part for part in setup.parts() if self._said(part.kind)}
+        detector = setup.detector if self.options.detections is None else self._said("detector")
+        settled: dict[str, Any] = {"source": self._said("source"), "detector": detector, "tracker": setup.tracker}
+        return dataclasses.replace(self.options, study=None, sink=(), sinks=None, **settled, **asked)
+
+    def _said(self, section: str) -> dict[str, Any] | str:
+        """Return what all places together say about a component."""
+        said: dict[str, Any] = {}
+        for layer in self.layers:
+            said |= layer.tables.get(section, {})
+        return said or ""
+
+    def write(self) -> Path:
+        """Put ``run.toml`` into the folder of outputs: ``trackforge tune --config run.toml`` repeats the search.
+
+        Raises:
+            SinkError: The place cannot be written to.
+        """
+        return write_run(self.options.out, self.job(), "tune", "-o ANOTHER-FOLDER")
+
     def problem(self) -> Problem:
         """Return the question that the search answers.
 
@@ -204,6 +228,7 @@ def carry_out(
     run: TuningRun,
     *,
     on_trial: Callable[[Trial], object] | None = None,
+    begun: Callable[[], object] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Outcome:
     """Search as a run says; see `trackforge.tuning.tune`, whose errors it raises."""
@@ -214,5 +239,6 @@ def carry_out(
         workers=run.workers,
         search=Search(seed=run.seed, pruning=run.pruning, pick=run.pick),
         on_trial=on_trial,
+        begun=begun,
         stop=stop,
     )

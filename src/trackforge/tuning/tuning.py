@@ -85,6 +85,7 @@ def tune(
     workers: int = 1,
     search: Search | None = None,
     on_trial: Callable[[Trial], object] | None = None,
+    begun: Callable[[], object] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Outcome:
     """Search for the settings that score best on some sequences, and score them on others.
@@ -100,6 +101,7 @@ def tune(
         workers: Processes.
         search: How to look.
         on_trial: Called after each trial.
+        begun: Called once the study is this search's, before it is worked on.
         stop: Asked now and then whether to stop early.
 
     Raises:
@@ -112,6 +114,8 @@ def tune(
     path, search, stop = Path(study), search or Search(), stop or _never
     with owned(path.with_name(path.name + ".owner"), "A study is for one search at a time"):
         opened = open_study(path, problem, search, fresh=True)
+        if begun is not None:
+            begun()
         problem.library.check_floor(problem.train, {})
         default_train = problem.score({})
         problem.objective(default_train)  # a misspelt score shows before the work begins

@@ -49,6 +49,7 @@ class Rounds(pl.Callback):
         monitor: The best epoch so far, the start (epoch 0) included; None without validation.
         trained: The best epoch after the start; None without validation.
         start: Scores of the starting weights; empty where they were not scored.
+        last: The row of the last epoch that was brought to its end; empty before.
         early: Whether the run ended because there was no better score for long.
         scores: Announced scores; `best_scores` has values.
     """
@@ -74,6 +75,7 @@ class Rounds(pl.Callback):
         self.monitor = Monitor(settings.monitor, scores, patience=settings.patience) if val is not None else None
         self.trained = Monitor(settings.monitor, scores) if val is not None else None
         self.start: dict[str, float] = {}
+        self.last: dict[str, float] = {}
         self.early = False
         self._finished = 0  # steps at the end of the last epoch that was brought to its end, validation included
 
@@ -106,6 +108,7 @@ class Rounds(pl.Callback):
             "stale": stale,
             "finished": self._finished,
             "start": self.start,
+            "last": self.last,
             "trained": trained,
         }
 
@@ -115,6 +118,7 @@ class Rounds(pl.Callback):
         if self.monitor is not None:
             self.monitor.best, self.monitor.stale = dict(state_dict["best"]), int(state_dict["stale"])
         self.start = dict(state_dict.get("start", {}))  # a checkpoint of a run whose start was not scored has none
+        self.last = dict(state_dict.get("last", {}))
         if self.trained is not None:
             self.trained.best = dict(state_dict.get("trained", state_dict["best"]))
 
@@ -197,7 +201,7 @@ class Rounds(pl.Callback):
                     self._picture(trainer, found, self.val)
             if better or self.val is None:
                 self.saving.bundle(trainer, module, row)
-        self._finished = step
+        self._finished, self.last = step, row
         self.recording.begin_epoch()
         if better:
             self.saving.checkpoint(trainer, module, "best")
