@@ -25,7 +25,7 @@ from typing import Generic, TypeVar
 from trackforge.errors import InvalidInputError
 from trackforge.protocols import Closable, Detector, Sink, Source, StagedDetector, Tracker, stream_of
 from trackforge.registry import doors
-from trackforge.session import Session, answers, fit, follows
+from trackforge.session import Session, Steps, answers, fit, follows
 from trackforge.types import Detections, Frame, Step
 
 __all__ = ["track"]
@@ -78,7 +78,7 @@ def track(
     opened = isinstance(source, (str, Path, int))
     given = fit(doors.source(source) if isinstance(source, (str, Path, int)) else source, "source", "__iter__")
     session = Session(detector, tracker, sinks=sinks, stream=stream_of(given))
-    return _steps(given, session, batch_size, ahead, opened)
+    return Steps(_steps(given, session, batch_size, ahead, opened))
 
 
 def _steps(

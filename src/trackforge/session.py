@@ -12,7 +12,9 @@ done with a frame and its detections stands here and nowhere else. A session can
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import inspect
+import warnings
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -24,7 +26,7 @@ from trackforge.protocols import Detector, Remembering, Sink, StreamAware, Track
 from trackforge.registry import doors
 from trackforge.types import Detections, Frame, Step, Stream, Tracks
 
-__all__ = ["Session", "answers", "fit", "follows"]
+__all__ = ["Session", "Steps", "answers", "fit", "follows"]
 
 T = TypeVar("T")
 FORMAT = 1
@@ -261,3 +263,36 @@ def answers(detector: Detector, frames: Sequence[Frame], found: Any) -> list[Det
             f"{len(frames)} frames ({kinds}). trackforge.testing.check_detector shows what else it must do."
         )
     return list(given)
+
+
+class Steps(Generator[Step, None, None]):
+    """The generator that `trackforge.track` returns, which says so where nobody ever asked it for a step."""
+
+    __slots__ = ("_steps",)
+
+    def __init__(self, steps: Generator[Step, None, None]) -> None:
+        self._steps = steps
+
+    def __next__(self) -> Step:
+        return next(self._steps)
+
+    def send(self, value: None, /) -> Step:
+        """Give the next step."""
+        return self._steps.send(value)
+
+    def throw(self, *error: Any) -> Step:
+        """Raise an error where the steps stand."""
+        return self._steps.throw(*error)
+
+    def close(self) -> None:
+        """End, and make the outputs final."""
+        self._steps.close()
+
+    def __del__(self) -> None:
+        if inspect.getgeneratorstate(self._steps) == inspect.GEN_CREATED:
+            warnings.warn(
+                "Nothing was tracked: trackforge.track gives its steps one by one, and nobody asked for any. Iterate "
+                "over it: for step in trackforge.track(...): ...",
+                UserWarning,
+                stacklevel=2,  # whoever let go of it
+            )

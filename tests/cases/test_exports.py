@@ -198,12 +198,12 @@ def test_the_layout_of_the_official_evaluator(tmp_path):
     assert evaluate(tmp_path / "gt", tmp_path / "Mine").combined["MOTA"] == 1
 
 
-def test_archives_of_results_and_truth_are_opened(tmp_path, monkeypatch):
-    monkeypatch.setenv("TRACKFORGE_CACHE", str(tmp_path / "cache"))
+def test_archives_of_results_and_truth_are_opened(tmp_path):
     for name, entry, text in (("truth", "S/gt/gt.txt", TRUTH), ("results", "mine/S.txt", TRACKS)):
         with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
             archive.writestr(entry, text)
-    out = run("eval", tmp_path / "truth.zip", tmp_path / "results.zip", "--json").stdout
+    cache = str(tmp_path / "cache")
+    out = run("eval", tmp_path / "truth.zip", tmp_path / "results.zip", "--json", TRACKFORGE_CACHE=cache).stdout
     assert json.loads(out)["combined"]["MOTA"] == 1
 
 

@@ -412,7 +412,7 @@ def test_parquet_columns_that_cannot_be(tmp_path: Path, row: dict[str, list[Any]
         ({"frame": 10**5000}, r"must be"),
         ({"sequence": "../../x"}, "The sequence must have a name that stays"),
         ({"sequence": "/abs"}, "is absolute"),
-        ({"tracks": [{"track_id": 2**63, "xyxy": [0, 0, 1, 1]}]}, "track_id must be a whole number from 0"),
+        ({"tracks": [{"track_id": 2**63, "xyxy": [0, 0, 1, 1]}]}, "track_id must be a whole number from -1"),
         ({"tracks": [{"track_id": 1.5, "xyxy": [0, 0, 1, 1]}]}, "track_id must be a whole number"),
         ({"tracks": [{"track_id": 1, "xyxy": [0, 0, 1, 1], "class_id": 2_000_000_000}]}, "The class must be at most"),
         ({"tracks": [{"track_id": 1, "xyxy": [0, 0, 1, "x"]}]}, "xyxy must be a number; got 'x'"),

@@ -117,9 +117,7 @@ def test_addresses_of_files_are_paths(clip: Path, tmp_path: Path) -> None:
         assert one.name == "a 50%"
 
 
-@pytest.mark.parametrize(
-    "out", ["rtmp://user:S3cret@host/live", "https://host/a.mp4?sig=S3cret", "s3://bucket/out/", "-"]
-)
+@pytest.mark.parametrize("out", ["rtmp://user:S3cret@host/live", "https://host/a.mp4?sig=S3cret", "s3://bucket/out/"])
 def test_outputs_are_files_and_never_addresses(
     clip: Path, tmp_path: Path, out: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,22 @@ def test_scores_below_the_threshold_are_told_with_one_that_would_do() -> None:
     assert tell(walk([[0.58, 0.48, 0.12]] * 40, better), better) == []
 
 
+def test_motion_is_not_judged_while_it_learns() -> None:
+    motion, learning = Component("detector", "motion"), [[0.55, 0.5]] * 60
+    some = tracker(birth_score=0.54, high_score=0.54)
+    assert tell(walk([*learning, *[[0.5]] * 30], some), some, motion) == []
+    [line] = tell(walk(learning, tracker()), tracker(), motion)
+    assert "no tracks in 60 frames" in line
+    assert "--conf" not in line
+    [line] = tell(walk(learning * 2, tracker()), tracker(), motion)
+    assert "--conf 0." in line
+
+
+def test_who_says_the_camera_moves_is_not_answered_with_a_lower_threshold() -> None:
+    said = ["the camera seems to move; take a network"]
+    assert tell(walk([[0.5, 0.4]] * 120, tracker()), tracker(), Component("detector", "motion"), noticed=said) == []
+
+
 @pytest.mark.parametrize(
     ("chosen", "said"),
     [

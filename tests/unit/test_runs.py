@@ -86,8 +86,9 @@ def files(folder: Path) -> dict[str, bytes]:
     found = {path.name: path.read_bytes() for path in folder.iterdir()}
     summary = json.loads(found.pop("summary.json"))
     for sequence in summary["sequences"]:
-        for name in ("seconds", "fps", "stage_ms"):
+        for name in ("seconds", "fps", "stage_ms", "started"):
             del sequence[name]
+    del summary["started"], summary["ended"]
     return found | {"summary.json": json.dumps(summary).encode()}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from cyclopts import App, Parameter
 
 import trackforge
+from trackforge.cli.environment import warn_of_misspelt
 from trackforge.cli.printing import put
 from trackforge.intake.addresses import STDIN, STDOUT
 
@@ -69,6 +71,7 @@ def call(tokens: Sequence[str]) -> object:
         CycloptsError: The words are wrong.
         TrackforgeError: What the command raises.
     """
+    warn_of_misspelt(os.environ, BUILT_IN)
     if not tokens:
         put(FIRST)
         return 0

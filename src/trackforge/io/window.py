@@ -60,6 +60,7 @@ class WindowSink:
         self._label: Any = None
         self._picture: Any = None
         self._painter: OverlaySink | None = None
+        self._size = (0, 0)
 
     def __enter__(self) -> WindowSink:
         self.ended = False
@@ -69,7 +70,7 @@ class WindowSink:
             root.bind(key, lambda _: self._end())
         root.protocol("WM_DELETE_WINDOW", self._end)
         self._label = self._painter = None
-        self._stream = Stream()
+        self._stream, self._size = Stream(), (0, 0)
         return self
 
     def open(self, stream: Stream, /) -> None:
@@ -89,7 +90,10 @@ class WindowSink:
         if self.ended:
             return
         picture = np.array(step.frame.image)
-        painter = self._painter or self._made(step.frame.size)
+        painter = self._painter or self._made()
+        if step.frame.size != self._size:  # pictures of a folder may differ
+            self._size = step.frame.size
+            painter.begin(self._size)
         painter.draw(picture, step)
         try:
             self._show(picture, tk)
@@ -97,11 +101,10 @@ class WindowSink:
         except tk.TclError:  # the window, or the whole display, went away
             self._end()
 
-    def _made(self, size: tuple[int, int]) -> OverlaySink:
+    def _made(self) -> OverlaySink:
         settings = {name: getattr(self.config, name) for name in WindowSinkConfig.__dataclass_fields__}
         self._painter = painter = OverlaySink(OverlaySinkConfig(path=Path("window"), **settings))
         painter.open(self._stream)
-        painter.begin(size)
         return painter
 
     def _show(self, picture: np.ndarray[Any, np.dtype[np.uint8]], tk: Any) -> None:

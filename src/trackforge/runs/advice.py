@@ -37,6 +37,8 @@ DOUBLE, LEAST_DOUBLE = 0.1, 5
 """Part of the frames, and how many, in which two classes have tracks on one place before it is said."""
 SLOW = 3.0
 """Frames a second below which people walk out of their own box from one frame to the next."""
+LEARNING = 100
+"""Frames from which on the scores of the detector motion say something; figures pass .7 once their sizes are known."""
 LISTED = 3
 """Classes that a line names."""
 
@@ -79,7 +81,13 @@ def _advice(
         if slow:
             yield slow
         elif low:
-            if not noticed:
+            if _learning(tally, detector):
+                if not tally.lives:
+                    yield (
+                        f"no tracks in {tally.frames} frames: the detector motion learns the background and the sizes "
+                        "of things from the first ones; give it some seconds more"
+                    )
+            elif not noticed:
                 yield low
         elif tally.boxes < HARDLY * plausible or not tally.lives:
             yield _never_trusted(tally, tracker, made)
@@ -153,6 +161,11 @@ def _never_trusted(tally: Tally, tracker: Component, made: Any) -> str:
         f"{good} detections could have begun a track, but hardly any had {hits} in a row (min_hits); try --set "
         "tracker.min_hits=1, or a smaller --stride where things move far between frames"
     )
+
+
+def _learning(tally: Tally, detector: Component) -> bool:
+    """Tell whether a run was so short that the background was hardly known: its scores say little as yet."""
+    return detector.name == "motion" and tally.frames < LEARNING
 
 
 def _explodes(tally: Tally) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from trackforge.errors import ConfigError, did_you_mean
 from trackforge.intake.addresses import STDOUT
+from trackforge.intake.names import plain_name
 from trackforge.registry import registry
 from trackforge.registry.guess import check_output, exists
 from trackforge.registry.spec import ComponentSpec
@@ -44,6 +45,12 @@ class Output:
     def is_stdout(self) -> bool:
         """Whether it goes to standard output."""
         return self.path in STDOUT
+
+    def place(self, sequence: str) -> str:
+        """Return where the output of a sequence goes."""
+        if "{name}" not in self.path:
+            return self.path
+        return self.path.replace("{name}", plain_name(sequence, "A sequence that names its output"))
 
 
 def outputs_of(job: TrackingRun, layers: Sequence[Layer], sequences: int) -> list[Output]:

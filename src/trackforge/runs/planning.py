@@ -21,6 +21,7 @@ from trackforge.runs.filtering import settled_inside
 from trackforge.runs.habits import CONF, minding, settled, spread, wanted
 from trackforge.runs.layers import Layer, choose, from_job, options
 from trackforge.runs.places import Output, outputs_of
+from trackforge.runs.refusals import check_scores
 from trackforge.runs.tracking import COMPOSED, TRACKER, TrackingRun
 
 __all__ = ["Output", "RunPlan", "detector_of", "expand", "plan", "source_of", "tracker_of"]
@@ -107,11 +108,13 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
     scores = any(minding(one) for one in (tracker, *parts))
     choice = detector_of(layers, job.weights, least=not scores)
     detector, classes, class_agnostic = settled_inside(choice.component, job.classes, job.class_agnostic)
+    tracker = tracker.with_parts(parts)
+    check_scores(detector, (tracker, *parts))
     return RunPlan(
         options=job,
         sources=[source_of(one, layers) for one in expanded],
         detector=detector,
-        tracker=tracker.with_parts(parts),
+        tracker=tracker,
         outputs=outputs,
         classes=classes,
         class_agnostic=class_agnostic,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
 from trackforge.intake.addresses import without_secrets
+from trackforge.runs.facts import stamp
 from trackforge.runs.tally import Tally
 from trackforge.table import TrackTable
 from trackforge.types import Detections
@@ -25,6 +27,9 @@ class SequenceResult:
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
+    formats: list[str] = field(default_factory=list)
+    """Names of the sinks that wrote the outputs, in their order."""
+    started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     stopped: bool = False
     """Whether the end was not reached, for a signal or a limit."""
     ended: bool = False
@@ -40,6 +45,10 @@ class SequenceResult:
     """Detections by frame index, kept with the table."""
     classes: tuple[str, ...] = ()
     """Names of the detector's classes."""
+    model: Mapping[str, Any] = field(default_factory=dict)
+    """What the detector's weights say of themselves."""
+    fps: float | None = None
+    """Frames a second of the film as it was tracked, where the source says."""
     notes: list[str] = field(default_factory=list)
     """What people should know about this result, most important first: what was seen, and the cure."""
 
@@ -83,20 +92,35 @@ class SequenceResult:
         return {name: 1000 * self.stages[name] / max(self.frames, 1) for name in order}
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON; stages in milliseconds a frame."""
+        """Return it for JSON.
+
+        ``fps`` is the speed of the run, ``rate`` the film's frames a second; ``size`` is width and height; stages are
+        in milliseconds a frame; ``scores`` counts detections by tenths, ``median_life`` is in visible frames.
+        """
         return {
             "name": self.name,
             "source": self.source,
+            "started": stamp(self.started),
             "frames": self.frames,
+            "first_frame": self.tally.first if self.frames else None,
+            "last_frame": self.tally.last if self.frames else None,
+            "stopped": self.stopped,
+            "size": list(self.tally.size) if self.frames else None,
+            "rate": self.fps or (round(self.tally.rate, 3) if self.tally.rate else None),
             "skipped": self.skipped,
             "dropped": self.dropped,
             "detections": self.detections,
             "boxes": self.boxes,
             "ids": len(self.ids),
+            "most_at_once": self.tally.most,
+            "median_life": self.tally.life,
+            "scores": self.tally.by_score(),
+            "classes": self.tally.by_class(self.classes),
             "seconds": round(self.seconds, 3),
             "fps": round(self.rate, 2),
             "stage_ms": {name: round(ms, 3) for name, ms in self.stage_ms().items()},
             "outputs": self.outputs,
+            "files": [{"path": path, "format": name} for path, name in zip(self.outputs, self.formats, strict=True)],
             "notes": self.notes,
             **({"failed": without_secrets(str(self.failure))} if self.failure else {}),
         }

@@ -8,15 +8,13 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from trackforge import pipeline
 from trackforge.errors import ConfigError
 from trackforge.intake.addresses import address_name, shown_address, source_name
-from trackforge.intake.names import plain_name, relative_name
+from trackforge.intake.names import relative_name
 from trackforge.io.outputs import Outputs
-from trackforge.io.targets import check_writable, keep_apart
 from trackforge.protocols import (
     Closable,
     Detector,
@@ -30,8 +28,11 @@ from trackforge.protocols import (
     stream_of,
 )
 from trackforge.runs.advice import advise
+from trackforge.runs.blame import blaming, guard
 from trackforge.runs.component import Component
+from trackforge.runs.facts import about_model
 from trackforge.runs.filtering import narrowed
+from trackforge.runs.keeping import check_places
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.results import SequenceResult
 from trackforge.runs.slicing import opened
@@ -71,7 +72,8 @@ def open_sources(plan: RunPlan) -> list[Input]:
         )
     inputs: list[Input] = []
     for component in plan.sources:
-        source = opened(component, plan.options.start, plan.options.stride)
+        with blaming(component, "as it was made"):
+            source = opened(component, plan.options.start, plan.options.stride)
         given = shown_address(str(component.settings.get("path", component.name)))
         name = stream_of(source).name or source_name(given) or "sequence"
         name = str(relative_name(address_name(name), "A sequence", path=given))
@@ -104,16 +106,16 @@ def run(
         TrackforgeError: What `trackforge.track` and the components raise.
     """
     inputs = open_sources(plan) if inputs is None else inputs
-    _check_places(plan, inputs)
+    check_places(plan, [(one.name, one.given) for one in inputs])
     stopping = Stopping() if stopping is None else stopping
     detector, tracker = _Reused(plan.detector), _Reused(plan.tracker)
-    for one in inputs:
+    for component, one in zip(plan.sources, inputs, strict=True):
         result = SequenceResult(one.name, one.given)
         with contextlib.ExitStack() as stack:
             if isinstance(one.source, Closable):
                 stack.callback(one.source.close)
-            parts = one.source, detector(one.name), tracker(one.name)
-            yield _run(result, *parts, plan, keep=keep, progress=progress or _unwatched, stopping=stopping)
+            parts = _Parts(component, one.source, detector(one.name), tracker(one.name))
+            yield _run(result, parts, plan, keep=keep, progress=progress or _unwatched, stopping=stopping)
         if stopping.signal or result.ended:
             return
 
@@ -134,36 +136,46 @@ class _Reused:
     def __call__(self, sequence: str) -> Any:
         component = self._component.for_sequence(sequence)
         if self._made is None or component.settings != self._settings:
-            self._made, self._settings = component.create(), component.settings
+            with blaming(component, "as it was made"):
+                self._made, self._settings = component.create(), component.settings
         elif isinstance(self._made, Remembering):
-            self._made.reset()
+            with blaming(component, "as it was reset"):
+                self._made.reset()
         return self._made
+
+
+class _Parts(NamedTuple):
+    """What a sequence is run with."""
+
+    component: Component  # of the source
+    source: Source
+    detector: Detector
+    tracker: Tracker
 
 
 def _run(
     result: SequenceResult,
-    source: Source,
-    detector: Detector,
-    tracker: Tracker,
+    parts: _Parts,
     plan: RunPlan,
     *,
     keep: bool,
     progress: Progress,
     stopping: Stopping,
 ) -> SequenceResult:
-    options = plan.options
+    options, (component, source, detector, tracker) = plan.options, parts
     detector = narrowed(detector, plan.classes, plan.class_agnostic)
     result.classes = tuple(detector.classes)
+    result.model, result.fps = about_model(parts.detector), stream_of(source).rate
     outputs = plan.outputs
     if any(output.optional for output in outputs) and not _has_pictures(source):
         outputs = [output for output in outputs if not output.optional]
     watch = Stopwatch()
-    sinks = Outputs([watch.sink(sink) for sink in _sinks(outputs, result)])
+    sinks = Outputs([watch.sink(sink, guard(output.sink)) for output, sink in _sinks(outputs, result)])
     begin = time.perf_counter()
     steps = pipeline.track(
-        watch.source(source),
-        watch.detector(detector),
-        watch.tracker(tracker),
+        watch.source(source, guard(component)),
+        watch.detector(detector, guard(plan.detector)),
+        watch.tracker(tracker, guard(plan.tracker)),
         sinks=[sinks],
         batch_size=options.batch_size,
         ahead=options.ahead,
@@ -224,43 +236,16 @@ def _watched(
     stopping.settled()
 
 
-def _check_places(plan: RunPlan, inputs: Sequence[Input]) -> None:
-    """See to it, before the first frame, that nothing that is read is replaced."""
-    outputs = [output for output in plan.outputs if output.path and not output.is_stdout]
-    places = [_place(output, one.name) for one in inputs for output in outputs]
-    check_writable([output.path for output in outputs], kind="either", placeholders=["name"])
-    check_writable(places, kind="either", placeholders=None)
-    read: list[str | Path] = [*(one.given for one in inputs), *plan.options.truth]
-    for component in (*plan.sources, plan.detector, plan.tracker):
-        for one in inputs:
-            settings = component.for_sequence(one.name).settings.values()
-            read += [value for value in settings if isinstance(value, (str, Path)) and _is_file(value)]
-    for given in tuple(read):  # a MOTChallenge sequence is read as a folder
-        read += [file for part in ("gt/gt.txt", "det/det.txt") if _is_file(file := Path(given) / part)]
-    keep_apart(places, read)
-
-
-def _is_file(value: str | Path) -> bool:
-    try:
-        return Path(value).is_file()
-    except (OSError, ValueError):  # too long for a path: some other text
-        return False
-
-
-def _place(output: Output, sequence: str) -> str:
-    """Return where an output of a sequence goes."""
-    if "{name}" not in output.path:
-        return output.path
-    return output.path.replace("{name}", plain_name(sequence, "A sequence that names its output"))
-
-
-def _sinks(outputs: Sequence[Output], result: SequenceResult) -> Iterator[Sink]:
+def _sinks(outputs: Sequence[Output], result: SequenceResult) -> Iterator[tuple[Output, Sink]]:
     """Make the sinks of one sequence."""
     for output in outputs:
-        path = _place(output, result.name)
-        sink: Sink = output.sink.create(**({"path": path} if path else {}))
-        result.outputs += [path] if path else []
-        yield sink
+        path = output.place(result.name)
+        with blaming(output.sink, "as it was made"):
+            sink: Sink = output.sink.create(**({"path": path} if path else {}))
+        if path:
+            result.outputs.append(path)
+            result.formats.append(output.sink.name)
+        yield output, sink
 
 
 def _has_pictures(source: Source) -> bool:

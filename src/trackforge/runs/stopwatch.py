@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 from trackforge.protocols import (
     Closable,
@@ -27,7 +28,14 @@ from trackforge.protocols import (
 )
 from trackforge.types import Detections, Frame, Step, Stream, Tracks
 
-__all__ = ["Stopwatch"]
+__all__ = ["Guard", "Stopwatch"]
+
+Guard: TypeAlias = "Callable[[str], AbstractContextManager[object]]"
+"""Stands around every call of a component; called with where the run is: ``"at frame 12"``, or an empty text."""
+
+
+def _unguarded(where: str) -> AbstractContextManager[object]:  # noqa: ARG001 - see `Guard`
+    return contextlib.nullcontext()
 
 
 class Stopwatch:
@@ -43,22 +51,22 @@ class Stopwatch:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
-    def source(self, source: Iterable[Frame], /) -> Iterable[Frame]:
+    def source(self, source: Iterable[Frame], /, guard: Guard = _unguarded) -> Iterable[Frame]:
         """Return the source, watched as ``decode``."""
-        return _Source(source, self)
+        return _Source(source, self, guard)
 
-    def detector(self, detector: Detector, /) -> Detector:
+    def detector(self, detector: Detector, /, guard: Guard = _unguarded) -> Detector:
         """Return the detector, watched as ``detect``; a `StagedDetector` as ``prepare``, ``detect`` and ``select``."""
         staged = isinstance(detector, StagedDetector)
-        return _StagedDetector(detector, self) if staged else _Detector(detector, self)
+        return _StagedDetector(detector, self, guard) if staged else _Detector(detector, self, guard)
 
-    def tracker(self, tracker: Tracker, /) -> Tracker:
+    def tracker(self, tracker: Tracker, /, guard: Guard = _unguarded) -> Tracker:
         """Return the tracker, watched as ``track``."""
-        return _Tracker(tracker, self)
+        return _Tracker(tracker, self, guard)
 
-    def sink(self, sink: Sink, /) -> Sink:
+    def sink(self, sink: Sink, /, guard: Guard = _unguarded) -> Sink:
         """Return the sink, watched as ``write``; opening and finishing it count too."""
-        return _Sink(sink, self)
+        return _Sink(sink, self, guard)
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -73,9 +81,15 @@ class Stopwatch:
 class _Watched:
     """Passes everything on that is not timed."""
 
-    def __init__(self, inner: Any, watch: Stopwatch) -> None:
+    def __init__(self, inner: Any, watch: Stopwatch, guard: Guard) -> None:
         self._inner = inner
         self._watch = watch
+        self._guard = guard
+
+    @contextlib.contextmanager
+    def _stage(self, name: str, where: str = "") -> Iterator[None]:
+        with self._watch.stage(name), self._guard(where):
+            yield
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -84,7 +98,8 @@ class _Watched:
 class _StreamAware(_Watched):
     def open(self, stream: Stream, /) -> None:
         if isinstance(self._inner, StreamAware):
-            self._inner.open(stream)
+            with self._guard("as it was told of the stream"):
+                self._inner.open(stream)
 
     def notes(self) -> Sequence[str]:
         return notes_of(self._inner)
@@ -103,13 +118,15 @@ class _Source(_Watched):
         return len(self._inner)
 
     def __iter__(self) -> Iterator[Frame]:
-        with self._watch.stage("decode"):
+        where = "before its first frame"
+        with self._stage("decode", where):
             frames = iter(self._inner)
         while True:
-            with self._watch.stage("decode"):
+            with self._stage("decode", where):
                 frame = next(frames, None)
             if frame is None:
                 return
+            where = f"after frame {getattr(frame, 'index', '?')}"
             yield frame
 
 
@@ -126,29 +143,33 @@ class _Detector(_StreamAware):
         return width
 
     def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
-        with self._watch.stage("detect"):
+        with self._stage("detect", _at(frames)):
             found: list[Detections] = self._inner.detect(frames)
         return found
 
 
 class _StagedDetector(_Detector):
+    # What the steps hand on takes along where it was; whoever pulls the steps does not look into it.
     def prepare(self, frames: Sequence[Frame], /) -> Any:
-        with self._watch.stage("prepare"):
-            return self._inner.prepare(frames)
+        where = _at(frames)
+        with self._stage("prepare", where):
+            return where, self._inner.prepare(frames)
 
     def infer(self, prepared: Any, /) -> Any:
-        with self._watch.stage("detect"):
-            return self._inner.infer(prepared)
+        where, inner = prepared
+        with self._stage("detect", where):
+            return where, self._inner.infer(inner)
 
     def select(self, predictions: Any, /) -> list[Detections]:
-        with self._watch.stage("select"):
-            found: list[Detections] = self._inner.select(predictions)
+        where, inner = predictions
+        with self._stage("select", where):
+            found: list[Detections] = self._inner.select(inner)
         return found
 
 
 class _Tracker(_StreamAware):
     def update(self, detections: Detections, frame: Frame, /) -> Tracks:
-        with self._watch.stage("track"):
+        with self._stage("track", _at([frame])):
             tracks: Tracks = self._inner.update(detections, frame)
         return tracks
 
@@ -169,16 +190,24 @@ class _Sink(_StreamAware):
         return isinstance(self._inner, Ending) and self._inner.ended
 
     def write(self, step: Step, /) -> None:
-        with self._watch.stage("write"):
+        with self._stage("write", _at([step.frame])):
             self._inner.write(step)
 
     def __enter__(self) -> Sink:
-        with self._watch.stage("write"):
+        with self._stage("write", "as it was opened"):
             self._inner.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        with self._watch.stage("write"):
+        with self._stage("write", "as it was finished"):
             self._inner.__exit__(kind, error, trace)
+
+
+def _at(frames: Sequence[Frame]) -> str:
+    """Say which frames a component has got."""
+    if not frames:
+        return ""
+    first, last = frames[0].index, frames[-1].index
+    return f"at frame {first}" if first == last else f"in frames {first} to {last}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from trackforge import __version__
 from trackforge.intake.addresses import shown_setting
 from trackforge.io.atomic import atomic_path
 from trackforge.runs.component import Component
+from trackforge.runs.facts import distribution, stamp
+from trackforge.runs.layers import content
+from trackforge.runs.machine import surroundings
 from trackforge.runs.planning import RunPlan
 from trackforge.runs.repeating import repeating
 from trackforge.runs.results import SequenceResult
@@ -31,14 +35,23 @@ class Summary:
     results: Sequence[SequenceResult]
     signal: int = 0
     scores: Scores | None = None
+    started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON, with the settings that differ from the defaults."""
+        """Return it for JSON: the job, when, with what and where it was done, and what came of each sequence.
+
+        Settings are those that differ from the defaults; times are UTC, in ISO 8601; secrets are left out.
+        """
         facts: dict[str, Any] = {
             "trackforge": __version__,
-            "detector": _chosen(self.plan.detector),
-            "tracker": _chosen(self.plan.tracker),
+            "command": self.plan.command,
+            "job": plain({key: shown_setting(value) for key, value in content(self.plan.job()).items()}),
+            "started": stamp(self.started),
+            "ended": stamp(datetime.now(timezone.utc)),
             "interrupted": bool(self.signal),
+            "detector": self._detector(),
+            "tracker": _chosen(self.plan.tracker),
+            **surroundings(),
             "sequences": [result.as_dict() for result in self.results],
         }
         if self.scores is not None:
@@ -63,6 +76,17 @@ class Summary:
                 with atomic_path(Path(folder) / name) as path:
                     path.write_text(text, encoding="utf-8")
 
+    def _detector(self) -> dict[str, Any]:
+        """Return what detected, and why it; its classes and weights are known where a sequence was run."""
+        facts: dict[str, Any] = dict(_chosen(self.plan.detector))
+        if self.plan.why:
+            facts["why"] = self.plan.why
+        for result in self.results[:1]:
+            facts["classes"] = list(result.classes)
+            if result.model:
+                facts["model"] = dict(result.model)
+        return facts
+
 
 def carry_out(
     plan: RunPlan,
@@ -84,6 +108,7 @@ def carry_out(
     Raises:
         TrackforgeError: What opening sources, reading truth, tracking and writing raise.
     """
+    started = datetime.now(timezone.utc)
     stopping = Stopping() if stopping is None else stopping
     inputs = open_sources(plan)
     truth = None
@@ -91,7 +116,7 @@ def carry_out(
         truth = Truth.find(plan.options.truth, [one.name for one in inputs], plan.options.preprocessing)
     results = list(run(plan, inputs, keep=truth is not None, progress=progress, stopping=stopping))
     scores = None if truth is None else truth.score(results)
-    summary = Summary(plan, results, stopping.signal, scores)
+    summary = Summary(plan, results, stopping.signal, scores, started)
     summary.write()
     if done is not None:
         done(summary)
@@ -102,4 +127,6 @@ def carry_out(
 
 
 def _chosen(component: Component) -> Mapping[str, Any]:
-    return {"name": component.name, "settings": plain(shown_setting(dict(component.settings)))}
+    of = distribution(component)
+    settings = plain(shown_setting(dict(component.settings)))
+    return {"name": component.name, **({"of": of} if of else {}), "settings": settings}
