@@ -112,10 +112,10 @@ class GroundScale:
             self._fit()
             fits = np.abs(np.log(self._heights / self.height(self._feet)))[self._walked] < 0.2
             part, walkers = float(self._walked.mean()), len(np.unique(self._number[self._walked]))
-            agree = walkers > 1 and float(fits.mean()) >= 0.7
+            agree = walkers >= SEVERAL and float(fits.mean()) >= 0.7
             self.likely = agree and part >= 0.3
             enough = WALKERS - 0.1 * self.known  # what is known is not given up at once
-            self.known = agree and len(self._feet) >= ENOUGH and walkers >= SEVERAL and part >= enough
+            self.known = agree and len(self._feet) >= ENOUGH and part >= enough
         if len(self._feet) >= ENOUGH:
             seen = float(np.median((xyxy[:, 2] - xyxy[:, 0]) / self.height(xyxy[:, 3])))
             self.aspect += 0.01 * float(np.clip(seen - self.aspect, -0.1, 0.1))
