@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -55,7 +55,6 @@ def shades() -> Format:
 
 @dataclass(frozen=True, kw_only=True)
 class ToyConfig:
-    monitors: ClassVar[tuple[str, ...]] = ("where", "who", "ap", "ap50", "reid_map", "rank1", "tpr", "count_error")
     rate: float = setting(0.02, help="Learning rate.", minimum=0)
     on_step: Any = setting(None, help="Called with every step, for tests.")
 

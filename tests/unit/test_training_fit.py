@@ -124,11 +124,11 @@ def test_the_bundle_is_the_averaged_model_and_says_where_it_comes_from(data: Dat
 
 
 def test_the_best_epoch_is_kept_and_patience_ends_the_run(data: Dataset, tmp_path: Path) -> None:
-    """Nothing is learned at rate 0, so the start stays the best, and the run says so."""
+    """Nothing is learned at rate 0: an epoch as good as the start is the result, and the run says what it is worth."""
     result, _ = train(data, tmp_path, val=data, config={"rate": 0.0}, epochs=20, patience=3, ema_decay=0.0)
-    assert (result.stopped, result.epochs, result.best["epoch"]) == ("early", 3, 0)
+    assert (result.stopped, result.epochs, result.best["epoch"]) == ("early", 3, 1)
     assert result.verdict.startswith("training made it no better: AP ")
-    assert result.start == result.best
+    assert result.start["ap"] == result.best["ap"]
     again, _ = train(data, tmp_path, val=data, config={"rate": 0.0}, epochs=20, patience=3, ema_decay=0.0, resume=True)
     assert (again.stopped, again.steps) == ("early", result.steps)
 

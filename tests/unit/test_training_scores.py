@@ -12,6 +12,7 @@ from trackforge.metrics.retrieval import retrieve
 from trackforge.metrics.voc import voc_average_precision
 from trackforge.table import TrackTable
 from trackforge.training.scores import Monitor, Score, metric_definitions, metric_line
+from trackforge.training.verdict import verdict
 
 
 def table(left: list[float], score: list[float] | None = None, flag: list[int] | None = None) -> TrackTable:
@@ -62,6 +63,17 @@ def test_the_monitor_knows_directions() -> None:
     down.offer({"loss": 5.0})
     assert down.exhausted
     assert down.best == {"loss": 2.0}
+
+
+def test_a_tie_with_the_start_goes_to_the_epoch_and_a_tie_of_epochs_to_the_first() -> None:
+    kept = Monitor("ap", [Score("ap")])
+    rows = [{"epoch": epoch, "ap": ap} for epoch, ap in enumerate((0.5, 0.4, 0.5, 0.5))]
+    assert [kept.offer(row) for row in rows] == [True, False, True, False]
+    assert kept.best["epoch"] == 2
+    said = verdict(Score("ap", unit="share"), rows[0], rows[2])
+    assert said.startswith("training made it no better: ap 50.00 at the start, ap 50.00 after epoch 2")
+    assert "That epoch is the result" in said
+    assert "starting weights are kept" in verdict(Score("ap", unit="share"), rows[0], rows[1])
 
 
 def test_programs_find_every_value_of_a_line() -> None:

@@ -94,7 +94,7 @@ def fit(
 ) -> FitResult:
     """Train a model.
 
-    The starting weights are scored first, as epoch 0, and stay the result until an epoch is better. The folder gets
+    The starting weights are scored first, as epoch 0, and stay the result until an epoch is as good. The folder gets
     ``model.pth`` (one file: weights, preprocessing, classes, provenance), ``checkpoints/last.ckpt``, ``best.ckpt``,
     ``losses.csv``, ``epochs.csv``, ``training.png``, ``predictions.jpg`` and ``tensorboard/``.
 

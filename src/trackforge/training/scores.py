@@ -151,13 +151,17 @@ class Monitor:
         self.stale = 0
 
     def offer(self, row: Mapping[str, float]) -> bool:
-        """Take in a validated epoch; return whether it is the best so far."""
+        """Take in a validated epoch; return whether it is to be kept as the best so far.
+
+        Of equals that is the first, but for the start: it stays only where it is better than every epoch. An epoch as
+        good as the start is kept, but no reason for patience.
+        """
         better = not self.best or self._worth(row) > self._worth(self.best)
-        if better:
-            self.best, self.stale = dict(row), 0
-        else:
-            self.stale += 1
-        return better
+        as_good = bool(self.best) and self.best.get("epoch") == 0 and self._worth(row) == self._worth(self.best)
+        self.stale = 0 if better else self.stale + 1
+        if better or as_good:
+            self.best = dict(row)
+        return better or as_good
 
     @property
     def exhausted(self) -> bool:

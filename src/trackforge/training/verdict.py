@@ -28,5 +28,6 @@ def verdict(monitored: Score | None, start: Mapping[str, float], trained: Mappin
     )
     if after.worth > before.worth:
         return f"training made it better: {told}"
-    how = "worse" if after.worth < before.worth else "no better"
-    return f"training made it {how}: {told}, the best one. The starting weights are kept as the result. {CURE}"
+    if after.worth < before.worth:
+        return f"training made it worse: {told}, the best one. The starting weights are kept as the result. {CURE}"
+    return f"training made it no better: {told}, the first of the best. That epoch is the result all the same. {CURE}"

@@ -156,7 +156,7 @@ class Rounds(pl.Callback):
     # ---- the parts
 
     def _score_start(self, trainer: Any, module: TrainingModule) -> None:
-        """Validate the weights that the run starts from; until an epoch is better, they are the result."""
+        """Validate the weights that the run starts from; until an epoch is as good, they are the result."""
         if self.val is None or self.monitor is None or not self.settings.validate_start:
             return
         found = self._validate(trainer, module, self.val, stage="start")
