@@ -86,7 +86,7 @@ def _what(one: Moment) -> str:
         return f"object {one.truth_id} lost for {frames}, id {one.track_id}"
     if one.kind == "miss":
         return f"object {one.truth_id} missed, {frames}"
-    return f"id {one.track_id} is nothing, {frames}"
+    return f"id {one.track_id} fits no object, {frames}"
 
 
 def _where(one: Moment, rate: float) -> str:

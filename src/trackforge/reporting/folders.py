@@ -26,6 +26,8 @@ __all__ = ["FILMS", "ORDER", "Results", "SequenceFacts", "labels_of", "read_resu
 
 log = logging.getLogger(__name__)
 FILMS = (".mp4", ".mkv", ".mov", ".webm", ".avi")
+LONGEST = 10_000_000
+"""Frames of a film that can be true; more is no number of frames."""
 ORDER = (".jsonl", ".parquet", ".txt", ".json")
 """Formats of tracks, the one that tells most first."""
 
@@ -55,7 +57,7 @@ class SequenceFacts:
         """Frames that the run went through, damaged ones included; None where nobody says."""
         frames = self.facts.get("frames")
         skipped = self.facts.get("skipped", 0)
-        if not isinstance(frames, int) or not isinstance(skipped, int) or frames < 0:
+        if not isinstance(frames, int) or not isinstance(skipped, int) or not 0 <= frames + max(0, skipped) <= LONGEST:
             return None
         return frames + max(0, skipped)
 
@@ -116,10 +118,10 @@ def read_results(folder: str | Path, wanted: Sequence[str] = (), source: str = "
     summary = folder / "summary.json"
     if summary.is_file():
         facts = load_json(summary, "A summary.json")
-        made.facts = facts if isinstance(facts, dict) else {}
+        made.facts = _tidy(facts)
     else:
         made.notes.append("There is no summary.json in the folder: speeds, notes and the film are not known.")
-    stated = {str(one.get("name")): one for one in made.facts.get("sequences") or [] if isinstance(one, dict)}
+    stated = {str(one.get("name")): one for one in made.facts.get("sequences", ())}
     made.partial = bool(made.facts.get("interrupted"))
     for name, table, beside in _tables(folder, stated):
         if not wanted or name in wanted:
@@ -133,6 +135,20 @@ def read_results(folder: str | Path, wanted: Sequence[str] = (), source: str = "
         raise InvalidInputError(f"A folder of results must have {what}; {folder} has {has}.")
     _add_run(made, source)
     return made
+
+
+def _tidy(facts: Any) -> dict[str, Any]:
+    """Return a summary in which sequences are mappings with lists of notes, of whichever version it is."""
+    if not isinstance(facts, dict):
+        return {}
+    sequences = facts.get("sequences")
+    kept = [one for one in sequences if isinstance(one, dict)] if isinstance(sequences, list) else []
+    return {**facts, "sequences": [_with_notes(one) for one in kept]}
+
+
+def _with_notes(one: dict[str, Any]) -> dict[str, Any]:
+    notes = one.get("notes")
+    return {**one, "notes": [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []}
 
 
 def _tables(folder: Path, stated: Mapping[str, Any]) -> Iterator[tuple[str, TrackTable, Path]]:
@@ -201,8 +217,8 @@ def _add_run(made: Results, source: str) -> None:
             raise MissingFileError(f"--source must name the film; there is no {source}.")
         given: list[str] = [source]
     else:
-        sources = said.get("sources") or [one.get("source", "") for one in made.facts.get("sequences") or []]
-        given = [str(one) for one in sources]
+        sources = said.get("sources") or [one.get("source") for one in made.facts.get("sequences", ())]
+        given = [one for one in sources if isinstance(one, str)]
     for one in given:
         place = _place(one, bases)
         if place is None:

@@ -161,8 +161,7 @@ class _Report:
             said += [
                 f"{name}: {text}"
                 for name, sequence in results.sequences.items()
-                for text in sequence.facts.get("notes") or []
-                if isinstance(text, str)
+                for text in sequence.facts.get("notes", ())
             ]
             self.notes += [f"{label}: {text}" if len(self.results) > 1 else text for text in said]
         left = [name for one in self.results for name in one.sequences if name not in self.names]
