@@ -81,7 +81,7 @@ class Timeline {
     if (!this.shown.length) c.fillText("no id fits the filter", GUTTER, HEAD + 12);
     const x = this.x(place + 0.5);
     c.fillStyle = style.getPropertyValue("--accent");
-    c.fillRect(x - 0.75, 2, 1.5, h);
+    c.fillRect(x - 0.75, HEAD, 1.5, h - HEAD);
     this.box.dataset.shown = this.shown.length;
   }
   at(event) {
