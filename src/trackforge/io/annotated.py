@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import shutil
 from collections.abc import Iterable
@@ -61,7 +60,7 @@ class PicturesSink:
         self._folder: Path | None = None
 
     def __enter__(self) -> PicturesSink:
-        final = Path(os.path.abspath(self.config.path))  # so that the folder itself, ".", has a name
+        final = self.config.path.absolute()  # so that the folder itself, ".", has a name
         self._taken, self._classes = set(), self.config.classes
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
