@@ -15,6 +15,7 @@ from trackforge.cli.printing import console as make_console
 from trackforge.cli.printing import put
 from trackforge.config import Setting
 from trackforge.errors import ConfigError, InvalidInputError
+from trackforge.io.targets import check_writable, keep_apart
 from trackforge.registry import ComponentSpec, kind_named, registry
 from trackforge.registry.bundles import MODEL_SUFFIXES
 from trackforge.runs.machine import machine
@@ -62,6 +63,9 @@ def info(
 
         image = None if picture is None else _image(picture)
         out = output or Path(f"{Path(kind).stem}.found.png")
+        if image is not None:
+            keep_apart([out], [kind, *([] if picture in (None, "demo") else [str(picture)])])
+            check_writable([out])
         _show(describe(kind, settings=_pairs(set_ or []), image=image, out=out), as_json=as_json)
         return 0
     if picture is not None or set_ or output is not None:

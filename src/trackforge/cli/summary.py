@@ -66,4 +66,4 @@ def _show_scores(console: Console, scores: Scores) -> None:
         mean = scores.detections.mean
         put(f"detections: AP50 {100 * mean.ap50:.2f}, AP {100 * mean.ap:.2f}\n")
     for name, frames in scores.cut.items():
-        console.print(Text(f"{name}: only the first {frames} frames were tracked and scored", style="yellow"))
+        console.print(Text(f"{name}: only {frames} frames were tracked and scored", style="yellow"))

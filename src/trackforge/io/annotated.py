@@ -60,7 +60,7 @@ class PicturesSink:
         self._folder: Path | None = None
 
     def __enter__(self) -> PicturesSink:
-        final = self.config.path
+        final = self.config.path.absolute()  # so that the folder itself, ".", has a name
         self._taken, self._classes = set(), self.config.classes
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
@@ -131,9 +131,9 @@ class PicturesSink:
                     place.parent.mkdir(parents=True, exist_ok=True)
                     file.replace(place)
             except OSError as problem:
+                log.warning("what could not be moved is in %s", folder)
                 raise self._failure(problem) from problem
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
         elif issubclass(kind, SinkError) or not self._taken:
             shutil.rmtree(folder, ignore_errors=True)
         else:

@@ -137,7 +137,7 @@ class CropSink:
                     self.config.path.rmdir()  # an empty one
                 folder.replace(self.config.path)
             except OSError as problem:
-                shutil.rmtree(folder, ignore_errors=True)
+                log.warning("what was cut out is in %s", folder)
                 raise self._failure(problem) from problem
         elif issubclass(kind, SinkError) or not any(folder.iterdir()):
             shutil.rmtree(folder, ignore_errors=True)

@@ -43,8 +43,8 @@ def read_labels(beside: str | Path) -> tuple[str, ...]:
     if not path.is_file():
         return ()
     with reading(path, "A file of class names"):
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-        return tuple(line.strip().strip("\"'") for line in lines if line.strip())
+        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+        return tuple(line.strip().strip("\"'") for line in lines)
 
 
 def read_names(files: Sequence[Path]) -> tuple[str, ...]:
@@ -67,7 +67,8 @@ def write_names(file: str | Path, classes: Sequence[str]) -> None:
     """
     path = names_path(file)
     told = len(classes) > 1 or (len(classes) == 1 and classes[0] not in UNTOLD)
-    if told or (classes and path.is_file()):  # that of an earlier run would give this one other names
+    there = path.is_file() or path.with_name(LABELS).is_file()
+    if told or (classes and there):  # those would give this one other names
         with atomic_path(path) as partial:
             partial.write_text("".join(f"{_line(name)}\n" for name in classes), encoding="utf-8")
 

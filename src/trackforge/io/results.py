@@ -73,7 +73,7 @@ def from_results(results: Any, *, classes: Sequence[str] | None = None) -> Detec
                 "Give the names to count by: classes=[...]."
             )
         return found
-    names = [folded(name) for name in classes]
+    names = [folded(name) for name in ([classes] if isinstance(classes, str) else classes)]
     if labels is None:
         if len(found) and not 0 <= found.class_id.min() <= found.class_id.max() < len(names):
             raise InvalidInputError(

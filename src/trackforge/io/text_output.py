@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from pathlib import Path
@@ -52,8 +53,9 @@ class TextOutput:
                 self._file.write(text)
                 if self._partial.direct:
                     self._file.flush()
-            except BrokenPipeError:
-                if not self._standard:
+            except OSError as error:
+                windows = os.name == "nt" and error.errno == errno.EINVAL  # what a closed pipe is there
+                if not (self._standard and (isinstance(error, BrokenPipeError) or windows)):
                     raise
                 self.ended = True
 

@@ -78,9 +78,14 @@ def component_for(kind: str, text: str | Path) -> tuple[ComponentSpec, dict[str,
                 f"{path} looks like detections, which the detector 'file' replays: --detector file --set "
                 f"detector.path={path}, or trackforge.detector('file', path={str(path)!r})."
             )
+        if not readers:
+            raise WeightsError(
+                f"No {kind} that is installed reads {path}. 'trackforge plugins' shows what else there is, and how to "
+                "get it."
+            )
         raise WeightsError(
             f"{path} must say which {kind} it belongs to, as files written by trackforge do; it does not. Give the "
-            f"{kind} by name ({', '.join(readers or known)}) and the file as its setting weights."
+            f"{kind} by name ({', '.join(readers)}) and the file as its setting weights."
         )
     owner, name = found
     if kind not in (owner, "exporter", "trainer"):

@@ -32,13 +32,13 @@ def axis(runs: Sequence[Results], name: str, shown: Sequence[Shown], judged: Seq
 
 def size_of(runs: Sequence[Results], name: str, shown: Sequence[Shown], judged: Sequence[Judged]) -> tuple[int, int]:
     """Return the size of the pictures that boxes are on."""
-    for one in shown:
-        if one.film is not None:
-            return one.film.size
     for results in runs:
         size = results.sequences[name].facts.get("size")
         if isinstance(size, list) and len(size) == 2 and all(isinstance(n, int) and n > 0 for n in size):
             return size[0], size[1]
+    for one in shown:
+        if one.film is not None:
+            return one.film.size
     tables = [results.sequences[name].table for results in runs]
     tables += [one.truth[name] for one in judged if name in one.truth]
     corners = [table.xyxy[:, 2:].max(axis=0) for table in tables if len(table)]
@@ -49,7 +49,9 @@ def size_of(runs: Sequence[Results], name: str, shown: Sequence[Shown], judged: 
 def rate_of(runs: Sequence[Results], name: str, shown: Sequence[Shown]) -> float:
     """Return frames a second of the sequence, for its clock."""
     for one in shown:
-        if one.film is not None:
+        if one.film is not None and not one.burnt:
             return (one.film.stated or one.film.rate) * (runs[0].stride if one.film.stated is None else 1)
     rate = runs[0].sequences[name].facts.get("rate")
-    return float(rate) if isinstance(rate, (int, float)) and rate > 0 else 25.0
+    if isinstance(rate, (int, float)) and rate > 0:
+        return float(rate)
+    return next((one.film.rate * runs[0].stride for one in shown if one.film is not None), 25.0)

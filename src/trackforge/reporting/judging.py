@@ -83,7 +83,9 @@ def judge(results: Results, truth: Mapping[str, TrackTable], preprocessing: Any,
             continue
         end = _end(results, name)
         table = truth[name]
-        scored[name] = table if end is None else table[table.frame < end]
+        table = table if end is None else table[table.frame < end]
+        first = _begin(results, name)
+        scored[name] = table[(table.frame >= first) & ((table.frame - first) % results.stride == 0)]
         tables[name] = one.table
     if not tables:
         return made
@@ -94,6 +96,19 @@ def judge(results: Results, truth: Mapping[str, TrackTable], preprocessing: Any,
         made.truth[name], made.moments[name] = counted, wrong
         made.missed[name], made.false[name] = rows_of(counted, wrong.missed), rows_of(table, wrong.false)
     return made
+
+
+def _begin(results: Results, name: str) -> int:
+    """Return where in its film the run began."""
+    one = results.sequences[name]
+    if not results.start:
+        return 0
+    stated = one.facts.get("first_frame")
+    if isinstance(stated, int) and not isinstance(stated, bool) and stated >= 0:
+        return stated
+    if isinstance(results.start, int):
+        return results.start
+    return int(one.table.frame.min()) if len(one.table) else 0
 
 
 def _end(results: Results, name: str) -> int | None:

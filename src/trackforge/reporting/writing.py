@@ -119,10 +119,10 @@ class _Report:
 
     def write(self) -> Written:
         run = self.run
-        paths = run.truth or self.results[0].truth
+        paths = () if _unscored(run) else run.truth or self.results[0].truth
         rule = run.preprocessing or self.results[0].preprocessing
         judged = [
-            judged_or_told(one, paths, rule, run.iou_threshold, strict=bool(run.truth or run.preprocessing))
+            judged_or_told(one, paths, rule, run.iou_threshold, strict=bool(paths and (run.truth or run.preprocessing)))
             for one in self.results
         ]
         self._note(judged)
@@ -264,12 +264,17 @@ class _Report:
         return {**about, "block": f"film-{key}"}
 
 
+def _unscored(run: ReportRun) -> bool:
+    """Whether somebody wants no scores."""
+    return [str(path) for path in run.truth] == ["none"]
+
+
 def _files_read(results: Sequence[Results], run: ReportRun) -> Iterator[Path]:
     """Yield what the page must not be written over."""
     for one in results:
         yield from list_files(one.folder, (*ORDER, ".toml", *FILMS)).files
         yield from one.truth
-    yield from run.truth
+    yield from () if _unscored(run) else run.truth
     if run.source:
         yield Path(run.source)
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from trackforge.config import setting
-from trackforge.errors import ConfigError, SourceError
+from trackforge.errors import ConfigError
 from trackforge.intake.addresses import STDOUT, file_path
-from trackforge.io.annotated import picture_names
-from trackforge.io.picture_files import find_pictures
-from trackforge.io.targets import keep_apart
 from trackforge.registry.guess import check_output, exists
 from trackforge.registry.spec import ComponentSpec
 from trackforge.runs.component import Component
@@ -105,7 +101,6 @@ def plan_detection(*given: DetectionRun | Layer) -> DetectionPlan:
     values["tracker"] = _NoTracker("tracker", "none")
     made = DetectionPlan(**values)
     if stills:
-        _check_pictures(made)
         made = dataclasses.replace(made, outputs=[_by_folder(one, job.out) for one in made.outputs])
     return made
 
@@ -159,18 +154,3 @@ def _is_stills(source: Component) -> bool:
 def _remembers(detector: Component) -> bool:
     """Tell whether a detector remembers frames, without making it."""
     return hasattr(detector.spec.load(), "reset")
-
-
-def _check_pictures(made: DetectionPlan) -> None:
-    """See to it that no annotated picture replaces one that is read."""
-    folders = [output.path for output in made.outputs if output.sink.name == "pictures"]
-    for source in made.sources if folders else ():
-        try:
-            files = find_pictures(str(source.settings["path"]))
-        except SourceError:  # it is said where it is opened
-            continue
-        top = Path(os.path.commonpath([file.parent for file in files]))
-        names = picture_names(file.relative_to(top).as_posix() for file in files)
-        for folder in folders:
-            if "{name}" not in folder:
-                keep_apart([Path(folder) / name for name in names], files)

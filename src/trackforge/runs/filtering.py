@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from trackforge.boxes import nms
-from trackforge.protocols import Detector, StagedDetector, notes_of
+from trackforge.protocols import Detector, StagedDetector, StreamAware, notes_of
 from trackforge.runs.component import Component
-from trackforge.types import Detections, Frame
+from trackforge.types import Detections, Frame, Stream
 from trackforge.types.classes import class_numbers
 
 __all__ = ["narrowed", "one_box_each", "only_classes", "settled_inside"]
@@ -91,9 +91,12 @@ class _OfClasses:
         """Say so where nothing is left of what was found."""
         if not self._seen or any(self._seen[kind] for kind in self._kept):
             return ()
-        others = ", ".join(f"{self._names[kind]} ({count})" for kind, count in self._seen.most_common(LISTED))
-        wanted = ", ".join(self._names[kind] for kind in self._kept)
+        others = ", ".join(f"{self._name(kind)} ({count})" for kind, count in self._seen.most_common(LISTED))
+        wanted = ", ".join(self._name(kind) for kind in self._kept)
         return (f"none of {self._seen.total()} detections is of the classes asked for ({wanted}): they are {others}",)
+
+    def _name(self, kind: int) -> str:
+        return self._names[kind] if 0 <= kind < len(self._names) else f"class {kind}"
 
 
 def _filtered(detector: Detector, keep: Keep) -> Detector:
@@ -107,6 +110,11 @@ class _Filtered:
         self._detector, self._keep = detector, keep
         self.classes: Sequence[str] = tuple(detector.classes)
         self.embedding_dim: int | None = detector.embedding_dim
+
+    def open(self, stream: Stream, /) -> None:
+        """Pass on what is known of the frames."""
+        if isinstance(self._detector, StreamAware):
+            self._detector.open(stream)
 
     def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
         """Detect, and leave out the rest."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from trackforge import pipeline
@@ -78,7 +79,10 @@ def open_sources(plan: RunPlan) -> list[Input]:
         name = stream_of(source).name or source_name(given) or "sequence"
         name = str(relative_name(address_name(name), "A sequence", path=given))
         if any(name == other.name for other in inputs):
-            raise ConfigError(f"Sequences need different names; two are called {name!r}. Track them one by one.")
+            raise ConfigError(
+                f"Sequences need different names; two are called {name!r}. Take them one by one; "
+                "pictures of one folder are one sequence: name the folder, or quote the pattern ('shots/*.jpg')."
+            )
         inputs.append(Input(name, given, source))
     return inputs
 
@@ -197,6 +201,9 @@ def _run(
             raise
         result.failure = error  # the other outputs are whole, and the next sequences can be
     stopping.patient = False
+    if not result.frames:  # of which some outputs make nothing
+        made = [one for one in zip(result.outputs, result.formats, strict=True) if Path(one[0]).exists()]
+        result.outputs, result.formats = [path for path, _ in made], [form for _, form in made]
     result.ended = sinks.ended
     if sinks.ended and len(outputs) > 1:
         log.warning("%s: ended, since nobody looks any more; the other outputs hold what came before", result.name)

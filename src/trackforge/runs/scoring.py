@@ -80,8 +80,14 @@ class Truth:
         tables = {name: _truth(name, paths, only=len(names) == 1) for name in names}
         return cls(tables, preprocessing, _classes(paths))
 
-    def score(self, results: Sequence[SequenceResult]) -> Scores | None:
-        """Score what was tracked; a sequence that was stopped counts up to there."""
+    def score(self, results: Sequence[SequenceResult], *, part: bool = False, stride: int = 1) -> Scores | None:
+        """Score what was tracked; a sequence that was stopped counts up to there.
+
+        Args:
+            results: What came of the sequences, with their tables.
+            part: Whether they began somewhere in their films: only what comes from there on counts.
+            stride: They were given every so-manieth frame, and only these count.
+        """
         tables, truth, cut = {}, {}, {}
         for result in results:
             if result.table is None or not result.frames:
@@ -89,8 +95,11 @@ class Truth:
             tables[result.name] = result.table
             truth[result.name] = self.tables[result.name]
             if result.stopped:
-                cut[result.name] = result.last + 1
+                cut[result.name] = result.frames if part or stride > 1 else result.last + 1
                 truth[result.name] = _first(truth[result.name], result.last + 1)
+            if part or stride > 1:
+                table, first = truth[result.name], result.tally.first if part else 0
+                truth[result.name] = table[(table.frame >= first) & ((table.frame - first) % stride == 0)]
         if not tables:
             return None
         lengths = {

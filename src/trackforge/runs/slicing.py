@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from trackforge.errors import ConfigError
 from trackforge.io.starting import parse_start
-from trackforge.protocols import Closable, Source, stream_of
+from trackforge.protocols import Closable, Dropping, Lossy, Source, notes_of, stream_of
 from trackforge.runs.component import Component
 from trackforge.types import Frame, Stream
 
@@ -24,7 +24,12 @@ def opened(component: Component, start: int | str, stride: int) -> Source:
         ConfigError: It is live, and to begin later.
         TrackforgeError: What making it raises.
     """
-    own = {name: value for name, value in (("start", start), ("stride", stride)) if component.has(name)}
+    # A camera has both settings for films at network addresses; whether it is one is known when it is open.
+    own = {
+        name: value
+        for name, value in (("start", start), ("stride", stride))
+        if component.has(name) and (component.name != "camera" or name in component.settings)
+    }
     source: Source = component.create(**own)
     rest = "start" not in own and parse_start(start), 1 if "stride" in own else stride
     return source if rest in ((False, 1), (0, 1)) else Slice(source, rest[0] or 0, rest[1])
@@ -51,6 +56,20 @@ class Slice:
             raise ConfigError(
                 f"start is for what has a beginning; {stream.name or 'the source'} is live. Leave it out."
             )
+
+    @property
+    def skipped(self) -> int:
+        """Damaged frames that the source left out."""
+        return self._source.skipped if isinstance(self._source, Lossy) else 0
+
+    @property
+    def dropped(self) -> int:
+        """Frames in whose place newer ones came."""
+        return self._source.dropped if isinstance(self._source, Dropping) else 0
+
+    def notes(self) -> Sequence[str]:
+        """Pass on what the source has noticed."""
+        return notes_of(self._source)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)

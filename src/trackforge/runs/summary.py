@@ -67,9 +67,10 @@ class Summary:
         Raises:
             SinkError: The place cannot be written to.
         """
+        more = "--save-crops ANOTHER-FOLDER" if self.plan.options.save_crops else ""  # crops are never mixed
         texts = {
             "summary.json": json.dumps(self.as_dict(), indent=2) + "\n",
-            "run.toml": repeating(self.plan.job(), self.plan.command),
+            "run.toml": repeating(self.plan.job(), self.plan.command, more),
         }
         for folder in {str(Path(output.path).parent) for output in self.plan.outputs if output.optional}:
             for name, text in texts.items():
@@ -115,7 +116,7 @@ def carry_out(
     if plan.options.truth:
         truth = Truth.find(plan.options.truth, [one.name for one in inputs], plan.options.preprocessing)
     results = list(run(plan, inputs, keep=truth is not None, progress=progress, stopping=stopping))
-    scores = None if truth is None else truth.score(results)
+    scores = None if truth is None else truth.score(results, part=bool(plan.options.start), stride=plan.options.stride)
     summary = Summary(plan, results, stopping.signal, scores, started)
     summary.write()
     if done is not None:

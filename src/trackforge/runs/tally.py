@@ -136,6 +136,6 @@ class Tally:
         ids = Counter(self.classes.values())
         order = sorted(set(self.found) | set(ids), key=lambda kind: (-ids[kind], -self.found[kind], kind))
         return {
-            names[kind] if kind < len(names) else str(kind): {"detections": self.found[kind], "ids": ids[kind]}
+            names[kind] if 0 <= kind < len(names) else str(kind): {"detections": self.found[kind], "ids": ids[kind]}
             for kind in order
         }

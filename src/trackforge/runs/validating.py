@@ -141,7 +141,7 @@ def plan_validation(*given: ValidationRun | Layer) -> ValidationPlan:
         raise ConfigError("val needs a labelled set: a folder or file. Give one: trackforge val coco128.")
     outputs, folders = _outputs(job.out)
     check_writable(outputs)
-    keep_apart(outputs, [job.data])
+    keep_apart(outputs, [job.data, *_labels_at(outputs, Path(job.data))])
     _require("faster_coco_eval", "Average precision", "ap")
     if any(path.suffix.lower() == ".html" for path in outputs):
         _require("jinja2", "The page", "html")
@@ -248,3 +248,19 @@ def _write(report: ValidationReport, path: Path, worst: int) -> None:
         report.to_csv(path)
     else:
         report.to_json(path)
+
+
+def _labels_at(outputs: Sequence[Path], data: Path) -> list[Path]:
+    """Return the files of the set that an output would fall upon; what a validation wrote there before is none."""
+    if not data.is_dir():
+        return []
+    there = [path for path in outputs if path.is_file() and path.resolve().is_relative_to(data.resolve())]
+    return [path for path in there if path.suffix.lower() != ".html" and not _is_report(path)]
+
+
+def _is_report(path: Path) -> bool:
+    """Tell whether a file is what `trackforge val` writes."""
+    try:
+        return path.suffix.lower() == ".json" and "mistakes" in json.loads(path.read_bytes())
+    except (OSError, ValueError, TypeError):
+        return False

@@ -29,7 +29,7 @@ class SharedClasses:
     Attributes:
         names: As the set calls them.
         of_truth: ``(classes of the set + 1,)`` number among ``names``, -1 for those left out; the last is -1, too.
-        of_found: The same for classes of the detector.
+        of_found: The same for classes of the detector; with one class, of any number.
         notes: What is left out or taken for the same, one sentence each.
     """
 
@@ -83,7 +83,7 @@ def share_classes(
     keep = set(class_numbers(only, ours, what="classes", of="the set") if only else range(len(ours)))
     if one_class:
         inside = np.array([0 if k in keep else -1 for k in range(len(ours))] + [-1], np.int64)
-        return SharedClasses(("object",), inside, np.array([0] * len(theirs) + [-1], np.int64))
+        return SharedClasses(("object",), inside, np.zeros(len(theirs) + 1, np.int64))
     links = [(a, b) for a in range(len(ours)) for b in _called(ours[a], theirs)]
     told = {a for name, _ in asked for a in class_numbers([name], ours, what="map", of="the set", numbers=False)}
     links = [(a, b) for a, b in links if a not in told]  # what is said counts more than a name
@@ -129,7 +129,9 @@ def _joined(
     for place in range(len(order)):
         mine = [ours[a] for a in np.flatnonzero(of_truth == place).tolist()]
         its = [theirs[b] for b in np.flatnonzero(of_found == place).tolist()]
-        names.append(mine[0] if len(mine) == 1 else its[0] if len(its) == 1 else " + ".join(mine))
+        joined = " + ".join(mine)
+        own = len(its) == 1 and its[0] not in set(ours) - set(mine)  # else two classes would have one name
+        names.append(its[0] if own and len(mine) > 1 else joined)
     return tuple(names), of_truth, of_found
 
 
