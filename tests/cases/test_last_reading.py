@@ -77,7 +77,7 @@ def test_crops_that_cannot_be_put_in_their_place_stay_beside_it(
         sink.__exit__(None, None, None)
     assert (place / "mine.txt").exists()
     assert len(list(tmp_path.rglob("*.jpg"))) == 1
-    assert "what was cut out is in" in caplog.text
+    assert "what was written is in" in caplog.text
 
 
 def test_one_class_takes_a_detector_without_names_and_no_two_classes_share_a_name() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,13 +12,11 @@ import numpy as np
 from trackforge.config import check, setting
 from trackforge.errors import InvalidInputError, SinkError
 from trackforge.intake.names import relative_name
-from trackforge.io.atomic import STOPPED
+from trackforge.io.partial_folder import PartialFolder, folder_failure
 from trackforge.io.pictures import opencv
 from trackforge.types import Step, Stream
 
 __all__ = ["PicturesSink", "PicturesSinkConfig", "picture_names"]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,17 +52,11 @@ class PicturesSink:
         self.config = config
         self._classes: tuple[str, ...] = config.classes
         self._taken: set[str] = set()
-        self._folder: Path | None = None
+        self._folder: PartialFolder | None = None
 
     def __enter__(self) -> PicturesSink:
-        final = self.config.path.absolute()  # so that the folder itself, ".", has a name
         self._taken, self._classes = set(), self.config.classes
-        try:
-            final.parent.mkdir(parents=True, exist_ok=True)
-            self._folder = final.with_name(f"{final.name}.partial-{secrets.token_hex(4)}")
-            self._folder.mkdir()
-        except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
-            raise self._failure(error) from error
+        self._folder = PartialFolder(self.config.path)
         return self
 
     def open(self, stream: Stream, /) -> None:
@@ -100,14 +89,9 @@ class PicturesSink:
             if text:
                 canvas.label(picture, tracks.xyxy[row], text, shades[row])
         done, coded = cv2.imencode(".jpg", picture[..., ::-1], [int(cv2.IMWRITE_JPEG_QUALITY), self.config.quality])
-        target = self._folder / _name(frame.file or f"{frame.index + 1:06d}.jpg", self._taken)
         if not done:
-            raise self._failure(ValueError(f"{frame.size[0]}x{frame.size[1]} pixels are no JPEG"))
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(coded.tobytes())
-        except OSError as error:
-            raise self._failure(error) from error
+            raise folder_failure(self.config.path, ValueError(f"{frame.size[0]}x{frame.size[1]} pixels are no JPEG"))
+        self._folder.save(_name(frame.file or f"{frame.index + 1:06d}.jpg", self._taken), coded.tobytes())
 
     def _text(self, track_id: int, class_id: int, score: float) -> str:
         words = [str(track_id)] if track_id > 0 else []
@@ -122,28 +106,8 @@ class PicturesSink:
     ) -> None:
         """Put the pictures in their place, or leave them beside that after an error."""
         folder, self._folder = self._folder, None
-        if folder is None:
-            return
-        if kind is None or issubclass(kind, STOPPED):
-            try:
-                for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-                    place = self.config.path / file.relative_to(folder)
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    file.replace(place)
-            except OSError as problem:
-                log.warning("what could not be moved is in %s", folder)
-                raise self._failure(problem) from problem
-            shutil.rmtree(folder, ignore_errors=True)
-        elif issubclass(kind, SinkError) or not self._taken:
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
-            log.warning("stopped by an error: what was written so far is in %s", folder)
-
-    def _failure(self, error: Exception) -> SinkError:
-        why = getattr(error, "strerror", None) or error
-        made = SinkError(f"{self.config.path} cannot be written: {why}. Choose another place.")
-        made.path = self.config.path
-        return made
+        if folder is not None:
+            folder.settle(kind, mixed=True)
 
 
 def picture_names(files: Iterable[str]) -> list[str]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,12 +13,10 @@ import numpy as np
 from trackforge.config import check, setting
 from trackforge.errors import InvalidInputError, SinkError
 from trackforge.intake.names import name_problem, readable
-from trackforge.io.atomic import STOPPED
+from trackforge.io.partial_folder import PartialFolder, folder_failure
 from trackforge.types import Step, Stream
 
 __all__ = ["CropSink", "CropSinkConfig"]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +49,7 @@ class CropSink:
 
     def __init__(self, config: CropSinkConfig) -> None:
         self.config = config
-        self._folder: Path | None = None
+        self._folder: PartialFolder | None = None
         self._seen: dict[int, int] = {}
         self._classes: tuple[str, ...] = ()
 
@@ -64,17 +58,12 @@ class CropSink:
         try:
             taken = final.exists() and not (final.is_dir() and not any(final.iterdir()))
         except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
-            raise self._failure(error) from error
+            raise folder_failure(final, error) from error
         if taken:
             raise SinkError(
                 f"The folder of crops must be new or empty; {final} holds something. Name another, or remove it."
             )
-        try:
-            final.parent.mkdir(parents=True, exist_ok=True)
-            self._folder = final.with_name(f"{final.name}.partial-{secrets.token_hex(4)}")
-            self._folder.mkdir()
-        except (OSError, ValueError) as error:
-            raise self._failure(error) from error
+        self._folder = PartialFolder(final)
         return self
 
     def open(self, stream: Stream, /) -> None:
@@ -118,35 +107,12 @@ class CropSink:
         fine, data = cv2.imencode(".jpg", cv2.cvtColor(part, cv2.COLOR_RGB2BGR), options)
         if not fine or self._folder is None:
             raise SinkError(f"{self.config.path}: {track}/{name} cannot be encoded. Leave out this output.")
-        try:
-            (self._folder / track).mkdir(exist_ok=True)
-            (self._folder / track / name).write_bytes(data.tobytes())
-        except OSError as error:
-            raise self._failure(error) from error
+        self._folder.save(f"{track}/{name}", data.tobytes())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         """Put the folder in its place, or leave it beside that after an error."""
         folder, self._folder = self._folder, None
-        if folder is None:
-            return
-        if kind is None or issubclass(kind, STOPPED):
-            try:
-                with contextlib.suppress(FileNotFoundError):
-                    self.config.path.rmdir()  # an empty one
-                folder.replace(self.config.path)
-            except OSError as problem:
-                log.warning("what was cut out is in %s", folder)
-                raise self._failure(problem) from problem
-        elif issubclass(kind, SinkError) or not any(folder.iterdir()):
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
-            log.warning("stopped by an error: what was written so far is in %s", folder)
-
-    def _failure(self, error: Exception) -> SinkError:
-        made = SinkError(
-            f"{self.config.path} cannot be written: {getattr(error, 'strerror', None) or error}. Choose another place."
-        )
-        made.path = self.config.path
-        return made
+        if folder is not None:
+            folder.settle(kind, mixed=False)
