@@ -178,8 +178,9 @@ def _nothing_there(path: Path) -> str:
     near = [file.name for file in path.parent.iterdir()] if exists(path.parent) and path.parent.is_dir() else []
     if was_address(path):
         hint = " An address has two slashes: http://host/film.mp4."
-    elif path.suffix:
-        hint = did_you_mean(path.name, near)
+    elif path.suffix:  # of a file: only what a source would read
+        endings = tuple(suffix for spec, _ in registry().specs("source") for suffix in spec.suffixes)
+        hint = did_you_mean(path.name, [name for name in near if name.lower().endswith(endings)])
     else:
         hint = did_you_mean(str(path), known) or did_you_mean(path.name, near)
         hint += f" Sources by name: {', '.join(known)}."
