@@ -119,7 +119,8 @@ class _Report:
 
     def write(self) -> Written:
         run = self.run
-        paths = () if _unscored(run) else run.truth or self.results[0].truth
+        unscored = [str(path) for path in run.truth] == ["none"]
+        paths = () if unscored else run.truth or self.results[0].truth
         rule = run.preprocessing or self.results[0].preprocessing
         judged = [
             judged_or_told(one, paths, rule, run.iou_threshold, strict=bool(paths and (run.truth or run.preprocessing)))
@@ -264,17 +265,12 @@ class _Report:
         return {**about, "block": f"film-{key}"}
 
 
-def _unscored(run: ReportRun) -> bool:
-    """Whether somebody wants no scores."""
-    return [str(path) for path in run.truth] == ["none"]
-
-
 def _files_read(results: Sequence[Results], run: ReportRun) -> Iterator[Path]:
     """Yield what the page must not be written over."""
     for one in results:
         yield from list_files(one.folder, (*ORDER, ".toml", *FILMS)).files
         yield from one.truth
-    yield from () if _unscored(run) else run.truth
+    yield from run.truth
     if run.source:
         yield Path(run.source)
 
