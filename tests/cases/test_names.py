@@ -16,6 +16,7 @@ from http_servers import Camera
 from hypothesis import example, given
 from hypothesis import strategies as st
 from io_files import write_picture, write_video
+from lesser_user import as_lesser_user, folder_of_lesser_user
 
 import trackforge
 from trackforge import Frame, Stream
@@ -270,18 +271,24 @@ def test_a_glob_of_films_and_an_address_of_one_slash_are_explained(clip: Path) -
 
 @pytest.mark.skipif(os.name != "posix", reason="rights of files")
 def test_what_must_not_be_read_is_an_error_of_ours(clip: Path, tmp_path: Path) -> None:
-    (tmp_path / "film").write_bytes(clip.read_bytes())
-    write_picture(tmp_path / "shut" / "0.png")
-    for name in ("film", "shut"):
-        (tmp_path / name).chmod(0)
-    try:
-        if os.access(tmp_path / "shut", os.R_OK):
-            pytest.skip("whoever runs this may read everything")
+    write_picture(tmp_path / "0.png")
+    for readable in (clip, tmp_path / "0.png"):  # and so all that reads them is imported
+        trackforge.source(readable)
+
+    def refused() -> None:
         for name in ("film", "shut", "shut/0.png", "shut/*.png"):
             with pytest.raises(SourceError, match="Permission denied"):
-                trackforge.source(tmp_path / name)
-    finally:
-        (tmp_path / "shut").chmod(0o700)
+                trackforge.source(place / name)
+
+    with folder_of_lesser_user() as place:
+        (place / "film").write_bytes(clip.read_bytes())
+        write_picture(place / "shut" / "0.png")
+        for name in ("film", "shut"):
+            (place / name).chmod(0)
+        try:
+            as_lesser_user(refused)
+        finally:
+            (place / "shut").chmod(0o700)
 
 
 def test_standard_input_is_named_once() -> None:

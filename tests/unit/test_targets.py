@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lesser_user import as_lesser_user, folder_of_lesser_user
 
 from trackforge.errors import ConfigError, SinkError
 from trackforge.io.targets import check_writable
@@ -39,12 +40,17 @@ def test_places_are_refused(place: Path, path: str, kind: Any, message: str) -> 
     assert sorted(place.rglob("*")) == before
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="who is root may write everywhere")
-def test_a_folder_that_must_not_be_written_to_is_refused(place: Path) -> None:
-    (place / "folder").chmod(0o500)
-    for path, kind in (("folder", "folder"), ("folder/new/a.txt", "file"), ("folder/a", "either")):
-        with pytest.raises(SinkError, match="nothing can be made in"):
-            check_writable([place / path], kind=kind)  # type: ignore[arg-type]
+@pytest.mark.skipif(os.name != "posix", reason="rights of files")
+def test_a_folder_that_must_not_be_written_to_is_refused() -> None:
+    def refused() -> None:
+        for path, kind in (("folder", "folder"), ("folder/new/a.txt", "file"), ("folder/a", "either")):
+            with pytest.raises(SinkError, match="nothing can be made in"):
+                check_writable([place / path], kind=kind)  # type: ignore[arg-type]
+
+    with folder_of_lesser_user() as place:
+        (place / "folder").mkdir()
+        (place / "folder").chmod(0o555)
+        as_lesser_user(refused)
 
 
 def test_what_can_be_written_passes_and_nothing_is_made(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
