@@ -8,5 +8,8 @@ OFFICIAL = {
     "trackforge-byte": "association methods and trackers: BYTE, SORT, OC-SORT",
     "trackforge-yolox": "YOLOX detectors, nano to x",
     "trackforge-onnx": "Any detector as an ONNX file: YOLO heads, DETR, SSD, torchvision, found out by looking",
+    "trackforge-fairmot": "FairMOT: one network that finds people and tells them apart; its trackers and its training",
+    "trackforge-mxnet": "old MXNet detectors (SageMaker, GluonCV) run on torch, without MXNet",
+    "trackforge-ssd": "SSD with VGG-16 and ResNet-50, in the dialects of SageMaker, GluonCV and torchvision",
 }
 """What each gives, by distribution; ``make new-plugin`` adds its line."""

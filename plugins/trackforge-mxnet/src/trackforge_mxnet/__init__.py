@@ -1,0 +1,1 @@
+"""Old MXNet detectors (SageMaker, GluonCV) run on torch, without MXNet, for trackforge."""
