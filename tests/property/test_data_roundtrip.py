@@ -115,7 +115,7 @@ def compare(first: dict, second: dict) -> None:
             np.testing.assert_allclose(a[0], b[0], atol=2e-6)
 
 
-@pytest.mark.parametrize("name", ["coco", "voc", "yolo", "jde"])
+@pytest.mark.parametrize("name", ["coco", "voc", "yolo", "jde", "recordio", "sagemaker-json", "augmented-manifest"])
 @pytest.mark.parametrize("video", [False, True])
 def test_what_a_format_holds_comes_back(name: str, video: bool) -> None:
     chosen = format_named(name)

@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 Place: TypeAlias = Literal["copy", "link", "none"]
+KEPT = (".rec",)
+"""Endings of containers whose pictures are files in them, of endings of their own."""
 _NOT_IN_A_NAME = re.compile(r"[/\x00-\x1f\x7f-\x9f\u2028\u2029]|^\.")
 
 
@@ -188,7 +190,22 @@ class PicturePlacer:
         if path is None:
             return ".jpg"
         file, key = split_key(path)
+        if key is not None and file.suffix.lower() in KEPT and file.is_file():
+            return self._reader.encoded(path)[1]
         return file.suffix if key is None else ".jpg"
+
+    def content(self, row: int) -> tuple[bytes, str]:
+        """Return picture ``row`` as a file's content, and the ending that fits it.
+
+        Raises:
+            DataError: There is none, it is missing, is none, or lies elsewhere than its set.
+        """
+        source = self.dataset.image_path(row)
+        if source is None:
+            raise DataError(f"Image {row} has labels but no picture; a record needs one.", path=self.dataset.root)
+        file, key = split_key(source)
+        self._check(file, picture=key is None)
+        return self._reader.encoded(source)
 
     def place(self, row: int, target: Path) -> None:
         """Bring picture ``row`` to ``target``.
