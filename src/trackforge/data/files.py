@@ -21,6 +21,7 @@ from trackforge.io.pictures import picture_size
 from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
 __all__ = [
+    "RECORD_NAME",
     "PicturePlacer",
     "Place",
     "file_names",
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 Place: TypeAlias = Literal["copy", "link", "none"]
+RECORD_NAME = "record_name"
+"""The further column of pictures that were files of a name before they came into a record."""
 KEPT = (".rec",)
 """Endings of containers whose pictures are files in them, of endings of their own."""
 _NOT_IN_A_NAME = re.compile(r"[/\x00-\x1f\x7f-\x9f\u2028\u2029]|^\.")
@@ -141,7 +144,10 @@ def stems(dataset: Dataset) -> list[str]:
     paths = [split_key(p) if p else (None, None) for p in images.path.tolist()]
     sequences = {name: _one_name(name, "A sequence", dataset) for name in dataset.sequences}
     names, longer = [], []
+    recorded = images.extra[RECORD_NAME].tolist() if RECORD_NAME in images.extra else [""] * len(paths)
     for row, (file, key) in enumerate(paths):
+        if recorded[row]:
+            file, key = Path(recorded[row]), None
         sequence, frame = str(images.sequence[row]), int(images.frame[row])
         if sequence and frame >= 0:
             names.append(f"{sequences[sequence]}_{frame + 1:06d}")

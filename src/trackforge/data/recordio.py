@@ -17,12 +17,13 @@ from pathlib import Path
 
 from trackforge.data.building import Builder
 from trackforge.data.class_names import ClassNames
+from trackforge.data.files import RECORD_NAME
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.data.records import begins_with_picture, record_head
 from trackforge.errors import DataError
 from trackforge.intake.folders import is_companion, natural_order
-from trackforge.intake.names import inside
+from trackforge.intake.names import inside, name_problem
 from trackforge.intake.reading import reading
 from trackforge.io.image_records import OBJECT_WIDTH, DetectionLabel, parse_list_line
 from trackforge.io.pictures import picture_size
@@ -142,6 +143,7 @@ class _Reader:
                 "manifest. Read it as such: format='augmented-manifest' (--from augmented-manifest).",
                 path=file,
             )
+        known = self._names_in_list(file.with_suffix(".lst"))
         with RecordReader(file, tolerant=True) as reader:
             self._check_index(file, reader)
             place = file.relative_to(self._root).as_posix()
@@ -156,7 +158,7 @@ class _Reader:
                 except DataError as error:
                     self._findings.caught(error, kind="broken-record")
                     continue
-                self._add(f"{place}#{number}", header.size, part, label, classes)
+                self._add(f"{place}#{number}", header.size, part, label, classes, known.get(record.id, ""))
             if reader.damage is not None:
                 self._findings.caught(reader.damage, kind="broken-record")
 
@@ -182,13 +184,35 @@ class _Reader:
         values = label.objects[:, 0].tolist()
         return [self._names.number(value, f"A box of {what.lower()}", path=file, line=line) for value in values]
 
-    def _add(self, place: str, size: tuple[int, int], part: str, label: DetectionLabel, classes: Sequence[int]) -> None:
-        row = self._build.image(place, size, split=part)
+    def _add(
+        self,
+        place: str,
+        size: tuple[int, int],
+        part: str,
+        label: DetectionLabel,
+        classes: Sequence[int],
+        name: str = "",
+    ) -> None:
+        row = self._build.image(place, size, split=part, extra={RECORD_NAME: name} if name else None)
         self._wide += label.objects.shape[1] > OBJECT_WIDTH + 1 and len(label.objects) > 0
         shares = label.objects[:, 1:OBJECT_WIDTH].astype(float).tolist()
         for number, (x1, y1, x2, y2), difficult in zip(classes, shares, label.difficult.tolist(), strict=True):
             corners = (x1 * size[0], y1 * size[1], x2 * size[0], y2 * size[1])
             self._build.box(row, corners, number, ignore=difficult)
+
+    def _names_in_list(self, file: Path) -> dict[int, str]:
+        """Return what the pictures were called before they came into records, by their number, where a list tells."""
+        found: dict[int, str] = {}
+        if file.is_file():
+            try:
+                for number, text in _lines(file):
+                    line = parse_list_line(text, path=file, line=number)
+                    if name_problem(line.path) is None:
+                        found[line.id] = line.path
+            except DataError as error:
+                message = str(error).removeprefix(f"{file}:{error.line}: ")
+                self._findings.warn(message, kind="list", path=file, line=error.line)
+        return found
 
     def _check_index(self, file: Path, reader: RecordReader) -> None:
         """Look whether the index, which is not needed here, fits: MXNet reads by it."""
@@ -198,7 +222,8 @@ class _Reader:
         try:
             places = read_index(path)
         except DataError as error:
-            self._findings.warn(str(error).removeprefix(f"{path}:"), kind="index", path=path)
+            message = str(error).removeprefix(f"{path}:{error.line}: ")
+            self._findings.warn(message, kind="index", path=path, line=error.line)
             return
         wrong = set(places.values()) ^ set(reader.offsets)
         if wrong and reader.damage is None:

@@ -60,13 +60,14 @@ def write_recordio(
     """
     if images != "copy":
         raise ConfigError(f"A file of records holds its pictures; images must be 'copy', got {images!r}. Leave it out.")
-    if target.suffix.lower() in (".rec", ".lst", ".idx"):
+    if target.suffix.lower() in (".rec", ".lst", ".idx") and not target.is_dir():
         raise ConfigError("RecordIO is written to a folder, which gets a .rec, .idx and .lst a part. Name a folder.")
     encoder = _Encoder(resize, quality, encoding)
     require_sizes(dataset, "Labels in records are shares of the picture")
     placer, names, rng = PicturePlacer(dataset, "copy"), stems(dataset), np.random.default_rng(seed)
     splits = dict.fromkeys(dataset.images.split.tolist())
     files = file_names([split or ALL for split in splits], "A split", dataset)
+    target.mkdir(parents=True, exist_ok=True)
     difficult = bool(dataset.boxes.ignore.any())
     longest = 0
     for split in splits:
@@ -102,7 +103,9 @@ def _label(dataset: Dataset, row: int, *, difficult: bool) -> DetectionLabel:
 def _notes(dataset: Dataset, longest: int, *, difficult: bool) -> list[str]:
     notes = empty_notes(dataset)
     if difficult:
-        notes.append("ignore regions are marked by a sixth number of their object, difficult, as VOC's are in MXNet")
+        notes.append(
+            "objects have a sixth number, 1 for what is not to be judged (difficult), as MXNet's sets of VOC have"
+        )
     if longest > LABEL_WIDTH:
         notes.append(f"the longest label has {longest} numbers: SageMaker's label_width must be {longest} or more")
     return notes

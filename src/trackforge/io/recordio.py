@@ -10,6 +10,7 @@ with what is left of the file before memory is taken. Source: dmlc-core (Apache-
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from array import array
@@ -130,6 +131,10 @@ class RecordReader:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError):  # it was never opened
+            self._file.close()
 
     def __iter__(self) -> Iterator[bytes]:
         return map(self.read, range(len(self)))

@@ -65,6 +65,7 @@ def write_manifest(
     splits = dict.fromkeys(dataset.images.split.tolist())
     files = file_names([split or ALL for split in splits], "A split", dataset)
     placer, names = PicturePlacer(dataset, images), stems(dataset)
+    target.mkdir(parents=True, exist_ok=True)
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")
     for split in splits:
         rows = np.flatnonzero(dataset.images.split == split).tolist()

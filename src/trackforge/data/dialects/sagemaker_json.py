@@ -12,6 +12,7 @@ Source: AWS, "Object Detection" input interface (developer guide).
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,7 @@ from trackforge.data.files import (
     PicturePlacer,
     Place,
     file_names,
+    list_pictures,
     require_order,
     require_sizes,
     stems,
@@ -109,11 +111,11 @@ def read_sagemaker_json(
         channels = [channel for channel in channels if channel[0] in folders]
     root = path if path.is_dir() else path.parent
     build, names = Builder(), ClassNames(classes, folder=root)
-    reader = _Reader(names, findings)
+    reader = _Reader(names, findings, _Pictures(images or root))
     items: list[_Item] = []
     for folder, pictures, part in channels:
         files = [path] if path.is_file() else list(list_files(folder, (".json",)).files)
-        places = [images / part, images] if images else [pictures, folder, root / PICTURES, root]
+        places = (images / part, images) if images else (pictures, folder, root / PICTURES, root)
         items += [item for file in files if (item := reader.read(file, part, places)) is not None]
     if not items and not findings.problems:
         raise DataError("There must be a JSON file a picture, in train_annotation/ say; there is none.", path=path)
@@ -152,8 +154,8 @@ class _Item:
 class _Reader:
     """Reads file by file."""
 
-    def __init__(self, names: ClassNames, findings: Findings) -> None:
-        self._names, self._findings = names, findings
+    def __init__(self, names: ClassNames, findings: Findings, pictures: _Pictures) -> None:
+        self._names, self._findings, self._pictures = names, findings, pictures
 
     def read(self, file: Path, part: str, places: Sequence[Path]) -> _Item | None:
         """Return what a file says; None where it is malformed, which is reported."""
@@ -162,7 +164,7 @@ class _Reader:
                 document = load_json(file, "An annotation")
             if not isinstance(document, dict) or not isinstance(document.get("annotations"), list):
                 raise DataError("An annotation must be an object with a list 'annotations'.", path=file)
-            picture = _picture(file, document.get("file"), places)
+            picture = self._pictures.find(file, document.get("file"), places)
             size = self._size(document, file, picture)
             for category in _listed(document.get("categories"), "categories", file):
                 self._category(category, file)
@@ -205,14 +207,33 @@ def _listed(value: Any, what: str, file: Path) -> list[Any]:
     return value or []
 
 
-def _picture(file: Path, stated: Any, places: Sequence[Path]) -> Path:
-    """Return the picture of a file: by the name that it states, else by its own, where pictures may be."""
-    name = str(stated or "").replace("\\", "/")
-    guesses = [name, PurePosixPath(name).name] if name and name_problem(name) is None else [PurePosixPath(name).name]
-    guesses = [guess for guess in dict.fromkeys(guesses) if guess and name_problem(guess) is None]
-    guesses += [file.stem + suffix for suffix in IMAGE_SUFFIXES]
-    tries = [place / guess for place in dict.fromkeys(places) for guess in guesses]
-    return next((one for one in tries if one.is_file()), places[0] / PurePosixPath(guesses[0]).name)
+class _Pictures:
+    """The pictures of a set; all are listed only where one is not where it should be."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._by_name: dict[str, Path | None] | None = None
+
+    def find(self, file: Path, stated: Any, places: Sequence[Path]) -> Path:
+        """Return the picture of a file: by the name that it states, else by its own, where pictures may be."""
+        name = str(stated or "").replace("\\", "/")
+        guesses = [name, PurePosixPath(name).name, *(file.stem + suffix for suffix in IMAGE_SUFFIXES)]
+        guesses = [guess for guess in dict.fromkeys(guesses) if guess and name_problem(guess) is None]
+        tries = (place / guess for place in dict.fromkeys(places) for guess in guesses)
+        found = next((one for one in tries if one.is_file()), None)
+        if found is None:
+            named = (self._listed().get(PurePosixPath(guess).name) for guess in guesses)
+            found = next(filter(None, named), None)
+        return found or places[0] / PurePosixPath(guesses[0]).name
+
+    def _listed(self) -> dict[str, Path | None]:
+        """Return the pictures of the whole folder by name, None for a name that several have."""
+        if self._by_name is None:
+            found = list_pictures(self._root)
+            self._by_name = {path.name: path for path in found}
+            times = Counter(path.name for path in found)
+            self._by_name |= dict.fromkeys((name for name, count in times.items() if count > 1), None)
+        return self._by_name
 
 
 def write_sagemaker_json(dataset: Dataset, target: Path, *, images: Place = "copy") -> list[str]:
