@@ -77,7 +77,7 @@ class Looks:
         near = distance <= gate
         if not self._all:
             near &= self.comparable(tracks, detections)
-        rows, columns = near.nonzero()
+        rows, columns = np.divmod(np.flatnonzero(near), near.shape[1])
         if len(rows) > DENSE * sum(near.shape):
             product = (self._tracks[tracks] @ self._detections[detections].T)[rows, columns]
         else:
@@ -89,4 +89,5 @@ class Looks:
 
 
 def _lengths(vectors: Vectors) -> Floats:
-    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors), dtype=np.float64)
+    out: Floats = np.sqrt(np.einsum("ij,ij->i", vectors, vectors).astype(np.float64))
+    return out
