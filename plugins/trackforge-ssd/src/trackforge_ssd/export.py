@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from trackforge.config import setting
 from trackforge.errors import ConfigError, MissingDependencyError, WeightsError
 from trackforge.io.fetch import digest
-from trackforge.io.model_archive import PREFIX, write_artefact
+from trackforge.io.model_archive import write_artefact
 from trackforge.models import Given, ModelCard
 from trackforge.models.exporting import OnnxConfig, write_onnx
 from trackforge_ssd.cards import variant_of
@@ -55,9 +55,7 @@ class ExportConfig(OnnxConfig):
             raise ConfigError("dynamic must be false for SSD, whose anchors belong to one size of input. Say size.")
         form = self.form
         if self.output is not None and not self.output.name.lower().endswith((ENDINGS[form], ".tgz", ".pt")):
-            raise ConfigError(
-                f"output must end in {ENDINGS[form]} for {form}; got {self.output.name!r}. Rename it."
-            )
+            raise ConfigError(f"output must end in {ENDINGS[form]} for {form}; got {self.output.name!r}. Rename it.")
 
     @property
     def form(self) -> Literal["onnx", "sagemaker", "trackforge"]:
@@ -101,6 +99,8 @@ def export(config: ExportConfig) -> Path:
     network, card = load_network(path, given)
     form = config.form
     output = config.output or Path(_stem(path) + ENDINGS[form])
+    if output.resolve() == path.resolve():
+        raise ConfigError(f"output must not be the weights themselves; both are {path}. Say another output.")
     card = dataclasses.replace(card, provenance={**card.provenance, "file": path.name, "sha256": digest(path)})
     if form == "trackforge":
         save_bundle(output, network, card)
@@ -161,7 +161,7 @@ def write_sagemaker(output: Path, network: SSD, card: ModelCard) -> None:
         training_symbol(v, classes, overlap=float(kept.get("overlap", 0.5))),
         {name: named[name.partition(":")[2]] for name in order},
         kept.get("hyperparameters") or hyperparameters,
-        prefix=str(kept.get("symbol_name", "")).removesuffix("-symbol.json") or PREFIX,
+        **({"prefix": kept["symbol_name"].removesuffix("-symbol.json")} if "symbol_name" in kept else {}),
         epoch=int(kept.get("epoch") or 0),
         texts={} if unnamed else {CLASS_NAMES: "".join(f"{name}\n" for name in card.classes)},
     )
