@@ -37,6 +37,8 @@ def _settings(spec, tmp_path, data_dir):
         path = tmp_path / "det.txt"
         path.write_text("1,-1,10,20,30,40,0.9,-1,-1,-1\n3,-1,11,20,30,40,0.4,-1,-1,-1\n")
         return {"path": path}
+    if spec.kind == "detector" and spec.name == "response":
+        return {"path": tmp_path, "missing": "empty"}
     if spec.kind == "detector" and spec.name == "yolox":
         return {"weights": data_dir() / "weights" / "yolox_nano_dynamic_hw.onnx"}
     if spec.kind == "detector" and spec.name == "onnx":
