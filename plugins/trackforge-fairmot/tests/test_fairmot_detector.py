@@ -18,6 +18,7 @@ import torch
 import trackforge
 from trackforge.errors import ConfigError, InvalidInputError, WeightsError
 from trackforge.models import KEY, ModelCard
+from trackforge.models.describing import describe
 from trackforge.protocols import Detector
 from trackforge.testing import check_detector, check_exporter
 from trackforge.types import Frame
@@ -232,18 +233,13 @@ def test_half_precision_finds_the_same(two_classes: Path, two_onnx: Path, folder
         np.testing.assert_allclose(np.sort(half.score)[-5:], np.sort(full.score)[-5:], atol=0.05)
 
 
-def test_by_path_from_the_command_line(two_classes: Path, tmp_path: Path) -> None:
-    def run(*words: object) -> str:
-        command = [sys.executable, "-m", "trackforge", *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    run("export", two_classes, "--set", "topk=20")
-    said = run("info", tmp_path / "two.onnx", "--json")
-    for part in ('"detector": "fairmot"', '"variant": "fairmot-yolov5n"', "64 high, 96 wide", '"cart"'):
-        assert part in said
-    for file in (two_classes, tmp_path / "two.onnx"):
+def test_everything_by_path(two_classes: Path, tmp_path: Path) -> None:
+    path = trackforge.export(two_classes, output=tmp_path / "two.onnx", topk="20", size="64x96")
+    facts = describe(path, settings={"threads": "1"})
+    assert (facts["detector"], facts["variant"], facts["classes"]) == ("fairmot", "fairmot-yolov5n", list(TWO))
+    assert facts["input"] == "64 high, 96 wide"
+    assert facts["preprocessing"]["pad"] == 128
+    for file in (two_classes, path):
         detector = trackforge.detector(file, size="64x64", score="0.1", threads="1")
         assert isinstance(detector, FairmotDetector)
         assert detector.card.preprocessing.size == (64, 64)

@@ -140,7 +140,8 @@ def _largest_around(hm: Floats) -> Floats:
 
 def _at(values: Floats, cell: Integers) -> Floats:
     """Return ``(K, C)`` of a map ``(C, h, w)``."""
-    return values.reshape(len(values), -1)[:, cell].T
+    out: Floats = values.reshape(len(values), -1)[:, cell].T
+    return out
 
 
 def _sigmoid(logit: Floats) -> Floats:

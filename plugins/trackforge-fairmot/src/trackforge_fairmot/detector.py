@@ -136,7 +136,8 @@ class FairmotDetector(StagedNetwork):
 
 
 def _open(config: FairmotDetectorConfig) -> tuple[Backend, Graph]:
-    given = Given(variant=config.variant, classes=config.classes, size=config.size)
+    named = None if config.variant is None else variant(config.variant).name
+    given = Given(variant=named, classes=config.classes, size=config.size)
     if choose_backend(config, PUBLISHED, family="fairmot", install="trackforge-fairmot[torch]") == "onnx":
         path = PUBLISHED.resolve(str(config.weights), ".onnx")
         opened = OnnxNetwork(path, device=config.device, threads=config.threads, install="trackforge-fairmot")

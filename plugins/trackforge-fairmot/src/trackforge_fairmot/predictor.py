@@ -93,8 +93,8 @@ def patches_at(features: Tensor, cell: Tensor, kernel: int) -> Tensor:
     place = y.clamp(min=0).clamp(max=height - 1) * width + x.clamp(min=0).clamp(max=width - 1)
     place = place.flatten(1)
     seen = features.flatten(2).gather(2, place[:, None].expand(-1, channels, -1))  # (B, C, K * kernel ** 2)
-    seen = (seen * inside.flatten(1)[:, None].to(seen.dtype)).unflatten(2, (-1, kernel * kernel))
-    return seen.transpose(1, 2).flatten(2)
+    seen = seen * inside.flatten(1)[:, None].to(seen.dtype)
+    return seen.reshape(*seen.shape[:2], -1, kernel * kernel).transpose(1, 2).flatten(2)
 
 
 def _said(head: Any, patches: Tensor) -> Tensor:
