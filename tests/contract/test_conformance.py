@@ -31,7 +31,7 @@ def _specs(kind):
     return [pytest.param(spec, id=spec.name) for spec, _ in registry().specs(kind)]
 
 
-def _settings(spec, tmp_path, data_dir):
+def _settings(spec, tmp_path, data_dir, golden_dir):
     """Return what a component cannot do without."""
     if spec.kind == "detector" and spec.name == "file":
         path = tmp_path / "det.txt"
@@ -43,12 +43,15 @@ def _settings(spec, tmp_path, data_dir):
         return {"weights": data_dir() / "weights" / "yolox_nano_dynamic_hw.onnx"}
     if spec.kind == "detector" and spec.name == "onnx":
         return {"weights": data_dir() / "weights" / "yolox_nano_416x416.onnx"}
+    if spec.kind == "detector" and spec.name == "ssd":
+        return {"weights": golden_dir() / "mxnet" / "resnet50_300_tiny" / "model.tar.gz"}
     return {}
 
 
 @pytest.fixture
 def needed(tmp_path, request):
-    return lambda spec: _settings(spec, tmp_path, lambda: request.getfixturevalue("data_dir"))
+    folders = [lambda name=name: request.getfixturevalue(name) for name in ("data_dir", "golden_dir")]
+    return lambda spec: _settings(spec, tmp_path, *folders)
 
 
 @pytest.mark.parametrize("spec", _specs("tracker"))
