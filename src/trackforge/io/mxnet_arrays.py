@@ -74,7 +74,7 @@ class SparseArray:
         most = max(SMALL, (self.data.nbytes + self.indices.nbytes) * limits().inflation)
         if size > most:
             raise DataError(
-                f"A sparse array of {self.data.nbytes:,} bytes must be at most {most:,} as a whole; it would be {size:,}. "
+                f"A sparse array of {self.data.nbytes:,} bytes must be at most {most:,} as a whole, not {size:,}. "
                 "If you trust it, raise the limit: TRACKFORGE_LIMIT_INFLATION=..."
             )
         whole = np.zeros(self.shape, self.data.dtype)
