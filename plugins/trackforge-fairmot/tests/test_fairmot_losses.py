@@ -19,7 +19,8 @@ from hypothesis import strategies as st  # noqa: E402
 from trackforge.errors import InvalidInputError  # noqa: E402
 from trackforge.training import Losses  # noqa: E402
 from trackforge.training.augment import Targets  # noqa: E402
-from trackforge_fairmot.training.losses import TERMS, JointLoss, heat_sum  # noqa: E402
+from trackforge_fairmot.training.config import TERMS  # noqa: E402
+from trackforge_fairmot.training.losses import JointLoss, heat_sum  # noqa: E402
 from trackforge_fairmot.training.targets import CellTargets, gaussian_radius, make_targets  # noqa: E402
 
 MAP = (24, 32)

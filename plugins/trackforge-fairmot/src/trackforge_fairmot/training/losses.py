@@ -19,10 +19,8 @@ from trackforge.errors import InvalidInputError
 from trackforge.training import Losses
 from trackforge_fairmot.training.targets import CellTargets
 
-__all__ = ["TERMS", "IdentityLoss", "JointLoss", "MapsLike", "heat_sum"]
+__all__ = ["IdentityLoss", "JointLoss", "MapsLike", "heat_sum"]
 
-TERMS = ("hm_loss", "wh_loss", "off_loss", "id_loss")
-"""Names of the losses, as the published training logs them."""
 SMALLEST = 1e-4
 """Added to what the losses of box and offset are divided by, as published."""
 FIXED_ID = 0.1
