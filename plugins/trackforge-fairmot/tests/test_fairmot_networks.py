@@ -83,12 +83,45 @@ def test_folding_batch_normalisation_changes_nothing(name: str, formula) -> None
             torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-8)
 
 
-def test_every_parameter_that_takes_a_gradient_gets_one() -> None:
+@pytest.mark.golden
+@pytest.mark.parametrize("name", ["hrnet_32", "resfpndcn_34", "dlaconv_34"])
+def test_maps_vary_as_the_official_ones_where_only_that_is_recorded(name: str, meta: dict[str, Any], formula) -> None:
+    network = formula.fill(FairMOT(name).eval()).double()
+    images = torch.from_numpy(formula.image(0, meta[name]["golden"]["input_shape"]) / np.float32(255)).double()
+
+    def measure(norm: torch.nn.BatchNorm2d, inputs: tuple[torch.Tensor]) -> None:
+        """As the golden data says that its variances were made: from what comes in, just before the norm runs."""
+        variance = (inputs[0] - norm.running_mean.view(1, -1, 1, 1)).square().mean((0, 2, 3))
+        norm.running_var.copy_(variance + 0.1 * variance.mean() + 1e-6)
+
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.register_forward_pre_hook(measure)
+    with torch.inference_mode():
+        found = {key: float(value.std((2, 3)).mean()) for key, value in network(images)._asdict().items()}
+    assert found == pytest.approx(meta[name]["golden"]["spatial_std"], rel=2e-5)  # variances were made in float32
+
+
+@pytest.mark.parametrize("name", ["dla_34", "dlaconv_34", "hrnet_18", "resdcn_18", "resfpndcn_18", "yolov5n"])
+def test_every_parameter_that_takes_a_gradient_gets_one(name: str) -> None:
     torch.manual_seed(0)
-    network = FairMOT("fairmot-dla34").train()
-    assert sum(not p.requires_grad for p in network.parameters()) == 8
+    network = FairMOT(name).train()
+    assert sum(not p.requires_grad for p in network.parameters()) == (8 if network.variant.body == "dla" else 0)
     sum(m.square().sum() for m in network(torch.rand(2, 3, 32, 32))).backward()
     assert [key for key, p in network.named_parameters() if p.requires_grad and p.grad is None] == []
+
+
+def test_several_processes_need_not_look_for_unused_parameters(tmp_path: Path) -> None:
+    distributed = torch.distributed
+    distributed.init_process_group(
+        "gloo", store=distributed.FileStore(str(tmp_path / "store"), 1), rank=0, world_size=1
+    )
+    try:
+        network = torch.nn.parallel.DistributedDataParallel(FairMOT("dla_34").train())
+        for _ in range(2):  # the second step fails where the first left a parameter waiting for its gradient
+            sum(m.square().sum() for m in network(torch.rand(2, 3, 32, 32))).backward()
+    finally:
+        distributed.destroy_process_group()
 
 
 def test_official_names_are_understood_and_wrong_ones_answered() -> None:

@@ -1,23 +1,28 @@
-"""The network that training starts from: new, or from weights of FairMOT, CenterNet or an earlier run."""
+"""What training starts from: `trackforge_fairmot.starting`, with what a run says about it."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from trackforge.data import Dataset
+from trackforge.errors import WeightsError
+from trackforge.io.fetch import digest
 from trackforge.models import ModelCard
 from trackforge_fairmot.model import FairMOT
 from trackforge_fairmot.preprocess import preprocessing
+from trackforge_fairmot.starting import start_network
 from trackforge_fairmot.training.config import FairMotTrainConfig
-from trackforge_fairmot.variants import variant
+from trackforge_fairmot.weights import STARTS
 
 __all__ = ["Start", "begin"]
 
 log = logging.getLogger(__name__)
+CLASSIFIER = "The classifier of identities starts anew: weights do not hold one, and tell other people apart."
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,20 +52,40 @@ def begin(config: FairMotTrainConfig, dataset: Dataset, weights: str, *, seed: i
     Raises:
         WeightsError: The weights cannot be found or read, are broken or of another model.
     """
-    classes = dataset.classes
-    provenance = {"trained_on": dataset.name or dataset.root.name}
+    path = STARTS.resolve(weights, ".pth") if weights else None
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
-        v = variant(config.variant or "fairmot-dla34")
-        network = FairMOT(
-            v,
-            classes=len(classes),
+        made = start_network(
+            path,
+            classes=dataset.classes,
+            variant=config.variant,
             embedding_dim=config.reid_dim,
             box_channels=4 if config.ltrb else 2,
-            deform=config.deform,
         )
+    network, known = made.network, made.card
+    network.deform = config.deform
+    provenance: dict[str, str] = {"trained_on": dataset.name or dataset.root.name}
+    if path is not None:
+        _refuse_broken(network, path)
+        provenance |= {"started_from": path.name, "started_from_sha256": digest(path)}
     card = ModelCard(
-        component="fairmot", classes=classes, preprocessing=preprocessing(config.size or v.size), variant=v.name,
+        component="fairmot",
+        classes=dataset.classes,
+        preprocessing=preprocessing(network.variant.size) if known is None else known.preprocessing,
+        variant=network.variant.name,
         provenance=provenance,
     )
-    return Start(network=network, card=card)
+    card = dataclasses.replace(card, preprocessing=card.preprocessing.resized(config.size))
+    notes = made.notes if path is None else (*made.notes, CLASSIFIER)
+    for note in notes:
+        log.info("%s: %s", weights, note)
+    return Start(network=network, card=card, notes=notes)
+
+
+def _refuse_broken(network: FairMOT, path: Path) -> None:
+    broken = [key for key, value in network.state_dict().items() if not bool(value.isfinite().all())]
+    if broken:
+        raise WeightsError(
+            f"Weights must be finite; {path.name} has NaN or infinity in {', '.join(broken[:5])}. The run that wrote it "
+            "diverged, or the file is damaged. Take another."
+        )
