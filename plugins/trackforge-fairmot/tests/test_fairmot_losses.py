@@ -271,6 +271,4 @@ def test_sums_over_two_batches_add_up_to_the_sums_over_both() -> None:
     ]
     for name in TERMS:
         torch.testing.assert_close(whole.sums[name], sum(part.sums[name] for part in parts))
-        assert float(whole.normaliser[name]) == pytest.approx(
-            sum(float(p.normaliser[name]) for p in parts), abs=2e-4
-        )
+        assert float(whole.normaliser[name]) == pytest.approx(sum(float(p.normaliser[name]) for p in parts), abs=2e-4)

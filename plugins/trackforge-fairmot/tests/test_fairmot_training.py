@@ -236,7 +236,9 @@ def test_every_epoch_logs_losses_of_training_and_validation_and_scores(run: Any)
     scores = {"ap50", "reid_map", "rank1", "tpr", "hota", "mota", "idf1"}
     assert names | scores <= rows[0].keys()
     assert all(np.isfinite(float(row[name])) for row in rows for name in names | scores)
-    assert run.best["val_off_loss"] == pytest.approx(min(float(row["val_off_loss"]) for row in rows))  # monitored by another name
+    assert run.best["val_off_loss"] == pytest.approx(
+        min(float(row["val_off_loss"]) for row in rows)
+    )  # monitored by another name
 
 
 def test_losses_put_together_are_the_total(run: Any) -> None:

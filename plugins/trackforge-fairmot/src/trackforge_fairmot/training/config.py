@@ -78,12 +78,12 @@ class FairMotTrainConfig:
         None, help="Detection and identity by weights that are learned, or fixed; left out: learned, YOLOv5 fixed."
     )
     hm_weight: float = setting(1.0, help="Weight of the heat map's loss.", minimum=0)
-    wh_weight: float | None = setting(
-        None, help="Weight of the boxes' loss; left out: 0.1, YOLOv5 0.5.", minimum=0
-    )
+    wh_weight: float | None = setting(None, help="Weight of the boxes' loss; left out: 0.1, YOLOv5 0.5.", minimum=0)
     off_weight: float = setting(1.0, help="Weight of the offsets' loss.", minimum=0)
     id_weight: float = setting(
-        0.1, help="Weight of the identities' loss with multi_loss fix; 0 trains detection alone, with either.", minimum=0
+        0.1,
+        help="Weight of the identities' loss with multi_loss fix; 0 trains detection alone, with either.",
+        minimum=0,
     )
     identities: Literal["labels", "missing", "boxes"] = setting(
         "labels",

@@ -97,9 +97,7 @@ class FairMotModule(TrainingModule):
         for one, looks, placement in zip(rows, vectors, placements, strict=True):
             finite = np.isfinite(one).all(axis=1) & np.isfinite(looks).all(axis=1)
             values, looks = one[finite], looks[finite]
-            found = choose(
-                Objects(values[:, :4], values[:, 4], values[:, 5].astype(np.int64), looks), self.selection
-            )
+            found = choose(Objects(values[:, :4], values[:, 4], values[:, 5].astype(np.int64), looks), self.selection)
             out.append(
                 Detections(
                     xyxy=placement.back(found.xyxy),
@@ -110,9 +108,7 @@ class FairMotModule(TrainingModule):
             )
         return out
 
-    def embed(
-        self, images: Sequence[Image], boxes: Sequence[npt.NDArray[np.float64]]
-    ) -> list[npt.NDArray[np.float32]]:
+    def embed(self, images: Sequence[Image], boxes: Sequence[npt.NDArray[np.float64]]) -> list[npt.NDArray[np.float32]]:
         """Return the embeddings ``(N, D)`` of boxes ``(N, 4)``, picture pixels: what the map says at their centres."""
         maps, placements = self._look(images)
         out = []
