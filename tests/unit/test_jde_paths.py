@@ -11,7 +11,11 @@ from io_files import write_picture
 from trackforge import data
 from trackforge.errors import DataError
 
-FRAMES = ("A/images/train/S-1/img1/000001.jpg", "A/images/train/S-1/img1/000002.jpg", "A/images/test/S-2/img1/000001.jpg")
+FRAMES = (
+    "A/images/train/S-1/img1/000001.jpg",
+    "A/images/train/S-1/img1/000002.jpg",
+    "A/images/test/S-2/img1/000001.jpg",
+)
 STILLS = ("B/images/x.png", "B/images/y.png")
 
 

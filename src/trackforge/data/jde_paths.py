@@ -30,8 +30,8 @@ LISTS = (".all", ".half", ".test", ".train", ".txt", ".val")
 class Part(NamedTuple):
     """Where a set, or a part of it, lies.
 
-    ``root`` the folder that paths of pictures begin from; ``folder`` below which all pictures count, or the ``list`` that
-    names them.
+    ``root`` the folder that paths of pictures begin from; ``folder`` below which all pictures count, or the ``list``
+    that names them.
     """
 
     root: Path

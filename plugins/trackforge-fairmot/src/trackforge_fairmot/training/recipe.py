@@ -55,7 +55,8 @@ class FairMotTrainer:
         train, make = numbered(plan.dataset, config.identities), start.card.preprocessing
         count = train.identities()[1] if config.id_weight else 0
         notes = [*start.notes, *_about_identities(train, count, config)]
-        val, scorers = plan.validation, [CocoAP()]
+        val = plan.validation
+        scorers: list[Scorer] = [CocoAP()]
         source: SampleSource | None = None
         if val is not None:
             known = shared_numbers(train, val)

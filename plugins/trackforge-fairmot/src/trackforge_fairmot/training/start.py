@@ -86,6 +86,6 @@ def _refuse_broken(network: FairMOT, path: Path) -> None:
     broken = [key for key, value in network.state_dict().items() if not bool(value.isfinite().all())]
     if broken:
         raise WeightsError(
-            f"Weights must be finite; {path.name} has NaN or infinity in {', '.join(broken[:5])}. The run that wrote it "
-            "diverged, or the file is damaged. Take another."
+            f"Weights must be finite; {path.name} has NaN or infinity in {', '.join(broken[:5])}. The run that wrote "
+            "it diverged, or the file is damaged. Take another."
         )
