@@ -44,17 +44,17 @@ def sparse_arrays() -> dict[str, SparseArray]:
 
 def test_arrays_of_mxnet_are_read_and_written_to_the_byte(tmp_path):
     values = dense_arrays()
-    arrays: dict[str, Any] = {name: mx.nd.array(array, dtype=array.dtype) for name, array in values.items()}
+    arrays: dict[str, Any] = {name: mx.ndarray.array(array, dtype=array.dtype) for name, array in values.items()}
     sparse = {
-        "rows": mx.nd.sparse.row_sparse_array((np.ones((2, 3), "f4"), [1, 4]), shape=(6, 3)),
-        "matrix": mx.nd.sparse.csr_matrix((np.arange(4.0), [0, 2, 1, 0], [0, 2, 2, 3, 4]), shape=(4, 3)),
-        "no rows": mx.nd.sparse.zeros("row_sparse", (5, 2)),
-        "no values": mx.nd.sparse.zeros("csr", (5, 2)),
+        "rows": mx.ndarray.sparse.row_sparse_array((np.ones((2, 3), "f4"), [1, 4]), shape=(6, 3)),
+        "matrix": mx.ndarray.sparse.csr_matrix((np.arange(4.0), [0, 2, 1, 0], [0, 2, 2, 3, 4]), shape=(4, 3)),
+        "no rows": mx.ndarray.sparse.zeros("row_sparse", (5, 2)),
+        "no values": mx.ndarray.sparse.zeros("csr", (5, 2)),
     }
-    mx.nd.waitall()  # a csr that is still being computed is saved with a wrong shape
+    mx.ndarray.waitall()  # a csr that is still being computed is saved with a wrong shape
     for name, content in (("dense", arrays), ("list", list(arrays.values())), ("sparse", sparse)):
         path = tmp_path / f"{name}.params"
-        mx.nd.save(str(path), content)
+        mx.ndarray.save(str(path), content)
         read = read_params(path)
         assert write_params(None, list(read.values()) if name == "list" else read) == path.read_bytes()
         expected = content.values() if isinstance(content, dict) else content
@@ -65,11 +65,11 @@ def test_arrays_of_mxnet_are_read_and_written_to_the_byte(tmp_path):
 def test_arrays_of_ours_are_read_by_mxnet(tmp_path):
     arrays: dict[str, Any] = {**dense_arrays(), **sparse_arrays()}
     content = write_params(tmp_path / "a.params", arrays)
-    read = mx.nd.load(str(tmp_path / "a.params"))
+    read = mx.ndarray.load(str(tmp_path / "a.params"))
     for name, array in arrays.items():
         np.testing.assert_array_equal(read[name].asnumpy(), dense(array))
-    mx.nd.save(str(tmp_path / "b.params"), read)
-    mx.nd.waitall()
+    mx.ndarray.save(str(tmp_path / "b.params"), read)
+    mx.ndarray.waitall()
     assert (tmp_path / "b.params").read_bytes() == content
 
 
