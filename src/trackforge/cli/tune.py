@@ -1,4 +1,4 @@
-"""``trackforge tune``."""
+"""``trackforge tune``: sequences by itself, and what hangs below it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import dataclasses
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
@@ -20,14 +21,17 @@ from trackforge.cli.printing import put
 from trackforge.cli.telling import Paced
 from trackforge.config import setting
 from trackforge.errors import ConfigError
+from trackforge.registry import registry
 from trackforge.runs.layers import Layer
 from trackforge.runs.stopping import Stopping
 from trackforge.training.progress import time_words
 from trackforge.tuning.run import TuningPlan, TuningRun, carry_out
 
-__all__ = ["tune"]
+__all__ = ["app", "sequences_or_training", "tune"]
 
 log = logging.getLogger(__name__)
+TRAINING = "train"
+"""The word for a search over trainings."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -143,3 +147,32 @@ def _progress(total: int, *, quiet: bool) -> Iterator[_Shown]:
 
 
 tune = command("tune", TuningRun, _TuneWords, _tune, first="sources")
+
+HELP = """Search for the settings that score best, on stored detections or a detector's.
+
+    trackforge tune MOT17/train --detections detections/ --tracker byte -o tuned/
+    trackforge tune train yolox --data people.json --val-share 0.2 -t learning_rate=1e-5:1e-3:log -o tuned/
+
+The word train and the name of a trainer mean its training; a folder called train is ./train.
+"""
+app = App(name="tune", help=HELP, help_format="plaintext", default_parameter=Parameter(negative=""))
+app.default(tune)
+app.command(
+    "trackforge.cli.tune_train:tune_train",
+    name=TRAINING,
+    help="Search for the settings with which a training scores best; says how to train with them on everything.",
+)
+
+
+def sequences_or_training(tokens: Sequence[str]) -> list[str]:
+    """Return the words of a search with ``./train`` for ``train`` where that is a folder of sequences.
+
+    The word means a training where the name of a trainer follows, and where nothing here is called so.
+    """
+    words = list(tokens)
+    if words[1:2] != [TRAINING]:
+        return words
+    trainers = {spec.name.casefold() for spec, _ in registry().specs("trainer")}
+    if not Path(TRAINING).exists() or (len(words) > 2 and words[2].casefold() in trainers):
+        return words
+    return [words[0], f"./{TRAINING}", *words[2:]]
