@@ -14,6 +14,7 @@ import toy_plugin
 
 from trackforge import data
 from trackforge.config import check, setting
+from trackforge.errors import ConfigError
 from trackforge.registry import ComponentSpec, hookimpl
 from trackforge.training import Losses, Plan, Training
 
@@ -25,9 +26,13 @@ class TunedConfig:
     lr: float = setting(0.005, help="Learning rate.", minimum=0, maximum=1)
     id_loss: Literal["ce", "half", "crash", "greedy"] = setting("ce", help="Loss of identities, or what goes wrong.")
     pause: float = setting(0.0, help="Seconds that a step takes longer.", minimum=0)
+    disk: bool = setting(False, help="The disk is full (of quick trials only).")
+    device: Literal["here", "there"] | None = setting(None, help="Nothing; the recipe decides.")
 
     def __post_init__(self) -> None:
         check(self)
+        if self.id_loss == "half" and self.lr > 0.3:
+            raise ConfigError(f"half takes a rate of .3 at most; got {self.lr}.")
 
 
 class TunedModule(toy_plugin.ToyModule):

@@ -167,12 +167,14 @@ app.command(
 def sequences_or_training(tokens: Sequence[str]) -> list[str]:
     """Return the words of a search with ``./train`` for ``train`` where that is a folder of sequences.
 
-    The word means a training where the name of a trainer follows, and where nothing here is called so.
+    The word means a training where the name of a trainer follows, where help is asked for, where ``--data`` is given,
+    and where nothing here is called so.
     """
     words = list(tokens)
-    if words[1:2] != [TRAINING]:
+    if words[1:2] != [TRAINING] or not Path(TRAINING).exists():
         return words
     trainers = {spec.name.casefold() for spec, _ in registry().specs("trainer")}
-    if not Path(TRAINING).exists() or (len(words) > 2 and words[2].casefold() in trainers):
+    after = [word.partition("=")[0].casefold() for word in words[2:]]
+    if (after[:1] and after[0] in (*trainers, "--help", "-h")) or "--data" in after:
         return words
     return [words[0], f"./{TRAINING}", *words[2:]]

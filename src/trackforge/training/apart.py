@@ -55,8 +55,8 @@ class Apart:
         self.folder = job.out
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lines = self.folder / LINES
-        self._place = self._lines.stat().st_size if self._lines.exists() else 0
-        self._rest = b""
+        self._before = self._lines.stat().st_size if self._lines.exists() else 0
+        self._place = 0
         path = os.pathsep.join(one or str(Path.cwd()) for one in sys.path)
         environment = {**os.environ, JOB: json.dumps(plain(content(job))), "PYTHONPATH": path}
         if threads is not None:
@@ -80,14 +80,21 @@ class Apart:
         return self._process.poll()
 
     def told(self) -> list[dict[str, Any]]:
-        """Return what it has told since the last time: ``epoch`` and scores, ``error``, or ``stopped`` at its end."""
+        """Return what it has told since the last time: ``epoch`` and scores, ``error``, or ``stopped`` at its end.
+
+        The first time that begins with the epochs of processes before it, which nobody may have listened to.
+        """
+        facts = []
         with contextlib.suppress(FileNotFoundError), self._lines.open("rb") as file:
             file.seek(self._place)
-            new = file.read()
-            self._place += len(new)
-            *whole, self._rest = (self._rest + new).split(b"\n")
-            return [json.loads(line) for line in whole if line.strip()]
-        return []
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # the rest comes later
+                with contextlib.suppress(ValueError):  # cut off by a kill
+                    fact = json.loads(line)
+                    facts += [fact] if "epoch" in fact or self._place >= self._before else []
+                self._place += len(line)
+        return facts
 
     def stop(self) -> None:
         """Ask it to save a checkpoint and end."""
@@ -114,13 +121,12 @@ class Apart:
 def main() -> int:
     """Train what the environment says, and tell of it; what `python -m` calls."""
     _end_with_whoever_started_it()
-    job = from_mapping(json.loads(os.environ[JOB]), TrainingRun, "")
-    task = TrainingTask.of(job)
+    job = json.loads(os.environ[JOB])
     log = logging.getLogger("trackforge")
     log.addHandler(logging.StreamHandler())
     log.setLevel(logging.INFO)
     first = os.environ.get("LOCAL_RANK", "0") == "0"
-    with (task.out / LINES).open("a", encoding="utf-8", buffering=1) as file:
+    with (Path(job["out"]) / LINES).open("a", encoding="utf-8", buffering=1) as file:
         file.write("\n" if first else "")  # ends a line that a kill has cut off
 
         def tell(facts: Mapping[str, Any]) -> None:
@@ -128,6 +134,7 @@ def main() -> int:
                 file.write(json.dumps(facts) + "\n")
 
         try:
+            task = TrainingTask.of(from_mapping(job, TrainingRun, ""))
             result = task.fit(watch=lambda row: tell(_epoch(row)))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             traceback.print_exc()

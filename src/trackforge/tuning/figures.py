@@ -112,7 +112,7 @@ def _history(new: Any, course: Course) -> Any:
         axes.set_ylim(top=end + 0.02 * (end - values.min() + 1e-9))
     else:
         axes.set_ylim(bottom=end - 0.02 * (values.max() - end + 1e-9))
-    axes.legend(loc="upper right" if course.lower else "lower right", frameon=False, fontsize=9)
+    axes.legend(loc="best" if course.lower else "lower right", frameon=False, fontsize=9)
     return figure
 
 

@@ -19,8 +19,8 @@ from trackforge.training.run import TrainingRun
 
 __all__ = ["Attempt", "End", "Slot", "clear", "course_of", "thin"]
 
-BEGUN_ANEW = ("StateError", "WeightsError")
-"""Errors of a checkpoint that cannot be gone on with: the trial is begun anew."""
+NO_WAY_ON = ("StateError", "WeightsError")
+"""Errors of a checkpoint that cannot be gone on with."""
 OF_VALUES = ("ConfigError", "InvalidInputError", "WeightsError")
 """Errors that values can cause, by not going together."""
 OF_TRAINING = ("TrainingError", "MemoryError")
@@ -48,7 +48,8 @@ class End:
     """How a training ended.
 
     Attributes:
-        how: ``complete``, ``refused``, ``failed``, ``unfinished`` (a signal), or ``error`` (nothing to do with values).
+        how: ``complete``, ``refused``, ``failed``, ``unfinished`` (a signal), ``anew`` (what was begun cannot be gone
+            on with; its folder is gone), or ``error`` (nothing to do with values).
         reason: In words.
         error: What to raise, of ``error``, and of ``refused`` where the values were the settings as they are.
     """
@@ -77,7 +78,7 @@ class Attempt:
         self.folder, self.slot, self._job, self._watch = job.out, slot, job, watch
         self._began = time.monotonic()
         self._end: dict[str, Any] = {}
-        self._tried_anew = False
+        self._goes_on = (self.folder / "checkpoints").exists()
         self._process = self._start()
 
     @property
@@ -96,11 +97,9 @@ class Attempt:
         if code is None:
             return None
         self._process.close()
-        if self._end.get("error") in BEGUN_ANEW and not self._tried_anew:
-            self._tried_anew, self._end = True, {}
+        if self._goes_on and self._end.get("error") in NO_WAY_ON:
             clear(self.folder)
-            self._process = self._start()
-            return None
+            return End("anew", str(self._end.get("message", "")))
         return self._ended(code)
 
     def stop(self) -> None:

@@ -66,5 +66,5 @@ def _curves(new: Any, outcome: Outcome, course: Course) -> Any:
         worst = worst_shown(np.array(values, float), lower=course.lower)
         axes.set_ylim(**{"top" if course.lower else "bottom": worst})
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(loc="upper right" if course.lower else "lower right", frameon=False, fontsize=9)
+    axes.legend(loc="best", frameon=False, fontsize=9)
     return figure

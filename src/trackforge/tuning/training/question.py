@@ -78,12 +78,13 @@ class Problem:
                 "A search needs pictures to validate on; none are named. Give --val, --val-split, --halves, "
                 "--val-share or --val-sequences."
             )
-        whole, _ = dataclasses.replace(task, options=dataclasses.replace(task.options, whole=True)).sets()
+        said = task.options  # a part to validate on that is not named apart from the rest is trained on too
+        among = bool(said.val_split) and not said.split and not said.val
         return cls(
             task=task,
             space=space,
             objective=str(task.loop["monitor"]),
-            pictures=(len(train), len(val), len(whole)),
+            pictures=(len(train), len(val), len(train) + (0 if among else len(val))),
             boxes=(len(train.boxes), len(val.boxes)),
         )
 

@@ -100,6 +100,9 @@ def repeat(
                 end = attempt.look()
                 if end is not None:
                     del running[number, seed]
+                    if end.how == "anew":
+                        waiting.insert(0, (next(one for one in chosen if one.number == number), seed))
+                        continue
                     _keep(study, problem, (number, seed), attempt.folder, end)
             time.sleep(PAUSE)
     finally:

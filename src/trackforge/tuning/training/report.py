@@ -77,10 +77,9 @@ def toml(outcome: Outcome, *, whole: bool = False) -> str:
         lines.append(f"On all {total} pictures ({trained} to train and {held} to validate on), without validation.")
         if 0 < outcome.epoch < outcome.epochs:
             lines.append(f"Stopped after epoch {outcome.epoch} of {outcome.epochs}, which was the best one.")
-    job = outcome.retraining() if whole else outcome.job()
-    return "".join(f"# {line}\n" for line in lines) + repeating(
-        job, "train", file="retrain.toml" if whole else "best.toml"
-    )
+    job, name = (outcome.retraining(), "retrain.toml") if whole else (outcome.job(), "best.toml")
+    first, rest = repeating(job, "train", file=name).split("\n", 1)
+    return "\n".join([first, *(f"# {line}" for line in lines), rest])
 
 
 def retrain_command(outcome: Outcome) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PAUSE", "Searching", "Watch", "halt", "pruner"]
 
+log = logging.getLogger(__name__)
 PAUSE = 0.05
 """Seconds between two looks at the processes."""
 GRACE = 60.0
@@ -83,7 +85,7 @@ class Searching:
         self._optuna = load_optuna()
         self._running: dict[int, tuple[Any, Attempt]] = {}
         self._ended_at_once: list[TrainingTrial] = []
-        self._compared: set[int] = set()  # trials of which an epoch came since they were last compared
+        self._poor: set[int] = set()  # numbers of trials to stop
 
     @property
     def trials(self) -> list[TrainingTrial]:
@@ -164,17 +166,18 @@ class Searching:
 
     def _epoch(self, trial: Any, name: str, fact: Mapping[str, Any]) -> None:
         found = fact["scores"].get(self.problem.objective)
-        if found is None:  # of the start, losses of training are not known
+        if found is None or trial.number in self._poor:  # of the start, losses of training are not known
             return
         if SCORE not in self.study.user_attrs:
             self.study.set_user_attr(SCORE, {key: found[key] for key in ("better", "unit", "title")})
         score, epoch = score_of(self.study, self.problem.objective), fact["epoch"]
         value = math.nan if found["value"] is None else float(found["value"])
-        if epoch not in self._seen(trial.number, score).course:  # else one whose end was cut off is made over
+        if epoch not in self._seen(trial.number, score).course:  # else the end of this epoch was cut off before
             trial.report(value if score.better == "higher" else -value, epoch)
-        if 0 < epoch < fact["epochs"]:
-            self._compared.add(trial.number)
-        if epoch and self._seen(trial.number, score).epoch == epoch:
+        seen = self._seen(trial.number, score)
+        if 0 < epoch < fact["epochs"] and epoch == max(seen.course) and not seen.default and trial.should_prune():
+            self._poor.add(trial.number)  # here, so that it depends on the epochs alone, not on when we look
+        if epoch and seen.epoch == epoch:
             trial.set_user_attr("scores", {"epoch": epoch, **{n: one["value"] for n, one in fact["scores"].items()}})
         self._watch(name, fact)
 
@@ -183,7 +186,7 @@ class Searching:
         self._ended_at_once = []
         for number, (trial, attempt) in list(self._running.items()):
             end = attempt.look()
-            if end is None and number in self._compared and self._hopeless(trial):
+            if number in self._poor:
                 attempt.kill()
                 end = End("pruned")
             if end is not None:
@@ -191,12 +194,6 @@ class Searching:
                 self._tell(trial, end, attempt.seconds)
         yield from self._ended_at_once
         self._ended_at_once = []
-
-    def _hopeless(self, trial: Any) -> bool:
-        if DEFAULT in trial.user_attrs:
-            return False  # all others are compared with it
-        self._compared.discard(trial.number)
-        return bool(trial.should_prune())
 
     def _seen(self, number: int, score: Score) -> TrainingTrial:
         return recorded(self.study.get_trials(deepcopy=False)[number], score)
@@ -207,6 +204,12 @@ class Searching:
         states = self._optuna.trial.TrialState
         number, folder = trial.number, self.folder / folder_of(trial.number)
         if end.how == "unfinished":
+            return
+        if end.how == "anew":  # as if it had never been: another takes its place, with the same values
+            log.warning("trial %d cannot be gone on with, and is made anew: %s", number, end.reason)
+            self.study.tell(trial, None, states.FAIL)
+            if DEFAULT in trial.user_attrs:
+                self.study.enqueue_trial(self.problem.defaults(), user_attrs={DEFAULT: True})
             return
         if end.error is not None and (end.how == "error" or DEFAULT in trial.user_attrs):
             raise end.error
