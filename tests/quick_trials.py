@@ -26,7 +26,7 @@ def main() -> int:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     job = json.loads(os.environ["TRACKFORGE_APART_JOB"])
     folder, trainer, train = Path(job["out"]), job["trainer"], job["train"]
-    lr, kind, epochs = trainer.get("lr", 0.005), trainer.get("id_loss", "ce"), int(train["epochs"])
+    lr, kind, epochs = trainer.get("lr", 0.005), trainer.get("id_loss", "ce"), int(train.get("epochs", 4))
     checkpoint = folder / "checkpoints" / "last.ckpt"
     checkpoint.parent.mkdir(exist_ok=True)
     (folder / "model.pth").touch()

@@ -134,12 +134,12 @@ def test_help_and_space(here: None, capsys: pytest.CaptureFixture[str], monkeypa
     assert main(["tune", "--help"]) == 0
     said = capsys.readouterr().out
     assert "Usage: trackforge tune" in said
-    assert "trackforge tune train yolox" in said
-    monkeypatch.setenv("TRACKFORGE_TUNE_TRAIN_TUNE", "id_loss=ce,half")
+    assert "tune train NAME" in said
+    monkeypatch.setenv("TRACKFORGE_TUNE_TRAIN_TUNE", "id_loss")
     assert main(["tune", "train", "tuned-toy", "-t", "lr", "--show-space"]) == 0
     assert capsys.readouterr().out == "trainer.lr=0:1\n", "a flag counts more than the environment"
     assert main(["tune", "train", "tuned-toy", "--show-space", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"trainer.id_loss": "ce,half"}
+    assert json.loads(capsys.readouterr().out) == {"trainer.id_loss": "ce,half,crash,greedy"}
     assert main(["tune", "--tracker", "byte", "-t", "tracker.min_hits", "--show-space"]) == 0
     assert capsys.readouterr().out == "tracker.min_hits=1:5:int\n", "which is no variable of the other command"
 

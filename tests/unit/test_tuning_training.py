@@ -9,6 +9,7 @@ import csv
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -452,6 +453,31 @@ def test_a_search_as_data(labels: Path, tmp_path: Path) -> None:
         SearchPlan.of(TrainingSearch(data=(labels,))).problem()
     with pytest.raises(ConfigError, match="whole=true leaves none"):
         SearchPlan.of(TrainingSearch(data=(labels,), whole=True))
+
+
+def test_the_example_of_the_page(labels: Path, tmp_path: Path, quick, monkeypatch, capsys) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text(encoding="utf-8")
+    (text,) = re.findall(
+        r"<!-- executed by tests/unit/test_tuning_training.py -->\n```python\n(.*?)```", page, re.DOTALL
+    )
+    for old, new in (
+        ("trials=20", "trials=3"),
+        ('{"name": "yolox", "variant": "yolox-nano"}', '{"name": "tuned-toy"}'),
+        ("people.json", str(labels / "train.json")),
+        ("learning_rate", "lr"),
+        ("1e-6:1e-3", "1e-3:1e-1"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(text, "tuning.md", "exec"), {})
+    assert "trackforge train --config tuned-training/retrain.toml\n" in capsys.readouterr().out
+    assert (tmp_path / "tuned-training" / "retrain.toml").exists()
+
+
+def test_nothing_heavy_is_loaded_before_it_is_needed() -> None:
+    code = "import sys, trackforge.tuning.training.run; assert not {'optuna', 'matplotlib', 'torch'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
 
 
 def more_layer(search: TrainingSearch) -> Any:

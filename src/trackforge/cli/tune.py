@@ -148,19 +148,13 @@ def _progress(total: int, *, quiet: bool) -> Iterator[_Shown]:
 
 tune = command("tune", TuningRun, _TuneWords, _tune, first="sources")
 
-HELP = """Search for the settings that score best, on stored detections or a detector's.
-
-    trackforge tune MOT17/train --detections detections/ --tracker byte -o tuned/
-    trackforge tune train yolox --data people.json --val-share 0.2 -t learning_rate=1e-5:1e-3:log -o tuned/
-
-The word train and the name of a trainer mean its training; a folder called train is ./train.
-"""
-app = App(name="tune", help=HELP, help_format="plaintext", default_parameter=Parameter(negative=""))
+app = App(name="tune", help_format="plaintext", default_parameter=Parameter(negative=""))
 app.default(tune)
 app.command(
     "trackforge.cli.tune_train:tune_train",
     name=TRAINING,
-    help="Search for the settings with which a training scores best; says how to train with them on everything.",
+    help="Search the settings of a training, tune train NAME, and say how to train with the best ones on everything; a "
+    "folder called train is ./train.",
 )
 
 
