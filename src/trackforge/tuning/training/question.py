@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trackforge.config import describe
 from trackforge.errors import ConfigError
 from trackforge.runs.fingerprint import fingerprint, versions
 from trackforge.runs.layers import Layer
 from trackforge.runs.values import plain
-from trackforge.training.monitoring import TRACKING
+from trackforge.training.monitoring import TRACKING, usual_name
 from trackforge.training.run import TrainingRun, TrainingTask
 from trackforge.tuning.space import Dimension
 from trackforge.tuning.training.space import loop_of, search_space
@@ -27,8 +28,8 @@ BESIDE = (
     "tensorboard", "progress",
 )  # fmt: skip
 """Settings of the loop that may change while a search goes on: where and how fast it is done, what is written down."""
-DATA = ("data", "val", "format", "split", "val_split", "halves", "val_share", "val_sequences", "classes", "rename")
-"""Options that say what is trained and validated on."""
+NOT_DATA = ("trainer", "train", "weights", "out", "whole", "resume")
+"""Options that do not say what is trained and validated on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +147,7 @@ class Problem:
             "objective": self.objective,
             "trainer": f"{trainer.name} {fingerprint(plain(trainer.settings))} {versions(trainer.spec.target)}",
             "train": fingerprint(loop),
-            "data": {name: plain(getattr(options, name)) for name in DATA},
+            "data": {s.name: plain(getattr(options, s.name)) for s in describe(TrainingRun) if s.name not in NOT_DATA},
             "pictures": [*self.pictures, *self.boxes],
             "weights": fingerprint({"weights": options.weights}),
         }
@@ -176,7 +177,8 @@ def _monitoring(task: TrainingTask, objective: str) -> TrainingTask:
         raise ConfigError(
             f"The objective is what is monitored; got --objective {objective} and train.monitor={said}. Drop one."
         )
-    name = objective or settings.monitor
+    others: Mapping[str, str] = getattr(task.trainer.spec.load_config(), "other_names", {})
+    name = usual_name(objective or settings.monitor, others)
     more: dict[str, Any] = {"monitor": name}
     if name.startswith("val_") and task.loop.get("validate_losses") is None:
         more["validate_losses"] = True
