@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-QUICK = ("accuracy", "speed.evaluation", "speed.association", "speed.pipeline", "speed.growth")
+QUICK = ("accuracy", "speed.evaluation", "speed.association", "speed.pipeline", "speed.joint", "speed.growth")
 ALL = (*QUICK, "finetune", "tuning", "tables")
 
 
