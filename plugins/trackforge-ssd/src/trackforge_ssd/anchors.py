@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -76,19 +77,17 @@ def _default_boxes(level: Level, cells: tuple[int, int], size: tuple[int, int]) 
     return np.concatenate(((centre - half) * scale, (centre + half) * scale), axis=-1).reshape(-1, 4)
 
 
-def anchor_constants(v: Variant, base: int = 128) -> tuple[Floats, ...]:
+def anchor_constants(v: Variant, cells: Sequence[int]) -> tuple[Floats, ...]:
     """Return what GluonCV stores as ``anchor_generators.{i}.anchors``, ``(1, 1, cells, cells, 4 A)`` a map.
 
     Args:
         v: A variant of ``gluoncv``.
-        base: Cells of the first map; each further one has half as many, 16 at least.
+        cells: Of each map, across and down; published weights have 128, 64, 32 and then 16.
     """
-    out = []
-    for level in v.levels:
-        made = _centres(level, base, base).astype(np.float32)
-        out.append(made.reshape(1, 1, base, base, -1))
-        base = max(base // 2, 16)
-    return tuple(out)
+    return tuple(
+        _centres(level, n, n).astype(np.float32).reshape(1, 1, n, n, -1)
+        for level, n in zip(v.levels, cells, strict=True)
+    )
 
 
 @functools.lru_cache(maxsize=16)

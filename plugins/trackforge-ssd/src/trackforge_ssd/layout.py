@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["VGG_STAGES", "Base", "Dialect", "Extra", "Level", "Rule", "Variant", "map_sizes"]
+__all__ = ["UNLIMITED", "VGG_STAGES", "Base", "Dialect", "Extra", "Level", "Rule", "Variant", "map_sizes"]
 
 Dialect: TypeAlias = Literal["sagemaker", "gluoncv", "torchvision"]
 Base: TypeAlias = Literal["vgg16", "resnet50"]
+UNLIMITED = 1 << 30
+"""As many candidates as there are."""
 VGG_STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 """Convolutions and channels of VGG-16's five stages."""
 
@@ -61,6 +63,7 @@ class Rule:
         per_class: Whether ``candidates`` is for each class.
         most: Most detections a picture; None is no limit.
         clip: Whether boxes end at the border of the input.
+        class_agnostic: Whether boxes of different classes suppress each other.
     """
 
     best_class: bool = False
@@ -71,6 +74,7 @@ class Rule:
     per_class: bool = False
     most: int | None = None
     clip: bool = False
+    class_agnostic: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

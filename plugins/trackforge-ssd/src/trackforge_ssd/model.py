@@ -182,6 +182,11 @@ class Predictor(nn.Module):
         # No buffer: anchors must not lose digits where the network computes in half precision.
         self._native = torch.from_numpy(native_anchors(network.variant, self.size).copy())
 
+    @property
+    def anchors(self) -> Tensor:
+        """Anchors ``(N, 4)`` as the dialect decodes with them."""
+        return self._native
+
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map images ``(B, 3, H, W)`` to probabilities ``(B, N, 1 + C)`` and boxes ``(B, N, 4)``; see `decode`."""
         if self._native.device != images.device:
