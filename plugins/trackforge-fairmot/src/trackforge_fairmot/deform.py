@@ -104,7 +104,8 @@ def gather(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
     read = functional.embedding_bag(four.reshape(-1, 4), table, mode="sum", per_sample_weights=shares.reshape(-1, 4))
     flat = weight.permute(0, 2, 3, 1).reshape(weight.shape[0], taps * channels)
     out = functional.linear(read.view(batch * height * width, taps * channels).to(weight.dtype), flat, bias)
-    return out.view(batch, height, width, weight.shape[0]).permute(0, 3, 1, 2)
+    out = out.view(batch, height, width, weight.shape[0]).permute(0, 3, 1, 2)
+    return out.contiguous() if x.is_contiguous() else out  # the layout of the input: what follows is used to it
 
 
 def grid(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
