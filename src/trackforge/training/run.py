@@ -54,6 +54,7 @@ class TrainingRun:
     halves: Literal["bytetrack", "fairmot"] | None = setting(
         None, help="Divide every sequence in the middle by this rule, and validate on the second halves."
     )
+    half_val: Literal[0, 1] = setting(0, help="FairMOT's name of --halves fairmot: 1; 0 trains on all.")
     val_share: float | None = setting(
         None,
         above=0,
@@ -128,7 +129,7 @@ class TrainingTask:
         said = self.options
         if not said.data:
             raise ConfigError("--data must name a data set; none is given. Give a folder or a file of labels.")
-        ways = [key for key in ("halves", "val_share", "val_sequences") if getattr(said, key)]
+        ways = [key for key in ("halves", "half_val", "val_share", "val_sequences") if getattr(said, key)]
         ways += ["val"] if said.val else ["val_split"] if said.val_split else []
         if len(ways) > 1:
             raise ConfigError(
@@ -153,8 +154,8 @@ class TrainingTask:
             return whole, self._read([said.val], said.val_split)
         if said.val_split:
             return whole, self._read(said.data, said.val_split)
-        if said.halves:
-            return data.half_split(whole, rule=said.halves)
+        if said.halves or said.half_val:
+            return data.half_split(whole, rule=said.halves or "fairmot")
         if said.val_sequences:
             return data.sequence_split(whole, val=said.val_sequences)
         if said.val_share:
