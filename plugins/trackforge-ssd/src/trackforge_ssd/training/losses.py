@@ -36,7 +36,7 @@ def loss_sums(logits: Tensor, offsets: Tensor, targets: Targets, normalisation: 
         offsets: ``(B, N, 4)``.
         targets: See `trackforge_ssd.training.targets`.
         normalisation: Valid: cross entropy by the anchors that learn anything, smooth L1 by the numbers that are not
-            right yet, as the built-in algorithm does. Positives: both by the anchors that learn an object, as published.
+            right yet, as the built-in algorithm does. Positives: by the anchors that learn an object (the paper).
     """
     rows = targets.classes != IGNORED
     entropy = functional.cross_entropy(logits[rows].float(), targets.classes[rows], reduction="sum")

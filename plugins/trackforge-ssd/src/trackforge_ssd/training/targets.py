@@ -70,7 +70,7 @@ def anchor_targets(
     boxes: list[Tensor],
     classes: list[Tensor],
     ignored: list[Tensor] | None = None,
-    matching: Matching = Matching(),  # noqa: B008 - frozen
+    matching: Matching = Matching(),
 ) -> Targets:
     """Match B pictures.
 
