@@ -111,6 +111,7 @@ def _weights(folder: Path) -> None:
     """Networks with small random weights: published ones in the cache, trained ones, one of another family."""
     import torch
 
+    from trackforge_fairmot.model import FairMOT
     from trackforge_yolox.model import YOLOX
     from trackforge_yolox.variants import VARIANTS
 
@@ -125,6 +126,7 @@ def _weights(folder: Path) -> None:
     _yolov8(folder / "helmets.onnx")
     torch.save({"model": YOLOX(VARIANTS["yolox-nano"], len(COCO_CLASSES)).state_dict()}, cache / "yolox_nano.pth")
     shutil.copy(cache / "yolox_nano.pth", folder / "yolox_s.pth")
+    torch.save({"state_dict": FairMOT("fairmot-yolov5n").state_dict()}, folder / "fairmot_dla34.pth")
 
 
 def _yolox(path: Path) -> None:

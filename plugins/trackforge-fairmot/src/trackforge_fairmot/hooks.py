@@ -76,8 +76,19 @@ TRACKERS = (
     ),
 )
 
+TRAINER = ComponentSpec(
+    kind="trainer",
+    name="fairmot",
+    target="trackforge_fairmot.training.recipe:FairMotTrainer",
+    config="trackforge_fairmot.training.config:FairMotTrainConfig",
+    summary="FairMOT on pictures with identities: detection and appearance, as published.",
+    requires=("cv2", "torch", "lightning"),
+    install="trackforge-fairmot[train]",
+    source=FAIRMOT,
+)
+
 
 @hookimpl
 def trackforge_components() -> Iterator[ComponentSpec]:
-    """Offer the networks, and what associates what they find: clean, and as published."""
-    yield from (*NETWORKS, *TRACKERS)
+    """Offer the networks and their training, and what associates what they find: clean, and as published."""
+    yield from (*NETWORKS, TRAINER, *TRACKERS)
