@@ -44,6 +44,7 @@ __all__ = [
     "DeformConv2d",
     "Form",
     "check_form",
+    "check_native",
     "gather",
     "grid",
     "is_traced",
@@ -131,11 +132,7 @@ def native(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
     Raises:
         MissingDependencyError: torchvision is not installed, or has no such operator for the device.
     """
-    if not native_works(x.device.type):
-        raise MissingDependencyError(
-            f"deform='native' needs a torchvision that has its own operators on {x.device.type}; there is none. "
-            "Install the torchvision that belongs to your torch, or take deform='auto'."
-        )
+    check_native(x.device.type)
     wide = _wide(offset.dtype)
     last = None if bias is None else bias.to(wide)
     padding = (weight.shape[2] // 2, weight.shape[3] // 2)
@@ -143,6 +140,19 @@ def native(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
         x.to(wide), offset.to(wide), weight.to(wide), last, padding=padding, mask=mask.to(wide)
     )
     return out.to(weight.dtype)
+
+
+def check_native(device: str = "cpu") -> None:
+    """Refuse torchvision's operator where there is none for that type of device.
+
+    Raises:
+        MissingDependencyError: There is none.
+    """
+    if not native_works(device):
+        raise MissingDependencyError(
+            f"deform='native' needs a torchvision that has its own operators on {device}; there is none. Install the "
+            "torchvision that belongs to your torch, or take deform='auto'."
+        )
 
 
 @functools.lru_cache(maxsize=8)
