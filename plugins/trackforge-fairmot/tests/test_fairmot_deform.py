@@ -200,7 +200,7 @@ def test_the_native_form_hands_everything_to_torchvision(torchvision: Callable[[
     "content",
     [
         "raise RuntimeError('operator torchvision::nms does not exist')",  # beside another build of torch
-        'def deform_conv2d(*a, **k): raise RuntimeError("Couldn\'t load custom C++ ops.")',
+        "def deform_conv2d(*a, **k): raise RuntimeError('no custom C++ ops')",
         "def deform_conv2d(*a, **k): raise NotImplementedError('no kernel for this device')",
         "other = 1",
     ],
