@@ -31,22 +31,27 @@ def _specs(kind):
     return [pytest.param(spec, id=spec.name) for spec, _ in registry().specs(kind)]
 
 
-def _settings(spec, tmp_path, data_dir):
+def _settings(spec, tmp_path, data_dir, golden_dir):
     """Return what a component cannot do without."""
     if spec.kind == "detector" and spec.name == "file":
         path = tmp_path / "det.txt"
         path.write_text("1,-1,10,20,30,40,0.9,-1,-1,-1\n3,-1,11,20,30,40,0.4,-1,-1,-1\n")
         return {"path": path}
+    if spec.kind == "detector" and spec.name == "response":
+        return {"path": tmp_path, "missing": "empty"}
     if spec.kind == "detector" and spec.name == "yolox":
         return {"weights": data_dir() / "weights" / "yolox_nano_dynamic_hw.onnx"}
     if spec.kind == "detector" and spec.name == "onnx":
         return {"weights": data_dir() / "weights" / "yolox_nano_416x416.onnx"}
+    if spec.kind == "detector" and spec.name == "ssd":
+        return {"weights": golden_dir() / "mxnet" / "resnet50_300_tiny" / "model.tar.gz"}
     return {}
 
 
 @pytest.fixture
 def needed(tmp_path, request):
-    return lambda spec: _settings(spec, tmp_path, lambda: request.getfixturevalue("data_dir"))
+    folders = [lambda name=name: request.getfixturevalue(name) for name in ("data_dir", "golden_dir")]
+    return lambda spec: _settings(spec, tmp_path, *folders)
 
 
 @pytest.mark.parametrize("spec", _specs("tracker"))

@@ -19,6 +19,7 @@ def export(
     *,
     weights: str | None = None,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    to: str | None = None,
     set_: Annotated[list[str] | None, Parameter(name=["--set"])] = None,
     as_json: Annotated[bool, Parameter(name=["--json"], show_default=False)] = False,
     help_settings: Annotated[bool, Parameter(show_default=False)] = False,
@@ -29,11 +30,13 @@ def export(
     ----------
     name
         Name of the exporter; trackforge info exporter lists them. Or a checkpoint that training wrote, which says
-        itself which one it needs.
+        itself which one it needs, or an artefact of SageMaker's (model.tar.gz).
     weights
         Checkpoint, or published name of one.
     out
         File to write.
+    to
+        What to write, where an exporter knows several forms: onnx, sagemaker (model.tar.gz), trackforge (.pth).
     set_
         A setting of the exporter, key=value. May be repeated.
     as_json
@@ -59,6 +62,10 @@ def export(
             raise ConfigError(f"--set must read key=value, e.g. dynamic=false; got {assignment!r}.")
         assigned[key.strip().removeprefix("export.")] = value
     settings.update(checked(spec, assigned, f"--set: exporter {spec.name!r}"))
+    if to is not None:
+        if all(setting.name != "to" for setting in spec.settings()):
+            raise ConfigError(f"--to is for exporters that know several forms; {spec.name!r} knows one. Leave it out.")
+        settings.update(checked(spec, {"to": to}, f"--to: exporter {spec.name!r}"))
     settings.update({key: value for key, value in (("weights", weights), ("output", out)) if value is not None})
     check_writable([settings["output"]] if settings.get("output") else [])
     if out is not None and settings.get("weights"):

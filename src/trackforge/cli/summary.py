@@ -8,12 +8,20 @@ from rich.text import Text
 
 from trackforge.cli.printing import console as make_console
 from trackforge.cli.printing import put
+from trackforge.intake.showing import visible
 from trackforge.runs.planning import RunPlan
 from trackforge.runs.results import SequenceResult
 from trackforge.runs.scoring import Scores
 from trackforge.runs.summary import Summary
 
 __all__ = ["announce", "show"]
+
+KEPT = {
+    "track": "a video and a MOT file",
+    "detect": "boxes as a file, and drawn",
+    "count": "counts as CSV and JSON, and numbered boxes",
+}
+"""What a folder as output gets, by command."""
 
 
 def announce(plan: RunPlan, *, quiet: bool) -> None:
@@ -24,7 +32,7 @@ def announce(plan: RunPlan, *, quiet: bool) -> None:
     if plan.why:
         console.print(Text.assemble((f"detector: {plan.detector.name}", "bold"), f", {plan.why}"), soft_wrap=True)
     if not plan.outputs and not plan.options.truth:
-        console.print(Text("Nothing will be kept: -o out/ writes a video and a MOT file.", style="dim"))
+        console.print(Text(f"Nothing will be kept: -o out/ writes {KEPT[plan.command]}.", style="dim"))
 
 
 def show(summary: Summary, *, quiet: bool) -> None:
@@ -32,24 +40,26 @@ def show(summary: Summary, *, quiet: bool) -> None:
     console = make_console()
     if not quiet:
         for result in summary.results:
-            _show_result(console, result, tracked=summary.plan.command == "track")
+            _show_result(console, result, command=summary.plan.command)
     if summary.scores is not None:
         _show_scores(console, summary.scores)
 
 
-def _show_result(console: Console, result: SequenceResult, *, tracked: bool) -> None:
+def _show_result(console: Console, result: SequenceResult, *, command: str) -> None:
     frames = f"{result.frames} frames"
     if result.skipped:
         frames += f" ({result.skipped} damaged ones skipped)"
     if result.dropped:
         frames += f" ({result.dropped} dropped, since newer ones came)"
-    ids = f"{len(result.ids)} ids, " if tracked else ""
+    ids = f"{len(result.ids)} ids, " if command == "track" else ""
     console.print(
         Text.assemble(
             (result.name, "bold"),
             f": {frames}, {ids}{result.boxes} boxes, {result.rate:.1f} fps",
         )
     )
+    if command == "count":
+        _show_counts(console, result)
     table = Table(box=None, pad_edge=False, show_header=False)
     for stage, milliseconds in result.stage_ms().items():
         table.add_row(f"  {stage}", f"{milliseconds:.2f} ms a frame", style="dim")
@@ -58,6 +68,14 @@ def _show_result(console: Console, result: SequenceResult, *, tracked: bool) -> 
         console.print(Text(f"  {path}"), soft_wrap=True)
     for note in result.notes:
         console.print(Text(f"  note: {note}", style="yellow"), soft_wrap=True)
+
+
+def _show_counts(console: Console, result: SequenceResult) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for class_id, count in sorted(result.tally.found.items(), key=lambda one: (-one[1], one[0])):
+        known = 0 <= class_id < len(result.classes)
+        table.add_row(f"  {count}", Text(visible(result.classes[class_id]) if known else f"class {class_id}"))
+    console.print(table)
 
 
 def _show_scores(console: Console, scores: Scores) -> None:

@@ -6,15 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from trackforge.config import check, setting
 from trackforge.errors import InvalidInputError, SinkError
 from trackforge.intake.names import relative_name
 from trackforge.io.partial_folder import PartialFolder, folder_failure
 from trackforge.io.pictures import opencv
-from trackforge.types import Step, Stream
+from trackforge.types import Step, Stream, Tracks
+
+if TYPE_CHECKING:
+    from trackforge.io.drawing import Canvas
 
 __all__ = ["PicturesSink", "PicturesSinkConfig", "picture_names"]
 
@@ -27,6 +32,9 @@ class PicturesSinkConfig:
     quality: int = setting(90, help="Quality of the JPEG files.", minimum=1, maximum=100)
     labels: bool = setting(True, help="Write classes, and ids where there are some.")
     scores: bool = setting(True, help="Write scores, too.")
+    numbers: bool = setting(
+        False, help="To count by: red boxes with yellow numbers, in the order of the objects, and nothing else."
+    )
     classes: tuple[str, ...] = setting((), help="Class names to write; the detector's where none are set.")
     line_width: int | None = setting(
         None, help="Width of lines; none for one that suits the size.", unit="px", minimum=1
@@ -73,10 +81,22 @@ class PicturesSink:
                 f"Annotated pictures need pictures; frame {frame.index} has none. Use pictures as the source, or leave "
                 "out this output."
             )
-        from trackforge.io.drawing import Canvas, colour_of  # OpenCV is imported with them
+        from trackforge.io.drawing import Canvas  # OpenCV is imported with it
 
         cv2, picture = opencv(), np.array(frame.image)
-        canvas, tracks = Canvas(frame.size, self.config.line_width), step.tracks.visible
+        canvas = Canvas(frame.size, self.config.line_width)
+        if self.config.numbers:
+            canvas.count(picture, step.tracks.visible.xyxy)
+        else:
+            self._label(canvas, picture, step.tracks.visible)
+        done, coded = cv2.imencode(".jpg", picture[..., ::-1], [int(cv2.IMWRITE_JPEG_QUALITY), self.config.quality])
+        if not done:
+            raise folder_failure(self.config.path, ValueError(f"{frame.size[0]}x{frame.size[1]} pixels are no JPEG"))
+        self._folder.save(_name(frame.file or f"{frame.index + 1:06d}.jpg", self._taken), coded.tobytes())
+
+    def _label(self, canvas: Canvas, picture: npt.NDArray[np.uint8], tracks: Tracks) -> None:
+        from trackforge.io.drawing import colour_of
+
         order = np.argsort(tracks.xyxy[:, 3], kind="stable").tolist()
         shades = [
             colour_of(one if one > 0 else kind + 1)
@@ -88,10 +108,6 @@ class PicturesSink:
             text = self._text(int(tracks.track_id[row]), int(tracks.class_id[row]), float(tracks.score[row]))
             if text:
                 canvas.label(picture, tracks.xyxy[row], text, shades[row])
-        done, coded = cv2.imencode(".jpg", picture[..., ::-1], [int(cv2.IMWRITE_JPEG_QUALITY), self.config.quality])
-        if not done:
-            raise folder_failure(self.config.path, ValueError(f"{frame.size[0]}x{frame.size[1]} pixels are no JPEG"))
-        self._folder.save(_name(frame.file or f"{frame.index + 1:06d}.jpg", self._taken), coded.tobytes())
 
     def _text(self, track_id: int, class_id: int, score: float) -> str:
         words = [str(track_id)] if track_id > 0 else []

@@ -16,7 +16,7 @@ from trackforge.intake.names import readable
 from trackforge.io.text_output import TextOutput
 from trackforge.types import Step, Stream
 
-__all__ = ["COLUMNS", "CsvSink", "CsvSinkConfig"]
+__all__ = ["COLUMNS", "CsvSink", "CsvSinkConfig", "csv_text", "harmless"]
 
 COLUMNS = ("frame", "time", "id", "class", "score", "x1", "y1", "x2", "y2", "class_id", "sequence", "file")
 """The header row."""
@@ -56,7 +56,7 @@ class CsvSink:
 
     def __enter__(self) -> CsvSink:
         self._text, self._stream, self.ended = TextOutput(self.config.path), Stream(), False
-        self._text.write(_lines([COLUMNS]))
+        self._text.write(csv_text([COLUMNS]))
         return self
 
     def open(self, stream: Stream, /) -> None:
@@ -71,15 +71,15 @@ class CsvSink:
         boxes = step.detections.xyxy[tracks.detection] if self.config.box == "detected" else tracks.xyxy
         classes = self.config.classes or self._stream.classes
         time = "" if frame.timestamp is None else repr(round(frame.timestamp, 6))
-        names = _harmless(frame.sequence or self._stream.name), _harmless(frame.file or "")
+        names = harmless(frame.sequence or self._stream.name), harmless(frame.file or "")
         rows = []
         for row, class_id in enumerate(tracks.class_id.tolist()):
-            name = _harmless(classes[class_id]) if 0 <= class_id < len(classes) else ""
+            name = harmless(classes[class_id]) if 0 <= class_id < len(classes) else ""
             corners = (str(value) for value in boxes[row])
             rows.append(
                 (frame.index, time, tracks.track_id[row], name, str(tracks.score[row]), *corners, class_id, *names)
             )
-        self._text.write(_lines(rows))
+        self._text.write(csv_text(rows))
         self.ended = self._text.ended
 
     def __exit__(
@@ -91,13 +91,14 @@ class CsvSink:
             text.settle(kind, error)
 
 
-def _lines(rows: Iterable[Iterable[Any]]) -> str:
+def csv_text(rows: Iterable[Iterable[Any]]) -> str:
+    """Return rows as lines of comma-separated values."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
-def _harmless(name: str) -> str:
+def harmless(name: str) -> str:
     """Return a name that a spreadsheet shows rather than works out."""
     shown = readable(name)
     return f"'{shown}" if shown.startswith(("=", "+", "-", "@", "\t", "\r")) else shown

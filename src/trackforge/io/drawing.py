@@ -19,6 +19,8 @@ Colour: TypeAlias = tuple[int, int, int]
 Image: TypeAlias = npt.NDArray[np.uint8]
 GOLDEN = 0.6180339887498949
 INK: Colour = (18, 18, 18)
+RED: Colour = (230, 20, 20)
+YELLOW: Colour = (255, 221, 0)
 PAPER: Colour = (255, 255, 255)
 FONT = cv2.FONT_HERSHEY_DUPLEX
 
@@ -87,6 +89,24 @@ class Canvas:
             place = (pad + right, pad + height + down)
             cv2.putText(tag, text, place, FONT, self._letter, ink, self._pen, cv2.LINE_AA)
         return tag
+
+    def count(self, image: Image, boxes: npt.ArrayLike) -> None:
+        """Draw ``(N, 4)`` boxes in red, with yellow numbers from 1 in their middles; no number is hidden by a box."""
+        each = list(np.asarray(boxes, np.float64).reshape(-1, 4))
+        for box in each:
+            x1, y1, x2, y2 = _whole(box)
+            cv2.rectangle(image, (x1, y1), (x2, y2), RED, max(2, self.line_width))
+        for number, box in enumerate(each, 1):
+            self._number(image, box, number)
+
+    def _number(self, image: Image, box: npt.ArrayLike, number: int) -> None:
+        x1, y1, x2, y2 = _whole(box)
+        text, letter, pen = str(number), 1.5 * self._letter, 2 * self._pen
+        (width, height), _ = cv2.getTextSize(text, FONT, letter, pen)
+        place = ((x1 + x2 - width) // 2, (y1 + y2 + height) // 2)
+        for right, down, ink in ((-1, -1, INK), (1, -1, INK), (-1, 1, INK), (1, 1, INK), (0, 0, YELLOW)):
+            moved = (place[0] + right * self._pen, place[1] + down * self._pen)  # on an edge: things may be yellow
+            cv2.putText(image, text, moved, FONT, letter, ink, pen, cv2.LINE_AA)
 
     def trail(self, image: Image, points: Sequence[tuple[int, int]], colour: Colour) -> None:
         """Draw the way of a track, oldest point first; older parts are thinner and darker."""

@@ -18,7 +18,7 @@ from trackforge.io.masks import plain_mask
 from trackforge.io.text_output import TextOutput
 from trackforge.types import Step, Stream
 
-__all__ = ["JsonLinesSink", "JsonLinesSinkConfig"]
+__all__ = ["JsonLinesSink", "JsonLinesSinkConfig", "short"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +90,8 @@ class JsonLinesSink:
         rows = []
         for track_id, xyxy, score, class_id, detection in zip(
             tracks.track_id.tolist(),
-            _short(boxes),
-            _short(tracks.score),
+            short(boxes),
+            short(tracks.score),
             tracks.class_id.tolist(),
             tracks.detection.tolist(),
             strict=True,
@@ -113,6 +113,6 @@ class JsonLinesSink:
             text.settle(kind, error)
 
 
-def _short(values: npt.NDArray[np.float32]) -> Any:
+def short(values: npt.NDArray[np.float32]) -> Any:
     """Return nested lists of floats whose shortest decimals are those of the float32, not of its float64 double."""
     return values.astype(np.str_).astype(np.float64).tolist()

@@ -56,6 +56,9 @@ class OverlaySinkConfig:
     classes: tuple[str, ...] = setting(
         (), help="Class names to write, where there are several; the detector's where none are set."
     )
+    numbers: bool = setting(
+        False, help="To count by: red boxes with yellow numbers, in the order of the objects, and nothing else."
+    )
     lost: bool = setting(False, help="Draw lost tracks where they are expected, dashed.")
     detections: bool = setting(False, help="Draw what the detector found, in grey.")
     line_width: int | None = setting(
@@ -153,6 +156,9 @@ class OverlaySink:
                 canvas.box(picture, box, colour_of(track_id), faint=True)
         tracks = step.tracks.visible
         boxes = step.detections.xyxy[tracks.detection] if config.box == "detected" else tracks.xyxy
+        if config.numbers:
+            canvas.count(picture, boxes)
+            return
         ids = tracks.track_id.tolist()
         tracked = [one for one in ids if one > 0]
         if len(tracked) == len(ids):  # boxes without identity have no trails

@@ -220,12 +220,14 @@ class ConstantVelocity(ABC):
         p, _, pp, _, _ = state[0].transpose(1, 0, 2)
         total = pp + self._measured(p, len(p), None)
         weight = 1 / total
-        out, term = np.zeros((len(p), len(z))), np.empty((len(p), len(z)))
+        out, spare = np.empty((len(p), len(z))), np.empty((len(p), len(z)))
         for i in range(2 if position_only else 4):
+            term = spare if i else out
             np.subtract(z[:, i], p[:, i, None], out=term)
             np.square(term, out=term)
             term *= weight[:, i, None]
-            out += term
+            if i:
+                out += term
         return out
 
     def dense(self, state: MotionState, /) -> tuple[Floats, Floats]:

@@ -91,5 +91,8 @@ def _finite(value: Vectors) -> bool:
 def _normalised(vectors: Vectors) -> Vectors:
     """Scale rows to length 1; zeros stay zeros."""
     length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
-    out: Vectors = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    if length.all():
+        out: Vectors = vectors / length
+    else:
+        out = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
     return out

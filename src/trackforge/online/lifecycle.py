@@ -114,8 +114,8 @@ class Quirks(AgeingQuirks):
     """What published trackers do and nobody would choose; for the presets that reproduce them id for id.
 
     All are off by default. ByteTrack and FairMOT: ``count_updates``, ``freeze_tentative``, ``late_removal``,
-    ``lose_once``, ``inclusive_duplicates`` (and ``skip_empty`` in the official evaluator). SORT: ``count_updates``,
-    ``streak``, ``uncounted_birth``.
+    ``lose_once``, ``inclusive_duplicates`` (and ``skip_empty`` in ByteTrack's evaluator, ``stale_score`` in FairMOT).
+    SORT: ``count_updates``, ``streak``, ``uncounted_birth``.
 
     Source: facts about ifzhang/ByteTrack (MIT) and ifzhang/FairMOT (MIT) at the commits named in the golden files;
     Bewley et al., "Simple Online and Realtime Tracking", ICIP 2016.
@@ -130,6 +130,7 @@ class Quirks(AgeingQuirks):
     inclusive_duplicates: bool = setting(
         False, help="Duplicates are found with boxes one pixel wider and higher (x2 - x1 + 1)."
     )
+    stale_score: bool = setting(False, help="A lost track that is found shows its score of before in that frame.")
 
     def __post_init__(self) -> None:
         super().__post_init__()

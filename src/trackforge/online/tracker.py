@@ -80,7 +80,11 @@ class OnlineTracker(PopulationTracker):
         if quirks.lose_once:
             doomed = self._death.condemned(people.table, partner >= 0, people.clock.now)
             people.table = people.table | {"doomed": doomed}
+        before = people.table
         people.give(partner, detections)
+        if quirks.stale_score:
+            lost = before["state"] == LOST
+            people.table = people.table | {"score": np.where(lost, before["score"], people.table["score"])}
         people.retire()
         people.give_birth(matches.unmatched_detection, detections)
         boxes = people.boxes()

@@ -30,6 +30,13 @@ DETECTORS = (
         config="trackforge.detectors.file:FileDetectorConfig",
         summary="Replays detections from a MOT or COCO file.",
     ),
+    ComponentSpec(
+        kind="detector",
+        name="response",
+        target="trackforge.detectors.responses:ResponseDetector",
+        config="trackforge.detectors.responses:ResponseDetectorConfig",
+        summary="Replays stored answers of SageMaker's built-in Object Detection, one a picture.",
+    ),
 )
 MOTION = (
     ComponentSpec(
@@ -192,6 +199,20 @@ SINKS = (
         summary="Pictures of every object, a folder a track.",
         requires=IMAGES,
         install=NEEDS_VIDEO,
+    ),
+    ComponentSpec(
+        kind="sink",
+        name="counts",
+        target="trackforge.io.counts:CountSink",
+        config="trackforge.io.counts:CountSinkConfig",
+        summary="How many objects of each class are in every frame, as .csv or .json.",
+    ),
+    ComponentSpec(
+        kind="sink",
+        name="responses",
+        target="trackforge.io.responses:ResponseSink",
+        config="trackforge.io.responses:ResponseSinkConfig",
+        summary="Answers of SageMaker's built-in Object Detection, one file a picture.",
     ),
     ComponentSpec(
         kind="sink",

@@ -9,7 +9,7 @@ of a checkpoint the pickle is read as the list of instructions that it is, of wh
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,12 +22,18 @@ __all__ = ["FIRST_FORMAT", "KEY", "MODEL_SUFFIXES", "component_for", "component_
 
 KEY = "trackforge"
 """Where in a file its description stands."""
-MODEL_SUFFIXES = (".onnx", ".pth", ".pt", ".tar")
+ARTEFACTS = (".tar.gz", ".tgz", "-symbol.json", ".params")
+"""Endings of what MXNet's models lie in (`trackforge.io.model_archive`)."""
+MODEL_SUFFIXES = (".onnx", ".pth", ".pt", ".tar", *ARTEFACTS)
 """Endings that make a text the path of weights, whether the file is there or not."""
 FIRST_FORMAT = ("detector", "yolox")
 """The only component whose files were of format 1, which named none."""
-FOREIGN = {".onnx": "onnx"}
-"""By ending, the component that finds out by itself what somebody else's file is, where its plugin is installed."""
+FOREIGN: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    ".onnx": {"detector": ("onnx",)},
+    **{ending: {"detector": ("mxnet", "ssd"), "exporter": ("ssd",), "trainer": ("ssd",)} for ending in ARTEFACTS},
+}
+"""By ending and kind, the components that find out by themselves what somebody else's file is; the first is taken whose
+plugin is installed."""
 REPLAYED = frozenset({".txt", ".json", ".csv"})
 """Endings of what is no model, but may hold what one has found."""
 LARGEST = 1 << 26
@@ -69,8 +75,9 @@ def component_for(kind: str, text: str | Path) -> tuple[ComponentSpec, dict[str,
     if not is_file:
         raise WeightsError(f"A {kind} is found by its name or by its weights; there is no file {path}.")
     found = component_of(path)
-    if found is None and path.suffix.lower() in FOREIGN and FOREIGN[path.suffix.lower()] in known:
-        found = kind, FOREIGN[path.suffix.lower()]
+    if found is None:
+        offers = [names.get(kind, ()) for ending, names in FOREIGN.items() if path.name.lower().endswith(ending)]
+        found = next(((kind, name) for names in offers for name in names if name in known), None)
     if found is None:
         readers = [spec.name for spec, _ in registry().specs(kind) if set(spec.suffixes) & set(MODEL_SUFFIXES)]
         if kind == "detector" and path.suffix.lower() in REPLAYED:

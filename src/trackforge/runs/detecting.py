@@ -19,7 +19,7 @@ from trackforge.runs.layers import Layer, from_job, options
 from trackforge.runs.planning import Output, RunPlan, detector_of, expand, plan, source_of
 from trackforge.runs.tracking import Looking, Written
 
-__all__ = ["DetectionPlan", "DetectionRun", "plan_detection"]
+__all__ = ["DetectionPlan", "DetectionRun", "is_folder", "of_pictures", "plan_detection"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,8 +85,8 @@ def plan_detection(*given: DetectionRun | Layer) -> DetectionPlan:
     """
     layers = [one if isinstance(one, Layer) else from_job(one) for one in given]
     job = options(DetectionRun, layers)
-    sources = [source_of(one, layers) for one_of_them in _given(job, layers) for one in expand(file_path(one_of_them))]
-    stills = bool(sources) and all(_is_stills(source) for source in sources)
+    sources = _sources(job, layers)
+    stills = _all_stills(sources)
     base = plan(*(_written(layers, job.out, several=len(sources) > 1) if job.out and stills else layers))
     choice = detector_of(layers, job.weights, least=True)
     detector, classes, class_agnostic = settled_inside(choice.component, job.classes, job.class_agnostic)
@@ -122,7 +122,7 @@ def _written(layers: Sequence[Layer], outs: Sequence[str], *, several: bool) -> 
     """Return the layers with the outputs as tables, for folders those that pictures have."""
     tables: list[Mapping[str, Any]] = []
     for out in outs:
-        if not _is_folder(out):
+        if not is_folder(out):
             tables.append({"path": out})
             continue
         check_output(out)
@@ -132,7 +132,8 @@ def _written(layers: Sequence[Layer], outs: Sequence[str], *, several: bool) -> 
     return [*bare, Layer("-o", sinks=tables)]
 
 
-def _is_folder(out: str) -> bool:
+def is_folder(out: str) -> bool:
+    """Tell whether an output is a folder: one that is there, or a name without an ending."""
     return (
         out.endswith(("/", "\\"))
         or (exists(out) and Path(out).is_dir())
@@ -142,8 +143,21 @@ def _is_folder(out: str) -> bool:
 
 def _by_folder(output: Output, outs: Sequence[str]) -> Output:
     """Mark the COCO file that stands for a folder: beside it go ``summary.json`` and ``run.toml``."""
-    ours = {str(Path(out) / "{name}.json") for out in outs if _is_folder(out)}
+    ours = {str(Path(out) / "{name}.json") for out in outs if is_folder(out)}
     return dataclasses.replace(output, optional=True) if output.path in ours else output
+
+
+def of_pictures(job: DetectionRun, layers: Sequence[Layer]) -> bool:
+    """Tell whether all sources of a run are pictures that nobody says are the frames of a film."""
+    return _all_stills(_sources(job, layers))
+
+
+def _sources(job: DetectionRun, layers: Sequence[Layer]) -> list[Component]:
+    return [source_of(one, layers) for given in _given(job, layers) for one in expand(file_path(given))]
+
+
+def _all_stills(sources: Sequence[Component]) -> bool:
+    return bool(sources) and all(_is_stills(source) for source in sources)
 
 
 def _is_stills(source: Component) -> bool:

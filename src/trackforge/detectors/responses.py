@@ -1,0 +1,121 @@
+"""Replays stored answers of SageMaker's built-in Object Detection: counting and drawing without an endpoint."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from trackforge.config import check, setting
+from trackforge.errors import DataError, InvalidInputError, MissingFileError
+from trackforge.intake.names import relative_name
+from trackforge.io.builtin_response import read_response
+from trackforge.types import Detections, Frame
+
+__all__ = ["ResponseDetector", "ResponseDetectorConfig"]
+
+ENDINGS = (".out", ".json")
+"""Of stored answers: as batch transform names them, and as people do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResponseDetectorConfig:
+    """Settings of `ResponseDetector`."""
+
+    path: Path = setting(
+        help="Answer of one picture, or a folder with one for each: boats.jpg.out, boats.jpg.json, boats.json.",
+        role="weights",
+    )
+    classes: tuple[str, ...] = setting((), help="Names of the classes, which answers do not hold; none for numbers.")
+    min_score: float | None = setting(
+        None, help="Objects with a lower score are left out; none keeps all.", role="conf", minimum=0, maximum=1
+    )
+    missing: Literal["error", "empty"] = setting("error", help="What a picture without an answer is.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class ResponseDetector:
+    """Gives each picture the objects of its stored answer, in the answer's order; see `trackforge.io.builtin_response`.
+
+    In a folder the answer is looked for by the picture's name, in folders below it as in the source's.
+
+    Raises:
+        MissingFileError: There is nothing at the path.
+    """
+
+    embedding_dim: int | None = None
+
+    def __init__(self, config: ResponseDetectorConfig) -> None:
+        self.config = config
+        if not config.path.exists():
+            raise MissingFileError(f"path must be a stored answer, or a folder of such; there is no {config.path}.")
+        self.classes: tuple[str, ...] = config.classes or tuple(f"class {n}" for n in range(1 + _greatest(config.path)))
+        self._owner: tuple[str, str, int] | None = None
+
+    def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
+        """Return the objects of each picture.
+
+        Raises:
+            MissingFileError: A picture has no answer, and shall have one.
+            InvalidInputError: One answer is asked for the objects of two pictures, or has a class without a name.
+            DataError: An answer is malformed.
+        """
+        return [self._one(frame) for frame in frames]
+
+    def _one(self, frame: Frame) -> Detections:
+        path = self._path(frame)
+        if path is None:
+            return Detections.empty()
+        found = read_response(path, frame.size)
+        if self.config.min_score is not None:
+            found = found[found.score >= self.config.min_score]
+        most = int(found.class_id.max(initial=-1))
+        if most >= len(self.classes):
+            raise InvalidInputError(
+                f"classes must name every class; {path} has class {most} (from 0), {len(self.classes)} are named: "
+                f"{', '.join(self.classes)}."
+            )
+        return found
+
+    def _path(self, frame: Frame) -> Path | None:
+        given = self.config.path
+        if given.is_file():
+            owner = (frame.sequence, frame.file or "", frame.index)
+            self._owner = self._owner or owner
+            if owner != self._owner:
+                raise InvalidInputError(
+                    f"{given} is the answer for one picture, and there are several: {self._owner[1] or 'frame 0'}, "
+                    f"then {owner[1] or f'frame {frame.index}'}. Name the folder of answers."
+                )
+            return given
+        names = list(_names(frame))
+        found = next((given / name for name in names if (given / name).is_file()), None)
+        if found is None and self.config.missing == "error":
+            raise MissingFileError(
+                f"Every picture must have an answer in {given}; {frame.file or f'frame {frame.index}'} has none: "
+                f"{', '.join(names) or 'it has no name'}. missing=empty takes it for a picture without objects."
+            )
+        return found
+
+
+def _greatest(path: Path) -> int:
+    """Return the greatest class in one answer, or in a folder of such; 0 where there is none."""
+    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.suffix.lower() in ENDINGS]
+    greatest = 0
+    for file in files:
+        with contextlib.suppress(DataError):  # whoever asks for that picture is told
+            greatest = max(greatest, int(read_response(file, (1, 1)).class_id.max(initial=0)))
+    return greatest
+
+
+def _names(frame: Frame) -> Iterator[str]:
+    """Yield the names under which the answer of a picture may lie."""
+    if not frame.file:
+        return
+    name = PurePosixPath(relative_name(frame.file, "A picture").as_posix())
+    for stem in (name.as_posix(), name.with_suffix("").as_posix()):
+        yield from (stem + ending for ending in ENDINGS)

@@ -1,0 +1,142 @@
+"""The answers of SageMaker's built-in Object Detection: JSON with the objects of one picture, read and written.
+
+Two forms are known. An endpoint and batch transform answer with ``prediction``, corners in shares of the picture,
+in no order; asked with ``Accept: application/json;annotation=1`` with ``annotations``, in pixels::
+
+    {"prediction": [[class, score, x1, y1, x2, y2], ...]}
+    {"image_size": [{"width": 640, "height": 480, "depth": 3}],
+     "annotations": [{"class_id": 0, "score": 0.9, "left": 10, "top": 20, "width": 30, "height": 40}, ...]}
+
+Source: Amazon SageMaker AI developer guide, "Object Detection Request and Response Formats".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from trackforge.errors import DataError
+from trackforge.intake.documents import finite_number, load_json, whole_number
+from trackforge.types import Detections
+
+__all__ = ["Form", "read_response", "response_of", "response_text"]
+
+Form = Literal["prediction", "annotations"]
+COLUMNS = 6
+
+
+def read_response(path: str | Path, size: tuple[int, int]) -> Detections:
+    """Read a stored answer.
+
+    Args:
+        path: The file, as batch transform writes it (``boats.jpg.out``) or somebody saved it.
+        size: ``(width, height)`` of the picture.
+
+    Returns:
+        Its objects in their order, boxes in pixels. Rows of a negative class, which stand for suppressed boxes, are
+        left out.
+
+    Raises:
+        DataError: It is no such answer; the message names the row.
+        MissingFileError, SourceError: It is not there, or cannot be opened.
+    """
+    return response_of(load_json(path, "An answer of the built-in Object Detection"), size, path=path)
+
+
+def response_of(document: Any, size: tuple[int, int], *, path: str | Path | None = None) -> Detections:
+    """Read an answer that is parsed already; see `read_response`.
+
+    Raises:
+        DataError: It is no such answer.
+    """
+    if isinstance(document, Mapping) and isinstance(document.get("prediction"), list):
+        rows = [_row(row, number, path) for number, row in enumerate(document["prediction"])]
+        scale: tuple[float, ...] = (*size, *size)
+    elif isinstance(document, Mapping) and isinstance(document.get("annotations"), list):
+        rows = [_entry(entry, number, path) for number, entry in enumerate(document["annotations"])]
+        scale = _scale(document, size, path)
+    else:
+        raise DataError(
+            'An answer must be an object with "prediction", rows of class, score and four corners, or "annotations"; '
+            "this is something else. Save what the endpoint gave, unchanged.",
+            path=path,
+        )
+    table = np.array([row for row in rows if row[0] >= 0], np.float64).reshape(-1, COLUMNS)
+    return Detections(
+        xyxy=(table[:, 2:] * scale).astype(np.float32),
+        score=table[:, 1].astype(np.float32),
+        class_id=table[:, 0].astype(np.int64),
+    )
+
+
+def response_text(found: Detections, size: tuple[int, int], form: Form = "prediction") -> str:
+    """Return objects as an answer, classes as floats as the original has them.
+
+    Args:
+        found: The objects of one picture.
+        size: ``(width, height)`` of the picture.
+        form: Which of the two.
+    """
+    width, height = size
+    kinds, scores, boxes = found.class_id.tolist(), found.score.tolist(), found.xyxy.astype(np.float64)
+    if form == "prediction":
+        shares = (boxes / (width, height, width, height)).tolist()
+        return json.dumps(
+            {"prediction": [[float(kind), score, *row] for kind, score, row in zip(kinds, scores, shares, strict=True)]}
+        )
+    return json.dumps(
+        {
+            "image_size": [{"width": width, "height": height, "depth": 3}],
+            "annotations": [
+                {"class_id": kind, "score": score, "left": x1, "top": y1, "width": x2 - x1, "height": y2 - y1}
+                for kind, score, (x1, y1, x2, y2) in zip(kinds, scores, boxes.tolist(), strict=True)
+            ],
+        }
+    )
+
+
+def _row(row: Any, number: int, path: str | Path | None) -> list[float]:
+    if not isinstance(row, Sequence) or isinstance(row, str) or len(row) != COLUMNS:
+        raise DataError(
+            f"Every prediction must be [class, score, x1, y1, x2, y2]; number {number} is {str(row)[:60]}.", path=path
+        )
+    with _naming(f"Prediction {number}", path):
+        return [whole_number(row[0]), *map(finite_number, row[1:])]
+
+
+def _entry(entry: Any, number: int, path: str | Path | None) -> list[float]:
+    if not isinstance(entry, Mapping):
+        raise DataError(f"Every annotation must be an object; number {number} is {str(entry)[:60]}.", path=path)
+    missing = [key for key in ("class_id", "left", "top", "width", "height") if key not in entry]
+    if missing:
+        raise DataError(f"Every annotation must have {missing[0]!r}; number {number} has not.", path=path)
+    with _naming(f"Annotation {number}", path):
+        left, top, width, height = (finite_number(entry[key]) for key in ("left", "top", "width", "height"))
+        score = finite_number(entry.get("score", 1.0))
+        return [whole_number(entry["class_id"]), score, left, top, left + width, top + height]
+
+
+def _scale(document: Mapping[str, Any], size: tuple[int, int], path: str | Path | None) -> tuple[float, ...]:
+    """Return factors for boxes in pixels of a picture that may have been of another size when it was sent."""
+    stated = document.get("image_size")
+    one = stated[0] if isinstance(stated, list) and stated else stated
+    if not isinstance(one, Mapping):
+        return (1.0, 1.0, 1.0, 1.0)
+    with _naming("image_size", path):
+        width, height = (whole_number(one.get(key), 1) for key in ("width", "height"))
+    x, y = size[0] / width, size[1] / height
+    return (x, y, x, y)
+
+
+@contextlib.contextmanager
+def _naming(what: str, path: str | Path | None) -> Iterator[None]:
+    """Let a value that is wrong be told with its place."""
+    try:
+        yield
+    except ValueError as error:
+        raise DataError(f"{what} {error}.", path=path) from error
