@@ -18,23 +18,41 @@ BLOCK = 256
 
 def overlaps(one: Floats, other: Floats) -> Floats:
     """Return intersection over union of corner boxes ``(N, 4)`` and ``(M, 4)``: ``(N, M)`` float32; 0 for empty ones."""
-    left, top = np.maximum(one[:, None, 0], other[:, 0]), np.maximum(one[:, None, 1], other[:, 1])
-    width = np.minimum(one[:, None, 2], other[:, 2])
-    width -= left
-    height = np.minimum(one[:, None, 3], other[:, 3])
-    height -= top
-    np.maximum(width, 0, out=width)
-    np.maximum(height, 0, out=height)
-    width *= height
-    union = _area(one)[:, None] + _area(other)
-    union -= width
-    found: Floats = np.divide(width, union, out=np.zeros_like(width), where=union > 0)
-    return found
+    return _Corners(one).against(_Corners(other))
 
 
-def _area(boxes: Floats) -> Floats:
-    area: Floats = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    return area
+class _Corners:
+    """Boxes, coordinate by coordinate, with their areas."""
+
+    def __init__(self, boxes: Floats) -> None:
+        self.sides = np.ascontiguousarray(boxes.T, np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # boxes of a network that was never trained
+            self.area = (self.sides[2] - self.sides[0]) * (self.sides[3] - self.sides[1])
+
+    def of(self, rows: npt.NDArray[Any]) -> _Corners:
+        """Return some of them."""
+        some = object.__new__(_Corners)
+        some.sides, some.area = self.sides[:, rows], self.area[rows]
+        return some
+
+    def against(self, other: _Corners) -> Floats:
+        """Return the overlaps ``(N, M)`` with others."""
+        (x1, y1, x2, y2), (u1, v1, u2, v2) = self.sides[:, :, None], other.sides
+        with np.errstate(over="ignore", invalid="ignore"):
+            width = np.minimum(x2, u2)
+            width -= np.maximum(x1, u1)
+            np.maximum(width, 0, out=width)
+            height = np.minimum(y2, v2)
+            height -= np.maximum(y1, v1)
+            np.maximum(height, 0, out=height)
+            width *= height
+            union = self.area[:, None] + other.area
+            union -= width
+            full = union > 0
+            found: Floats = np.divide(width, union, out=height, where=full)
+            if not full.all():
+                found[~full] = 0
+        return found
 
 
 def survivors(boxes: Floats, limit: float, *, inclusive: bool, groups: npt.NDArray[Any] | None = None) -> npt.NDArray[np.bool_]:
@@ -60,22 +78,20 @@ def survivors(boxes: Floats, limit: float, *, inclusive: bool, groups: npt.NDArr
 
 def _alone(boxes: Floats, limit: float, *, inclusive: bool) -> npt.NDArray[np.bool_]:
     stays = np.zeros(len(boxes), bool)
+    corners = _Corners(boxes)
     left = np.arange(len(boxes))
+    over = np.greater_equal if inclusive else np.greater
     bar = np.float32(limit)
     while left.size:
         block, left = left[:BLOCK], left[BLOCK:]
-        over = _over(boxes[block], boxes[block], bar, inclusive)
+        best = corners.of(block)
+        beaten = np.triu(over(best.against(best), bar), 1)
         alive = np.ones(len(block), bool)
-        for row in range(len(block) - 1):
+        for row in np.flatnonzero(beaten.any(axis=1)):
             if alive[row]:
-                alive[row + 1 :] &= ~over[row, row + 1 :]
+                alive[beaten[row]] = False
         kept = block[alive]
         stays[kept] = True
-        if left.size:
-            left = left[~_over(boxes[kept], boxes[left], bar, inclusive).any(axis=0)]
+        if left.size and kept.size:
+            left = left[~over(corners.of(kept).against(corners.of(left)), bar).any(axis=0)]
     return stays
-
-
-def _over(one: Floats, other: Floats, bar: np.float32, inclusive: bool) -> npt.NDArray[np.bool_]:
-    found = overlaps(one, other)
-    return found >= bar if inclusive else found > bar

@@ -100,11 +100,16 @@ def _number(like: Tensor, value: Any) -> Tensor:
     return value if isinstance(value, Tensor) else torch.tensor(value, dtype=like.dtype, device=like.device)
 
 
+def _divided(one: Any, other: Any) -> Tensor:
+    whole = not any(isinstance(x, Tensor) and x.is_floating_point() for x in (one, other))
+    return torch.div(one, other, rounding_mode="trunc") if whole else one / other
+
+
 _BINARY: dict[str, Two] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
-    "div": lambda a, b: a / b,
+    "div": _divided,
     "mod": torch.remainder,
     "power": lambda a, b: a**b,
     "maximum": lambda a, b: torch.maximum(a, _number(a, b)),
@@ -145,7 +150,7 @@ def _register_binary(name: str, function: Two) -> None:
     @operator(f"_{words}_scalar", *(f"_{word}Scalar" for word in camel))
     def with_number(attributes: Attributes) -> Function:
         number = _scalar(attributes)
-        return lambda data: function(data, number)
+        return lambda data: function(data, number if data.is_floating_point() else int(number))
 
 
 def _scalar(attributes: Attributes) -> float:
@@ -157,7 +162,7 @@ def _register_reversed(names: tuple[str, ...], function: Two) -> None:
     @operator(*names)
     def with_number(attributes: Attributes) -> Function:
         number = _scalar(attributes)
-        return lambda data: function(number, data)
+        return lambda data: function(_number(data, number), data)
 
 
 for _name, _function in _UNARY.items():
@@ -165,9 +170,9 @@ for _name, _function in _UNARY.items():
 for _name, _two in _BINARY.items():
     _register_binary(_name, _two)
 _register_reversed(("_rminus_scalar", "_RMinusScalar"), lambda a, b: a - b)
-_register_reversed(("_rdiv_scalar", "_RDivScalar"), lambda a, b: a / b)
+_register_reversed(("_rdiv_scalar", "_RDivScalar"), _divided)
 _register_reversed(("_rpower_scalar", "_RPowerScalar"), lambda a, b: a**b)
-_register_reversed(("_rmod_scalar", "_RModScalar"), lambda a, b: torch.remainder(_number(b, a), b))
+_register_reversed(("_rmod_scalar", "_RModScalar"), lambda a, b: torch.remainder(a, b))
 
 
 @operator("add_n", "ElementWiseSum", "_sum")

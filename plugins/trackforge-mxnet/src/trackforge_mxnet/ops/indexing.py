@@ -70,13 +70,13 @@ def _made(values: Tensor) -> Function:
 
 @operator("zeros_like", shapes=(0,))
 def _zeros_like(attributes: Attributes) -> Function:
-    attributes.text("dtype", "None", ("None",))
+    attributes.text("dtype", "None")  # MXNet passes it over
     return torch.zeros_like
 
 
 @operator("ones_like", shapes=(0,))
 def _ones_like(attributes: Attributes) -> Function:
-    attributes.text("dtype", "None", ("None",))
+    attributes.text("dtype", "None")  # MXNet passes it over
     return torch.ones_like
 
 
@@ -112,7 +112,7 @@ def _argsort(attributes: Attributes) -> Function:
 
     def run(data: Tensor) -> Tensor:
         data, along = (data.flatten(), 0) if axis is None else (data, axis)
-        return data.sort(along, descending=not rises, stable=True).indices.to(dtype)
+        return data.sort(dim=along, descending=not rises, stable=True).indices.to(dtype)
 
     return run
 
@@ -123,7 +123,7 @@ def _sort(attributes: Attributes) -> Function:
 
     def run(data: Tensor) -> Tensor:
         data, along = (data.flatten(), 0) if axis is None else (data, axis)
-        return data.sort(along, descending=not rises, stable=True).values
+        return data.sort(dim=along, descending=not rises, stable=True).values
 
     return run
 
@@ -138,7 +138,7 @@ def _topk(attributes: Attributes) -> Function:
         data, along = (data.flatten(), 0) if axis is None else (data, axis)
         size = data.shape[along]
         kept = min(count, size) if count else size
-        values, places = data.sort(along, descending=not rises, stable=True)
+        values, places = data.sort(dim=along, descending=not rises, stable=True)
         values, places = values.narrow(along, 0, kept), places.narrow(along, 0, kept).to(dtype)
         return {"indices": places, "value": values, "both": (values, places)}[gives]
 
