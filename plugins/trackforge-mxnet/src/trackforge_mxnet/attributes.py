@@ -40,9 +40,7 @@ class Attributes:
 
     def __init__(self, values: Mapping[str, str], where: str) -> None:
         self.where = where
-        self._values = {
-            key: value for key, value in values.items() if not (key.startswith("__") or key in HIDDEN)
-        }
+        self._values = {key: value for key, value in values.items() if not (key.startswith("__") or key in HIDDEN)}
         self._read: set[str] = set(IDLE)
 
     def _text(self, name: str) -> str | None:

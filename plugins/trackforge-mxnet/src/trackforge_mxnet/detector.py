@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -15,10 +14,10 @@ from trackforge.errors import ConfigError, WeightsError
 from trackforge.intake.limits import check_limit
 from trackforge.io.model_archive import Artefact, read_artefact
 from trackforge.io.mxnet_params import dense
-from trackforge.models import Batch, ModelCard, Objects, Placement, Preprocessing, StagedNetwork, class_ids
+from trackforge.models import ModelCard, Objects, Preprocessing, StagedNetwork, class_ids
 from trackforge.models.device import check_device, torch_device
+from trackforge_mxnet.backend import PictureBackend
 from trackforge_mxnet.graph import Graph, parse_graph
-from trackforge_mxnet.masks import draw_masks
 from trackforge_mxnet.pictures import KINDS, Pictures, guess_kind
 from trackforge_mxnet.recognition import (
     Layout,
@@ -29,6 +28,7 @@ from trackforge_mxnet.recognition import (
     recognise,
     usual_size,
 )
+from trackforge_mxnet.selection import Selection
 
 __all__ = ["MxnetDetector", "MxnetDetectorConfig"]
 
@@ -87,52 +87,21 @@ class MxnetDetector(StagedNetwork):
         opened = _open(config)
         super().__init__(opened.backend)
         self.understood = tuple(opened.reasons)
-        self._layout = opened.layout
-        self._keep = class_ids(config.keep_classes, self.classes)
+        self._selection = Selection(
+            dialect=opened.layout.dialect,
+            classes=len(self.classes),
+            keep=class_ids(config.keep_classes, self.classes),
+            score=config.score,
+            mask=config.mask,
+        )
 
     def choose(self, predictions: Any, /) -> Objects:
         """Choose the objects of one picture from its outputs."""
-        found: Found = predictions
-        ids, score, xyxy = _columns(self._layout, found)
-        rows = (ids >= 0) & (score >= self.config.score) & (ids < len(self.classes))
-        rows &= np.isfinite(xyxy).all(axis=1) & (xyxy[:, 2:] >= xyxy[:, :2]).all(axis=1)
-        class_id = np.rint(np.where(rows, ids, 0)).astype(np.int64)
-        if self._keep is not None:
-            rows &= np.isin(class_id, self._keep)
-        chosen = np.flatnonzero(rows)
-        chosen = chosen[np.argsort(-score[chosen], kind="stable")]
-        masks = None
-        if len(found.outputs) == 4 and self._layout.dialect == "gluoncv":
-            drawn = found.placement.back(xyxy[chosen])
-            masks = draw_masks(found.outputs[3][chosen], drawn, found.size, self.config.mask)
-        return Objects(xyxy[chosen], np.minimum(score[chosen], 1), class_id[chosen], mask=masks)
-
-
-class Found(NamedTuple):
-    """Outputs of one picture, where it lies in the input ``(H, W)`` of ``input_size``, and its own ``size``."""
-
-    outputs: list[npt.NDArray[np.float32]]
-    placement: Placement
-    size: tuple[int, int]
-    input_size: tuple[int, int]
-
-
-def _columns(
-    layout: Layout, found: Found
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return class, score and corners in pixels of the input."""
-    if layout.dialect == "gluoncv":
-        ids, score, xyxy = found.outputs[:3]
-        return ids.reshape(-1), score.reshape(-1), xyxy
-    rows = found.outputs[0]
-    xyxy = rows[:, 2:]
-    if layout.dialect == "sagemaker":
-        xyxy = xyxy * np.array(found.input_size[::-1] * 2, np.float32)
-    return rows[:, 0], rows[:, 1], xyxy
+        return self._selection(predictions)
 
 
 class _Opened(NamedTuple):
-    backend: GraphBackend
+    backend: PictureBackend
     layout: Layout
     reasons: list[str]
 
@@ -162,7 +131,12 @@ def _open(config: MxnetDetectorConfig) -> _Opened:
         optimise=config.optimise,
     )
     pictures = _pictures(config, graph, layout, parameters, artefact, reasons)
-    backend = GraphBackend(program, feeds[0], pictures, batched=layout.dialect == "sagemaker")
+
+    def run(data: npt.NDArray[np.float32]) -> list[npt.NDArray[Any]]:
+        outputs = program(**{feeds[0]: torch.from_numpy(data)})
+        return [value.float().cpu().numpy() for value in outputs]
+
+    backend = PictureBackend(run, pictures, batched=layout.dialect == "sagemaker")
     seen = backend.try_run()
     check_seen(layout, seen, str(path))
     count = class_count(graph, layout, seen)
@@ -193,8 +167,8 @@ def _weights(artefact: Artefact) -> dict[str, npt.NDArray[Any]]:
     lost = [name for name, array in found.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
     if lost:
         raise WeightsError(
-            f"Weights must be finite numbers; {lost[0][:80]!r} and {len(lost) - 1} more in {artefact.params_name} hold NaN "
-            "or infinity. The training diverged, or the file is damaged: take an earlier epoch."
+            f"Weights must be finite numbers; {lost[0][:80]!r} and {len(lost) - 1} more in {artefact.params_name} hold "
+            "NaN or infinity. The training diverged, or the file is damaged: take an earlier epoch."
         )
     return found
 
@@ -225,54 +199,3 @@ def _pictures(
     return Pictures(
         Preprocessing(size=size, multiple=1, fit="stretch", order="rgb", **values), short=short, multiple=multiple
     )
-
-
-class GraphBackend:
-    """Runs a compiled graph; a `trackforge.models.Backend` whose entries are `Found`.
-
-    Args:
-        program: The network.
-        feed: Name of its input.
-        pictures: Makes inputs.
-        batched: Whether it takes several pictures at once.
-    """
-
-    card: ModelCard
-
-    def __init__(self, program: Any, feed: str, pictures: Pictures, *, batched: bool) -> None:
-        self._program, self._feed, self._pictures, self._batched = program, feed, pictures, batched
-
-    def prepare(self, images: Sequence[npt.NDArray[np.uint8]], /) -> Batch:
-        """Turn RGB pictures into inputs, each of its own size."""
-        made = [(*self._pictures(image), (image.shape[0], image.shape[1])) for image in images]
-        return Batch(made, tuple(placement for _, placement, _ in made))
-
-    def infer(self, batch: Batch, /) -> list[Found]:
-        """Run the network."""
-        import torch
-
-        found: list[Found] = []
-        made: list[Any] = batch.data
-        step = len(made) if self._batched else 1
-        for first in range(0, len(made), max(step, 1)):
-            part = made[first : first + step]
-            outputs = self._program(**{self._feed: torch.from_numpy(np.stack([data for data, _, _ in part]))})
-            arrays = [value.float().cpu().numpy() for value in outputs]
-            for k, (data, placement, size) in enumerate(part):
-                found.append(Found([array[k] for array in arrays], placement, size, data.shape[1:]))
-        return found
-
-    def try_run(self) -> list[npt.NDArray[Any]]:
-        """Return what comes out for noise.
-
-        Raises:
-            WeightsError: The network cannot be run on an input of this size.
-        """
-        import torch
-
-        size = self._pictures.base.size
-        if self._pictures.short:
-            size = (size[0], size[0])
-        noise = (np.random.default_rng(0).random((*size, 3)) * 255).astype(np.uint8)
-        data, _ = self._pictures(noise)
-        return [value.cpu().numpy() for value in self._program(**{self._feed: torch.from_numpy(data[None])})]

@@ -1,8 +1,8 @@
 """What makes a list of steps quick: batch normalisation folded into convolutions, and what follows them done with them.
 
 Nothing here changes results beyond rounding. On the CPU, convolutions keep their weights in the layout that oneDNN
-chooses, add what a residual block adds, and cut at 0, in one pass; where torch lacks those entrances (other processors),
-or they fail a trial, plain convolutions do the same.
+chooses, add what a residual block adds, and cut at 0, in one pass; where torch lacks those entrances (on other
+processors), or they fail a trial, plain convolutions do the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["PackedConvolution", "fuse", "packing_works"]
 
 ADDITIONS = frozenset({"elemwise_add", "_plus", "_Plus", "_add", "broadcast_add", "broadcast_plus"})
 ACTIVATIONS = frozenset({"relu", "Activation"})
-FRESH = frozenset({"Convolution", "BatchNorm", "Pooling", "Activation", "relu", *ADDITIONS})
+FRESH = frozenset({"Convolution", "BatchNorm", "Pooling", "Activation", "relu", "clip", *ADDITIONS})
 """Operators whose output is memory of its own, which may be written over once nobody else needs it."""
 _FOLDED, _OWN = 1 << 20, 1 << 21
 """Numbers, above every output, under which the weights that folding makes are kept."""
@@ -159,7 +159,8 @@ def packing_works() -> bool:
             alone = torch.relu(plain(data, weight, bias)) if cut else plain(data, weight, bias)
             if not torch.allclose(made(data), alone, atol=1e-4):
                 return False
-        return torch.allclose(PackedConvolution(plain, weight, bias, cut=True, adds=True)(data, other), wanted, atol=1e-4)
+        both = PackedConvolution(plain, weight, bias, cut=True, adds=True)
+        return torch.allclose(both(data, other), wanted, atol=1e-4)
     except (AttributeError, RuntimeError, TypeError, NotImplementedError):
         return False
 
@@ -193,7 +194,7 @@ class PackedConvolution:
         if other is None:
             return ops._convolution_pointwise(data, self._packed, self.bias, *how, *self._words)  # type: ignore[no-any-return]
         other = other.contiguous(memory_format=torch.channels_last)
-        words = ("add", 1.0, "relu" if self.cut else None, [], None)
+        words: Any = ("add", 1.0, "relu" if self.cut else None, [], None)
         return ops._convolution_pointwise_.binary(other, data, self._packed, self.bias, *how, *words)  # type: ignore[no-any-return]
 
 
@@ -231,6 +232,8 @@ def _pack(listing: Listing) -> None:
             other = next(edge for edge in after.inputs if edge != Edge(step.node))
             source = maker.get(other)
             able = other not in listing.heads and _is_fresh(source) and source.node not in kept
+            # an alias of it, such as a copy that is none or a part, might be needed later
+            able = able and all(user.op in FRESH for user in users[other])
             if able and last[other] == order[id(after)]:
                 found = _Fused(after, other=other)
         then = _sole_user(listing, Edge(found.step.node), users)

@@ -1,8 +1,8 @@
 """The graph of a network as `symbol.json` describes it, read with limits and without running anything.
 
 A document is ``{"nodes": [{"op", "name", "attrs", "inputs": [[node, output, version], ...]}, ...], "arg_nodes",
-"heads": [[node, output, version], ...]}``. Nodes stand after what they take. Variables, among them all weights, have the
-operator ``null``. Of older versions ``attrs`` is called ``attr``, or is split into ``param`` (of the operator) and
+"heads": [[node, output, version], ...]}``. Nodes stand after what they take. Variables, all weights among them, have
+the operator ``null``. Of older versions ``attrs`` is called ``attr``, or is split into ``param`` (of the operator) and
 ``attr`` (of the user); before 0.9 the moving statistics of a batch normalisation were not listed among its inputs.
 
 Source: the documents themselves; Apache MXNet (Apache-2.0), whose format it is.
@@ -34,10 +34,10 @@ _BEFORE_STATISTICS = 3
 
 
 class Edge(NamedTuple):
-    """Output ``index`` of node ``node``."""
+    """Output number ``output`` of node ``node``."""
 
     node: int
-    index: int = 0
+    output: int = 0
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class _Builder:
         at = f"nodes[{len(self._number)}]"
         if not isinstance(values, dict) or not all(isinstance(values.get(key), str) for key in ("op", "name")):
             raise self._error(at, "must have an op and a name")
-        if "subgraphs" in values and values["subgraphs"]:
+        if values.get("subgraphs"):
             raise self._error(at, f"must be no loop or branch with a graph of its own; {values['op'][:80]!r} is")
         inputs = values.get("inputs", [])
         if not isinstance(inputs, list) or len(inputs) > MOST_INPUTS:
@@ -170,7 +170,10 @@ class _Builder:
             raise self._error(at, "must name inputs as [node, output] or [node, output, version]")
         if not 0 <= entry[0] < len(self._number):
             raise self._error(at, f"must take nodes that stand before it; it takes node {entry[0]}")
-        return Edge(self._number[entry[0]], entry[1])
+        found = Edge(self._number[entry[0]], entry[1])
+        if found.output and self.nodes[found.node].is_variable:
+            raise self._error(at, f"must take the one output of a variable; it takes number {found.output + 1}")
+        return found
 
     def _attributes(self, values: dict[str, Any], at: str) -> dict[str, str]:
         found: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""No file may make torch ask for more memory than one tensor can need: sizes are worked out before anything is computed."""
+"""No file may make torch ask for any amount of memory: sizes are worked out before anything is computed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from trackforge.intake.limits import check_limit
 __all__ = ["guarded"]
 
 
-class _Guard(TorchDispatchMode):
+class _Guard(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Carries out each operation on shapes alone first."""
 
     def __init__(self, path: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._path = path
 
     def __torch_dispatch__(
@@ -34,7 +34,9 @@ class _Guard(TorchDispatchMode):
         if words.get("device") is not None:
             words = {**words, "device": "meta"}
         try:
-            shapes = func(*tree_map_only(torch.Tensor, _shape_of, args), **tree_map_only(torch.Tensor, _shape_of, words))
+            shapes = func(
+                *tree_map_only(torch.Tensor, _shape_of, args), **tree_map_only(torch.Tensor, _shape_of, words)
+            )
         except Exception:  # noqa: BLE001 - it depends on values, or is for one device only: such are small
             return
         for made in tree_leaves(shapes):

@@ -9,7 +9,7 @@ from trackforge.registry import ComponentSpec, hookimpl
 
 @hookimpl
 def trackforge_components() -> Iterator[ComponentSpec]:
-    """Offer the detector."""
+    """Offer both detectors: without MXNet, and with it."""
     yield ComponentSpec(
         kind="detector",
         name="mxnet",
@@ -20,4 +20,14 @@ def trackforge_components() -> Iterator[ComponentSpec]:
         install="trackforge-mxnet[torch]",
         source="Apache MXNet and GluonCV, Apache-2.0: formats and recorded behaviour",
         suffixes=(".tar.gz", ".tgz", "-symbol.json", ".params"),
+    )
+    yield ComponentSpec(
+        kind="detector",
+        name="gluoncv",
+        target="trackforge_mxnet.zoo:GluoncvDetector",
+        config="trackforge_mxnet.zoo:GluoncvDetectorConfig",
+        summary="Any detector of GluonCV's zoo, run by real MXNet 1.9.1, which is retired and gets no fixes.",
+        requires=("mxnet", "gluoncv", "cv2"),
+        install="trackforge-mxnet[mxnet]",
+        source="GluonCV, Apache-2.0",
     )

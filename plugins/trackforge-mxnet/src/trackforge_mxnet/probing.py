@@ -38,7 +38,7 @@ class Probe:
     best: float
 
     def __str__(self) -> str:
-        return f"{self.preprocessing:8} {self.sure} objects of score {SURE} or more, best scores {self.best:.2f} on average"
+        return f"{self.preprocessing:8} {self.sure} objects of score {SURE} or more, best {self.best:.2f} on average"
 
 
 def probe(path: str | Path, images: Iterable[npt.NDArray[np.uint8]], **settings: Any) -> list[Probe]:
@@ -55,9 +55,7 @@ def probe(path: str | Path, images: Iterable[npt.NDArray[np.uint8]], **settings:
     frames = [Frame(index=k, image=image) for k, image in enumerate(images)]
     tried = []
     for kind in KINDS:
-        detector = MxnetDetector(
-            MxnetDetectorConfig(weights=path, **{"score": 0.0, **settings, "preprocessing": kind})
-        )
+        detector = MxnetDetector(MxnetDetectorConfig(weights=path, **{"score": 0.0, **settings, "preprocessing": kind}))
         scores = [found.score for [found] in (detector.detect([frame]) for frame in frames)]
         best = [float(score.max()) if len(score) else 0.0 for score in scores]
         sure = sum(int((score >= SURE).sum()) for score in scores)

@@ -1,12 +1,13 @@
-"""A compiled network: steps in order, memory given back as soon as nobody needs it, and what depends on the size of the
-input only computed once for each size.
+"""A compiled network: steps in order, and memory given back as soon as nobody needs it.
+
+What depends on the size of the input only, anchors among it, is computed once for each size.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy.typing as npt
 import torch
@@ -27,7 +28,7 @@ Shapes: TypeAlias = tuple[tuple[int, ...], ...]
 
 def compile_graph(
     graph: Graph,
-    parameters: Mapping[str, npt.NDArray[object]],
+    parameters: Mapping[str, npt.NDArray[Any]],
     *,
     heads: Sequence[Edge] | None = None,
     feeds: Sequence[str] = ("data",),
@@ -118,7 +119,7 @@ class _Plan:
         outputs = {edge.node: 0 for edge in heads if edge not in constants}
         for edge in heads:
             if edge not in constants:
-                outputs[edge.node] = max(outputs[edge.node], edge.index)
+                outputs[edge.node] = max(outputs[edge.node], edge.output)
         kept: list[Step] = []
         for step in reversed(steps):
             if step.node not in outputs:
@@ -126,7 +127,7 @@ class _Plan:
             kept.append(step)
             for edge in step.inputs:
                 if edge not in constants:
-                    outputs[edge.node] = max(outputs.get(edge.node, 0), edge.index)
+                    outputs[edge.node] = max(outputs.get(edge.node, 0), edge.output)
         self._kept = kept[::-1]
         edges = [*constants, *inputs]
         self._values: list[Tensor | None] = [*constants.values(), *(None for _ in inputs)]

@@ -86,11 +86,14 @@ def input_names(graph: Graph, parameters: Arrays, heads: Sequence[Edge], taken: 
         return ("data",)
     named = [name for name in free if name.startswith("data") or name.endswith("data")]
     if len(named) == 1 or len(free) == 1:
-        return (named or free)[0:1] and tuple((named or free)[:1])
+        return (*(named or free)[:1],)
     raise WeightsError(
         f"{graph.path} must have one input, called data; "
-        + (f"{len(free)} variables have no weights: {', '.join(visible(n[:80]) for n in free[:8])}." if free else
-           "all its variables have weights.")
+        + (
+            f"{len(free)} variables have no weights: {', '.join(visible(n[:80]) for n in free[:8])}."
+            if free
+            else "all its variables have weights."
+        )
         + " Take the .params that were written with this symbol.json."
     )
 
@@ -116,9 +119,9 @@ def recognise(graph: Graph) -> Layout:
         return Layout(dialect="rows", heads=heads, staged=staged, reasons=("one output, of box_nms",))
     names = ", ".join(visible(f"{graph.nodes[h.node].name[:60]} ({graph.nodes[h.node].op[:60]})") for h in heads[:8])
     raise WeightsError(
-        f"{graph.path} must be a detector: with MultiBoxDetection, as SageMaker's Object Detection, or with outputs ids, "
-        f"scores and boxes, as GluonCV exports; its outputs are {names}. Classification and segmentation networks do "
-        "not find boxes."
+        f"{graph.path} must be a detector: with MultiBoxDetection, as SageMaker's Object Detection, or with outputs "
+        f"ids, scores and boxes, as GluonCV exports; its outputs are {names}. Networks that classify or "
+        "segment find no boxes."
     )
 
 
@@ -129,9 +132,7 @@ def _source(graph: Graph, edge: Edge) -> str:
     return node.op
 
 
-def usual_size(
-    graph: Graph, layout: Layout, parameters: Arrays, hyperparameters: Mapping[str, str]
-) -> tuple[int, str]:
+def usual_size(graph: Graph, layout: Layout, parameters: Arrays, hyperparameters: Mapping[str, str]) -> tuple[int, str]:
     """Return the side of the square input that a network was trained for (of two stages, its short side), and why."""
     said = hyperparameters.get("image_shape", "").strip()
     if said.isdecimal() and 32 <= int(said) <= 8192:
@@ -142,14 +143,16 @@ def usual_size(
             return side, f"steps of the anchors are those of {side} pixels"
         return 512, "nothing says the size of the input; 512 is taken, and size= says otherwise"
     if layout.staged:
-        return 800, "a network of two stages: pictures go in with a short side of 800, as for COCO; VOC's take size=600"
-    anchors = [array for name, array in parameters.items() if "anchor_" in name and array.ndim == 5 and array.size % 4 == 0]
+        return 800, "a network of two stages: pictures go in with a short side of 800, as for COCO; VOC's 600,1000"
+    anchors = [
+        array for name, array in parameters.items() if "anchor_" in name and array.ndim == 5 and array.size % 4 == 0
+    ]
     if anchors and any(node.op == "slice_like" for node in graph.nodes):
-        largest = max(float(array.reshape(-1, 4)[:, 2:].max()) for array in anchors if array.size)
+        largest = max(float(array.reshape(-1, 4)[:, 2:].max()) for array in anchors)
         return (300 if largest < _BETWEEN else 512), f"the largest anchor is {largest:.0f} pixels long"
-    named = _SIDE.search(graph.path.name)
-    if named:
-        return int(named[1]), f"the file's name says {named[1]}"
+    told = _SIDE.search(graph.path.name)
+    if told:
+        return int(told[1]), f"the file's name says {told[1]}"
     if any(node.op == "LeakyReLU" for node in graph.nodes):
         return 416, "YOLOv3's usual 416 is taken; size= says otherwise, in multiples of 32"
     return 512, "nothing says the size of the input; 512 is taken, and size= says otherwise"
@@ -224,7 +227,9 @@ def class_names(
         reasons.append("nothing tells the number of classes: COCO's 80 are taken; classes= says otherwise")
         return COCO_CLASSES
     if count in usual:
-        reasons.append(f"{count} classes: {'COCO' if count == 80 else 'VOC'}'s names are taken; classes= says otherwise")
+        reasons.append(
+            f"{count} classes: {'COCO' if count == 80 else 'VOC'}'s names are taken; classes= says otherwise"
+        )
         return usual[count]
     reasons.append("no names of classes in the file: they are called by their numbers; classes= names them")
     return tuple(f"class {number}" for number in range(count))

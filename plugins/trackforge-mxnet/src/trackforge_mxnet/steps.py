@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from trackforge.errors import WeightsError
+from trackforge.errors import TrackforgeError, WeightsError
 from trackforge.intake.showing import visible
 from trackforge_mxnet.attributes import Attributes, UnknownSettingError
 from trackforge_mxnet.graph import Edge, Graph, Node
@@ -96,7 +97,7 @@ class Listing:
 
 
 def list_steps(
-    graph: Graph, parameters: Mapping[str, npt.NDArray[object]], heads: Sequence[Edge], feeds: Sequence[str]
+    graph: Graph, parameters: Mapping[str, npt.NDArray[Any]], heads: Sequence[Edge], feeds: Sequence[str]
 ) -> Listing:
     """Turn a graph and its weights into steps.
 
@@ -138,9 +139,7 @@ def list_steps(
 
 
 def _check_known(graph: Graph, needed: set[int], table: Mapping[str, Operator]) -> None:
-    unknown = Counter(
-        graph.nodes[number].op for number in needed if not graph.nodes[number].is_variable
-    )
+    unknown = Counter(graph.nodes[number].op for number in needed if not graph.nodes[number].is_variable)
     unknown = Counter({name: count for name, count in unknown.items() if name not in table})
     if unknown:
         named = ", ".join(f"{visible(name[:80])} ({count}x)" for name, count in sorted(unknown.items())[: 4 * SHOWN])
@@ -169,7 +168,7 @@ def _step(node: Node, number: int, known: Operator, graph: Graph) -> Step:
     return Step(node.op, f"{graph.path}: {node}", function, inputs, number, shapes)
 
 
-def _tensor(array: npt.NDArray[object], name: str, graph: Graph) -> Tensor:
+def _tensor(array: npt.NDArray[Any], name: str, graph: Graph) -> Tensor:
     try:
         tensor = torch.from_numpy(array)
     except TypeError as error:
@@ -202,7 +201,7 @@ def carry_out(step: Step, values: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """
     try:
         made = step.function(*values)
-    except WeightsError:
+    except TrackforgeError:
         raise
     except (RuntimeError, ValueError, IndexError, TypeError, MemoryError, OverflowError, ZeroDivisionError) as error:
         shapes = ", ".join(str(tuple(value.shape)) for value in values)

@@ -17,7 +17,7 @@ BLOCK = 256
 
 
 def overlaps(one: Floats, other: Floats) -> Floats:
-    """Return intersection over union of corner boxes ``(N, 4)`` and ``(M, 4)``: ``(N, M)`` float32; 0 for empty ones."""
+    """Return the overlaps of corner boxes ``(N, 4)`` and ``(M, 4)``: ``(N, M)`` float32, 0 for empty ones."""
     return _Corners(one).against(_Corners(other))
 
 
@@ -55,7 +55,9 @@ class _Corners:
         return found
 
 
-def survivors(boxes: Floats, limit: float, *, inclusive: bool, groups: npt.NDArray[Any] | None = None) -> npt.NDArray[np.bool_]:
+def survivors(
+    boxes: Floats, limit: float, *, inclusive: bool, groups: npt.NDArray[Any] | None = None
+) -> npt.NDArray[np.bool_]:
     """Tell which boxes stay.
 
     Args:

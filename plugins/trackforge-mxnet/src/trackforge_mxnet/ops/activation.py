@@ -40,14 +40,15 @@ def _leaky_relu(attributes: Attributes) -> Function:
             gamma = gamma.reshape((1, -1) + (1,) * (data.ndim - 2))
         return torch.where(data > 0, data, data * gamma)
 
-    return {
+    functions: dict[str, Function] = {
         "leaky": lambda data: functional.leaky_relu(data, slope),
         "prelu": prelu,
         "elu": lambda data: functional.elu(data, slope),
         "selu": functional.selu,
         "gelu": functional.gelu,
         "rrelu": lambda data: functional.leaky_relu(data, (lower + upper) / 2),
-    }[kind]
+    }
+    return functions[kind]
 
 
 @operator("hard_sigmoid")
@@ -119,8 +120,17 @@ def _as_it_is(attributes: Attributes) -> Function:
 
 
 @operator(
-    "MakeLoss", "make_loss", "BlockGrad", "stop_gradient", "_copy", "identity", "IdentityAttachKLSparseReg",
-    "_identity_with_attr_like_rhs", "_copyto", "_CrossDeviceCopy", taken=1,
+    "MakeLoss",
+    "make_loss",
+    "BlockGrad",
+    "stop_gradient",
+    "_copy",
+    "identity",
+    "IdentityAttachKLSparseReg",
+    "_identity_with_attr_like_rhs",
+    "_copyto",
+    "_CrossDeviceCopy",
+    taken=1,
 )
 def _identity(attributes: Attributes) -> Function:
     for name in ("grad_scale", "valid_thresh", "sparseness_target", "penalty"):

@@ -268,7 +268,9 @@ def _norm(attributes: Attributes) -> Function:
 
     def run(data: Tensor) -> Tensor:
         chosen = list(axes) or list(range(data.ndim))
-        size = data.abs().sum(chosen, keepdim=keeps) if order == 1 else data.square().sum(chosen, keepdim=keeps).sqrt()
+        powers = data.abs() if order == 1 else data.square()
+        size = powers.sum(chosen, keepdim=keeps)
+        size = size if order == 1 else size.sqrt()
         return size if size.ndim else size.reshape(1)
 
     return run
@@ -284,7 +286,8 @@ def _dot(attributes: Attributes) -> Function:
             one = one.permute((*range(1, one.ndim), 0))
         if other_turned:
             other = other.permute((other.ndim - 1, *range(other.ndim - 1)))
-        return torch.tensordot(one, other, 1)
+        product: Tensor = torch.tensordot(one, other, 1)
+        return product
 
     return run
 

@@ -52,7 +52,8 @@ def _pool(kernel: Sides, stride: Sides, padding: Sides, kind: str, *, whole: boo
 
     def run(data: Tensor) -> Any:
         more = [
-            _missing(size, k, s, p, whole) for size, k, s, p in zip(data.shape[2:], kernel, stride, padding, strict=True)
+            _missing(size, k, s, p, whole)
+            for size, k, s, p in zip(data.shape[2:], kernel, stride, padding, strict=True)
         ]
         plain = not any(more)
         sides = list(zip(more, kernel, padding, strict=True))
@@ -108,7 +109,7 @@ def _adaptive(attributes: Attributes) -> Function:
     size = attributes.wholes("output_size", ()) or (1,)
     if len(size) > 2 or min(size) < 1 or max(size) > 1 << 12:
         raise attributes.refuse("output_size", "must be one or two whole numbers from 1 to 4096")
-    shape = (size * 2)[:2]
+    shape = size[0], size[-1]
     if shape == (1, 1):
         return _GLOBAL["avg"]
 

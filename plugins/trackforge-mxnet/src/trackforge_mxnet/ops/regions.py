@@ -49,12 +49,12 @@ def _roi_align(attributes: Attributes) -> Function:
         counts = torch.full_like(bins, samples) if samples > 0 else bins.ceil()
         out = data.new_zeros((len(regions), size[0] * size[1], data.shape[1]))
         good = ((regions[:, 0] >= 0) & (regions[:, 0] < len(data))).nonzero().flatten()
-        for across, down in counts[good].unique(dim=0).long().tolist():
+        for across, down in torch.unique(counts[good], dim=0).long().tolist():
             those = good[(counts[good] == counts.new_tensor([across, down])).all(1)]
             if across < 1 or down < 1:
                 continue
             step = max(AT_ONCE // (size[0] * size[1] * across * down * 4), 1)
-            for some in those.split(step):
+            for some in torch.split(those, step):
                 grid = _Grid(size, (down, across), data.shape[2:])
                 out[some] = grid(rows, regions[some, 0].long(), first[some], bins[some])
         return out.reshape(len(regions), *size, -1).permute(0, 3, 1, 2).contiguous()
@@ -136,7 +136,7 @@ def _bins(first: int, last: int, count: int, extent: int) -> list[tuple[int, int
 
 
 def base_anchors(stride: int, scales: tuple[float, ...], ratios: tuple[float, ...]) -> Floats:
-    """Return the anchors of one cell, ``(len(ratios) * len(scales), 4)`` inclusive corners, around a cell of ``stride``."""
+    """Return the anchors of one cell of ``stride`` pixels, ``(len(ratios) * len(scales), 4)`` inclusive corners."""
     middle = (stride - 1) / 2
     found = []
     for ratio in ratios:
@@ -162,7 +162,6 @@ def _proposal(attributes: Attributes) -> Function:
     base = base_anchors(stride, scales, ratios)
 
     def one(scores: Floats, shifts: Floats, picture: Floats) -> tuple[Floats, Floats]:
-        rows, columns = scores.shape[1:]
         boxes, valid = _proposed(base, shifts, picture, stride)
         score = scores.transpose(1, 2, 0).reshape(-1).copy()
         score[~valid.reshape(-1)] = -1  # cells in the padding of a batch
@@ -171,7 +170,6 @@ def _proposal(attributes: Attributes) -> Function:
         half = np.float32(least / 2)
         boxes[small] += np.array([-half, -half, half, half], np.float32)
         score[small] = -1
-        del rows, columns
         order = np.argsort(-score, kind="stable")[: before if before > 0 else None]
         boxes, score = boxes[order], score[order]
         grown = boxes + np.array([0, 0, 1, 1], np.float32)  # these boxes hold their last pixel
@@ -194,9 +192,7 @@ def _proposal(attributes: Attributes) -> Function:
     return run
 
 
-def _proposed(
-    base: Floats, shifts: Floats, picture: Floats, stride: int
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def _proposed(base: Floats, shifts: Floats, picture: Floats, stride: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Return all boxes ``(H * W * A, 4)`` inside a picture of ``height, width, scale``, and which cells lie in it."""
     count, (rows, columns) = len(base), shifts.shape[1:]
     x, y = np.arange(columns, dtype=np.float32) * stride, np.arange(rows, dtype=np.float32) * stride
