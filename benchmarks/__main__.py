@@ -5,7 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
-QUICK = ("accuracy", "speed.evaluation", "speed.association", "speed.pipeline", "speed.growth")
+QUICK = (
+    "accuracy",
+    "appearance",
+    "speed.evaluation",
+    "speed.association",
+    "speed.appearance",
+    "speed.pipeline",
+    "speed.joint",
+    "speed.growth",
+)
 ALL = (*QUICK, "finetune", "tuning", "tables")
 
 

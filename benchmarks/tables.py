@@ -58,6 +58,24 @@ def association(result: dict[str, Any]) -> str:
     ) + _origin(result)
 
 
+def looks(result: dict[str, Any]) -> str:
+    """One row a tracker with or without embeddings, and what was published beside it."""
+    names = ("HOTA", "AssA", "MOTA", "IDF1", "IDSW")
+    rows = [
+        (row["label"], "yes" if row["embeddings"] else "no", *(_number(row["scores"][n], n) for n in names))
+        for row in result["rows"]
+    ]
+    found, published = result["embeddings"], result["published"]
+    theirs = [(who, *(scores[n] for n in names[2:])) for who, scores in published["rows"].items()]
+    return (
+        table(("tracker", "embeddings", *names), rows)
+        + f"\nThese embeddings find the same person first in {found['rank1']:.0%} of {found['vectors']} cases (mAP "
+        f"{found['mAP']:.2f}).\n\nPublished, and not ours: {published['whose']}.\n\n"
+        + table(("tracker", *names[2:]), theirs)
+        + _origin(result)
+    )
+
+
 def evaluation(result: dict[str, Any]) -> str:
     """Seconds to read and score, against TrackEval."""
     rows = []
@@ -103,6 +121,20 @@ def tuning(result: dict[str, Any]) -> str:
     )
 
 
+def joint(result: dict[str, Any]) -> str:
+    """Milliseconds of every engine, against the first."""
+    rows = result["milliseconds"]
+    first = next(iter(rows.values()))["network"]
+    lines = [
+        (name, row["detector"], f"{row['network']} ({low} to {high})", f"{row['network'] / first:.2f}×")
+        for name, row in rows.items()
+        for low, high in [row["network_range"]]
+    ]
+    heads = ("ms of processor time a picture", "whole detector", "network and decoding (range)", "against the first")
+    beside = "" if result["torchvision_operator"] else " torchvision's operator did not work here."
+    return table(heads, lines) + f"\n{result['input']}; {result['clock']}.{beside}\n" + _origin(result)
+
+
 def revision(result: dict[str, Any]) -> str:
     """Times of two revisions and their ratio."""
     rows = [
@@ -120,9 +152,12 @@ def _origin(result: dict[str, Any]) -> str:
 
 
 WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "accuracy-appearance": looks,
     "accuracy-mot17": accuracy,
+    "speed-appearance": association,
     "speed-association": association,
     "speed-evaluation": evaluation,
+    "speed-joint": joint,
     "speed-pipeline": pipeline,
     "speed-revision": revision,
     "tuning": tuning,

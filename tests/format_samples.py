@@ -303,6 +303,61 @@ def sportsmot(root: Path) -> Path:
     return root
 
 
+def sagemaker_json(root: Path) -> Path:
+    """The built-in Object Detection's channels as AWS's documentation has them: whole numbers, folders in `file`."""
+    for part, number in (("train", 0), ("train", 1), ("validation", 2)):
+        document = {
+            "file": f"your_image_directory/sample_image{number}.jpg",
+            "image_size": [{"width": 64, "height": 48, "depth": 3}],
+            "annotations": [
+                {"class_id": 0, "left": 11, "top": 13, "width": 21, "height": 28},
+                {"class_id": 2, "left": 1, "top": 3, "width": 4, "height": 5},
+            ],
+            "categories": [{"class_id": 0, "name": "dog"}, {"class_id": 2, "name": "cat"}],
+        }
+        put(root / f"{part}_annotation/sample_image{number}.json", json.dumps(document))
+        write_picture(root / f"{part}/sample_image{number}.jpg", SIZE, number)
+    return root
+
+
+def manifest_line(name: str, boxes: list[dict], classes: dict[str, str], **more: object) -> str:
+    """Return a line of Ground Truth's output for bounding boxes."""
+    document = {
+        "source-ref": f"s3://bucket/photos/2022/{name}",
+        "category": {"image_size": [{"width": 64, "height": 48, "depth": 3}], "annotations": boxes},
+        "category-metadata": {
+            "objects": [{"confidence": 0.93} for _ in boxes],
+            "class-map": classes,
+            "type": "groundtruth/object-detection",
+            "human-annotated": "yes",
+            "creation-date": "2022-09-12T09:51:00.148118",
+            "job-name": "labeling-job/ground-truth-od-demo",
+        },
+        **more,
+    }
+    return json.dumps(document) + "\n"
+
+
+def manifest(root: Path) -> Path:
+    """Ground Truth's output.manifest: floats, a picture without boxes, one whose labelling failed."""
+    bird = {"class_id": 0, "top": 4.6, "left": 8.8, "height": 9, "width": 4.8}
+    fish = {"class_id": 1, "top": 1, "left": 2, "height": 3.5, "width": 4}
+    failed = {"source-ref": "s3://bucket/photos/2022/d.jpg", "category-metadata": {"failure-reason": "expired"}}
+    text = manifest_line("a.jpg", [bird], {"0": "Bird"}) + manifest_line(
+        "b.jpg", [bird, fish], {"0": "Bird", "1": "Fish"}
+    )
+    put(root / "output.manifest", text + manifest_line("c.jpg", [], {}) + json.dumps(failed) + "\n")
+    for number, name in enumerate("abcd"):
+        write_picture(root / f"2022/{name}.jpg", SIZE, number)
+    return root
+
+
+def stream(root: Path) -> Path:
+    """What Pipe mode makes of a manifest."""
+    data.write(stills(root / "source"), root / "set", "augmented-manifest", wrapped=True)
+    return root / "set"
+
+
 SAMPLES: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "jde": ("jde", written("jde", video=True)),
     "mot": ("mot", written("mot", video=True)),
@@ -317,6 +372,10 @@ SAMPLES: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "cvat": ("cvat", cvat),
     "cvat-images": ("cvat-images", cvat_images),
     "scalabel": ("scalabel", scalabel),
+    "recordio": ("recordio", written("recordio", video=False)),
+    "sagemaker-json": ("sagemaker-json", sagemaker_json),
+    "augmented-manifest": ("augmented-manifest", manifest),
+    "stream": ("augmented-manifest", stream),
     "coco": ("coco", written("coco", video=True)),
     "voc": ("voc", written("voc", video=False)),
     "yolo": ("yolo", written("yolo", video=False)),

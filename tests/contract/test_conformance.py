@@ -43,9 +43,23 @@ def _settings(spec, tmp_path, data_dir, golden_dir):
         return {"weights": data_dir() / "weights" / "yolox_nano_dynamic_hw.onnx"}
     if spec.kind == "detector" and spec.name == "onnx":
         return {"weights": data_dir() / "weights" / "yolox_nano_416x416.onnx"}
+    if spec.kind == "detector" and spec.name == "fairmot":
+        return {"weights": _untrained_fairmot(tmp_path / "fairmot.pth"), "score": 0.05}
     if spec.kind == "detector" and spec.name in ("ssd", "mxnet"):
         return {"weights": golden_dir() / "mxnet" / "resnet50_300_tiny" / "model.tar.gz"}
     return {}
+
+
+def _untrained_fairmot(path: Path) -> Path:
+    torch = pytest.importorskip("torch")
+    model = pytest.importorskip("trackforge_fairmot.model")
+    from trackforge.models import KEY, ModelCard
+    from trackforge_fairmot.preprocess import preprocessing
+
+    card = ModelCard(component="fairmot", classes=("person",), preprocessing=preprocessing((64, 96)))
+    torch.manual_seed(0)
+    torch.save({"model": model.FairMOT("fairmot-yolov5n").state_dict(), KEY: card.to_json()}, path)
+    return path
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import struct
@@ -18,7 +19,7 @@ from fuzz.targets import Target
 __all__ = ["binaries"]
 
 FRAMES = 5
-TRACKERS = ("byte", "online", "observation-centric", "bytetrack", "sort", "ocsort")
+TRACKERS = ("byte", "online", "observation-centric", "bytetrack", "sort", "ocsort", "appearance")
 
 
 def binaries() -> Iterator[Target]:
@@ -34,6 +35,15 @@ def binaries() -> Iterator[Target]:
         yield Target(f"state-{name}", lambda folder, name=name: _state(folder, name))  # type: ignore[misc]
     yield Target("state-bytes", _container)
     yield Target("session", _session)
+    yield Target("mxnet-params", _parameters)
+    yield Target("mxnet-npz", _parameters_npz)
+    for packed in (True, False):
+        yield Target(
+            f"mxnet-artefact{'' if packed else '-tar'}", lambda folder, packed=packed: _artefact(folder, packed)
+        )  # type: ignore[misc]
+    yield Target("recordio", _records)
+    yield Target("image-list", _list)
+    yield Target("manifest-stream", _stream, ("cv2",))
     yield Target("pth", _checkpoint, ("torch", "trackforge_yolox"))
     yield Target("ckpt", _training, ("torch", "lightning"))
     yield Target("onnx", _onnx, ("onnx", "onnxruntime"))
@@ -195,6 +205,102 @@ def _session(_: Path) -> Callable[[Damage], Any]:
         session.associate(trackforge.Frame(index=k, size=(100, 100)), _detections(k))
     good = session.state()
     return lambda damage: trackforge.Session.restore(_signed(damage.bytes(good)), Nothing(), "byte")  # type: ignore[arg-type]
+
+
+def _arrays() -> Any:
+    from trackforge.io.mxnet_params import BFLOAT16, SparseArray
+
+    data, indices, indptr = np.arange(3, dtype=np.float32), np.array([0, 3, 1]), np.array([0, 2, 2, 3])
+    return {
+        "arg:w": np.arange(12, dtype=np.float32).reshape(3, 4),
+        "aux:m": np.zeros(2, BFLOAT16),
+        "rows": SparseArray("row_sparse", (5, 2), np.ones((2, 2)), indices[:2]),
+        "csr": SparseArray("csr", (3, 4), data, indices, indptr),
+    }
+
+
+def _parameters(folder: Path) -> Callable[[Damage], Any]:
+    from trackforge.io.mxnet_params import dense, read_params, write_params
+
+    good = write_params(None, _arrays())
+
+    def attempt(damage: Damage) -> Any:
+        return [dense(array).sum() for array in read_params(damage.file(folder / "a.params", good)).values()]
+
+    return attempt
+
+
+def _parameters_npz(folder: Path) -> Callable[[Damage], Any]:
+    from trackforge.io.mxnet_params import dense, read_params
+
+    parts, arrays = {}, _arrays()
+    for name in ("rows", "csr"):
+        one = arrays.pop(name)
+        named = {"data": one.data, "indices": one.indices, "indptr": one.indptr, "shape": np.array(one.shape)}
+        parts |= {f"{name}/{key}": value for key, value in named.items() if value is not None}
+        parts[f"{name}/format"] = np.array(one.kind)
+    file = io.BytesIO()
+    np.savez(file, **arrays, **parts)
+
+    def attempt(damage: Damage) -> Any:
+        return [dense(array).sum() for array in read_params(damage.file(folder / "a.npz", file.getvalue())).values()]
+
+    return attempt
+
+
+def _artefact(folder: Path, packed: bool) -> Callable[[Damage], Any]:
+    import gzip
+
+    from trackforge.io.model_archive import read_artefact, write_artefact
+
+    write_artefact(folder / "good.tar.gz", "{}", _arrays(), {"a": "b"}, texts={"classes.txt": "cat"})
+    good = (folder / "good.tar.gz").read_bytes()
+    if not packed:
+        good = gzip.decompress(good)  # so that damage reaches the headers of the archive
+    return lambda damage: read_artefact(damage.file(folder / "a.tar.gz", good))
+
+
+def _records(folder: Path) -> Callable[[Damage], Any]:
+    from trackforge.errors import DataError
+    from trackforge.io.image_records import DetectionLabel, ImageRecord, decode_image_record, encode_image_record
+    from trackforge.io.recordio import RecordReader, encode_record, records
+
+    label = DetectionLabel(np.array([[1, 0, 0.25, 0.5, 1]], np.float32), (64, 48)).values()
+    payload = encode_image_record(ImageRecord(label, 3, _encoded(".jpg") + bytes.fromhex("0a23d7ce") * 3))
+    good = encode_record(payload) * 2 + encode_record(bytes.fromhex("0a23d7ce") * 2)
+
+    def attempt(damage: Damage) -> Any:
+        path = damage.file(folder / "a.rec", good)
+        with contextlib.suppress(DataError), path.open("rb") as file:
+            for one in records(file):
+                DetectionLabel.of(decode_image_record(one).label)
+        with RecordReader(path, tolerant=True) as reader:
+            kept = [len(one) for one in reader]
+        if sum(kept) > path.stat().st_size:
+            raise AssertionError("records hold more than the file")
+        return RecordReader(path)
+
+    return attempt
+
+
+def _stream(folder: Path) -> Callable[[Damage], Any]:
+    import json
+
+    from trackforge import data
+    from trackforge.io.recordio import encode_record
+
+    box = {"class_id": 0, "left": 1, "top": 2, "width": 3, "height": 4}
+    labels = json.dumps({"image_size": [{"width": 24, "height": 16}], "annotations": [box]}).encode()
+    good = b"".join(map(encode_record, (_encoded(".jpg"), labels, _encoded(".png"), labels)))
+    return lambda damage: len(data.read(damage.file(folder / "a.rec", good), "augmented-manifest"))
+
+
+def _list(folder: Path) -> Callable[[Damage], Any]:
+    from trackforge import data
+
+    (folder / "a.jpg").write_bytes(_encoded(".jpg"))
+    good = b"0\t2\t5\t1.0\t0.1\t0.1\t0.5\t0.5\ta.jpg\n1\t2\t5\ta.jpg\n"
+    return lambda damage: len(data.read(damage.file(folder / "a.lst", good), "recordio"))
 
 
 def _checkpoint(folder: Path) -> Callable[[Damage], Any]:

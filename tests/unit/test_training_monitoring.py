@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from trackforge.errors import ConfigError, UnknownComponentError
-from trackforge.training.monitoring import DETECTION, check_monitor
+from trackforge.training.monitoring import DETECTION, check_monitor, usual_name
 
 
 class Says:
@@ -43,6 +43,22 @@ def test_what_there_will_not_be_is_refused(loop: dict[str, Any], message: str) -
 )
 def test_what_there_will_be_passes(loop: dict[str, Any]) -> None:
     check_monitor(Says, loop)
+
+
+class SaysMore(Says):
+    monitors: ClassVar[tuple[str, ...]] = ("box", "val_box", *DETECTION)
+    other_names: ClassVar[dict[str, str]] = {"corners": "box"}
+
+
+@pytest.mark.parametrize("name", ["corners", "val_corners", "box", "val_box"])
+def test_a_loss_may_be_called_by_another_of_its_names(name: str) -> None:
+    check_monitor(SaysMore, {"monitor": name})
+    assert usual_name(name, SaysMore.other_names) == name.replace("corners", "box")
+
+
+def test_losses_of_validation_that_a_trainer_promises_are_no_losses_of_theirs() -> None:
+    with pytest.raises(ConfigError, match="one of ap, ap50, ap75, box, loss, recall, val_box, val_loss; got"):
+        check_monitor(SaysMore, {"monitor": "val_val_box", "validate_losses": True})
 
 
 def test_a_trainer_that_says_nothing_is_asked_later_but_a_tracker_must_exist() -> None:

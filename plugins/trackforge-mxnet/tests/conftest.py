@@ -36,15 +36,15 @@ class Sketch:
         self.params[f"{kind}:{name}"] = np.asarray(value, np.float32)
         return self("null", name=name)
 
-    def convolution(self, x: list[int], name: str, shape: tuple[int, int, int], *, bias: bool = True, **attrs: Any) -> Any:
+    def convolution(
+        self, x: list[int], name: str, shape: tuple[int, int, int], *, bias: bool = True, **attrs: Any
+    ) -> Any:
         out, into, side = shape
         scale = np.sqrt(2 / (into * side * side))
         given = [self.weight(f"{name}_weight", self.random.normal(size=(out, into, side, side)) * scale)]
         if bias:
             given.append(self.weight(f"{name}_bias", self.random.normal(size=out) * 0.1))
-        return self(
-            "Convolution", x, *given, name=name, kernel=(side, side), num_filter=out, no_bias=not bias, **attrs
-        )
+        return self("Convolution", x, *given, name=name, kernel=(side, side), num_filter=out, no_bias=not bias, **attrs)
 
     def normalisation(self, x: list[int], name: str, count: int, **attrs: Any) -> Any:
         draw = self.random.normal
@@ -85,7 +85,9 @@ def small_ssd(classes: int = 2) -> tuple[Sketch, str]:
     probability = s("SoftmaxOutput", rows, label, multi_output=True, normalization="valid", name="cls_prob")
     shift = s("Concat", *shifts, dim=1, num_args=2)
     prior = s("Reshape", s("Concat", *anchors, dim=1, num_args=2), shape=(0, -1, 4))
-    found = s("_contrib_MultiBoxDetection", probability, shift, prior, nms_threshold=0.45, nms_topk=100, name="detection")
+    found = s(
+        "_contrib_MultiBoxDetection", probability, shift, prior, nms_threshold=0.45, nms_topk=100, name="detection"
+    )
     return s, s.text(probability, s("MakeLoss", found, grad_scale=0, name="det_out"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -13,9 +14,9 @@ from hypothesis import strategies as st
 
 from trackforge.errors import TrackforgeError, WeightsError
 from trackforge_mxnet.attributes import Attributes
-from trackforge_mxnet.operators import load_operators
 from trackforge_mxnet.ops.regions import base_anchors
 from trackforge_mxnet.suppression import overlaps, survivors
+from trackforge_mxnet.table import load_operators
 
 TABLE = load_operators()
 
@@ -28,7 +29,17 @@ def run(op, *inputs, **attrs):
 
 def _cases():
     # by name, so that a missing folder skips the tests and does not empty the list
-    kinds = {"prior": 4, "det": 6, "target": 3, "boxnms": 4, "boxdec": 2, "roialign": 1, "l2norm": 1, "pool": 6, "bn": 2}
+    kinds = {
+        "prior": 4,
+        "det": 6,
+        "target": 3,
+        "boxnms": 4,
+        "boxdec": 2,
+        "roialign": 1,
+        "l2norm": 1,
+        "pool": 6,
+        "bn": 2,
+    }
     return [f"{kind}{k}" for kind, count in {**kinds, "reshape": 5}.items() for k in range(count)]
 
 
@@ -126,7 +137,13 @@ def test_a_condition_of_one_axis_chooses_rows():
 
 def test_roi_pooling_takes_the_greatest_of_each_bin():
     data = np.arange(36, dtype=np.float32).reshape(1, 1, 6, 6)
-    made = run("ROIPooling", data, np.array([[0, 0, 0, 10, 10], [3, 0, 0, 1, 1]], np.float32), pooled_size="(2, 2)", spatial_scale="0.5")
+    made = run(
+        "ROIPooling",
+        data,
+        np.array([[0, 0, 0, 10, 10], [3, 0, 0, 1, 1]], np.float32),
+        pooled_size="(2, 2)",
+        spatial_scale="0.5",
+    )
     assert made[0, 0].tolist() == [[14, 17], [32, 35]]
     assert made[1].tolist() == [[[0, 0], [0, 0]]]  # of a picture that is not there
 
@@ -163,11 +180,29 @@ def test_settings_that_cannot_be_are_refused(op, attrs, said):
         TABLE[op].make(Attributes(attrs, "here"))
 
 
-@given(st.sampled_from(sorted(TABLE)), st.dictionaries(st.sampled_from(
-    ["kernel", "shape", "axis", "num_filter", "stride", "pad", "eps", "scalar", "sizes", "ratios", "act_type", "reps"]),
-    st.text(alphabet="0123456789-()., eNone[]TrueL", max_size=12)))
+@given(
+    st.sampled_from(sorted(TABLE)),
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "kernel",
+                "shape",
+                "axis",
+                "num_filter",
+                "stride",
+                "pad",
+                "eps",
+                "scalar",
+                "sizes",
+                "ratios",
+                "act_type",
+                "reps",
+            ]
+        ),
+        st.text(alphabet="0123456789-()., eNone[]TrueL", max_size=12),
+    ),
+)
 def test_no_setting_makes_anything_but_a_refusal(op, attrs):
-    try:
+    # what is not an error of ours becomes one in `steps`
+    with contextlib.suppress(TrackforgeError, ValueError, OverflowError, RuntimeError, ZeroDivisionError, TypeError):
         TABLE[op].make(Attributes(attrs, "here"))
-    except (TrackforgeError, ValueError, OverflowError, RuntimeError, ZeroDivisionError, TypeError):
-        pass  # the latter become errors of ours in `steps`

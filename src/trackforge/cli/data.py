@@ -150,6 +150,11 @@ def convert(
     seed: int = 0,
     images: Literal["copy", "link", "reference", "none"] | None = None,
     pictures: Path | None = None,
+    resize: int | None = None,
+    quality: int | None = None,
+    encoding: Literal["keep", "jpg", "png"] | None = None,
+    shuffle: bool = False,
+    prefix: str | None = None,
     overwrite: bool = False,
     as_json: Json = False,
 ) -> int:
@@ -186,11 +191,22 @@ def convert(
     val_sequences
         Divide off these sequences for validation: MOT17-02,MOT17-04.
     seed
-        Of the division.
+        Of the division, and of --shuffle.
     images
         What becomes of the pictures: copy (default), link, reference (COCO only, its default), none.
     pictures
         Folder where the pictures are, if they lie elsewhere than the labels.
+    resize
+        RecordIO: scale pictures, so that the shorter side has so many pixels. Without this and the next two, pictures
+        go in as they are, as im2rec has it with --pass-through.
+    quality
+        RecordIO: encode pictures anew as JPEG of this quality, 1 to 100.
+    encoding
+        RecordIO: encode pictures anew as this.
+    shuffle
+        RecordIO: records in random order, by --seed.
+    prefix
+        Augmented manifest: the address that the folder will be uploaded to, s3://bucket/folder/.
     overwrite
         Replace the data set, or the file, that stands at the target; a source that stands there is kept as
         TARGET.before.
@@ -208,6 +224,7 @@ def convert(
     if any("=" not in pair for pair in pairs):
         raise ConfigError(f"--rename takes OLD=NEW; got {','.join(pairs)}.")
     paths, renamed = (source, target, *more), dict(pair.split("=", 1) for pair in pairs)
+    shuffled = {"shuffle": True, "seed": seed} if shuffle else {}
     check_writable([paths[-1]], kind="either")
     report = data.convert(
         paths[:-1],
@@ -224,6 +241,7 @@ def convert(
         images=images,
         pictures=pictures,
         overwrite=overwrite,
+        writing=_options(resize=resize, quality=quality, encoding=encoding, prefix=prefix, **shuffled),
         **_options(split=split, rule=rule),
     )
     _print(dataclasses.asdict(report), str(report), as_json=as_json)

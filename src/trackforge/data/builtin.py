@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from trackforge.data import coco, coco_writing, label_writing, labels, mot, mot_writing, voc, voc_writing
+from trackforge.data import (
+    coco,
+    coco_writing,
+    label_writing,
+    labels,
+    mot,
+    mot_writing,
+    recordio,
+    recordio_writing,
+    voc,
+    voc_writing,
+)
 from trackforge.data.dialects import (
     crowdhuman,
     cvat,
@@ -13,6 +24,9 @@ from trackforge.data.dialects import (
     label_studio,
     label_studio_writing,
     labelme,
+    manifest,
+    manifest_writing,
+    sagemaker_json,
     scalabel,
     seqmaps,
     uavdt,
@@ -30,7 +44,10 @@ __all__ = [
     "kitti_format",
     "label_studio_format",
     "labelme_format",
+    "manifest_format",
     "mot_format",
+    "recordio_format",
+    "sagemaker_json_format",
     "scalabel_format",
     "seqmaps_format",
     "uavdt_format",
@@ -156,6 +173,40 @@ def coco_format() -> Format:
             {"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "numbers", "empty", "extra"}
         ),
         rank=30,
+    )
+
+
+def sagemaker_json_format() -> Format:
+    """The JSON annotations of SageMaker's built-in Object Detection: classes and boxes."""
+    return Format(
+        sniff=sagemaker_json.sniff_sagemaker_json,
+        read=sagemaker_json.read_sagemaker_json,
+        write=sagemaker_json.write_sagemaker_json,
+        holds=frozenset({"split", "names", "empty"}),
+        rank=29,
+    )
+
+
+def manifest_format() -> Format:
+    """Augmented manifests for object detection: classes, boxes and how sure a labeller was."""
+    return Format(
+        sniff=manifest.sniff_manifest,
+        read=manifest.read_manifest,
+        write=manifest_writing.write_manifest,
+        holds=frozenset({"split", "names", "empty"}),
+        holds_extra=("confidence",),
+        rank=29,
+    )
+
+
+def recordio_format() -> Format:
+    """MXNet's RecordIO: stills without identities, pictures inside the file."""
+    return Format(
+        sniff=recordio.sniff_recordio,
+        read=recordio.read_recordio,
+        write=recordio_writing.write_recordio,
+        holds=frozenset({"ignore", "split", "names", "empty"}),
+        rank=31,
     )
 
 

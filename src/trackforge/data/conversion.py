@@ -120,6 +120,7 @@ def convert(
     images: str | None = None,
     pictures: str | Path | None = None,
     overwrite: bool = False,
+    writing: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> ConversionReport:
     """Convert a data set, or mix several into one; the new one is there whole, or not at all.
@@ -140,6 +141,7 @@ def convert(
         pictures: Folder where the pictures are, if elsewhere than the labels; see `trackforge.data.read`.
         overwrite: Replace the file or the data set at ``target``. A source that stands there is kept, as
             ``TARGET.before``; then the pictures have to be copied.
+        writing: Options of the format written, e.g. ``{"resize": 512}`` (recordio).
         options: Of the format read, e.g. ``split="train"`` or ``rule="official"``.
 
     Raises:
@@ -149,7 +151,7 @@ def convert(
         SinkError: The target cannot be written to, or something stands there.
     """
     target = Path(target)
-    placing = {} if images is None else {"images": images}
+    placing = dict(writing or {}) | ({} if images is None else {"images": images})
     chosen = target_format(target, to, placing)
     if isinstance(source, Dataset):
         paths: tuple[Path, ...] = (source.root,)

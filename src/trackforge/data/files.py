@@ -21,6 +21,7 @@ from trackforge.io.pictures import picture_size
 from trackforge.registry.suffixes import IMAGE_SUFFIXES
 
 __all__ = [
+    "RECORD_NAME",
     "PicturePlacer",
     "Place",
     "file_names",
@@ -35,6 +36,10 @@ __all__ = [
 ]
 
 Place: TypeAlias = Literal["copy", "link", "none"]
+RECORD_NAME = "record_name"
+"""The further column of pictures that were files of a name before they came into a record."""
+KEPT = (".rec",)
+"""Endings of containers whose pictures are files in them, of endings of their own."""
 _NOT_IN_A_NAME = re.compile(r"[/\x00-\x1f\x7f-\x9f\u2028\u2029]|^\.")
 
 
@@ -139,7 +144,10 @@ def stems(dataset: Dataset) -> list[str]:
     paths = [split_key(p) if p else (None, None) for p in images.path.tolist()]
     sequences = {name: _one_name(name, "A sequence", dataset) for name in dataset.sequences}
     names, longer = [], []
+    recorded = images.extra[RECORD_NAME].tolist() if RECORD_NAME in images.extra else [""] * len(paths)
     for row, (file, key) in enumerate(paths):
+        if recorded[row]:
+            file, key = Path(recorded[row]), None
         sequence, frame = str(images.sequence[row]), int(images.frame[row])
         if sequence and frame >= 0:
             names.append(f"{sequences[sequence]}_{frame + 1:06d}")
@@ -188,7 +196,22 @@ class PicturePlacer:
         if path is None:
             return ".jpg"
         file, key = split_key(path)
+        if key is not None and file.suffix.lower() in KEPT and file.is_file():
+            return self._reader.encoded(path)[1]
         return file.suffix if key is None else ".jpg"
+
+    def content(self, row: int) -> tuple[bytes, str]:
+        """Return picture ``row`` as a file's content, and the ending that fits it.
+
+        Raises:
+            DataError: There is none, it is missing, is none, or lies elsewhere than its set.
+        """
+        source = self.dataset.image_path(row)
+        if source is None:
+            raise DataError(f"Image {row} has labels but no picture; a record needs one.", path=self.dataset.root)
+        file, key = split_key(source)
+        self._check(file, picture=key is None)
+        return self._reader.encoded(source)
 
     def place(self, row: int, target: Path) -> None:
         """Bring picture ``row`` to ``target``.

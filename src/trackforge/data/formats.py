@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from trackforge.data.archives import is_archive, unpacked
+from trackforge.data.files import RECORD_NAME
 from trackforge.data.model import Dataset
 from trackforge.data.pictures import split_key
 from trackforge.data.problems import Findings
@@ -234,7 +235,7 @@ def losses(dataset: Dataset, target: Format) -> list[str]:
         "class numbers other than 1, 2, 3",
     )
     if "extra" not in target.holds:
-        names = {*images.extra, *boxes.extra} - {"coco_id", "rate", *target.holds_extra}
+        names = {*images.extra, *boxes.extra} - {"coco_id", "rate", RECORD_NAME, *target.holds_extra}
         if "area" in names and np.allclose(boxes.extra["area"], boxes.size.prod(axis=1), equal_nan=True):
             names.discard("area")
         lost("extra", len(names), "further fields: " + ", ".join(sorted(names)).replace("{", "").replace("}", ""))

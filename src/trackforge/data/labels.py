@@ -22,6 +22,7 @@ from pathlib import Path
 from trackforge.data.building import Builder
 from trackforge.data.darknet import find_darknet, read_darknet
 from trackforge.data.files import left_out, read_lines
+from trackforge.data.jde_paths import Part, find_jde, label_of, listed_pictures
 from trackforge.data.label_lines import Label, LabelReader
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
@@ -78,7 +79,7 @@ def sniff_yolo(path: Path) -> bool:
 
 def sniff_jde(path: Path) -> bool:
     """Tell whether a path looks like a JDE data set."""
-    return (path / "labels_with_ids").is_dir()
+    return (path / "labels_with_ids").is_dir() or (path.is_file() and find_jde(path) is not None)
 
 
 def read_yolo(path: Path, *, findings: Findings, split: str | None = None, classes: Sequence[str] = ()) -> Dataset:
@@ -111,7 +112,7 @@ def _description(folder: Path) -> Path | None:
 
 
 def read_jde(path: Path, *, findings: Findings, split: str | None = None, classes: Sequence[str] = ()) -> Dataset:
-    """Read a JDE data set: the folder that holds ``images`` and ``labels_with_ids``.
+    """Read a JDE data set, a part of it, or a list of its pictures; see `trackforge.data.jde_paths`.
 
     Args:
         path: Where it is.
@@ -119,14 +120,14 @@ def read_jde(path: Path, *, findings: Findings, split: str | None = None, classe
         split: Read this part only.
         classes: Class names; without, those of ``classes.txt``, or ``pedestrian`` where all labels are class 0.
     """
-    folder, found = path / "images", _Found()
-    for file in found.files(folder):
-        inside = file.relative_to(folder)
-        label = (path / "labels_with_ids" / inside).with_suffix(".txt")
-        found.pictures.append(_Picture(file, label, _split_of(inside)))
-    names = tuple(classes) or _class_file(path)
+    part, found = find_jde(path) or Part(path, folder=path / "images"), _Found()
+    root = part.root
+    for file in listed_pictures(part.list) if part.list else found.files(part.folder or root):
+        inside = file.relative_to(root if part.list else root / "images")
+        found.pictures.append(_Picture(file, label_of(file, root), "" if part.list else _split_of(inside)))
+    names = tuple(classes) or _class_file(root)
     return _read(
-        path, found, split, names, LabelReader(ids=True, classes=len(names), keypoints=(0, 0), findings=findings)
+        root, found, split, names, LabelReader(ids=True, classes=len(names), keypoints=(0, 0), findings=findings)
     )
 
 

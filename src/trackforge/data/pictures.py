@@ -1,8 +1,8 @@
 """Pictures by name: those in files of their own, and those that lie inside a container.
 
 A picture is named by a path. ``"film.mp4#12"`` is the picture with key 12 inside a container, here frame 12 of a video
-(or page 12 of a TIFF); which endings are containers says `CONTAINERS`, and a plugin may add its own, such as a RecordIO
-file.
+(or page 12 of a TIFF, record 12 of a RecordIO file); which endings are containers says `CONTAINERS`, and a plugin may
+add its own.
 """
 
 from __future__ import annotations
@@ -45,9 +45,16 @@ def _open_video(path: Path) -> Container:
     return VideoFrames(path)
 
 
+def _open_records(path: Path) -> Container:
+    from trackforge.data.records import RecordPictures
+
+    return RecordPictures(path)
+
+
 CONTAINERS: dict[str, Callable[[Path], Container]] = {
     **dict.fromkeys(VIDEO_SUFFIXES, _open_video),
     **dict.fromkeys(STACK_SUFFIXES, open_pictures),
+    ".rec": _open_records,
 }
 """File ending, in lower case, to what opens such a container."""
 

@@ -25,7 +25,7 @@ __all__ = ["MARK", "holds", "one_file", "refuse_filled", "refuse_unfinished", "s
 MARK = ".trackforge-unfinished"
 _PART_OF_A_SET = frozenset(
     {*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, ".txt", ".xml", ".json", ".yaml", ".yml", ".ini", ".names", ".data", ".cache"}
-    | {".csv", ".odgt", ".md", ".det", ".npy", ".names"}
+    | {".csv", ".odgt", ".md", ".det", ".npy", ".rec", ".idx", ".lst", ".manifest"}
 )
 """Endings of files that may go when a data set is replaced; a folder that holds others is somebody's work."""
 

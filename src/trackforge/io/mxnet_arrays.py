@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import DataError
-from trackforge.intake.limits import check_limit
+from trackforge.intake.limits import check_limit, limits
 
 __all__ = ["BFLOAT16", "DTYPES", "SparseArray", "dense", "widened"]
 
+SMALL = 64 * 2**20
+"""Bytes that a sparse array may have as a whole however few values it has."""
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 """How bfloat16 stands in NumPy, which has no such type: the upper half of a float32, in the words of MXNet's files."""
 
@@ -61,12 +63,20 @@ class SparseArray:
         """Return the whole array, zeros included.
 
         Raises:
-            DataError: The parts contradict each other, or the whole is larger than the limit ``bytes``.
+            DataError: The parts contradict each other, or the whole is out of proportion to them (the limits
+                ``inflation`` and ``bytes``).
         """
         problem = self.problem()
         if problem:
             raise DataError(f"A sparse array must have parts that fit; {problem}. Save it anew.")
-        check_limit("bytes", math.prod(self.shape) * self.data.itemsize, "The size of a sparse array")
+        size = math.prod(self.shape) * self.data.itemsize
+        check_limit("bytes", size, "The size of a sparse array")
+        most = max(SMALL, (self.data.nbytes + self.indices.nbytes) * limits().inflation)
+        if size > most:
+            raise DataError(
+                f"A sparse array of {self.data.nbytes:,} bytes must be at most {most:,} as a whole, not {size:,}. "
+                "If you trust it, raise the limit: TRACKFORGE_LIMIT_INFLATION=..."
+            )
         whole = np.zeros(self.shape, self.data.dtype)
         if not self.indices.size:
             return whole

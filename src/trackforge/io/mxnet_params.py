@@ -132,7 +132,7 @@ def _needs_v3(array: Array) -> bool:
 def _append(out: bytearray, array: Array, name: str, *, v3: bool) -> None:
     if not v3 and _needs_v3(array):
         raise InvalidInputError(
-            f"Without NumPy semantics, dimensions are 1 or more; {name!r} has the shape {array.shape}. Set numpy_shapes."
+            f"Without NumPy semantics, dimensions are >= 1; {name!r} has the shape {array.shape}. Set numpy_shapes."
         )
     out += struct.pack("<I", V3 if v3 else V2)
     parts: list[npt.NDArray[Any]] = []

@@ -54,6 +54,11 @@ class Catalogue:
         self.names = tuple(dict.fromkeys(file.name for file in files))
         self.preferred = tuple(dict.fromkeys((*preferred, *self.names)))
 
+    @property
+    def downloadable(self) -> bool:
+        """Whether what is taken where nobody asks can be downloaded by a program."""
+        return bool(self.preferred) and any(file.url for file in self.files.values() if file.name == self.preferred[0])
+
     def has(self, name: str, form: str) -> bool:
         """Whether a file of that name and form is published and can be downloaded."""
         return (name, form) in self.files and bool(self.files[name, form].url)

@@ -93,6 +93,24 @@ DATASETS = (
     ),
     ComponentSpec(
         kind="dataset",
+        name="recordio",
+        target="trackforge.data.builtin:recordio_format",
+        summary="MXNet's RecordIO with labels for detection: .rec, .idx, .lst; what im2rec makes.",
+    ),
+    ComponentSpec(
+        kind="dataset",
+        name="sagemaker-json",
+        target="trackforge.data.builtin:sagemaker_json_format",
+        summary="JSON annotations of SageMaker's Object Detection: train/, train_annotation/.",
+    ),
+    ComponentSpec(
+        kind="dataset",
+        name="augmented-manifest",
+        target="trackforge.data.builtin:manifest_format",
+        summary="Augmented manifests of SageMaker and Ground Truth: lines of JSON with source-ref; and their streams.",
+    ),
+    ComponentSpec(
+        kind="dataset",
         name="voc",
         target="trackforge.data.builtin:voc_format",
         summary="Pascal VOC: Annotations/*.xml, JPEGImages/.",

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from trackforge.registry import registry
+from trackforge.runs.choosing import published_networks
 from trackforge.runs.component import Component
 from trackforge.runs.tally import BINS, Tally
 
@@ -242,8 +242,8 @@ def _rounded(score: float) -> float:
 
 
 def _network() -> str:
-    """Name a network that is installed, as the end of a sentence."""
-    for spec, _ in registry().specs("detector"):
-        if spec.catalogue and not spec.missing() and importlib.util.find_spec(spec.target.partition(".")[0]):
+    """Name a network that is installed and whose weights can be downloaded, as the end of a sentence."""
+    for spec, catalogue in published_networks():
+        if catalogue.downloadable and importlib.util.find_spec(spec.target.partition(".")[0]):
             return f": --detector {spec.name}"
     return " ('trackforge plugins' shows how to get one)"

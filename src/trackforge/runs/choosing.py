@@ -23,7 +23,7 @@ from trackforge.runs.component import Component
 from trackforge.runs.layers import Layer, choose
 from trackforge.runs.tracking import DETECTOR
 
-__all__ = ["Choice", "choose_detector"]
+__all__ = ["Choice", "choose_detector", "published_networks"]
 
 log = logging.getLogger(__name__)
 ENGINES = {".onnx": "onnxruntime", ".pth": "torch"}
@@ -75,20 +75,25 @@ def _completed(spec: ComponentSpec, settings: Mapping[str, Any], layers: Sequenc
     return choose("detector", [Layer("", {"detector": {"name": spec.name, **settings}}), *layers])
 
 
-def _published() -> Iterator[tuple[ComponentSpec, Any]]:
-    """Yield every detector that has published weights, with their catalogue; a broken plugin harms nobody."""
+def published_networks() -> list[tuple[ComponentSpec, Any]]:
+    """Return every detector that has published weights, with their catalogue; a broken plugin harms nobody.
+
+    Those come first whose weights a program can download: their names can be given as advice.
+    """
+    found = []
     for spec, owner in registry().specs("detector"):
         if not spec.catalogue or spec.missing():
             continue
         try:
-            yield spec, spec.load_catalogue()
+            found.append((spec, spec.load_catalogue()))
         except TrackforgeError as error:
             log.warning("the weights of detector %s (%s) cannot be listed: %s", spec.name, owner, error)
+    return sorted(found, key=lambda pair: not pair[1].downloadable)
 
 
 def _of_weights(given: str) -> tuple[ComponentSpec, dict[str, Any], str]:
     """Find the detector of a published name or of a file."""
-    catalogues = list(_published())
+    catalogues = published_networks()
     for spec, catalogue in catalogues:
         if given in catalogue.names:
             return spec, {"weights": given}, f"whose weights {given} are"
@@ -111,7 +116,7 @@ def _of_weights(given: str) -> tuple[ComponentSpec, dict[str, Any], str]:
 
 def _at_hand() -> Iterator[tuple[ComponentSpec, dict[str, Any], str]]:
     """Yield the networks that can run without a download, best first."""
-    for spec, catalogue in _published():
+    for spec, catalogue in published_networks():
         for name, forms in catalogue.at_hand():
             runs = [form for form in forms if form in ENGINES and importlib.util.find_spec(ENGINES[form]) is not None]
             if runs:
@@ -123,11 +128,9 @@ def _at_hand() -> Iterator[tuple[ComponentSpec, dict[str, Any], str]]:
 
 def _nothing_better(said: set[str]) -> str:
     """Say why the detector without weights is taken, and how to get another."""
-    for spec, catalogue in _published():
+    for spec, catalogue in published_networks():
         if said and not said <= {s.name for s in spec.settings()}:
             return "which has the settings given"
-        return (
-            f"since no network's weights are at hand; --detector {spec.name} downloads {catalogue.preferred[0]} once, "
-            "'trackforge info detector' shows what else there is"
-        )
+        got = f"--detector {spec.name} downloads {catalogue.preferred[0]} once, " if catalogue.downloadable else ""
+        return f"since no network's weights are at hand; {got}'trackforge info detector' shows what else there is"
     return "since no network is installed; 'trackforge plugins' shows how to get one"

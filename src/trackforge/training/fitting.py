@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +14,7 @@ from trackforge.data.samples import Samples, verify_dataset
 from trackforge.errors import ConfigError, InvalidInputError
 from trackforge.registry import registry
 from trackforge.training.engine import Engine, alone, quietly, seed_all
+from trackforge.training.monitoring import usual_name
 from trackforge.training.plan import Plan
 from trackforge.training.progress import Progress, Teller
 from trackforge.training.provenance import identity, provenance
@@ -148,6 +149,7 @@ def fit(
             tell(Progress(stage="loading", words=plan.words))
         training = recipe.begin(plan)
         module = training.module.train()  # Lightning leaves a network that was loaded for inference as it is
+        settings = replace(settings, monitor=usual_name(settings.monitor, module.other_names))
         header = identity(recipe, training, settings)
         origin = provenance(recipe, plan, settings, plan.validation)
         callbacks, rounds = _callbacks(

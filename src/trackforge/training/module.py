@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import lightning.pytorch as pl
@@ -40,12 +41,14 @@ class TrainingModule(pl.LightningModule):
 
     Attributes:
         terms: Names of the losses, if they are to be monitored one by one.
+        other_names: What else ``train.monitor`` may call them, and which is meant.
         plan: The run.
         model: The network.
         reduced: Losses of the last step, over the global batch.
     """
 
     terms: Sequence[str] = ()
+    other_names: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, plan: Plan, model: nn.Module) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ from typing import Any
 from trackforge.errors import ConfigError, did_you_mean
 from trackforge.registry import registry
 
-__all__ = ["DETECTION", "TRACKING", "check_monitor", "name_hint"]
+__all__ = ["DETECTION", "TRACKING", "check_monitor", "name_hint", "usual_name"]
 
 DETECTION = ("ap", "ap50", "ap75", "recall")
 """Scores of boxes that every validation has, unless a trainer brings scorers of its own."""
@@ -49,12 +49,24 @@ def check_monitor(config: type | None, loop: Mapping[str, Any]) -> None:
         return
     known = {*own, "loss", *(TRACKING if tracker else ())}
     if loop.get("validate_losses"):
-        known |= {f"val_{one}" for one in (*own, "loss") if one not in (*DETECTION, *TRACKING)}
-    first, blank, rest = str(name).partition(" ")
+        plain = (one for one in (*own, "loss") if not one.startswith("val_"))
+        known |= {f"val_{one}" for one in plain if one not in (*DETECTION, *TRACKING)}
+    name = usual_name(str(name), getattr(config, "other_names", {}))
+    first, blank, rest = name.partition(" ")
     if name not in known and not (blank and rest and first in known):
         raise ConfigError(
-            f"train.monitor must be one of {', '.join(sorted(known))}; got {name!r}.{name_hint(str(name), known)}"
+            f"train.monitor must be one of {', '.join(sorted(known))}; got {name!r}.{name_hint(name, known)}"
         )
+
+
+def usual_name(name: str, others: Mapping[str, str]) -> str:
+    """Return what a loss is called here, where somebody calls it by another of its names; of validation losses, too.
+
+    >>> usual_name("val_offset_loss", {"offset_loss": "off_loss"})
+    'val_off_loss'
+    """
+    prefix, plain = ("val_", name[4:]) if name.startswith("val_") else ("", name)
+    return prefix + others.get(plain, plain)
 
 
 def name_hint(name: str, known: Iterable[str]) -> str:

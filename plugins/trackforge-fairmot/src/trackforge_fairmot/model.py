@@ -115,11 +115,14 @@ class FairMOT(nn.Module):
         Raises:
             ConfigError: They are not.
         """
+        features = self.features(images)
+        return Maps(*(self.get_submodule(name)(features) for name in Maps._fields))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map images to what the heads see, ``(B, C, H / 4, W / 4)``; arguments and errors as `forward` has them."""
         if not (is_traced() or torch.compiler.is_compiling()):
             _check_size(images, self.variant.multiple)
-        parts = dict(self.named_children())
-        features = self.body.features(parts, images)
-        return Maps(*(parts[name](features) for name in Maps._fields))
+        return self.body.features(dict(self.named_children()), images)
 
 
 def _body(v: Variant) -> Body:

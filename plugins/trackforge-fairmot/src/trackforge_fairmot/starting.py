@@ -133,8 +133,8 @@ def _take_classes(
     keys = [key for key in ("hm.2.weight", "hm.2.bias") if key in state and state[key].shape[1:] == own[key].shape[1:]]
     if not keys or tuple(old) == tuple(new):
         return []
-    rows = {name.casefold(): row for row, name in enumerate(old)} if transfer else {}
-    taken = {i: rows[name.casefold()] for i, name in enumerate(new) if name.casefold() in rows}
+    rows = {_usual(name): row for row, name in enumerate(old)} if transfer else {}
+    taken = {i: rows[_usual(name)] for i, name in enumerate(new) if _usual(name) in rows}
     for key in keys:
         start = own[key].clone()
         for i, row in taken.items():
@@ -142,6 +142,11 @@ def _take_classes(
         state[key] = start
     kept = ", ".join(new[i] for i in taken) or "nothing"
     return [f"The weights know {len(old)} classes, the data {len(new)}: the heat map keeps {kept}."]
+
+
+def _usual(name: str) -> str:
+    """Return what a class is called in COCO: MOTChallenge's and JDE's pedestrians are its persons."""
+    return {"pedestrian": "person"}.get(name.casefold(), name.casefold())
 
 
 def _take_boxes(network: FairMOT, state: dict[str, Tensor], found: int) -> list[str]:

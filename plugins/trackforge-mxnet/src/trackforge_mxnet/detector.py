@@ -109,8 +109,8 @@ class _Opened(NamedTuple):
 def _open(config: MxnetDetectorConfig) -> _Opened:
     import torch
 
-    from trackforge_mxnet.operators import load_operators
     from trackforge_mxnet.program import compile_graph
+    from trackforge_mxnet.table import load_operators
 
     if config.threads:
         torch.set_num_threads(config.threads)

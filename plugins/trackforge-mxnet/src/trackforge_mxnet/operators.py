@@ -6,15 +6,13 @@ of MXNet's spellings of it, old and new, stand in one line.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from trackforge_mxnet.attributes import Attributes
 
-__all__ = ["OPERATORS", "Function", "Make", "Operator", "load_operators", "operator"]
+__all__ = ["OPERATORS", "Function", "Make", "Operator", "operator"]
 
 Function: TypeAlias = Callable[..., Any]
 """Takes tensors, gives one tensor or a tuple of them."""
@@ -50,12 +48,3 @@ def operator(*names: str, shapes: tuple[int, ...] = (), taken: int | None = None
         return make
 
     return register
-
-
-def load_operators() -> dict[str, Operator]:
-    """Return the whole table; the first call imports torch."""
-    from trackforge_mxnet import ops
-
-    for module in pkgutil.iter_modules(ops.__path__):
-        importlib.import_module(f"{ops.__name__}.{module.name}")
-    return OPERATORS

@@ -18,7 +18,8 @@ from trackforge.errors import TrackforgeError, WeightsError
 from trackforge.intake.showing import visible
 from trackforge_mxnet.attributes import Attributes, UnknownSettingError
 from trackforge_mxnet.graph import Edge, Graph, Node
-from trackforge_mxnet.operators import Function, Operator, load_operators
+from trackforge_mxnet.operators import Function, Operator
+from trackforge_mxnet.table import load_operators
 
 __all__ = ["Listing", "Step", "carry_out", "list_steps"]
 

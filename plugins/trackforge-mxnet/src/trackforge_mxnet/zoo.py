@@ -75,7 +75,7 @@ class GluoncvDetector(StagedNetwork):
         mxnet = load_mxnet()
 
         def run(data: npt.NDArray[np.float32]) -> list[npt.NDArray[Any]]:
-            return [output.asnumpy() for output in network(mxnet.nd.array(data))]
+            return [output.asnumpy() for output in network(mxnet.ndarray.array(data))]
 
         backend = PictureBackend(run, pictures, batched=False)
         backend.card = ModelCard(

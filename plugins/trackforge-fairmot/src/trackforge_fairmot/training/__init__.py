@@ -1,0 +1,1 @@
+"""Training of FairMOT: targets, losses, settings, and the recipe that core's loop carries out."""
