@@ -175,8 +175,7 @@ def test_damaged_documents_end_in_errors_of_ours(ssd, data):
             )
         elif kind == "drop" and isinstance(node["inputs"], list):
             node["inputs"] = node["inputs"][1:]
-    with limited(bytes=50_000_000):
-        with contextlib.suppress(TrackforgeError):
-            graph = parse_graph(json.dumps(document), "x-symbol.json")
-            program = compile_graph(graph, s.plain, heads=recognise(graph).heads)
-            program(data=torch.zeros(1, 3, 64, 64))
+    with limited(bytes=50_000_000), contextlib.suppress(TrackforgeError):
+        graph = parse_graph(json.dumps(document), "x-symbol.json")
+        program = compile_graph(graph, s.plain, heads=recognise(graph).heads)
+        program(data=torch.zeros(1, 3, 64, 64))

@@ -233,7 +233,7 @@ def _pack(listing: Listing) -> None:
             source = maker.get(other)
             able = other not in listing.heads and _is_fresh(source) and source.node not in kept
             # an alias of it, such as a copy that is none or a part, might be needed later
-            able = able and all(user.op in FRESH for user in users[other])
+            able = able and other != step.inputs[0] and all(user.op in FRESH for user in users[other])
             if able and last[other] == order[id(after)]:
                 found = _Fused(after, other=other)
         then = _sole_user(listing, Edge(found.step.node), users)
