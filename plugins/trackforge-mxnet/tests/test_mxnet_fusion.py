@@ -58,17 +58,18 @@ def test_results_stay(sketch, data, seed):
 def test_normalisations_and_additions_disappear(sketch):
     s = sketch()
     x = s("Activation", s.normalisation(s.convolution(s.data(), "a", (4, 3, 3), pad=(1, 1)), "b", 4), act_type="relu")
-    y = s.normalisation(s.convolution(x, "c", (4, 4, 3), pad=(1, 1)), "d", 4)
+    inner = s("Activation", s.convolution(x, "i", (4, 4, 3), pad=(1, 1)), act_type="relu")
+    y = s.normalisation(s.convolution(inner, "c", (4, 4, 3), pad=(1, 1)), "d", 4)
     z = s("Activation", s("elemwise_add", y, x), act_type="relu")
     cut = s("Activation", s.normalisation(z, "e", 4, fix_gamma=False), act_type="relu")
     text = s.text(s.convolution(cut, "f", (4, 4, 1)), z)
     program = compile_graph(parse_graph(text, "x-symbol.json"), s.plain)
     kinds = [(step.op, step.function) for step in program._steps]
     if packing_works():
-        assert [op for op, _ in kinds] == ["Convolution", "Convolution", "clip", "Convolution"]
+        assert [op for op, _ in kinds] == ["Convolution"] * 3 + ["clip", "Convolution"]
         assert all(isinstance(function, PackedConvolution) for op, function in kinds if op == "Convolution")
-        assert kinds[1][1].adds
-        assert kinds[1][1].cut
+        assert kinds[2][1].adds
+        assert kinds[2][1].cut
     else:
         assert "BatchNorm" not in [op for op, _ in kinds]
 
