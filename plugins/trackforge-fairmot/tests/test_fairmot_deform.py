@@ -132,7 +132,8 @@ def test_it_starts_as_half_a_convolution_and_chooses_its_form() -> None:
 def test_what_is_traced_for_others_reads_by_grid_sample() -> None:
     layer = DeformConv2d(2, 2).eval()
     x = torch.rand(1, 2, 4, 5)
-    graph = str(torch.jit.trace(layer, x).inlined_graph)
+    with torch.no_grad():
+        graph = str(torch.jit.trace(layer, x).inlined_graph)
     assert "grid_sampler" in graph
     assert "embedding_bag" not in graph
 
@@ -200,7 +201,7 @@ def test_the_native_form_hands_everything_to_torchvision(torchvision: Callable[[
     "content",
     [
         "raise RuntimeError('operator torchvision::nms does not exist')",  # beside another build of torch
-        'def deform_conv2d(*a, **k): raise RuntimeError("Couldn\'t load custom C++ ops.")',
+        "def deform_conv2d(*a, **k): raise RuntimeError('no custom C++ ops')",
         "def deform_conv2d(*a, **k): raise NotImplementedError('no kernel for this device')",
         "other = 1",
     ],

@@ -136,6 +136,17 @@ def test_official_names_are_understood_and_wrong_ones_answered() -> None:
         FairMOT("fairmot-dlaconv34", deform="grit")
 
 
+def test_the_table_in_the_documentation_lists_every_network() -> None:
+    rows = []
+    for v in VARIANTS.values():
+        with torch.device("meta"):
+            millions = sum(p.numel() for p in FairMOT(v).parameters()) / 1e6
+        official = f"`{v.architecture}`" if v.published else "ours: half the channels, for trials and small machines"
+        deformable = "yes" if v.deformable else "no"
+        rows.append(f"| `{v.name}` | {official} | {millions:.2f} | {v.embedding_dim} | {deformable} |")
+    assert "\n".join(rows) in (Path(__file__).parents[3] / "docs" / "networks.md").read_text()
+
+
 @pytest.mark.parametrize("size", [(48, 64), (64, 16), (0, 32)])
 def test_sizes_that_the_strides_do_not_divide_are_refused(size: tuple[int, int]) -> None:
     with torch.device("meta"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -203,6 +205,11 @@ def test_training_starts_from_backbones_of_imagenet(tmp_path: Path) -> None:
         start_network(tmp_path / "resnet18.pth", variant="hrnet_18")
     with pytest.raises(WeightsError, match="must belong to fairmot-dla34 or to its backbone"):
         start_network(tmp_path / "resnet18.pth")
+
+
+def test_names_and_files_are_known_without_torch() -> None:
+    code = "import sys, trackforge_fairmot.variants, trackforge_fairmot.weights; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_published_names_say_where_to_get_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
