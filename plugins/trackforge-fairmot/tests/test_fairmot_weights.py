@@ -94,6 +94,9 @@ def test_a_bundle_of_ours_knows_itself(tmp_path: Path) -> None:
     assert (network.classes, network.embedding_dim) == (2, 16)
     with pytest.raises(WeightsError, match=f"These weights are of {SMALL}, not fairmot-dla34"):
         load_network(path, Given(variant="dla_34"))
+    torch.save({"model": state, KEY: card.to_json().replace('"cat", ', "")}, path)
+    with pytest.raises(WeightsError, match="it names 1 and has 2"):
+        load_network(path, Given())
     torch.save({"model": state, KEY: card.to_json().replace(SMALL, "fairmot-swin")}, path)
     with pytest.raises(WeightsError, match="There is no variant 'fairmot-swin'"):
         load_network(path, Given())
@@ -174,6 +177,23 @@ def test_training_starts_from_weights_of_its_own_kind(tmp_path: Path) -> None:
     )
     assert torch.equal(network.state_dict()["hm.2.weight"][1], state["hm.2.weight"][0])
     assert torch.equal(network.state_dict()["id.0.weight"], state["id.0.weight"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("hm.2.bias", torch.zeros(0), "hm is not loaded in full"),
+        ("hm.2.bias", torch.tensor(1.0), "hm is not loaded in full"),
+        ("wh.2.bias", torch.zeros(2), "Boxes are converted"),
+        ("wh.2.bias", torch.tensor(1), "wh is not loaded in full"),
+        ("wh.2.weight", torch.ones(4, 32, 1, 1, dtype=torch.bool), "Boxes are converted"),
+        ("hm.2.weight", torch.zeros(0, 32, 1, 1), "hm is not loaded in full"),
+    ],
+)
+def test_odd_tensors_are_left_out_and_named(key: str, value: Tensor, said: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "odd.pth", {**state_of(SMALL), key: value})
+    notes = start_network(path, variant=SMALL, classes=("person", "dog"), box_channels=2).notes
+    assert any(note.startswith(said) for note in notes), notes
 
 
 def test_training_starts_without_weights() -> None:
