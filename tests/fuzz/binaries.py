@@ -19,7 +19,7 @@ from fuzz.targets import Target
 __all__ = ["binaries"]
 
 FRAMES = 5
-TRACKERS = ("byte", "online", "observation-centric", "bytetrack", "sort", "ocsort")
+TRACKERS = ("byte", "online", "observation-centric", "bytetrack", "sort", "ocsort", "appearance")
 
 
 def binaries() -> Iterator[Target]:

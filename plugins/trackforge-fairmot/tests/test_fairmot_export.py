@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,8 +18,10 @@ from trackforge.models.onnx import OnnxNetwork
 from trackforge_fairmot import decode_torch
 from trackforge_fairmot.decode import STRIDE
 from trackforge_fairmot.deform import DeformConv2d
+from trackforge_fairmot.deform_onnx import OPSET, deform_conv
 from trackforge_fairmot.export import ExportConfig, export
 from trackforge_fairmot.model import FairMOT
+from trackforge_fairmot.variants import VARIANTS
 
 SIZES = ((96, 128), (128, 160), (160, 96))
 CALM = 0.3
@@ -126,6 +129,51 @@ def test_graphs_say_what_they_are(graphs: dict[str, OnnxNetwork], official: Path
         for output in onnx.load(graphs["native objects"].path).graph.output
     }
     assert shapes == {"detections": ["batch", 30, 6], "embeddings": ["batch", 30, 128]}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if name != "fairmot-dla34"])
+def test_every_other_network_at_a_size_that_it_was_not_traced_at(
+    variant: str, tmp_path: Path, formula: SimpleNamespace
+) -> None:
+    network = FairMOT(variant)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None  # statistics become those of the pictures below
+        if isinstance(module, DeformConv2d):
+            torch.nn.init.normal_(module.conv_offset_mask.get_parameter("bias"))
+    with torch.no_grad():
+        network.train()(torch.from_numpy(formula.image(0, (2, 3, 96, 96)) / np.float32(255)))
+    path = tmp_path / "some.pth"
+    torch.save({"state_dict": network.eval().state_dict()}, path)
+    settings = ExportConfig(weights=path, output=tmp_path / "some.onnx", size=(96, 96), outputs="maps")
+    graph = OnnxNetwork(export(settings), threads=1)
+    images = formula.image(3, (2, 3, 64, 128)) / np.float32(255)
+    with torch.inference_mode():
+        maps = network(torch.from_numpy(images))
+    for name, wanted in maps._asdict().items():
+        found = run(graph, images)[name]
+        # what is shown is that no size is fixed in the graph; deep random networks amplify rounding
+        np.testing.assert_allclose(found, wanted, atol=1e-3 * max(1, wanted.abs().max().item()), err_msg=name)
+
+
+def test_half_precision_leaves_the_operator_in_full(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    layer = DeformConv2d(6, 4)
+    torch.nn.init.normal_(layer.conv_offset_mask.weight, std=0.2)
+    layer.form = deform_conv
+    x = torch.randn(1, 6, 9, 7)
+    with torch.no_grad():
+        wanted = layer(x).numpy()
+        half = layer.half().eval()
+        path = str(tmp_path / "half.onnx")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(half, (x.half(),), path, input_names=["images"], opset_version=OPSET, dynamo=False)
+    network = OnnxNetwork(tmp_path / "half.onnx", threads=1)
+    [found] = network.call({"images": x.half().numpy()})
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, wanted, atol=0.02)
 
 
 @pytest.mark.parametrize(

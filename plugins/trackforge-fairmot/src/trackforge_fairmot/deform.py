@@ -44,6 +44,7 @@ __all__ = [
     "DeformConv2d",
     "Form",
     "check_form",
+    "check_native",
     "gather",
     "grid",
     "is_traced",
@@ -89,7 +90,8 @@ def gather(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
     # The original reads nothing at -1 and beyond, nor does any gradient flow there. Other places have their four cells
     # on the map with a border of zeros.
     inside = (y > -1) & (y < height) & (across > -1) & (across < width)
-    y, across, share = (torch.where(inside, part, 0) for part in (y, across, mask.to(y.dtype)))
+    y, across = torch.where(inside, y, 0), torch.where(inside, across, 0)
+    share = mask.to(y.dtype) * inside  # a product, so that a mask that is no number shows
     top, left = y.detach().floor(), across.detach().floor()
     below, right = share * (y - top), across - left
     above = share - below
@@ -118,8 +120,8 @@ def grid(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor |
     where = where.reshape(batch, taps * height, width, 2)
     read = functional.grid_sample(x.to(y.dtype), where, mode="bilinear", padding_mode="zeros", align_corners=False)
     read, share = read.reshape(batch, channels, taps, height, width), mask.unsqueeze(1).to(y.dtype)
-    # nine times the map: to have it twice takes a sixth of the network's time
-    read = read * share if torch.is_grad_enabled() else read.mul_(share)
+    # nine times the map: having it twice takes a sixth of the network's time; who records a graph sees to it himself
+    read = read * share if torch.is_grad_enabled() or is_traced() else read.mul_(share)
     out = weight.flatten(1) @ read.reshape(batch, channels * taps, height * width).to(weight.dtype)
     out = out.reshape(batch, weight.shape[0], height, width)
     return out if bias is None else out + bias.view(-1, 1, 1)
@@ -131,11 +133,7 @@ def native(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
     Raises:
         MissingDependencyError: torchvision is not installed, or has no such operator for the device.
     """
-    if not native_works(x.device.type):
-        raise MissingDependencyError(
-            f"deform='native' needs a torchvision that has its own operators on {x.device.type}; there is none. "
-            "Install the torchvision that belongs to your torch, or take deform='auto'."
-        )
+    check_native(x.device.type)
     wide = _wide(offset.dtype)
     last = None if bias is None else bias.to(wide)
     padding = (weight.shape[2] // 2, weight.shape[3] // 2)
@@ -143,6 +141,19 @@ def native(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
         x.to(wide), offset.to(wide), weight.to(wide), last, padding=padding, mask=mask.to(wide)
     )
     return out.to(weight.dtype)
+
+
+def check_native(device: str = "cpu") -> None:
+    """Refuse torchvision's operator where there is none for that type of device.
+
+    Raises:
+        MissingDependencyError: There is none.
+    """
+    if not native_works(device):
+        raise MissingDependencyError(
+            f"deform='native' needs a torchvision that has its own operators on {device}; there is none. Install the "
+            "torchvision that belongs to your torch, or take deform='auto'."
+        )
 
 
 @functools.lru_cache(maxsize=8)
