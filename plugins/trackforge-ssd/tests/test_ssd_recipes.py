@@ -65,7 +65,7 @@ def test_a_recipe_runs_as_it_is(
     said = tomllib.loads(file.read_text())["trainer"]
     assert (said["base_network"], said["mini_batch_size"], said["learning_rate"]) == (base, batch, rate)
     monkeypatch.chdir(root)
-    name = f"sagemaker-{base.replace('-', '')}-{96 if base == 'resnet-50' else 256}/32"
+    name = f"sagemaker-{base.replace('-', '')}-{96 if base == 'resnet-50' else 300}/32"
     start = tmp_path / "backbone-0000.params"
     arrays = to_dialect(seeded(name, 20))
     write_params(start, {k: v for k, v in arrays.items() if "multi_feat" not in k and "_pred_" not in k})
