@@ -21,6 +21,7 @@ from trackforge_fairmot.deform import DeformConv2d
 from trackforge_fairmot.deform_onnx import OPSET, deform_conv
 from trackforge_fairmot.export import ExportConfig, export
 from trackforge_fairmot.model import FairMOT
+from trackforge_fairmot.variants import VARIANTS
 
 SIZES = ((96, 128), (128, 160), (160, 96))
 CALM = 0.3
@@ -128,6 +129,32 @@ def test_graphs_say_what_they_are(graphs: dict[str, OnnxNetwork], official: Path
         for output in onnx.load(graphs["native objects"].path).graph.output
     }
     assert shapes == {"detections": ["batch", 30, 6], "embeddings": ["batch", 30, 128]}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if name != "fairmot-dla34"])
+def test_every_other_network_at_a_size_that_it_was_not_traced_at(
+    variant: str, tmp_path: Path, formula: SimpleNamespace
+) -> None:
+    network = FairMOT(variant)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None  # statistics become those of the pictures below
+        if isinstance(module, DeformConv2d):
+            torch.nn.init.normal_(module.conv_offset_mask.get_parameter("bias"))
+    with torch.no_grad():
+        network.train()(torch.from_numpy(formula.image(0, (2, 3, 96, 96)) / np.float32(255)))
+    path = tmp_path / "some.pth"
+    torch.save({"state_dict": network.eval().state_dict()}, path)
+    settings = ExportConfig(weights=path, output=tmp_path / "some.onnx", size=(96, 96), outputs="maps")
+    graph = OnnxNetwork(export(settings), threads=1)
+    images = formula.image(3, (2, 3, 64, 128)) / np.float32(255)
+    with torch.inference_mode():
+        maps = network(torch.from_numpy(images))
+    for name, wanted in maps._asdict().items():
+        found = run(graph, images)[name]
+        # what is shown is that no size is fixed in the graph; deep random networks amplify rounding
+        np.testing.assert_allclose(found, wanted, atol=1e-3 * max(1, wanted.abs().max().item()), err_msg=name)
 
 
 def test_half_precision_leaves_the_operator_in_full(tmp_path: Path) -> None:

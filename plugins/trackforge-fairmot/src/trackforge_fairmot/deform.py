@@ -90,7 +90,8 @@ def gather(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
     # The original reads nothing at -1 and beyond, nor does any gradient flow there. Other places have their four cells
     # on the map with a border of zeros.
     inside = (y > -1) & (y < height) & (across > -1) & (across < width)
-    y, across, share = (torch.where(inside, part, 0) for part in (y, across, mask.to(y.dtype)))
+    y, across = torch.where(inside, y, 0), torch.where(inside, across, 0)
+    share = mask.to(y.dtype) * inside  # a product, so that a mask that is no number shows
     top, left = y.detach().floor(), across.detach().floor()
     below, right = share * (y - top), across - left
     above = share - below
