@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=1, help="also so many pretended machines, on this one")
     parser.add_argument("--nodes", type=int, default=1, help="real machines; start the same command on each")
     parser.add_argument("--trainer", default="ssd")
-    parser.add_argument("--settings", type=json.loads, default={"variant": "sagemaker-resnet50-300"}, help="JSON")
+    parser.add_argument("--settings", type=json.loads, default={"variant": "sagemaker-vgg16-300"}, help="JSON")
     parser.add_argument("--size", type=int, default=300, help="side of the pictures on disk, pixels")
     parser.add_argument("--batch", type=int, default=8, help="pictures a step of each process")
     parser.add_argument("--steps", type=int, default=12)
