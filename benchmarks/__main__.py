@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 QUICK = ("accuracy", "speed.evaluation", "speed.association", "speed.pipeline", "speed.growth")
-ALL = (*QUICK, "finetune", "tuning", "tables")
+ALL = (*QUICK, "finetune", "fairmot", "tuning", "tables")
 
 
 def main() -> None:
