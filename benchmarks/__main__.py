@@ -5,7 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 
-QUICK = ("accuracy", "speed.evaluation", "speed.association", "speed.pipeline", "speed.growth")
+QUICK = (
+    "accuracy",
+    "appearance",
+    "speed.evaluation",
+    "speed.association",
+    "speed.appearance",
+    "speed.pipeline",
+    "speed.growth",
+)
 ALL = (*QUICK, "finetune", "fairmot", "tuning", "tables")
 
 

@@ -58,6 +58,24 @@ def association(result: dict[str, Any]) -> str:
     ) + _origin(result)
 
 
+def looks(result: dict[str, Any]) -> str:
+    """One row a tracker with or without embeddings, and what was published beside it."""
+    names = ("HOTA", "AssA", "MOTA", "IDF1", "IDSW")
+    rows = [
+        (row["label"], "yes" if row["embeddings"] else "no", *(_number(row["scores"][n], n) for n in names))
+        for row in result["rows"]
+    ]
+    found, published = result["embeddings"], result["published"]
+    theirs = [(who, *(scores[n] for n in names[2:])) for who, scores in published["rows"].items()]
+    return (
+        table(("tracker", "embeddings", *names), rows)
+        + f"\nThese embeddings find the same person first in {found['rank1']:.0%} of {found['vectors']} cases (mAP "
+        f"{found['mAP']:.2f}).\n\nPublished, and not ours: {published['whose']}.\n\n"
+        + table(("tracker", *names[2:]), theirs)
+        + _origin(result)
+    )
+
+
 def evaluation(result: dict[str, Any]) -> str:
     """Seconds to read and score, against TrackEval."""
     rows = []
@@ -148,8 +166,10 @@ def _origin(result: dict[str, Any]) -> str:
 
 
 WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "accuracy-appearance": looks,
     "accuracy-mot17": accuracy,
     "fairmot": fairmot,
+    "speed-appearance": association,
     "speed-association": association,
     "speed-evaluation": evaluation,
     "speed-pipeline": pipeline,

@@ -2,7 +2,8 @@
 
 Crowds of 10, 50 and 200 people, each with an embedding of 128 numbers that is noisy in every frame. Ours and
 `plain_fairmot` run in processes of their own on the same stored scenes, in turns, on one thread; what is timed is one
-frame from NumPy arrays to NumPy arrays. That both name the same ids in every frame is checked first.
+frame from NumPy arrays to NumPy arrays, in processor time, since machines are shared. That both name the same ids in
+every frame is checked first.
 
 ``python -m benchmarks.speed.appearance`` writes ``results/speed-appearance.json``.
 """
@@ -105,7 +106,7 @@ def run() -> dict[str, Any]:
                 best[name] = {n: min(found[n], best.get(name, found)[n]) for n in found}
     return {
         "name": "Association by looks per frame",
-        "unit": "microseconds a frame, best of rounds of the median; one thread",
+        "unit": "microseconds of processor time a frame, best of rounds of the median; one thread",
         "objects": list(FRAMES),
         "embedding": WIDTH,
         "detections_a_frame": density,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zipfile
 from typing import Any
 
@@ -209,8 +210,13 @@ def test_archives_that_lie():
 )
 def test_what_is_wrong_is_said(tmp_path, content, message):
     (tmp_path / "a.params").write_bytes(content)
-    with pytest.raises(DataError, match=message) as caught:
-        read_params(tmp_path / "a.params")
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=message) as caught:
+            read_params(tmp_path / "a.params")
+        assert tracemalloc.get_traced_memory()[1] < 2**20  # whatever is announced
+    finally:
+        tracemalloc.stop()
     assert caught.value.path == tmp_path / "a.params"
 
 

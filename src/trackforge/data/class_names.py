@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trackforge.data.files import read_lines
 from trackforge.errors import DataError
-from trackforge.intake.limits import check_limit
+from trackforge.intake.limits import check_limit, limits
 
 __all__ = ["ClassNames"]
 
@@ -27,6 +27,7 @@ class ClassNames:
             self._known = tuple(line for _, line in read_lines(file))
         self._names: dict[int, str] = {}
         self._largest = -1
+        self._most = limits().classes  # asked for once, for a set has a million boxes
 
     def state(self, number: int, name: str, *, path: Path, line: int | None = None) -> None:
         """Note the name that a file gives a class.
@@ -63,9 +64,9 @@ class ClassNames:
         self._largest = max(self._largest, int(value))
         return int(value)
 
-    @staticmethod
-    def _check(number: int, path: Path, line: int | None) -> None:
-        check_limit("classes", number, "The number of a class", path=path, line=line)
+    def _check(self, number: int, path: Path, line: int | None) -> None:
+        if number > self._most:
+            check_limit("classes", number, "The number of a class", path=path, line=line)
 
     def finish(self) -> tuple[tuple[str, ...], list[str]]:
         """Return all names, and what is worth knowing about them."""

@@ -27,6 +27,8 @@ RANGES = {
     "duplicate_iou": "0.6:1", "max_lost": "10:120:int-log", "min_hits": "1:5:int", "inertia": "0:0.6",
     "delta_t": "1:6:int", "tentative_patience": "0:3:int",
     "track_thresh": "0.4:0.8", "match_thresh": "0.6:0.97", "track_buffer": "10:120:int-log",  # official names
+    "appearance_limit": "0.1:0.7", "overlap_limit": "0.3:0.8", "blind_limit": "0.5:0.95", "doubtful_limit": "0.2:0.7",
+    "motion_weight": "0:0.1", "gate": "6:30:log", "conf_thres": "0.2:0.7", "match_thres": "0.2:0.95",
     "det_thresh": "0.3:0.8", "iou_threshold": "0.05:0.5", "max_age": "1:90:int-log",
     "score": "0.05:0.7", "nms": "0.4:0.8",
 }  # fmt: skip
