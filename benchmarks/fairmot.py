@@ -1,7 +1,7 @@
 """Train a small FairMOT from nothing on one street, and see what comes of its boxes and of its embeddings.
 
-The network is YOLOv5n's body with FairMOT's heads at 288 x 384, trained from random weights on PETS09-S2L1: of its frames
-1 to 400, every fifth is held out. What is scored:
+The network is YOLOv5n's body with FairMOT's heads at 288 x 384, trained from random weights on PETS09-S2L1: of its
+frames 1 to 400, every fifth is held out. What is scored:
 
 * AP50 on the frames that it was trained on, on those held out between them, and on frames 401 to 795.
 * Whether embeddings of one person are more alike than those of two: the area under the curve over all pairs of true
@@ -155,9 +155,7 @@ def see(root: Path, model: Path, *, every: int) -> dict[str, Any]:
     for name, dataset in parts(root).items():
         dataset = dataset if name == "later" else dataset[::every]
         samples = Samples(dataset)
-        found = [
-            detector.detect([Frame(index=row, image=samples[row].image)])[0] for row in range(len(samples))
-        ]
+        found = [detector.detect([Frame(index=row, image=samples[row].image)])[0] for row in range(len(samples))]
         truth = _truth(dataset, dataset.boxes.image)
         table = TrackTable.from_detections(enumerate(found), sequence="street")
         scores = average_precision({"street": truth}, {"street": table}, lengths={"street": len(dataset)})
