@@ -12,6 +12,7 @@ QUICK = (
     "speed.association",
     "speed.appearance",
     "speed.pipeline",
+    "speed.joint",
     "speed.growth",
 )
 ALL = (*QUICK, "finetune", "fairmot", "tuning", "tables")

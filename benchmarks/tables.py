@@ -121,6 +121,20 @@ def tuning(result: dict[str, Any]) -> str:
     )
 
 
+def joint(result: dict[str, Any]) -> str:
+    """Milliseconds of every engine, against the first."""
+    rows = result["milliseconds"]
+    first = next(iter(rows.values()))["network"]
+    lines = [
+        (name, row["detector"], f"{row['network']} ({low} to {high})", f"{row['network'] / first:.2f}×")
+        for name, row in rows.items()
+        for low, high in [row["network_range"]]
+    ]
+    heads = ("ms of processor time a picture", "whole detector", "network and decoding (range)", "against the first")
+    beside = "" if result["torchvision_operator"] else " torchvision's operator did not work here."
+    return table(heads, lines) + f"\n{result['input']}; {result['clock']}.{beside}\n" + _origin(result)
+
+
 def revision(result: dict[str, Any]) -> str:
     """Times of two revisions and their ratio."""
     rows = [
@@ -172,6 +186,7 @@ WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "speed-appearance": association,
     "speed-association": association,
     "speed-evaluation": evaluation,
+    "speed-joint": joint,
     "speed-pipeline": pipeline,
     "speed-revision": revision,
     "tuning": tuning,

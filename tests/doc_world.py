@@ -111,6 +111,7 @@ def _weights(folder: Path) -> None:
     """Networks with small random weights: published ones in the cache, trained ones, one of another family."""
     import torch
 
+    from trackforge_fairmot.model import FairMOT
     from trackforge_yolox.model import YOLOX
     from trackforge_yolox.variants import VARIANTS
 
@@ -123,8 +124,25 @@ def _weights(folder: Path) -> None:
     for name in ("nano", "tiny", "m", "l", "x"):
         shutil.copy(cache / "yolox_s.onnx", cache / f"yolox_{name}.onnx")
     _yolov8(folder / "helmets.onnx")
+    _ssd(folder / "model.tar.gz")
     torch.save({"model": YOLOX(VARIANTS["yolox-nano"], len(COCO_CLASSES)).state_dict()}, cache / "yolox_nano.pth")
     shutil.copy(cache / "yolox_nano.pth", folder / "yolox_s.pth")
+    torch.save({"state_dict": FairMOT("fairmot-yolov5n").state_dict()}, folder / "fairmot_dla34.pth")
+
+
+def _ssd(path: Path) -> None:
+    """An artefact as SageMaker's built-in Object Detection leaves it, of a narrow network with random weights."""
+    import torch
+
+    from trackforge_ssd.cards import make_card
+    from trackforge_ssd.export import write_sagemaker
+    from trackforge_ssd.model import SSD, initialise
+    from trackforge_ssd.preprocess import preprocessing
+
+    torch.manual_seed(0)
+    network = SSD("sagemaker-resnet50-300/16", 2)
+    initialise(network)
+    write_sagemaker(path, network, make_card(network.variant, ["class 0", "class 1"], preprocessing("raw", (300, 300))))
 
 
 def _yolox(path: Path) -> None:

@@ -101,7 +101,7 @@ def _parts(contract: type) -> list[str]:
 class CommandHelp(Directive):
     """Show the help page of a command."""
 
-    optional_arguments = 1
+    optional_arguments = 2
 
     def run(self) -> list[nodes.Node]:
         command = [sys.executable, "-m", "trackforge", *self.arguments, "--help"]

@@ -27,7 +27,7 @@ from trackforge.online import OnlineTracker
 from trackforge.tuning.journal import mend
 from trackforge.types import Detections, Frame, Matches, Step
 
-TRACKERS = ("byte", "online", "observation-centric", "bytetrack", "sort", "ocsort")
+TRACKERS = ("byte", "online", "observation-centric", "bytetrack", "sort", "ocsort", "appearance")
 
 
 def found(k: int = 0) -> Detections:

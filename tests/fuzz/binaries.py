@@ -19,7 +19,7 @@ from fuzz.targets import Target
 __all__ = ["binaries"]
 
 FRAMES = 5
-TRACKERS = ("byte", "online", "observation-centric", "bytetrack", "sort", "ocsort")
+TRACKERS = ("byte", "online", "observation-centric", "bytetrack", "sort", "ocsort", "appearance")
 
 
 def binaries() -> Iterator[Target]:
@@ -43,6 +43,7 @@ def binaries() -> Iterator[Target]:
         )  # type: ignore[misc]
     yield Target("recordio", _records)
     yield Target("image-list", _list)
+    yield Target("manifest-stream", _stream, ("cv2",))
     yield Target("pth", _checkpoint, ("torch", "trackforge_yolox"))
     yield Target("ckpt", _training, ("torch", "lightning"))
     yield Target("onnx", _onnx, ("onnx", "onnxruntime"))
@@ -280,6 +281,18 @@ def _records(folder: Path) -> Callable[[Damage], Any]:
         return RecordReader(path)
 
     return attempt
+
+
+def _stream(folder: Path) -> Callable[[Damage], Any]:
+    import json
+
+    from trackforge import data
+    from trackforge.io.recordio import encode_record
+
+    box = {"class_id": 0, "left": 1, "top": 2, "width": 3, "height": 4}
+    labels = json.dumps({"image_size": [{"width": 24, "height": 16}], "annotations": [box]}).encode()
+    good = b"".join(map(encode_record, (_encoded(".jpg"), labels, _encoded(".png"), labels)))
+    return lambda damage: len(data.read(damage.file(folder / "a.rec", good), "augmented-manifest"))
 
 
 def _list(folder: Path) -> Callable[[Damage], Any]:

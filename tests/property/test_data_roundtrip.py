@@ -122,7 +122,7 @@ def test_what_a_format_holds_comes_back(name: str, video: bool) -> None:
     chosen = format_named(name)
     fields = ("pose", "truncated") if name in ("coco", "voc") else ()
 
-    @QUICK
+    @settings(max_examples=12 if name in ("recordio", "sagemaker-json", "augmented-manifest") else 30)
     @given(datasets(video=video))
     def roundtrip(drawn: Dataset) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -437,6 +437,15 @@ def test_a_stream_of_pipe_mode(tmp_path):
             writer.write(payload)
     with pytest.raises(DataError, match="Record 0 must have an attribute with 'annotations'; it has nothing"):
         data.read(tmp_path / "set/train.rec")
+    # every attribute is a record; what says the classes may be among them, and text that is nobody's
+    more = json.dumps({"class-map": {"0": "cat", "1": "dog"}, "type": "groundtruth/object-detection"}).encode()
+    (tmp_path / "set/classes.txt").unlink()
+    with (tmp_path / "set/train.rec").open("wb") as out:
+        writer = RecordWriter(out)
+        for payload in (payloads[0], payloads[1], more, b'"a note"', payloads[2], payloads[3], more):
+            writer.write(payload)
+    named = data.read(tmp_path / "set/train.rec")
+    assert (named.classes, named.images.path.tolist()) == (("cat", "dog"), ["train.rec#0", "train.rec#4"])
     with pytest.raises(ConfigError, match="A stream holds its pictures"):
         data.write(dataset, tmp_path / "x", "augmented-manifest", wrapped=True, images="none")
 

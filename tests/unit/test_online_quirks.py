@@ -105,3 +105,12 @@ def test_inclusive_duplicates_see_small_boxes_as_closer():
     lifecycle = {"min_hits": 1, "duplicate_iou": 0.73}
     assert len(play(overlap_tracker(**lifecycle), frames)[-1]) == 2
     assert len(play(with_quirks(lifecycle, inclusive_duplicates=True), frames)[-1]) == 1
+
+
+def test_stale_score_shows_what_a_track_had_before_it_was_lost():
+    frames = [seen(box(), score=[s]) for s in (0.9, 0.8)] + [NOTHING] + [seen(box(), score=[s]) for s in (0.6, 0.7)]
+    shown = [
+        [t.score.tolist() for t in play(tracker, frames)]
+        for tracker in (overlap_tracker(), with_quirks(stale_score=True))
+    ]
+    np.testing.assert_allclose(shown, [[[0.9], [0.8], [0.8], [0.6], [0.7]], [[0.9], [0.8], [0.8], [0.8], [0.7]]])

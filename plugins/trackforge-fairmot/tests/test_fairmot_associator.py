@@ -157,6 +157,15 @@ def test_embeddings_of_two_widths_are_refused():
         associate([(0, C, RED)], [(0, 0.9, (1.0, 0.0, 0.0))])
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e-30, 1e18, 3e38])
+def test_embeddings_of_any_size_are_compared_or_count_as_none(size):
+    tracks = [(0, C, RED), (15, C, BLUE)]
+    pairs, _, m = associate(tracks, [(0, 0.9, (size, size)), (15, 0.9, BLUE)])
+    assert pairs == {0: 0, 1: 1}
+    assert np.isfinite(m.cost).all()
+
+
 def test_thresholds_must_be_in_order():
     with pytest.raises(ConfigError, match="low_score must be at most high_score"):
         FairmotAssociator(high_score=0.1)

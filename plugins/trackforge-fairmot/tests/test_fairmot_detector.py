@@ -16,13 +16,14 @@ import pytest
 import torch
 
 import trackforge
-from trackforge.errors import ConfigError, InvalidInputError, WeightsError
+from trackforge.errors import ConfigError, InvalidInputError, MissingDependencyError, WeightsError
 from trackforge.models import KEY, ModelCard
 from trackforge.models.describing import describe
 from trackforge.protocols import Detector
 from trackforge.testing import check_detector, check_exporter
 from trackforge.types import Frame
 from trackforge_fairmot.decode import PictureMaps, decode
+from trackforge_fairmot.deform import native_works
 from trackforge_fairmot.detector import FairmotDetector, FairmotDetectorConfig
 from trackforge_fairmot.export import ExportConfig, export
 from trackforge_fairmot.model import FairMOT
@@ -260,11 +261,18 @@ def test_everything_by_path(two_classes: Path, tmp_path: Path) -> None:
         ({"score": 1.5}, ConfigError, "<= 1"),
         ({"topk": 0}, ConfigError, "topk"),
         ({"deform": "fast"}, ConfigError, "deform"),
+        ({"deform": "grid"}, ConfigError, "deform must be left out for an .onnx file"),
     ],
 )
 def test_settings_that_cannot_be(two_onnx: Path, settings: dict, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         make(weights=two_onnx, **settings)
+
+
+@pytest.mark.skipif(native_works(), reason="torchvision has working operators here")
+def test_an_operator_that_is_not_there_is_told_at_once(two_classes: Path) -> None:
+    with pytest.raises(MissingDependencyError, match="deform='native' needs a torchvision"):
+        make(weights=two_classes, deform="native")
 
 
 def test_files_of_others_are_told_apart(theirs: Path, two_onnx: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from trackforge.models.onnx import OnnxNetwork
 from trackforge_fairmot import decode_torch
 from trackforge_fairmot.decode import STRIDE
 from trackforge_fairmot.deform import DeformConv2d
+from trackforge_fairmot.deform_onnx import OPSET, deform_conv
 from trackforge_fairmot.export import ExportConfig, export
 from trackforge_fairmot.model import FairMOT
 
@@ -126,6 +128,25 @@ def test_graphs_say_what_they_are(graphs: dict[str, OnnxNetwork], official: Path
         for output in onnx.load(graphs["native objects"].path).graph.output
     }
     assert shapes == {"detections": ["batch", 30, 6], "embeddings": ["batch", 30, 128]}
+
+
+def test_half_precision_leaves_the_operator_in_full(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    layer = DeformConv2d(6, 4)
+    torch.nn.init.normal_(layer.conv_offset_mask.weight, std=0.2)
+    layer.form = deform_conv
+    x = torch.randn(1, 6, 9, 7)
+    with torch.no_grad():
+        wanted = layer(x).numpy()
+        half = layer.half().eval()
+        path = str(tmp_path / "half.onnx")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(half, (x.half(),), path, input_names=["images"], opset_version=OPSET, dynamo=False)
+    network = OnnxNetwork(tmp_path / "half.onnx", threads=1)
+    [found] = network.call({"images": x.half().numpy()})
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, wanted, atol=0.02)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ for _name, _target, _help in (
     ("eval", "evaluate:evaluate", "Score tracks against ground truth: HOTA, CLEAR, Identity."),
     ("report", "report:report", "Show a run in one HTML file: film, ids over time, speeds, scores, worst moments."),
     ("train", "train:train", "Train a detector on labelled pictures, on one or many devices; resumes exactly."),
-    ("tune", "tune:tune", "Search for the settings that score best, on stored detections or a detector's."),
+    ("tune", "tune:app", "Search for the settings that score best: of trackers and detectors, or of a training."),
     ("demo", "demo:demo", "Render a synthetic street, track it and score the result; downloads nothing."),
     ("export", "export:export", "Export a model, say to ONNX."),
     ("convert", "convert:convert", "Convert tracks and data sets from one format to another."),
@@ -86,6 +86,10 @@ def call(tokens: Sequence[str]) -> object:
         for spec in offered.values():  # for the list of commands, and the nearest to a wrong one
             if spec.name not in app:
                 app.command(_shown, name=spec.name, help=spec.summary)
+    if name == "tune":
+        from trackforge.cli.tune import sequences_or_training
+
+        tokens = sequences_or_training(tokens)
     return app(spelt(tokens), exit_on_error=False, print_error=False, result_action="return_value")
 
 

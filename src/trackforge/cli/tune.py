@@ -1,4 +1,4 @@
-"""``trackforge tune``."""
+"""``trackforge tune``: sequences by itself, and what hangs below it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import dataclasses
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
@@ -20,14 +21,17 @@ from trackforge.cli.printing import put
 from trackforge.cli.telling import Paced
 from trackforge.config import setting
 from trackforge.errors import ConfigError
+from trackforge.registry import registry
 from trackforge.runs.layers import Layer
 from trackforge.runs.stopping import Stopping
 from trackforge.training.progress import time_words
 from trackforge.tuning.run import TuningPlan, TuningRun, carry_out
 
-__all__ = ["tune"]
+__all__ = ["app", "sequences_or_training", "tune"]
 
 log = logging.getLogger(__name__)
+TRAINING = "train"
+"""The word for a search over trainings."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -143,3 +147,28 @@ def _progress(total: int, *, quiet: bool) -> Iterator[_Shown]:
 
 
 tune = command("tune", TuningRun, _TuneWords, _tune, first="sources")
+
+app = App(name="tune", help_format="plaintext", default_parameter=Parameter(negative=""))
+app.default(tune)
+app.command(
+    "trackforge.cli.tune_train:tune_train",
+    name=TRAINING,
+    help="Search the settings of a training, tune train NAME, and say how to train with the best ones on everything; a "
+    "folder called train is ./train.",
+)
+
+
+def sequences_or_training(tokens: Sequence[str]) -> list[str]:
+    """Return the words of a search with ``./train`` for ``train`` where that is a folder of sequences.
+
+    The word means a training where the name of a trainer follows, where help is asked for, where ``--data`` is given,
+    and where nothing here is called so.
+    """
+    words = list(tokens)
+    if words[1:2] != [TRAINING] or not Path(TRAINING).exists():
+        return words
+    trainers = {spec.name.casefold() for spec, _ in registry().specs("trainer")}
+    after = [word.partition("=")[0].casefold() for word in words[2:]]
+    if (after[:1] and after[0] in (*trainers, "--help", "-h")) or "--data" in after:
+        return words
+    return [words[0], f"./{TRAINING}", *words[2:]]

@@ -68,9 +68,9 @@ def write_coco_set(
     inside_containers = sum("#" in name for name in names)
     notes = placer.notes() if placer else []
     if inside_containers:
+        what = "inside a file of records" if any(".rec#" in name for name in names) else "frames inside a video"
         notes.append(
-            f"{inside_containers} pictures are frames inside a video; only trackforge can open them. "
-            "images='copy' writes them out"
+            f"{inside_containers} pictures are {what}; only trackforge can open them. images='copy' writes them out"
         )
     return notes
 

@@ -9,6 +9,7 @@ lead out, and contents beyond the limits (`trackforge.intake.limits`: ``inflatio
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -76,7 +77,9 @@ def is_artefact(path: str | Path) -> bool:
     name = path.name.lower()
     if name.endswith((".tar.gz", ".tgz", SYMBOL, ".params")):
         return True
-    return path.is_dir() and any(entry.name.endswith(SYMBOL) for entry in path.iterdir())
+    with contextlib.suppress(OSError):
+        return path.is_dir() and any(entry.name.endswith(SYMBOL) for entry in path.iterdir())
+    return False
 
 
 def read_artefact(path: str | Path, *, epoch: int | None = None, prefix: str | None = None) -> Artefact:

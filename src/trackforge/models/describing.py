@@ -41,6 +41,7 @@ def describe(
         height, width = card.preprocessing.size
         facts |= {"detector": card.component, "variant": card.variant, "input": f"{height} high, {width} wide"}
         facts |= {"preprocessing": card.preprocessing.to_dict(), "provenance": dict(card.provenance)}
+        facts["details"] = dict(card.extra)
         facts["understood"] = list(opened.understood)
     if image is not None:
         facts |= {"found": look(opened, image, out), "picture": str(out)}

@@ -42,6 +42,8 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+LONGER = ("tune_train",)
+"""Commands whose name begins with that of another."""
 SINKS = ("sink", "sinks")
 """Of jobs that write: outputs, each a table with ``path``; and settings by name of sink, for outputs given by path."""
 
@@ -200,10 +202,11 @@ def from_environment(declaration: type, command: str, environment: Mapping[str, 
         ConfigError: A name that begins like this is unknown, or an option is wrong; the message names the variable.
     """
     prefix = f"TRACKFORGE_{command.upper()}_"
+    others = tuple(f"TRACKFORGE_{one.upper()}_" for one in LONGER if one.startswith(f"{command}_"))
     return [
         from_strings({key.removeprefix(prefix).lower().replace("__", "."): environment[key]}, declaration, key)
         for key in sorted(environment)
-        if key.startswith(prefix) and environment[key]
+        if key.startswith(prefix) and not key.startswith(others) and environment[key]
     ]
 
 

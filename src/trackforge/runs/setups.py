@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trackforge.errors import ConfigError
@@ -16,17 +16,21 @@ SECTIONS = ("detector", "tracker", "associator", "motion")
 """What settings that vary belong to; the first part of their names."""
 
 
-def split_name(name: str) -> tuple[str, str]:
+def split_name(name: str, sections: Sequence[str] = SECTIONS) -> tuple[str, str]:
     """Return section and setting of ``tracker.high_score``.
+
+    Args:
+        name: What is written.
+        sections: What it may begin with.
 
     Raises:
         ConfigError: It does not read so.
     """
     section, dot, key = name.strip().partition(".")
     key = key.strip().replace("-", "_")
-    if not dot or not key or section not in SECTIONS:
+    if not dot or not key or section not in sections:
         raise ConfigError(
-            f"What is tuned must be named section.setting, with a section of {', '.join(SECTIONS)}; got {name!r}."
+            f"What is tuned must be named section.setting, with a section of {', '.join(sections)}; got {name!r}."
         )
     return section, key
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from trackforge import data
 from trackforge.config import check, setting
-from trackforge.errors import ConfigError
+from trackforge.errors import ConfigError, InvalidInputError
 from trackforge.io.targets import check_writable
 from trackforge.registry.spec import ComponentSpec
 from trackforge.runs.component import Component, Wanted, checked
@@ -74,6 +75,10 @@ class TrainingRun:
     )
     weights: str = setting("", help="Start from this file, or published name; without one, from what the recipe says.")
     out: Path | None = setting(None, flags=("--out", "-o"), help="Folder of the run; runs/TRAINER without one.")
+    whole: bool = setting(
+        False,
+        help="Train on what would be validated on too, and validate nothing: for settings that are decided.",
+    )
     resume: bool = setting(False, help="Go on with the run in --out, if it was begun.")
 
     def __post_init__(self) -> None:
@@ -141,7 +146,7 @@ class TrainingTask:
         check_writable([self.out], kind="folder")
 
     def sets(self) -> tuple[Dataset, Dataset | None]:
-        """Read what to train and to validate on.
+        """Read what to train and to validate on; with ``whole`` all of it to train on.
 
         Raises:
             ConfigError: No set is named, or what to validate on is said in several ways.
@@ -149,18 +154,32 @@ class TrainingTask:
         """
         self.check()
         said = self.options
-        whole = self._read(said.data, said.split)
+        given = self._read(said.data, said.split)
+        if said.whole:
+            return self._whole(given), None
         if said.val:
-            return whole, self._read([said.val], said.val_split)
+            return given, self._read([said.val], said.val_split)
         if said.val_split:
-            return whole, self._read(said.data, said.val_split)
+            return given, self._read(said.data, said.val_split)
         if said.halves or said.half_val:
-            return data.half_split(whole, rule=said.halves or "fairmot")
+            return data.half_split(given, rule=said.halves or "fairmot")
         if said.val_sequences:
-            return data.sequence_split(whole, val=said.val_sequences)
+            return data.sequence_split(given, val=said.val_sequences)
         if said.val_share:
-            return data.sequence_split(whole, val=said.val_share)
-        return whole, None
+            return data.sequence_split(given, val=said.val_share)
+        return given, None
+
+    def _whole(self, given: Dataset) -> Dataset:
+        """Return what is given with what is validated on elsewhere; a part that was to be held out is in it."""
+        said = self.options
+        if not said.val and not (said.val_split and said.split):
+            return given
+        more = self._read([said.val] if said.val else said.data, said.val_split)
+        more = more.select_classes([name for name in more.classes if name in given.classes])
+        if not said.val:
+            with contextlib.suppress(InvalidInputError):  # parts may count the frames of one sequence from 0 each
+                return data.concatenate([given, more], identities="shared")
+        return data.concatenate([given, more])
 
     def _read(self, paths: Sequence[Path], part: str | None) -> Dataset:
         more = {"split": part} if part else {}

@@ -12,12 +12,12 @@ from trackforge.runs.recordings import Footage
 from trackforge.runs.setups import Setup
 from trackforge.tuning.library import Library, footage_of_folder
 from trackforge.tuning.objective import Objective
-from trackforge.tuning.optimising import Search, Trial
 from trackforge.tuning.problem import Problem, split
 from trackforge.tuning.report import facts, text, toml, write
 from trackforge.tuning.run import TuningRun
 from trackforge.tuning.space import Choice, Dimension, Range, parse
 from trackforge.tuning.spaces import default_space, search_space
+from trackforge.tuning.study import Search, Trial
 from trackforge.tuning.tuning import Outcome, tune
 
 __all__ = [

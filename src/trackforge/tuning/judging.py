@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trackforge.tuning.optimising import Trial, load_optuna
+from trackforge.tuning.study import Trial, load_optuna
 
 if TYPE_CHECKING:
     import optuna
@@ -59,18 +59,25 @@ def _error(tuned: Mapping[str, float], untuned: Mapping[str, float]) -> float:
     return float(np.sqrt((n - 1) / n * ((gains - gains.mean()) ** 2).sum()))
 
 
-def importances(study: optuna.Study) -> dict[str, float]:
+def importances(study: optuna.Study, names: Sequence[str] | None = None) -> dict[str, float]:
     """Return the share of each dimension, greatest first; empty where there are too few complete trials.
+
+    Args:
+        study: The study.
+        names: Dimensions; trials that lack one are left out. Where None, those that every complete trial has.
 
     Source: Watanabe et al., "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary Subspaces",
     IJCAI 2023, as implemented in Optuna (MIT).
     """
     optuna = load_optuna()
     complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    complete = [trial for trial in complete if set(names or ()) <= trial.params.keys()]
     if len(complete) < LEAST or len({trial.value for trial in complete}) < 2:
         return {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about dimensions that have one value only: their share is 0
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        found = optuna.importance.get_param_importances(
+            study, evaluator=evaluator, params=None if names is None else list(names)
+        )
     return {name: float(share) for name, share in found.items()}

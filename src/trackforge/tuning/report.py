@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 from collections import Counter
@@ -15,8 +14,10 @@ from trackforge.metrics import Report
 from trackforge.runs.machine import surroundings
 from trackforge.runs.values import plain, written
 from trackforge.runs.values import toml as toml_of
-from trackforge.tuning.optimising import KEPT, Trial
+from trackforge.tuning.optimising import KEPT
 from trackforge.tuning.space import Range
+from trackforge.tuning.study import Trial
+from trackforge.tuning.tables import columns, write_trials
 from trackforge.tuning.tuning import Outcome
 
 __all__ = ["facts", "text", "toml", "write"]
@@ -32,7 +33,7 @@ def write(outcome: Outcome, folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     files = [folder / "trials.csv", folder / "tuning.json"]
-    _write_csv(outcome, files[0])
+    write_trials(files[0], outcome.trials, [one.name for one in outcome.problem.space], KEPT)
     with atomic_path(files[1]) as partial:
         partial.write_text(json.dumps(facts(outcome), indent=1) + "\n", encoding="utf-8")
     if outcome.best is not None:
@@ -106,25 +107,6 @@ def toml(outcome: Outcome) -> str:
     return "".join(f"{line}\n" for line in lines) + toml_of({"box": problem.box, **outcome.setup.tables()})
 
 
-def _write_csv(outcome: Outcome, path: Path) -> None:
-    names = [one.name for one in outcome.problem.space]
-    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["trial", "state", "value", *names, *KEPT, "seconds", "reason"])
-        for trial in outcome.trials:
-            writer.writerow(
-                [
-                    trial.number,
-                    trial.state,
-                    trial.value,
-                    *(trial.values.get(name) for name in names),
-                    *(trial.scores.get(name) for name in KEPT),
-                    f"{trial.seconds:.3f}",
-                    trial.reason,
-                ]
-            )
-
-
 def text(outcome: Outcome) -> str:
     """Return a summary for people: values, and scores with and without tuning on both parts."""
     problem, best = outcome.problem, outcome.best
@@ -148,7 +130,7 @@ def text(outcome: Outcome) -> str:
                 "" if share is None else f"{100 * share:.0f} %",
             ]
         )
-    lines += ["", *_columns(rows), ""]
+    lines += ["", *columns(rows), ""]
     rows = [["scores", "sequences", *KEPT]]
     for part, footage, reports in (
         ("tuned on", problem.train, (outcome.default_train, outcome.best_train)),
@@ -157,7 +139,7 @@ def text(outcome: Outcome) -> str:
         for label, report in zip(("default", "best"), reports, strict=True):
             if report is not None:
                 rows.append([f"{part}, {label}", str(len(footage)), *(_percent(report, name) for name in KEPT)])
-    lines += _columns(rows)
+    lines += columns(rows)
     if best.values == problem.defaults():
         lines.append("No trial was better by more than a single sequence decides (--pick best takes the best one).")
     if not problem.val:
@@ -174,11 +156,3 @@ def _first_reason(outcome: Outcome) -> str:
 def _percent(report: Report, name: str) -> str:
     value = report.combined[name]
     return str(value) if isinstance(value, int) else f"{100 * value:.2f}"
-
-
-def _columns(rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
-        for row in rows
-    ]

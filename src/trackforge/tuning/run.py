@@ -23,10 +23,10 @@ from trackforge.runs.setups import Setup
 from trackforge.runs.tracking import DETECTOR, Run
 from trackforge.tuning.library import Library, blank_source
 from trackforge.tuning.objective import Objective
-from trackforge.tuning.optimising import Search, Trial
 from trackforge.tuning.problem import Problem, split
 from trackforge.tuning.space import Dimension, parse_all
 from trackforge.tuning.spaces import search_space
+from trackforge.tuning.study import Search, Trial
 from trackforge.tuning.tuning import Outcome, tune
 
 __all__ = ["TuningPlan", "TuningRun", "carry_out"]

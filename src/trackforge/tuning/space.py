@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from trackforge.errors import ConfigError
-from trackforge.runs.setups import split_name
+from trackforge.runs.setups import SECTIONS, split_name
 from trackforge.runs.values import written
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Choice:
 Dimension: TypeAlias = "Range | Choice"
 
 
-def parse(name: str, values: Any) -> Dimension:
+def parse(name: str, values: Any, sections: Sequence[str] = SECTIONS) -> Dimension:
     """Read a dimension from its name and ``"0.3:0.8"``, ``"10:90:int-log"``, ``"0:1:step=0.1"`` or ``"iou,giou"``.
 
     A list is a choice, too: ``[16, 32]``.
@@ -121,7 +121,7 @@ def parse(name: str, values: Any) -> Dimension:
     Raises:
         ConfigError: It does not read so.
     """
-    section, key = split_name(name)
+    section, key = split_name(name, sections)
     name = f"{section}.{key}"
     if isinstance(values, (list, tuple)):
         return Choice(name, tuple(map(written, values)))

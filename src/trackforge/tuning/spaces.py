@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from trackforge.config import Setting
@@ -19,7 +19,7 @@ from trackforge.runs.setups import Setup, split_name
 from trackforge.runs.values import written
 from trackforge.tuning.space import Choice, Dimension, Range, parse
 
-__all__ = ["default_dimension", "default_space", "search_space"]
+__all__ = ["asked_dimension", "default_dimension", "default_space", "search_space"]
 
 RANGES = {
     "high_score": "0.4:0.8", "low_score": "0.05:0.4", "birth_score": "0.4:0.9", "min_score": "0.1:0.7",
@@ -68,7 +68,7 @@ def default_dimension(component: Component, key: str) -> Dimension | None:
     if not {int, float} & set(kinds):
         return None
     if key in RANGES:
-        return _widened(parse(name, RANGES[key]), component.value(key))
+        return _widened(parse(name, RANGES[key], (component.kind,)), component.value(key))
     return _from_declaration(name, setting, component.value(key), whole=float not in kinds)
 
 
@@ -157,12 +157,27 @@ def _one(setup: Setup, name: str, values: Any, asked: Mapping[str, Any]) -> Dime
         names = parse(f"{section}.name", asked[f"{section}.name"])
         owners = [Component(section, other) for other in getattr(names, "choices", ())]
         owners = [owner for owner in owners if key in {s.name for s in owner.spec.settings()}] or [component]
+    return asked_dimension(owners, key, values)
+
+
+def asked_dimension(owners: Sequence[Component], key: str, values: Any) -> Dimension:
+    """Return the dimension that somebody asked for, checked against declarations; the default one if no values.
+
+    Args:
+        owners: Components of one kind, all of which must take the values.
+        key: The setting.
+        values: As `parse` reads them, or None.
+
+    Raises:
+        ConfigError: The setting is unknown, a value out of its range, or there is no default range.
+    """
+    name = f"{owners[0].kind}.{key}"
     default = default_dimension(owners[0], key)
     if values is None:
         if default is None:
             raise ConfigError(f"{name} declares no range to search; give one: {name}=LOW:HIGH or {name}=a,b.")
         return default
-    one = parse(name, values)
+    one = parse(name, values, (owners[0].kind,))
     if isinstance(one, Range) and not one.whole and _whole(owners[0], key):
         one = Range(one.name, one.low, one.high, whole=True, log=one.log, step=one.step)
     _check(owners, key, (one.low, one.high) if isinstance(one, Range) else one.choices)

@@ -13,8 +13,9 @@ from trackforge.io.owned import owned
 from trackforge.metrics import Report
 from trackforge.runs.setups import Setup
 from trackforge.tuning.judging import best, importances, steady
-from trackforge.tuning.optimising import Search, Trial, open_study, recorded, work
+from trackforge.tuning.optimising import open_study, work
 from trackforge.tuning.problem import Problem
+from trackforge.tuning.study import Search, Trial, recorded
 from trackforge.tuning.workers import run_workers
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from trackforge.errors import TrackforgeError
-from trackforge.tuning.optimising import Search, Trial, open_study, work
+from trackforge.tuning.optimising import open_study, work
 from trackforge.tuning.problem import Problem
+from trackforge.tuning.study import Search, Trial
 
 __all__ = ["run_workers"]
 

@@ -3,16 +3,16 @@
 A 3x3 convolution reads nine places around each cell. A deformable one reads nine places that it has chosen itself, by
 an offset each, between cells too (bilinearly; zero outside of the map), and weights each with a mask of 0..1.
 
-======== ============================================ ==================== ==========================================
-form     how                                          gradients            where it is taken for ``"auto"``
-======== ============================================ ==================== ==========================================
-gather   weighted sum of the four cells around        the original's,      training
-         a place (`torch.nn.functional.embedding_bag`) everywhere
-grid     one ``grid_sample`` on a (9 H) x W grid      one-sided others     inference, tracing and export
-                                                      at whole places
-native   torchvision's own operator                   another one where    inference on a GPU, where torchvision is
-                                                      a place is at -1     installed and has the operator for it
-======== ============================================ ==================== ==========================================
+====== ============================================ ========================== ====================================
+form   how                                          gradients                  where ``"auto"`` takes it
+====== ============================================ ========================== ====================================
+gather weighted sum of the four cells around        the original's, everywhere training, and all work on a CPU
+       a place, by ``embedding_bag``
+grid   one ``grid_sample`` on a (9 H) x W grid      of the other side at whole graphs for others (ONNX); a GPU
+                                                    places                     without the native one
+native torchvision's own operator                   of the other side at -1    inference on a GPU, where torchvision
+                                                                               is installed and has the operator
+====== ============================================ ========================== ====================================
 
 A bilinear read has a kink at whole places: the gradient by the offset jumps there, and forms differ in the side that
 they take. Training starts with all offsets zero, so exactly there: `gather` takes the original's side.
@@ -44,6 +44,7 @@ __all__ = [
     "DeformConv2d",
     "Form",
     "check_form",
+    "check_native",
     "gather",
     "grid",
     "is_traced",
@@ -63,9 +64,14 @@ Form: TypeAlias = Callable[[Tensor, Tensor, Tensor, Tensor, "Tensor | None"], Te
 """
 
 
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    """Return what places are computed in: half precision cannot tell column 257 from 258."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
 def _places(offset: Tensor, kernel: int) -> tuple[Tensor, Tensor]:
     """Return y and x of every place that is read, ``(B, k k, H, W)`` in cells, never in half precision."""
-    offset = offset.to(torch.promote_types(offset.dtype, torch.float32))
+    offset = offset.to(_wide(offset.dtype))
     batch, _, height, width = offset.shape
     steps = torch.arange(kernel, device=offset.device, dtype=offset.dtype) - kernel // 2
     rows = torch.arange(height, device=offset.device, dtype=offset.dtype).view(1, 1, -1, 1)
@@ -80,32 +86,31 @@ def gather(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
     """Sum the four cells around each place, weighted; a `Form`, with the original's gradients everywhere."""
     batch, channels, height, width = x.shape
     taps = weight.shape[2] * weight.shape[3]
-    y, across = (part.permute(0, 2, 3, 1).reshape(-1) for part in _places(offset, weight.shape[2]))
-    share = mask.permute(0, 2, 3, 1).reshape(-1).to(y.dtype)
-    # The original reads nothing at -1 and beyond, nor does any gradient flow there; far places must not overflow below.
+    y, across = _places(offset, weight.shape[2])
+    # The original reads nothing at -1 and beyond, nor does any gradient flow there. Other places have their four cells
+    # on the map with a border of zeros.
     inside = (y > -1) & (y < height) & (across > -1) & (across < width)
-    top = torch.where(inside, y.detach(), 0).floor()
-    left = torch.where(inside, across.detach(), 0).floor()
-    down, right = y - top, across - left
-    first = torch.arange(batch, device=x.device).repeat_interleave(height * width * taps) * (height * width)
-    cells, shares = [], []
-    for below in (0, 1):
-        row = top.long() + below
-        for beside in (0, 1):
-            column = left.long() + beside
-            within = inside & (row >= 0) & (row < height) & (column >= 0) & (column < width)
-            part = (down if below else 1 - down) * (right if beside else 1 - right) * share
-            shares.append(torch.where(within, part, 0))
-            cells.append(first + row.clamp(0, height - 1) * width + column.clamp(0, width - 1))
-    table = x.permute(0, 2, 3, 1).reshape(-1, channels).to(y.dtype)
-    read = functional.embedding_bag(torch.stack(cells, 1), table, mode="sum", per_sample_weights=torch.stack(shares, 1))
+    y, across, share = (torch.where(inside, part, 0) for part in (y, across, mask.to(y.dtype)))
+    top, left = y.detach().floor(), across.detach().floor()
+    below, right = share * (y - top), across - left
+    above = share - below
+    parts = (above - above * right, above * right, below - below * right, below * right)
+    shares = torch.stack([part.permute(0, 2, 3, 1) for part in parts], dim=-1)
+    line = width + 2
+    first = torch.arange(batch, device=x.device, dtype=torch.int32).view(-1, 1, 1, 1) * (height + 2) * line
+    cell = (top.int() + 1) * line + (left.int() + 1) + first
+    pair = torch.arange(2, device=x.device, dtype=torch.int32)
+    four = cell.permute(0, 2, 3, 1).unsqueeze(-1) + (pair.view(2, 1) * line + pair).view(4)
+    table = functional.pad(x, (1, 1, 1, 1)).permute(0, 2, 3, 1).reshape(-1, channels).to(y.dtype)
+    read = functional.embedding_bag(four.reshape(-1, 4), table, mode="sum", per_sample_weights=shares.reshape(-1, 4))
     flat = weight.permute(0, 2, 3, 1).reshape(weight.shape[0], taps * channels)
     out = functional.linear(read.view(batch * height * width, taps * channels).to(weight.dtype), flat, bias)
-    return out.view(batch, height, width, weight.shape[0]).permute(0, 3, 1, 2).contiguous()
+    out = out.view(batch, height, width, weight.shape[0]).permute(0, 3, 1, 2)
+    return out.contiguous() if x.is_contiguous() else out  # the layout of the input: what follows is used to it
 
 
 def grid(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Read all places by one ``grid_sample``; a `Form`, the quickest without a GPU, and in every graph format."""
+    """Read all places by one ``grid_sample``; a `Form` that every graph format can express."""
     batch, channels, height, width = x.shape
     taps = weight.shape[2] * weight.shape[3]
     y, across = _places(offset, weight.shape[2])
@@ -113,7 +118,9 @@ def grid(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor |
     where = torch.stack(((2 * across + 1) / width - 1, (2 * y + 1) / height - 1), dim=-1)
     where = where.reshape(batch, taps * height, width, 2)
     read = functional.grid_sample(x.to(y.dtype), where, mode="bilinear", padding_mode="zeros", align_corners=False)
-    read = read.reshape(batch, channels, taps, height, width) * mask.unsqueeze(1).to(y.dtype)
+    read, share = read.reshape(batch, channels, taps, height, width), mask.unsqueeze(1).to(y.dtype)
+    # nine times the map: to have it twice takes a sixth of the network's time
+    read = read * share if torch.is_grad_enabled() else read.mul_(share)
     out = weight.flatten(1) @ read.reshape(batch, channels * taps, height * width).to(weight.dtype)
     out = out.reshape(batch, weight.shape[0], height, width)
     return out if bias is None else out + bias.view(-1, 1, 1)
@@ -125,18 +132,27 @@ def native(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
     Raises:
         MissingDependencyError: torchvision is not installed, or has no such operator for the device.
     """
-    if not native_works(x.device.type):
-        raise MissingDependencyError(
-            f"deform='native' needs a torchvision that has its own operators on {x.device.type}; there is none. "
-            "Install the torchvision that belongs to your torch, or take deform='auto'."
-        )
-    wide = torch.promote_types(offset.dtype, torch.float32)
+    check_native(x.device.type)
+    wide = _wide(offset.dtype)
     last = None if bias is None else bias.to(wide)
     padding = (weight.shape[2] // 2, weight.shape[3] // 2)
     out: Tensor = import_module("torchvision.ops").deform_conv2d(
         x.to(wide), offset.to(wide), weight.to(wide), last, padding=padding, mask=mask.to(wide)
     )
     return out.to(weight.dtype)
+
+
+def check_native(device: str = "cpu") -> None:
+    """Refuse torchvision's operator where there is none for that type of device.
+
+    Raises:
+        MissingDependencyError: There is none.
+    """
+    if not native_works(device):
+        raise MissingDependencyError(
+            f"deform='native' needs a torchvision that has its own operators on {device}; there is none. Install the "
+            "torchvision that belongs to your torch, or take deform='auto'."
+        )
 
 
 @functools.lru_cache(maxsize=8)
@@ -206,9 +222,9 @@ class DeformConv2d(nn.Module):
             return str(self.form)
         if is_traced():
             return "grid"
-        if self.training:
+        if self.training or not x.is_cuda:
             return "gather"
-        return "native" if x.is_cuda and native_works("cuda") else "grid"
+        return "native" if native_works("cuda") else "grid"
 
 
 def is_traced() -> bool:

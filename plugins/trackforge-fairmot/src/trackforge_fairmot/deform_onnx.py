@@ -2,7 +2,7 @@
 
 Torch has no such operator of its own, so tracing needs to be told: a `trackforge_fairmot.deform.Form` that computes by
 ``grid_sample`` and writes one ``DeformConv`` into the graph. Offsets, masks and weights are laid out in the same way
-there.
+there. It is in float32 also where the network is of half precision, as engines have no other.
 
 Source: onnx/onnx (Apache-2.0), operator DeformConv-19.
 """
@@ -55,5 +55,6 @@ class _DeformConv(torch.autograd.Function):
 
 def deform_conv(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Compute a deformable convolution, and trace it as one ``DeformConv``; a `trackforge_fairmot.deform.Form`."""
-    out: Tensor = _DeformConv.apply(x, offset, mask, weight, bias)  # type: ignore[no-untyped-call]
-    return out
+    wide = [None if part is None else part.float() for part in (x, offset, mask, weight, bias)]
+    out: Tensor = _DeformConv.apply(*wide)  # type: ignore[no-untyped-call]
+    return out.to(weight.dtype)

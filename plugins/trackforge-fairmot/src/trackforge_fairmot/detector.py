@@ -21,6 +21,7 @@ from trackforge.models import (
     choose_backend,
     class_ids,
 )
+from trackforge.models.device import torch_device
 from trackforge.models.onnx import OnnxBackend, OnnxNetwork
 from trackforge_fairmot.decode import MOST, Selection, choose, decode
 from trackforge_fairmot.graphs import Graph, examine, maps_of
@@ -142,6 +143,11 @@ def _open(config: FairmotDetectorConfig) -> tuple[Backend, Graph]:
         path = PUBLISHED.resolve(str(config.weights), ".onnx")
         opened = OnnxNetwork(path, device=config.device, threads=config.threads, install="trackforge-fairmot")
         graph = examine(opened, given)
+        if config.deform != "auto":  # not to be ignored in silence
+            raise ConfigError(
+                f"deform must be left out for an .onnx file, which has its own; got {config.deform!r}. Export the "
+                "checkpoint with deform=native or deform=grid."
+            )
         if graph.most is not None and config.topk is not None and config.topk > graph.most:
             raise ConfigError(
                 f"topk must be {graph.most} or less, with which {path.name} was exported; got {config.topk}. Export "
@@ -149,10 +155,13 @@ def _open(config: FairmotDetectorConfig) -> tuple[Backend, Graph]:
             )
         return OnnxBackend(opened, _mapped(graph.card, config)), graph
     from trackforge.models.torch_backend import TorchBackend
+    from trackforge_fairmot.deform import check_native
     from trackforge_fairmot.model import fuse
     from trackforge_fairmot.predictor import Predictor
 
     network, card = load_network(PUBLISHED.resolve(str(config.weights), ".pth"), given)
+    if config.deform == "native":
+        check_native(torch_device(config.device).type)
     network.deform = config.deform
     most = config.topk or MOST
     predictor = Predictor(fuse(network) if config.fuse else network, most=most)

@@ -16,8 +16,8 @@ from trackforge_fairmot.weights import PUBLISHED, load_network
 
 __all__ = ["ExportConfig", "export"]
 
-DEFORM_CONV = 19
-GRID_SAMPLE = 17
+USUAL = 17
+"""A widespread operator set that has all but DeformConv; GridSample is of 16."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ def export(config: ExportConfig) -> Path:
         import torch
 
         from trackforge_fairmot.deform import DeformConv2d, set_form
-        from trackforge_fairmot.deform_onnx import deform_conv
+        from trackforge_fairmot.deform_onnx import OPSET, deform_conv
         from trackforge_fairmot.model import fuse
         from trackforge_fairmot.predictor import MapsPredictor, Predictor
     except ImportError as error:
@@ -83,10 +83,10 @@ def export(config: ExportConfig) -> Path:
     network = fuse(network)
     deformable = any(isinstance(module, DeformConv2d) for module in network.modules())
     form = config.deform if deformable else "none"
-    needed = DEFORM_CONV if form == "native" else GRID_SAMPLE
-    if form == "native" and 0 < config.opset < DEFORM_CONV:
+    needed = OPSET if form == "native" else USUAL
+    if form == "native" and 0 < config.opset < OPSET:
         raise ConfigError(
-            f"opset must be {DEFORM_CONV} or 20, or deform='grid'; got {config.opset}, which has no DeformConv."
+            f"opset must be {OPSET} or 20, or deform='grid'; got {config.opset}, which has no DeformConv."
         )
     set_form(network, deform_conv if form == "native" else "grid")
     dtype = torch.float16 if config.half else None

@@ -89,5 +89,7 @@ class Looks:
 
 
 def _lengths(vectors: Vectors) -> Floats:
+    """Return lengths; 0 for what is too long to have one in float32, which says as little as zeros."""
     out: Floats = np.sqrt(np.einsum("ij,ij->i", vectors, vectors).astype(np.float64))
+    out[out == np.inf] = 0.0
     return out

@@ -160,8 +160,10 @@ def _from_stream(file: Path, part: str, reader: _Reader, root: Path) -> Iterator
                 for number in range(picture + 1, after):
                     text = records.read(number).decode("utf-8", errors="replace")
                     value = parse_json(text, f"Record {number}", path=file)
-                    kind = METADATA if isinstance(value, dict) and "annotations" not in value else ""
-                    document[f"record{kind}"] = value
+                    if isinstance(value, dict) and "class-map" in value:
+                        document[f"record{METADATA}"] = value
+                    else:
+                        document["record" if _holds_boxes(value) else f"record {number}"] = value
                 found = reader.labels(document, file, None, what=f"Record {picture}")
                 header = record_head(records, picture)[1]
                 if header is None:
