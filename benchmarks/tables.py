@@ -160,10 +160,11 @@ def fairmot(result: dict[str, Any]) -> str:
     found = table(heads, rows)
     names = ("MOTA", "IDF1", "HOTA", "IDSW")
     tracks = table(
-        ("tracker, later frames", *names),
+        ("tracker", "frames", *names),
         (
-            (label, *(f"{scores[n]:.0f}" if n == "IDSW" else f"{100 * scores[n]:.1f}" for n in names))
-            for label, scores in result["tracks"].items()
+            (label, frames, *(f"{one[n]:.0f}" if n == "IDSW" else f"{100 * one[n]:.1f}" for n in names))
+            for frames, scores in result["tracks"].items()
+            for label, one in scores.items()
         ),
     )
     losses = ", ".join(f"{name} {first:.3g} to {last:.3g}" for name, (first, last) in told["held-out losses"].items())
