@@ -38,7 +38,7 @@ def mxnet(file):
 
     def detect(image):
         data = cv2.resize(image, (side, side)).transpose(2, 0, 1)[None].astype(np.float32)
-        rows = bound.forward(is_train=False, data=mx.nd.array(data))[3].asnumpy()[0]
+        rows = bound.forward(is_train=False, data=mx.ndarray.array(data))[3].asnumpy()[0]
         return int((rows[:, 0] >= 0).sum())
 
     return detect

@@ -14,7 +14,7 @@ import pytest
 
 from trackforge import runs
 from trackforge.errors import ConfigError, WeightsError
-from trackforge.runs.choosing import Choice, choose_detector
+from trackforge.runs.choosing import Choice, choose_detector, published_networks
 
 yolox = pytest.importorskip("trackforge_yolox.weights", reason="needs trackforge-yolox")
 
@@ -50,6 +50,22 @@ def test_the_best_weights_at_hand_are_taken(cache: Path) -> None:
         assert str(choice) == f"detector: yolox, weights {choice.component.settings['weights']} found in the cache"
         taken.append(choice.component.settings["weights"])
     assert taken == ["yolox-nano", "yolox-x", "yolox-m", "yolox-s"]
+
+
+def test_families_have_an_order(cache: Path) -> None:
+    pytest.importorskip("trackforge_fairmot", reason="needs trackforge-fairmot")
+    order = [spec.name for spec, _ in published_networks()]
+    assert order[0] == "yolox"
+    assert order[-1] == "fairmot"  # whose weights people have to fetch
+    ours = cache.with_name("fairmot") / "fairmot_dla34.pth"
+    ours.parent.mkdir()
+    ours.write_bytes(b"")
+    taken = choose_detector([]).component
+    assert (taken.name, taken.settings["weights"]) == ("fairmot", "fairmot-dla34")
+    named = choose_detector([], weights="fairmot-dla34").component
+    assert (named.name, named.settings["weights"]) == ("fairmot", "fairmot-dla34")
+    (cache / "yolox_s.onnx").write_bytes(b"")
+    assert choose_detector([]).component.name == "yolox"
 
 
 def test_of_both_forms_the_device_decides_and_a_form_without_its_engine_does_not_count(

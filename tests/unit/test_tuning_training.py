@@ -112,10 +112,10 @@ def test_poor_trials_are_stopped_early(outcome: training.Outcome, labels: Path, 
         assert trial.course[at] > others[len(others) // 2 - 1]
     space = {**LR, "train.epochs": "2:6:int"}  # trials of another length cannot be compared on the way
     for problem, search in ((problem_of(labels, space), None), (problem_of(labels), training.Search(pruning=False))):
-        found = training.tune(problem, tmp_path / str(search is None), trials=12, search=search)
+        found = training.tune(problem, tmp_path / str(search is None), trials=9, search=search)
         assert {t.state for t in found.trials} == {"complete"}
-        training.write(found)
-        assert (found.folder / "importance.png").stat().st_size > 5000
+    training.write(found)
+    assert (found.folder / "importance.png").stat().st_size > 5000
 
 
 def test_only_the_best_keep_what_is_heavy(outcome: training.Outcome) -> None:
@@ -151,9 +151,9 @@ def test_what_is_left_behind(outcome: training.Outcome, labels: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_trials(outcome: training.Outcome, labels: Path, tmp_path: Path, quick) -> None:
-    again = training.tune(problem_of(labels), tmp_path / "a", trials=16)
+    again = training.tune(problem_of(labels), tmp_path / "a", trials=9)
     other = training.tune(problem_of(labels), tmp_path / "b", trials=2, search=training.Search(seed=1))
-    assert ended(again) == ended(outcome)
+    assert ended(again) == ended(outcome)[:9]
     assert other.trials[1].values != outcome.trials[1].values
 
 
@@ -212,17 +212,17 @@ training.tune(problem_of(Path({str(labels)!r}), pause=0.1), {str(tmp_path)!r}, t
 
 
 def test_what_fails_does_not_end_the_search(labels: Path, tmp_path: Path, quick) -> None:
-    asked = {**LR, "id_loss": "ce,half,crash,greedy"}
-    found = training.tune(problem_of(labels, asked), tmp_path, trials=24, workers=3)
+    asked = {"lr": "0.2:0.5", "id_loss": "ce,half,crash,greedy"}
+    random = training.Search(startup=24)  # so that values do not depend on the order in which trials end
+    found = training.tune(problem_of(labels, asked), tmp_path, trials=24, workers=3, search=random)
     reasons = {(t.state, t.reason) for t in found.trials if t.reason}
     assert ("failed", "out of memory: too much") in reasons
     assert any(state == "failed" and "its process ended with -6; see" in reason for state, reason in reasons)
+    assert any(state == "failed" and "killed, perhaps for want of memory; see" in reason for state, reason in reasons)
     assert any(state == "refused" and "half takes a rate of .3" in reason for state, reason in reasons)
     assert len(found.trials) == 24
     assert found.best.values["trainer.id_loss"] in ("ce", "half")
-    training.write(found)
-    with (tmp_path / "trials.csv").open(newline="") as file:
-        assert {row["reason"] for row in csv.DictReader(file)} >= {"out of memory: too much"}
+    assert found.default.values == {"trainer.id_loss": "ce"}, "a rate that is not searched has no place in the space"
 
 
 def test_the_default_settings_may_fail_but_not_be_wrong(labels: Path, tmp_path: Path, quick) -> None:

@@ -70,9 +70,10 @@ def test_the_same_tracks_are_lost_and_given_up(case):
 
 def test_embeddings_are_smoothed_alike(case):
     data, ours = case
-    if "final_ids" not in data:
-        pytest.skip("this case compares no embeddings")
     _, tracks = ours[-1]
+    if "final_ids" not in data:  # by motion alone: the official tracker keeps none, ours keeps them for whoever asks
+        np.testing.assert_allclose(np.linalg.norm(tracks.embedding, axis=1), 1, atol=1e-5)
+        return
     place = {int(track): row for row, track in enumerate(tracks.track_id)}
     rows = [place[int(track)] for track in data["final_ids"]]
     np.testing.assert_allclose(tracks.embedding[rows], data["final_smooth_feat"], atol=1e-6)

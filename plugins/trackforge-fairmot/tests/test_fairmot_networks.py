@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,12 @@ OFFICIAL = [v.architecture for v in VARIANTS.values() if v.published]
 FORWARD = ("dla_34", "dlaconv_34", "hrnet_18", "resdcn_18", "resdcn_50", "yolo")
 
 
+@functools.cache
+def without_memory(architecture: str, embedding_dim: int) -> FairMOT:
+    with torch.device("meta"):
+        return FairMOT(architecture, embedding_dim=embedding_dim)
+
+
 @pytest.fixture(scope="module")
 def folder(golden_dir: Path) -> Path:
     return golden_dir / "fairmot"
@@ -32,8 +39,7 @@ def meta(folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("name", [*OFFICIAL, "dla_34_id512"])
 def test_keys_order_shapes_and_sizes_are_official(name: str, folder: Path, meta: dict[str, Any]) -> None:
     wanted = meta[name]
-    with torch.device("meta"):
-        network = FairMOT(wanted["arch"], embedding_dim=wanted["heads"]["id"])
+    network = without_memory(wanted["arch"], wanted["heads"]["id"])
     own = [(key, list(value.shape)) for key, value in network.state_dict().items()]
     shapes = json.loads((folder / f"keys_{name}.json").read_text())
     assert own == list(shapes.items())
@@ -134,6 +140,16 @@ def test_official_names_are_understood_and_wrong_ones_answered() -> None:
         FairMOT("dla_34", box_channels=3)
     with pytest.raises(ConfigError, match="deform must be one of auto, gather, grid, native; got 'grit'"):
         FairMOT("fairmot-dlaconv34", deform="grit")
+
+
+def test_the_table_in_the_documentation_lists_every_network() -> None:
+    rows = []
+    for v in VARIANTS.values():
+        millions = sum(p.numel() for p in without_memory(v.architecture, v.embedding_dim).parameters()) / 1e6
+        official = f"`{v.architecture}`" if v.published else "ours: half the channels, for trials and small machines"
+        deformable = "yes" if v.deformable else "no"
+        rows.append(f"| `{v.name}` | {official} | {millions:.2f} | {v.embedding_dim} | {deformable} |")
+    assert "\n".join(rows) in (Path(__file__).parents[3] / "docs" / "networks.md").read_text()
 
 
 @pytest.mark.parametrize("size", [(48, 64), (64, 16), (0, 32)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -92,6 +94,9 @@ def test_a_bundle_of_ours_knows_itself(tmp_path: Path) -> None:
     assert (network.classes, network.embedding_dim) == (2, 16)
     with pytest.raises(WeightsError, match=f"These weights are of {SMALL}, not fairmot-dla34"):
         load_network(path, Given(variant="dla_34"))
+    torch.save({"model": state, KEY: card.to_json().replace('"cat", ', "")}, path)
+    with pytest.raises(WeightsError, match="it names 1 and has 2"):
+        load_network(path, Given())
     torch.save({"model": state, KEY: card.to_json().replace(SMALL, "fairmot-swin")}, path)
     with pytest.raises(WeightsError, match="There is no variant 'fairmot-swin'"):
         load_network(path, Given())
@@ -174,6 +179,23 @@ def test_training_starts_from_weights_of_its_own_kind(tmp_path: Path) -> None:
     assert torch.equal(network.state_dict()["id.0.weight"], state["id.0.weight"])
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("hm.2.bias", torch.zeros(0), "hm is not loaded in full"),
+        ("hm.2.bias", torch.tensor(1.0), "hm is not loaded in full"),
+        ("wh.2.bias", torch.zeros(2), "Boxes are converted"),
+        ("wh.2.bias", torch.tensor(1), "wh is not loaded in full"),
+        ("wh.2.weight", torch.ones(4, 32, 1, 1, dtype=torch.bool), "Boxes are converted"),
+        ("hm.2.weight", torch.zeros(0, 32, 1, 1), "hm is not loaded in full"),
+    ],
+)
+def test_odd_tensors_are_left_out_and_named(key: str, value: Tensor, said: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "odd.pth", {**state_of(SMALL), key: value})
+    notes = start_network(path, variant=SMALL, classes=("person", "dog"), box_channels=2).notes
+    assert any(note.startswith(said) for note in notes), notes
+
+
 def test_training_starts_without_weights() -> None:
     torch.manual_seed(3)
     start = start_network(None, variant=SMALL, classes=("a", "b"))
@@ -203,6 +225,11 @@ def test_training_starts_from_backbones_of_imagenet(tmp_path: Path) -> None:
         start_network(tmp_path / "resnet18.pth", variant="hrnet_18")
     with pytest.raises(WeightsError, match="must belong to fairmot-dla34 or to its backbone"):
         start_network(tmp_path / "resnet18.pth")
+
+
+def test_names_and_files_are_known_without_torch() -> None:
+    code = "import sys, trackforge_fairmot.variants, trackforge_fairmot.weights; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_published_names_say_where_to_get_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

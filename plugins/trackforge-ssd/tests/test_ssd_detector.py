@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from trackforge.models import Given
 from trackforge.types import Frame
 from trackforge_ssd.detector import SsdDetector, SsdDetectorConfig
 from trackforge_ssd.export import ExportConfig, export
+from trackforge_ssd.layers import pack, packing_works
 from trackforge_ssd.model import SSD, Predictor, fuse
 from trackforge_ssd.weights import load_network
 
@@ -77,6 +79,30 @@ def test_folding_changes_nothing(name: str, seeded: Callable[..., SSD]) -> None:
     torch.testing.assert_close(before, after, atol=2e-4, rtol=1e-4)
     norms = [m for m in fuse(network).modules() if "Norm2d" in type(m).__name__ or type(m).__name__ == "FixedGainNorm"]
     assert len(norms) == (17 if name == RESNET else 0)  # those before a convolution
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", [VGG, RESNET, "gluoncv-resnet50-512-coco/32"])
+def test_packing_changes_nothing(name: str, seeded: Callable[..., SSD]) -> None:
+    network = copy.deepcopy(seeded(name, 3))
+    if name == RESNET:  # gains of either sign, and none
+        for block in network.backbone.stages[1]:
+            block.bn1.weight[::3] *= -1
+            block.bn1.weight[1::3] = 0
+    plain, packed = fuse(network), fuse(network)
+    assert packing_works()
+    pack(packed)
+    assert not any(isinstance(module, torch.nn.Conv2d) for module in packed.modules())
+    for batch in (2, 1):
+        images = torch.rand((batch, 3, network.variant.size, network.variant.size)) * (1 if "gluoncv" in name else 255)
+        torch.testing.assert_close(Predictor(plain)(images), Predictor(packed)(images), atol=2e-4, rtol=1e-4)
+
+
+def test_only_full_precision_on_the_cpu_is_packed(bundles: Callable[[str], Path]) -> None:
+    for settings, count in (({}, 0), ({"precision": "bf16"}, 35), ({"fuse": False}, 35)):
+        detector = SsdDetector(SsdDetectorConfig(weights=bundles(VGG), device="cpu", **settings))
+        modules = list(detector.backend._predict.modules())
+        assert sum(isinstance(module, torch.nn.Conv2d) for module in modules) == count
 
 
 def test_settings_change_the_rule(bundles: Callable[[str], Path], picture: np.ndarray) -> None:

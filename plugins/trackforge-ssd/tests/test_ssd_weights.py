@@ -26,6 +26,7 @@ from trackforge_ssd.export import ExportConfig, export, write_sagemaker
 from trackforge_ssd.model import SSD, initialise
 from trackforge_ssd.names import dialect_names
 from trackforge_ssd.preprocess import preprocessing
+from trackforge_ssd.recognise import recognise
 from trackforge_ssd.symbol import training_symbol
 from trackforge_ssd.variants import VARIANTS, variant
 from trackforge_ssd.weights import PUBLISHED, load_network, save_bundle
@@ -190,6 +191,52 @@ def test_a_damaged_archive_is_an_error_with_its_name(kept: int, tmp_path: Path, 
     path = tmp_path / "model.tar.gz"
     path.write_bytes(artefact(VGG, 3).read_bytes()[:kept])
     with pytest.raises(TrackforgeError, match=r"model\.tar\.gz"):
+        load_network(path, Given())
+
+
+JUNK = ("", "x", "-1", "0", "99999999999999999999", "((((", "(1,", "[]", "nan", "(0, 0)", "1e309", "\0")
+VALUES = (None, [], {}, "a", -1, 2**40, [[0]], [["a", 0, 0]], [[0.5, 0, 0]], [[-1, 0, 0]], {"nodes": 1})
+
+
+@pytest.mark.parametrize("name", [VGG, RESNET])
+def test_any_damage_to_a_graph_is_an_error_of_ours(name: str, artefact: Callable[..., Path]) -> None:
+    whole = read_artefact(artefact(name, 2))
+    r = np.random.RandomState(5)
+    refused = 0
+    for _ in range(60):
+        graph, words = json.loads(whole.symbol), dict(whole.hyperparameters)
+        for _ in range(r.randint(1, 3)):
+            entry = graph["nodes"][r.randint(len(graph["nodes"]))]
+            attrs = entry.setdefault("attrs", {})
+            kind = r.randint(4)
+            if kind == 0 and attrs:
+                attrs[sorted(attrs)[r.randint(len(attrs))]] = JUNK[r.randint(len(JUNK))]
+            elif kind == 1:
+                entry[("inputs", "op", "name", "attrs")[r.randint(4)]] = VALUES[r.randint(len(VALUES))]
+            elif kind == 2:
+                graph["nodes"].pop(r.randint(len(graph["nodes"])))
+                break
+            else:
+                words[("image_shape", "num_classes")[r.randint(2)]] = JUNK[r.randint(len(JUNK))]
+        try:
+            recognise(json.dumps(graph), words, origin="m.tar.gz")
+        except TrackforgeError:
+            refused += 1
+    assert refused > 20
+
+
+def test_a_graph_that_announces_more_than_the_file_holds_takes_no_memory(tmp_path: Path, artefact: Any) -> None:
+    def many(graph: dict[str, Any], params: dict[str, Any], words: dict[str, str]) -> None:
+        words["num_classes"] = "90000"
+        for entry in graph["nodes"]:
+            if entry["name"].endswith("_cls_pred_conv") or "_cls_pred_conv_weight" in entry["name"]:
+                count = int(entry["attrs"]["num_filter"]) // 4
+                entry["attrs"]["num_filter"] = str(count * 90001)
+            if entry["name"] == "reshape0":
+                entry["attrs"]["shape"] = "(0, -1, 90001)"
+
+    path = edited(artefact(VGG, 3), tmp_path / "m.tar.gz", many)
+    with pytest.raises(WeightsError, match=r"class_heads\.0\.weight has shape|number of classes"):
         load_network(path, Given())
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from trackforge.errors import DataError, InvalidInputError
 from trackforge.intake.limits import check_limit
 
-__all__ = ["check_mask", "decode_mask", "encode_mask", "plain_mask"]
+__all__ = ["check_mask", "decode_mask", "encode_mask", "encode_part", "plain_mask"]
 
 _CHARACTERS = frozenset(map(chr, range(48, 112)))
 
@@ -43,6 +43,36 @@ def encode_mask(mask: npt.ArrayLike) -> dict[str, Any]:
     if flat.size and flat[0]:
         counts.insert(0, 0)
     return {"size": [int(n) for n in pixels.shape], "counts": _text(counts)}
+
+
+def encode_part(part: npt.NDArray[np.bool_], left: int, top: int, size: tuple[int, int]) -> dict[str, Any]:
+    """Compress the mask of a picture of which only a part is not empty, in time that goes by that part.
+
+    >>> part = np.ones((2, 1), bool)
+    >>> encode_part(part, 1, 0, (2, 3)) == encode_mask(np.array([[0, 1, 0], [0, 1, 0]]))
+    True
+
+    Args:
+        part: ``(h, w)`` bool, inside the picture.
+        left: Column of its left edge.
+        top: Row of its upper edge.
+        size: ``(H, W)`` of the picture.
+    """
+    height, width = part.shape
+    if not (0 <= left <= size[1] - width and 0 <= top <= size[0] - height):
+        raise InvalidInputError(f"A part of {part.shape} at ({left}, {top}) must lie in a picture of {size}.")
+    framed = np.zeros((width, height + 2), np.int8)
+    framed[:, 1:-1] = part.T
+    turns = np.diff(framed, axis=1)
+    places = (np.arange(width)[:, None] + left) * size[0] + top + np.arange(height + 1)
+    begins, ends = places[turns == 1], places[turns == -1]
+    apart = begins[1:] != ends[:-1]  # a column that ends where the next begins goes on
+    begins, ends = begins[np.append(True, apart)[: begins.size]], ends[np.append(apart, True)[: ends.size]]
+    edges = np.concatenate(([0], np.stack((begins, ends), axis=1).ravel(), [size[0] * size[1]]))
+    counts = np.diff(edges).tolist()
+    if len(counts) > 1 and counts[-1] == 0:
+        counts.pop()
+    return {"size": [int(side) for side in size], "counts": _text(counts)}
 
 
 def check_mask(mask: Any, what: str, *, path: Path | None = None, line: int | None = None) -> dict[str, Any]:

@@ -41,15 +41,20 @@ class Catalogue:
         files: What there is.
         preferred: Names in the order in which they are taken where nobody asks for one: a good compromise first.
             Those left out come last, in the order of the files.
+        rank: Where several families have weights, those of the highest rank are taken and advised first.
 
     Attributes:
         files: The same, by name and form.
         names: Every name, once.
         preferred: Every name, once, in the order in which they are taken.
+        rank: The same.
     """
 
-    def __init__(self, folder: str, files: Sequence[PublishedFile], *, preferred: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: str, files: Sequence[PublishedFile], *, preferred: Sequence[str] = (), rank: int = 0
+    ) -> None:
         self._folder = folder
+        self.rank = rank
         self.files = {(file.name, file.form): file for file in files}
         self.names = tuple(dict.fromkeys(file.name for file in files))
         self.preferred = tuple(dict.fromkeys((*preferred, *self.names)))

@@ -37,13 +37,15 @@ class Objects(NamedTuple):
     """What was chosen in one picture, best first.
 
     ``xyxy`` ``(N, 4)`` float32 pixels of the input; ``score`` ``(N,)`` float32; ``class_id`` ``(N,)`` int64;
-    ``embedding`` ``(N, D)`` float32, from networks that make them.
+    ``embedding`` ``(N, D)`` float32, from networks that make them; so ``mask`` ``(N,)``, run-length masks of the
+    original picture (`trackforge.io.masks`).
     """
 
     xyxy: npt.NDArray[np.float32]
     score: npt.NDArray[np.float32]
     class_id: npt.NDArray[np.int64]
     embedding: npt.NDArray[np.float32] | None = None
+    mask: npt.NDArray[np.object_] | None = None
 
 
 class StagedNetwork(ABC):
@@ -105,7 +107,11 @@ class StagedNetwork(ABC):
 
     def _detections(self, found: Objects, placement: Placement) -> Detections:
         return Detections(
-            xyxy=placement.back(found.xyxy), score=found.score, class_id=found.class_id, embedding=found.embedding
+            xyxy=placement.back(found.xyxy),
+            score=found.score,
+            class_id=found.class_id,
+            embedding=found.embedding,
+            mask=found.mask,
         )
 
 

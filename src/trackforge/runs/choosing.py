@@ -78,7 +78,7 @@ def _completed(spec: ComponentSpec, settings: Mapping[str, Any], layers: Sequenc
 def published_networks() -> list[tuple[ComponentSpec, Any]]:
     """Return every detector that has published weights, with their catalogue; a broken plugin harms nobody.
 
-    Those come first whose weights a program can download: their names can be given as advice.
+    The highest rank comes first, and of one rank those whose weights a program can download.
     """
     found = []
     for spec, owner in registry().specs("detector"):
@@ -88,7 +88,7 @@ def published_networks() -> list[tuple[ComponentSpec, Any]]:
             found.append((spec, spec.load_catalogue()))
         except TrackforgeError as error:
             log.warning("the weights of detector %s (%s) cannot be listed: %s", spec.name, owner, error)
-    return sorted(found, key=lambda pair: not pair[1].downloadable)
+    return sorted(found, key=lambda pair: (-pair[1].rank, not pair[1].downloadable))
 
 
 def _of_weights(given: str) -> tuple[ComponentSpec, dict[str, Any], str]:

@@ -90,7 +90,8 @@ def gather(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
     # The original reads nothing at -1 and beyond, nor does any gradient flow there. Other places have their four cells
     # on the map with a border of zeros.
     inside = (y > -1) & (y < height) & (across > -1) & (across < width)
-    y, across, share = (torch.where(inside, part, 0) for part in (y, across, mask.to(y.dtype)))
+    y, across = torch.where(inside, y, 0), torch.where(inside, across, 0)
+    share = mask.to(y.dtype) * inside  # a product, so that a mask that is no number shows
     top, left = y.detach().floor(), across.detach().floor()
     below, right = share * (y - top), across - left
     above = share - below
@@ -119,8 +120,8 @@ def grid(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor |
     where = where.reshape(batch, taps * height, width, 2)
     read = functional.grid_sample(x.to(y.dtype), where, mode="bilinear", padding_mode="zeros", align_corners=False)
     read, share = read.reshape(batch, channels, taps, height, width), mask.unsqueeze(1).to(y.dtype)
-    # nine times the map: to have it twice takes a sixth of the network's time
-    read = read * share if torch.is_grad_enabled() else read.mul_(share)
+    # nine times the map: having it twice takes a sixth of the network's time; who records a graph sees to it himself
+    read = read * share if torch.is_grad_enabled() or is_traced() else read.mul_(share)
     out = weight.flatten(1) @ read.reshape(batch, channels * taps, height * width).to(weight.dtype)
     out = out.reshape(batch, weight.shape[0], height, width)
     return out if bias is None else out + bias.view(-1, 1, 1)

@@ -130,7 +130,8 @@ def _take_classes(
 ) -> list[str]:
     """Make the heat map's last convolution, in a state, that of the new classes; say what it keeps."""
     own = network.state_dict()
-    keys = [key for key in ("hm.2.weight", "hm.2.bias") if key in state and state[key].shape[1:] == own[key].shape[1:]]
+    heat_map = ("hm.2.weight", "hm.2.bias")
+    keys = [key for key in heat_map if key in state and state[key].shape == (len(old), *own[key].shape[1:])]
     if not keys or tuple(old) == tuple(new):
         return []
     rows = {_usual(name): row for row, name in enumerate(old)} if transfer else {}
@@ -155,8 +156,8 @@ def _take_boxes(network: FairMOT, state: dict[str, Tensor], found: int) -> list[
         return []
     matrix = torch.tensor(SIDES_OF_SIZE if found == 2 else SIZE_OF_SIDES)
     for key in ("wh.2.weight", "wh.2.bias"):
-        if key in state:
-            state[key] = torch.tensordot(matrix.to(state[key].dtype), state[key], 1)
+        if key in state and len(state[key].shape) and state[key].shape[0] == found:
+            state[key] = torch.tensordot(matrix, state[key].float(), 1)
     ways = {2: "width and height", 4: "distances to four sides"}
     return [f"Boxes are converted from {ways[found]} to {ways[network.box_channels]}."]
 

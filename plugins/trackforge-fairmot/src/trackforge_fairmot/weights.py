@@ -92,6 +92,11 @@ def load_network(path: Path, given: Given) -> tuple[FairMOT, ModelCard]:
     except ConfigError as error:
         raise WeightsError(f"{path} must hold a FairMOT network; {error}") from error
     load(network, complete(network, state))
+    if card is not None and len(card.classes) != heads.classes:
+        raise WeightsError(
+            f"{path} must have a heat map for each class that it names; it names {len(card.classes)} and has "
+            f"{heads.classes}. Train or export it anew."
+        )
     if card is None:
         card = assumed_card(v, heads.classes, path, given)
     return network, card

@@ -28,11 +28,33 @@ __all__ = [
     "divisor_suffix",
     "foreign",
     "from_dialect",
+    "load_state",
     "to_dialect",
     "usual_names",
 ]
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+def load_state(v: Variant, classes: int, state: Mapping[str, Tensor]) -> SSD:
+    """Make a network and put a state into it, in evaluation mode.
+
+    What is announced must be there before memory is taken for it.
+
+    Raises:
+        WeightsError: It does not fit.
+    """
+    import torch
+
+    from trackforge.models.checkpoints import load, mismatches
+    from trackforge_ssd.model import SSD
+
+    with torch.device("meta"):
+        network = SSD(v, classes)
+    if not mismatches(network, state):
+        network = SSD(v, classes)
+    load(network, state)
+    return network.eval()
 
 
 def from_dialect(v: Variant, classes: int, arrays: Arrays, path: Path) -> SSD:
@@ -43,29 +65,23 @@ def from_dialect(v: Variant, classes: int, arrays: Arrays, path: Path) -> SSD:
     """
     import torch
 
-    from trackforge.models.checkpoints import load
     from trackforge_ssd.model import SSD
 
     check_limit("classes", classes, "The number of classes", path=path)
-    network = SSD(v, classes).eval()
-    theirs = dialect_names(v)
-    ours = {name: key for key, name in theirs.items()}
-    state: dict[str, Tensor] = {}
-    own = network.state_dict()
+    with torch.device("meta"):
+        own = SSD(v, classes).state_dict()
+    ours = {name: key for key, name in dialect_names(v).items()}
+    state = {key: torch.zeros(()).to(value.dtype) for key, value in own.items() if key.endswith("num_batches_tracked")}
     for name, value in arrays.items():
         key = ours.get(name, name)
-        there = own.get(key)
         made = torch.from_numpy(np.array(value, np.float32))
-        scale = there is not None and there.ndim == 1 and made.ndim == 4 and made.shape[1] == made.numel()
-        state[key] = made.reshape(-1) if scale else made
-        if there is not None and there.ndim == 1 and key.endswith("input_scale"):
-            state[key] = made.reshape(-1)
-    counters = {key: value for key, value in own.items() if key.endswith("num_batches_tracked")}
+        # Scales of channels are (1, C, 1, 1) in MXNet.
+        is_scale = key.endswith("scale") and key in own and own[key].numel() == made.numel()
+        state[key] = made.reshape(-1) if is_scale else made
     try:
-        load(network, {**counters, **state})
+        return load_state(v, classes, state)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
-    return network
 
 
 def to_dialect(network: SSD) -> dict[str, npt.NDArray[np.float32]]:

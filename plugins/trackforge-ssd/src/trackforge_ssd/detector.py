@@ -132,9 +132,16 @@ def _open(config: SsdDetectorConfig) -> Backend:
                 "'onnx' (trackforge-onnx), which finds out what somebody else's file is."
             )
         return OnnxBackend(opened, opened.card.told("ssd", given, opened.fixed_size(config.size)))
+    from trackforge.models.device import torch_device
     from trackforge.models.torch_backend import TorchBackend
+    from trackforge_ssd.layers import pack, packing_works
     from trackforge_ssd.model import Predictor, fuse
 
     network, card = load_network(PUBLISHED.resolve(str(config.weights), ".pth"), given)
-    predictor = Predictor(fuse(network) if config.fuse else network, card.preprocessing.size)
+    if config.fuse:
+        network = fuse(network)
+        plain = config.precision == "fp32" and not config.compile
+        if plain and torch_device(config.device).type == "cpu" and packing_works():
+            pack(network)
+    predictor = Predictor(network, card.preprocessing.size)
     return TorchBackend(predictor, card, device=config.device, options=TorchOptions.of(config))

@@ -15,7 +15,7 @@ from trackforge.models import Given, ModelCard
 from trackforge.models.exporting import OnnxConfig, write_onnx
 from trackforge_ssd.cards import variant_of
 from trackforge_ssd.conversion import to_dialect
-from trackforge_ssd.mxnet_files import CLASS_NAMES
+from trackforge_ssd.mxnet_files import CLASS_NAMES, numbered
 from trackforge_ssd.symbol import parameter_order, training_symbol
 from trackforge_ssd.variants import variant
 from trackforge_ssd.weights import PUBLISHED, load_network, save_bundle
@@ -154,8 +154,6 @@ def write_sagemaker(output: Path, network: SSD, card: ModelCard) -> None:
         "nms_threshold": f"{v.rule.limit:g}",
         "nms_topk": str(v.rule.candidates),
     }
-    usual = tuple(f"class {i}" for i in range(classes))
-    unnamed = card.classes == usual or (classes == 1 and card.classes == ("person",))
     write_artefact(
         output,
         training_symbol(v, classes, overlap=float(kept.get("overlap", 0.5))),
@@ -163,5 +161,5 @@ def write_sagemaker(output: Path, network: SSD, card: ModelCard) -> None:
         kept.get("hyperparameters") or hyperparameters,
         **({"prefix": kept["symbol_name"].removesuffix("-symbol.json")} if "symbol_name" in kept else {}),
         epoch=int(kept.get("epoch") or 0),
-        texts={} if unnamed else {CLASS_NAMES: "".join(f"{name}\n" for name in card.classes)},
+        texts={} if card.classes == numbered(classes) else {CLASS_NAMES: "".join(f"{name}\n" for name in card.classes)},
     )

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from trackforge_ssd.anchors import anchors, native_anchors
+from trackforge_ssd.layers import convolve
 from trackforge_ssd.layout import Extra, Variant
 from trackforge_ssd.resnet import FixedGainNorm, ResNetV1, ResNetV2
 from trackforge_ssd.variants import variant as find_variant
@@ -57,9 +58,7 @@ class _ExtraLayers(nn.Module):
         self.bn2: nn.Module = FixedGainNorm(extra.channels, EXTRA_EPSILON) if norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.bn1(self.conv1(x)).relu_()
-        out: Tensor = self.bn2(self.conv2(x)).relu_()
-        return out
+        return convolve(self.conv2, convolve(self.conv1, x, self.bn1), self.bn2)
 
 
 class SSD(nn.Module):

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from trackforge.errors import DataError, WeightsError
 from trackforge.intake.limits import check_limit
+from trackforge.intake.showing import visible
 from trackforge.io.model_archive import Artefact, read_artefact
 from trackforge.io.mxnet_params import SparseArray, read_params
 from trackforge.models import Given, ModelCard, name_classes
@@ -37,11 +38,12 @@ from trackforge_ssd.variants import variant
 if TYPE_CHECKING:
     from trackforge_ssd.model import SSD
 
-__all__ = ["CLASS_NAMES", "gluoncv_network", "is_zipped", "mxnet_network", "zipped_params"]
+__all__ = ["CLASS_NAMES", "gluoncv_network", "is_zipped", "mxnet_network", "numbered", "zipped_params"]
 
 log = logging.getLogger(__name__)
 CLASS_NAMES = "classes.txt"
 """Where an artefact of ours keeps the names of its classes, one a line; the built-in algorithm keeps none."""
+LONGEST_NAME = 200
 
 
 def mxnet_network(path: Path, given: Given) -> tuple[SSD, ModelCard]:
@@ -69,9 +71,7 @@ def _sagemaker(artefact: Artefact, path: Path, given: Given) -> tuple[SSD, Model
     check_variant(given, v)
     arrays = {plain(name): _array(value, name, path) for name, value in artefact.params.items()}
     network = from_dialect(v, classes, arrays, path)
-    stored = artefact.texts.get(CLASS_NAMES, "").split("\n")
-    usual = [name.strip() for name in stored if name.strip()]
-    names = name_classes(classes, given=given.classes, usual=usual, origin=path.name)
+    names = name_classes(classes, given=given.classes, usual=_stored_names(artefact, classes), origin=path.name)
     way = choose(v, given.preprocessing, arrays.get("bn_data_moving_mean"))
     if v.base == "vgg16" and given.preprocessing == "auto":
         log.info(
@@ -88,6 +88,20 @@ def _sagemaker(artefact: Artefact, path: Path, given: Given) -> tuple[SSD, Model
         kept["order"] = order
     card = make_card(v, names, preprocessing(way, (v.size, v.size)), provenance={"file": path.name}, artefact=kept)
     return network, card
+
+
+def _stored_names(artefact: Artefact, classes: int) -> tuple[str, ...]:
+    """Return the names of classes from a list that lies with the weights, or numbers."""
+    for name, text in artefact.texts.items():
+        lines = [visible(line.strip()[:LONGEST_NAME], keep="") for line in text.splitlines() if line.strip()]
+        if name.lower().endswith((".txt", ".names")) and len(lines) == classes:
+            return tuple(lines)
+    return numbered(classes)
+
+
+def numbered(classes: int) -> tuple[str, ...]:
+    """Return what classes are called that nobody named."""
+    return tuple(f"class {i}" for i in range(classes))
 
 
 def gluoncv_network(params: Mapping[str, Any], path: Path, given: Given) -> tuple[SSD, ModelCard]:

@@ -25,6 +25,11 @@ OUTPUTS = ("multibox_cls_pred", "multibox_loc_pred", "multibox_anchors")
 UNIMPORTANT = ("workspace", "cudnn_tune", "cudnn_off", "momentum", "use_global_stats", "layout")
 """Attributes that change no result of a trained network."""
 MOST_NODES = 100_000
+DAMAGE = (
+    ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, StopIteration, SyntaxError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What reading a graph runs into that is none."""
 TOLERANCE = 1e-5
 
 
@@ -60,7 +65,7 @@ def recognise(symbol: str, hyperparameters: Mapping[str, str], *, origin: str, s
         found = _variant(nodes, by_name, hyperparameters, origin, size)
     except WeightsError:
         raise
-    except (KeyError, ValueError, TypeError, SyntaxError, IndexError, ZeroDivisionError, TrackforgeError) as error:
+    except (*DAMAGE, TrackforgeError) as error:
         raise WeightsError(
             f"{origin} must hold an SSD with VGG-16 or ResNet-50; its graph is another one ({visible(str(error))}). "
             f"{_elsewhere()}"
@@ -90,7 +95,7 @@ def _nodes(symbol: str, origin: str) -> list[Node]:
                 raise ValueError("an input of a negative number")
             node = Node(str(entry["op"]), str(entry["name"]), {str(k): str(v) for k, v in attrs.items()}, inputs)
             nodes.append(node)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except DAMAGE as error:
         raise WeightsError(
             f"The graph of {origin} must list nodes, each after its inputs; node {len(nodes)} is none ({error!r}). Get "
             "the file anew."
@@ -231,7 +236,7 @@ def _attributes(own: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
 def _equal(a: str, b: str) -> bool:
     try:
         first, second = _numbers(a), _numbers(b)
-    except (ValueError, SyntaxError, TypeError):
+    except DAMAGE:
         return False
     return len(first) == len(second) and all(
         abs(x - y) <= TOLERANCE * max(abs(x), 1) for x, y in zip(first, second, strict=True)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trackforge_ssd.layers import activated, convolve
 from trackforge_ssd.layout import Variant
 
 __all__ = ["BLOCKS", "FixedGainNorm", "ResNetV1", "ResNetV2"]
@@ -62,21 +63,19 @@ class _BlockV1(nn.Module):
         self._shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.bn1(self.conv1(x)).relu_()
-        y = self.bn2(self.conv2(y)).relu_()
-        y = self.bn3(self.conv3(y))
-        around: Tensor = self.bn_shortcut(self.shortcut(x)) if self._shortcut else x
-        out: Tensor = (y + around).relu_()
-        return out
+        around = convolve(self.shortcut, x, self.bn_shortcut, relu=False) if self._shortcut else x
+        y = convolve(self.conv2, convolve(self.conv1, x, self.bn1), self.bn2)
+        return convolve(self.conv3, y, self.bn3, add=around)
 
 
 class _BlockV2(nn.Module):
     FOLDS = (("conv1", "bn2"), ("conv2", "bn3"))
+    PRENORM = ("bn1", ("conv1", "shortcut"))
 
     def __init__(self, inputs: int, outputs: int, stride: int, *, shortcut: bool) -> None:
         super().__init__()
         middle = outputs // 4
-        self.bn1 = nn.BatchNorm2d(inputs, eps=V2_EPSILON)
+        self.bn1: nn.Module = nn.BatchNorm2d(inputs, eps=V2_EPSILON)
         self.conv1 = nn.Conv2d(inputs, middle, 1, bias=False)
         self.bn2: nn.Module = nn.BatchNorm2d(middle, eps=V2_EPSILON)
         self.conv2 = nn.Conv2d(middle, middle, 3, stride, padding=1, bias=False)
@@ -87,12 +86,10 @@ class _BlockV2(nn.Module):
         self._shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.bn1(x).relu_()
-        around: Tensor = self.shortcut(y) if self._shortcut else x
-        y = self.bn2(self.conv1(y)).relu_()
-        y = self.bn3(self.conv2(y)).relu_()
-        out: Tensor = self.conv3(y) + around
-        return out
+        y = activated(self.bn1, x)
+        around = convolve(self.shortcut, y, relu=False) if self._shortcut else x
+        y = convolve(self.conv2, convolve(self.conv1, y, self.bn2), self.bn3)
+        return convolve(self.conv3, y, add=around, relu=False)
 
 
 def _stages(block: type[nn.Module], v: Variant) -> nn.ModuleList:
@@ -122,7 +119,7 @@ class ResNetV1(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map images ``(B, 3, H, W)`` to features of a sixteenth and a thirty-second of their size."""
-        x = functional.max_pool2d(self.bn0(self.conv0(x)).relu_(), 3, 2, padding=1)
+        x = functional.max_pool2d(convolve(self.conv0, x, self.bn0), 3, 2, padding=1)
         third = self.stages[2](self.stages[1](self.stages[0](x)))
         return third, self.stages[3](third)
 
@@ -142,7 +139,7 @@ class ResNetV2(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map images ``(B, 3, H, W)`` to features of a sixteenth and a thirty-second of their size."""
-        x = self.bn0(self.conv0(self.bn_data(x))).relu_()
+        x = convolve(self.conv0, self.bn_data(x), self.bn0)
         x = functional.max_pool2d(x, 3, 2, padding=1)
         third = self.stages[2](self.stages[1](self.stages[0](x)))
         return third, self.stages[3](third)

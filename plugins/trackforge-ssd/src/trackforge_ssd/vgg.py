@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trackforge_ssd.layers import convolve
 from trackforge_ssd.layout import VGG_STAGES, Variant
 
 __all__ = ["ScaledNorm", "Vgg16"]
@@ -76,10 +77,10 @@ class Vgg16(nn.Module):
         fourth = x
         for stage, (count, _) in enumerate(VGG_STAGES, start=1):
             for number in range(1, count + 1):
-                x = self.get_submodule(f"conv{stage}_{number}")(x).relu_()
+                x = convolve(self.get_submodule(f"conv{stage}_{number}"), x)
             if stage == 4:
                 fourth = self.norm(x)
             if stage < 5:
                 x = functional.max_pool2d(x, 2, 2, ceil_mode=stage in self._ceil)
         x = functional.max_pool2d(x, 3, 1, padding=1)
-        return fourth, self.fc7(self.fc6(x).relu_()).relu_()
+        return fourth, convolve(self.fc7, convolve(self.fc6, x))

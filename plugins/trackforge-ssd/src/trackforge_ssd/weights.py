@@ -20,7 +20,15 @@ from trackforge.io.model_archive import is_artefact
 from trackforge.io.mxnet_params import is_params, read_params
 from trackforge.models import KEY, Catalogue, Given, ModelCard, PublishedFile, name_classes
 from trackforge_ssd.cards import make_card, variant_of
-from trackforge_ssd.conversion import check_variant, class_count, divisor_suffix, foreign, from_dialect, usual_names
+from trackforge_ssd.conversion import (
+    check_variant,
+    class_count,
+    divisor_suffix,
+    foreign,
+    from_dialect,
+    load_state,
+    usual_names,
+)
 from trackforge_ssd.mxnet_files import gluoncv_network, is_zipped, mxnet_network, zipped_params
 from trackforge_ssd.preprocess import choose, preprocessing
 from trackforge_ssd.variants import variant
@@ -83,16 +91,13 @@ def load_network(path: Path, given: Given) -> tuple[SSD, ModelCard]:
 
 
 def _checkpoint(path: Path, given: Given) -> tuple[SSD, ModelCard]:
-    from trackforge.models.checkpoints import load, read_checkpoint
-    from trackforge_ssd.model import SSD
+    from trackforge.models.checkpoints import read_checkpoint
 
     state, card = read_checkpoint(path)
     if card is not None:
         v = variant_of(card)
         known = card.told("ssd", given, given.size)
-        network = SSD(v, len(card.classes)).eval()
-        load(network, state)
-        return network, known
+        return load_state(v, len(card.classes), state), known
     if "backbone.extra.0.7.1.weight" not in state:
         raise WeightsError(foreign(path, state))
     arrays = {name: value.float().numpy() for name, value in state.items()}

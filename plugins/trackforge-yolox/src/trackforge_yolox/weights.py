@@ -46,7 +46,7 @@ def published_files(release: str = RELEASE) -> Catalogue:
         for form in (".pth", ".onnx"):
             file = f"{stem}{form}"
             files.append(PublishedFile(name=name, form=form, file=file, url=f"{release}/{file}"))
-    return Catalogue("yolox", files, preferred=[f"yolox-{size}" for size in PREFERRED])
+    return Catalogue("yolox", files, preferred=[f"yolox-{size}" for size in PREFERRED], rank=1)
 
 
 PUBLISHED = published_files()

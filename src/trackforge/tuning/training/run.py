@@ -15,7 +15,7 @@ from trackforge.runs.layers import Layer, from_job, options
 from trackforge.runs.repeating import write_run
 from trackforge.training.run import TrainingRun, TrainingTask
 from trackforge.tuning.space import Dimension
-from trackforge.tuning.study import Search
+from trackforge.tuning.study import Search, load_optuna
 from trackforge.tuning.training.outcome import Outcome
 from trackforge.tuning.training.question import Problem
 from trackforge.tuning.training.searching import Watch
@@ -141,7 +141,9 @@ class SearchPlan:
             ConfigError: Settings or options do not go together, or the folder is a training's.
             DataError: A set is malformed, or does not have what is asked for.
             SinkError: The outputs cannot be written.
+            MissingDependencyError: Optuna, or a package that the trainer needs, is not installed.
         """
+        load_optuna()  # what is not installed is told before anything is read
         out = self.out
         check_writable([out], kind="folder")
         if (out / "checkpoints").exists():

@@ -1,0 +1,1 @@
+"""Operators of MXNet on torch, one module a family; `trackforge_mxnet.operators.load_operators` gathers them."""
