@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MXNET := .venv-mxnet
 export TRACKFORGE_DATA ?= $(abspath ../shared/data)
 export TRACKFORGE_GOLDEN ?= $(abspath ../shared/golden)
 
@@ -19,7 +20,7 @@ QUICK := tests/unit tests/property tests/contract/test_house_rules.py tests/cont
 	--deselect=tests/contract/test_conformance.py::test_installed_trackers_take_embeddings_and_images
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test lint docs nightly fuzz bench golden matrix coverage new-plugin changelog clean
+.PHONY: help demo quick test test-mxnet lint docs nightly fuzz bench golden matrix coverage new-plugin changelog clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +33,9 @@ quick: $(VENV)/.dev ## In a minute: the tests that need no other process, no tra
 
 test: $(VENV)/.dev lint docs ## What CI runs: lint, docs, every test and every example in a docstring
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not nightly"
+
+test-mxnet: $(MXNET)/.made ## What needs real MXNet and GluonCV, in an environment of their own (part of CI)
+	TRACKFORGE_MXNET=required $(MXNET)/bin/python -m pytest -q -n 0 -m mxnet plugins/trackforge-mxnet tests/parity
 
 nightly: $(VENV)/.dev matrix ## What takes too long for every change: every Python, a plugin made and checked
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m nightly
@@ -81,4 +85,13 @@ $(VENV)/.demo: pyproject.toml requirements/demo.txt requirements/constraints.txt
 $(VENV)/.dev: pyproject.toml requirements/dev.txt requirements/constraints.txt $(wildcard plugins/*/pyproject.toml)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/dev.txt
+	@touch $@
+
+# On top of .venv, whose packages it sees: torch and the rest need not be installed twice.
+$(MXNET)/.made: $(VENV)/.dev requirements/mxnet.txt requirements/mxnet-needs.txt
+	test -x $(MXNET)/bin/python || $(BIN)/python -m venv $(MXNET)
+	$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(%r)' % sysconfig.get_path('purelib'))" \
+		>"$$($(MXNET)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/beneath.pth"
+	$(MXNET)/bin/python -m pip install -q --disable-pip-version-check --no-deps -r requirements/mxnet.txt
+	$(MXNET)/bin/python -m pip install -q --disable-pip-version-check -r requirements/mxnet-needs.txt
 	@touch $@

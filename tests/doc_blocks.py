@@ -39,7 +39,7 @@ FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[^\n]*)\n(?P<text>.*?)^(?P=i
 MARK = re.compile(r"<!-- (?P<what>not run|executed by):? (?P<why>[^\n]*?) -->\n\Z")
 LANGUAGES = ("python", "sh", "console", "toml", "json", "text")
 SHELL = re.compile(r"[|<>&;`$*]|^\w+=")
-OTHERS = ("onnxruntime", "onnxruntime-gpu")
+OTHERS = ("onnxruntime", "onnxruntime-gpu", "mxnet==1.9.1", "gluoncv==0.10.5.post0")
 """What an index does have."""
 NOT_CARRIED_OUT = re.compile(r"(pip|make|source) ")
 FILE = re.compile(r"# ([\w./-]+\.toml)\n")

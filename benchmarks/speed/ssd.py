@@ -2,8 +2,9 @@
 
 The same full-size network, with random weights, from a picture's bytes to detections: native (its bundle on torch, its
 export on ONNX Runtime), as an artefact executed by trackforge-mxnet, and the same artefact in MXNet 1.9.1, where
-``TRACKFORGE_MXNET_PYTHON`` names an interpreter that has it (and OpenCV). Each works in processes of its own, in turns;
-reported is the least processor time of a picture over all rounds, which a busy machine disturbs least.
+``TRACKFORGE_MXNET_PYTHON`` names an interpreter that has it (and OpenCV); else that of ``make test-mxnet``, once made.
+Each works in processes of its own, in turns; reported is the least processor time of a picture over all rounds, which a
+busy machine disturbs least.
 
 ``python -m benchmarks.speed.ssd [--rounds N]`` writes ``results/speed-ssd.json``.
 """
@@ -87,7 +88,8 @@ def engines(files: dict[str, Path]) -> dict[str, tuple[str, str, Path]]:
     }
     if importlib.util.find_spec("trackforge_mxnet.detector") is not None:
         found["executor of the graph"] = (sys.executable, "mxnet", files["artefact"])
-    other = os.environ.get("TRACKFORGE_MXNET_PYTHON")
+    beside = Path(__file__).parents[2] / ".venv-mxnet" / "bin" / "python"
+    other = os.environ.get("TRACKFORGE_MXNET_PYTHON") or (str(beside) if beside.is_file() else "")
     if other:
         found["MXNet 1.9.1"] = (other, "", files["artefact"])
     return found

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shlex
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +20,13 @@ pytest.importorskip("optuna")
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
+import quick_trials  # noqa: E402
 import tuned_toy  # noqa: E402
 from cli_runs import ENVIRONMENT, command, run  # noqa: E402
 
 from trackforge.cli import main  # noqa: E402
 from trackforge.registry import registry  # noqa: E402
+from trackforge.training import apart  # noqa: E402
 
 TINY = (
     "--set", "train.workers=0", "--set", "train.tensorboard=false", "--set", "train.batch_size=4",
@@ -183,6 +187,33 @@ def test_the_word_train_and_a_folder_of_that_name(
     assert "Say what to search" in capsys.readouterr().err, "a trainer's name follows"
     assert main(["tune", "./train", "tuned-toy"]) != 0
     assert "Say what to search" not in capsys.readouterr().err
+
+
+def test_ctrl_c_keeps_everything(
+    here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "MODULE", quick_trials.__name__)
+    out, lines = tmp_path / "out", tmp_path / "out/trials/0001/trial.jsonl"
+    words = [*map(str, asked(out)), "--set", "train.epochs=8", "--set", "trainer.pause=0.1", "-t", "lr=0.001:0.1"]
+
+    def interrupt() -> None:
+        until = time.monotonic() + 300
+        while not (lines.is_file() and '"epoch": 2' in lines.read_text()) and time.monotonic() < until:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    assert main([*words, "--trials", "4"]) == 130
+    thread.join()
+    said = capsys.readouterr()
+    assert "stopped after 1 of 4 trials; the same command goes on from there" in said.err
+    assert "1 complete, 1 unfinished trials" in said.out
+    assert "trackforge train --config" not in said.out
+    with (out / "trials.csv").open(newline="") as file:
+        assert [row["state"] for row in csv.DictReader(file)] == ["complete", "unfinished"]
+    assert main([*words, "--trials", "4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["trials"] == {"complete": 4}
 
 
 def test_what_fails_at_once_is_told_and_leaves_no_report(

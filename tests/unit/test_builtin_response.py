@@ -54,9 +54,9 @@ def test_annotations() -> None:
         ({"prediction": [ROWS[0], [0.5, 0.1, 0, 0, 1, 1]]}, "Prediction 1 must be a whole number"),
         ({"prediction": [[0, "much", 0, 0, 1, 1]]}, "Prediction 0 must be a number"),
         ({"prediction": [[0, float("nan"), 0, 0, 1, 1]]}, "finite"),
-        ({"annotations": [{"class_id": 1}]}, "'left'"),
-        ({"annotations": ["x"]}, "must be an object"),
-        ({"image_size": [{"width": 0, "height": 1}], "annotations": []}, "image_size must be a whole number from 1"),
+        ({"annotations": [{"class_id": 1}]}, "Annotation 0 left must be a number"),
+        ({"annotations": ["x"]}, "Annotation 0 must be an object"),
+        ({"image_size": [{"width": -1, "height": 1}], "annotations": []}, "image_size must have width and height"),
     ],
 )
 def test_what_is_no_answer(document: object, words: str, tmp_path: Path) -> None:

@@ -59,10 +59,25 @@ def test_retrieval_by_hand() -> None:
 def test_the_monitor_knows_directions() -> None:
     down = Monitor("loss", [Score("loss", better="lower")], patience=2)
     assert [down.offer({"loss": x}) for x in (3.0, math.nan, 2.0, 2.0)] == [True, False, True, False]
-    assert not down.exhausted
+    assert not down.exhausted(4)
     down.offer({"loss": 5.0})
-    assert down.exhausted
+    assert down.exhausted(5)
     assert down.best == {"loss": 2.0}
+
+
+def test_patience_begins_late_and_wants_more_than_a_little() -> None:
+    """A score better by less than the tolerance is kept, and counts as none."""
+    some = Monitor("ap", [Score("ap")], patience=2, min_epochs=6, tolerance=0.1)
+    values = (0.0, 0.4, 0.42, 0.43, 0.5, 0.51, 0.52, 0.52)
+    assert [some.offer({"epoch": epoch, "ap": ap}) for epoch, ap in enumerate(values)] == [True] * 7 + [False]
+    assert some.stale == 3  # since .5, which is 16 % more than .43
+    assert some.best == {"epoch": 6, "ap": 0.52}
+    assert [some.exhausted(epoch) for epoch in (5, 6)] == [False, True]
+    down = Monitor("loss", [Score("loss", better="lower")], patience=1, tolerance=0.1)
+    assert [down.offer({"loss": loss}) for loss in (2.0, 1.9)] == [True, True]
+    assert down.exhausted(2)
+    assert down.offer({"loss": 1.7})
+    assert not down.exhausted(3)
 
 
 def test_a_tie_with_the_start_goes_to_the_epoch_and_a_tie_of_epochs_to_the_first() -> None:

@@ -24,6 +24,7 @@ def published(golden_dir: Path, case: str) -> dict[str, np.ndarray]:
     return dict(np.load(golden_dir / "fairmot" / f"fwd_{case}.npz"))
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize("case", CASES)
 def test_peaks_boxes_and_scores_are_the_published_ones(golden_dir: Path, case: str) -> None:
     golden = published(golden_dir, case)
@@ -41,6 +42,7 @@ def test_peaks_boxes_and_scores_are_the_published_ones(golden_dir: Path, case: s
     np.testing.assert_array_equal(decode_torch.find_peaks(maps[0], K).cell, golden["inds"])
 
 
+@pytest.mark.golden
 def test_embeddings_are_the_published_ones(golden_dir: Path) -> None:
     golden = published(golden_dir, "dla_34")  # the others keep 16 channels of theirs
     found = decode(PictureMaps(*(golden[name][0] for name in PictureMaps._fields)), most=K)

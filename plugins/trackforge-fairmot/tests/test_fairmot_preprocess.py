@@ -20,6 +20,7 @@ SMALL = dataclasses.replace(preprocessing(), size=(152, 272), multiple=8)
 """The golden data are of a size that no network takes."""
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize("case", range(4))
 def test_input_is_the_published_one_to_the_bit(golden_dir: Path, case: int) -> None:
     golden = np.load(golden_dir / "fairmot" / "preproc.npz")
@@ -37,6 +38,7 @@ def test_input_is_the_published_one_to_the_bit(golden_dir: Path, case: int) -> N
     assert placement.offset == (np.floor(left), np.floor(top))
 
 
+@pytest.mark.golden
 def test_the_published_way_back(golden_dir: Path) -> None:
     golden = json.loads((golden_dir / "fairmot" / "misc.json").read_text())["ctdet_post_process"]
     boxes = STRIDE * np.array(golden["dets"][0], np.float32)[:, :4]

@@ -22,6 +22,7 @@ import numpy as np
 
 from trackforge.errors import DataError
 from trackforge.intake.documents import finite_number, load_json, whole_number
+from trackforge.io.sagemaker_boxes import Box, annotation, read_box, read_size
 from trackforge.types import Detections
 
 __all__ = ["Form", "read_response", "response_of", "response_text"]
@@ -89,13 +90,11 @@ def response_text(found: Detections, size: tuple[int, int], form: Form = "predic
         return json.dumps(
             {"prediction": [[float(kind), score, *row] for kind, score, row in zip(kinds, scores, shares, strict=True)]}
         )
+    each = zip(kinds, boxes.tolist(), scores, strict=True)
     return json.dumps(
         {
             "image_size": [{"width": width, "height": height, "depth": 3}],
-            "annotations": [
-                {"class_id": kind, "score": score, "left": x1, "top": y1, "width": x2 - x1, "height": y2 - y1}
-                for kind, score, (x1, y1, x2, y2) in zip(kinds, scores, boxes.tolist(), strict=True)
-            ],
+            "annotations": [annotation(Box(kind, tuple(corners), score)) for kind, corners, score in each],
         }
     )
 
@@ -110,25 +109,17 @@ def _row(row: Any, number: int, path: str | Path | None) -> list[float]:
 
 
 def _entry(entry: Any, number: int, path: str | Path | None) -> list[float]:
-    if not isinstance(entry, Mapping):
-        raise DataError(f"Every annotation must be an object; number {number} is {str(entry)[:60]}.", path=path)
-    missing = [key for key in ("class_id", "left", "top", "width", "height") if key not in entry]
-    if missing:
-        raise DataError(f"Every annotation must have {missing[0]!r}; number {number} has not.", path=path)
     with _naming(f"Annotation {number}", path):
-        left, top, width, height = (finite_number(entry[key]) for key in ("left", "top", "width", "height"))
-        score = finite_number(entry.get("score", 1.0))
-        return [whole_number(entry["class_id"]), score, left, top, left + width, top + height]
+        box = read_box(entry)
+        return [box.class_id, 1.0 if box.score is None else box.score, *box.xyxy]
 
 
 def _scale(document: Mapping[str, Any], size: tuple[int, int], path: str | Path | None) -> tuple[float, ...]:
     """Return factors for boxes in pixels of a picture that may have been of another size when it was sent."""
-    stated = document.get("image_size")
-    one = stated[0] if isinstance(stated, list) and stated else stated
-    if not isinstance(one, Mapping):
-        return (1.0, 1.0, 1.0, 1.0)
     with _naming("image_size", path):
-        width, height = (whole_number(one.get(key), 1) for key in ("width", "height"))
+        width, height = read_size(document.get("image_size"))
+    if not width or not height:
+        return (1.0, 1.0, 1.0, 1.0)
     x, y = size[0] / width, size[1] / height
     return (x, y, x, y)
 

@@ -232,7 +232,8 @@ def _callbacks(
 
 
 def _scorers(training: Training, settings: FitSettings) -> list[Scorer]:
-    from trackforge.training.scorers import CocoAP, Tracking, ValidationLosses
+    from trackforge.training.loss_scores import ValidationLosses
+    from trackforge.training.scorers import CocoAP, Tracking
 
     scorers: list[Scorer] = [CocoAP()] if training.scorers is None else list(training.scorers)
     if settings.tracker:
@@ -240,8 +241,7 @@ def _scorers(training: Training, settings: FitSettings) -> list[Scorer]:
     if settings.validate_losses:
         if training.val is None:
             raise ConfigError(
-                "train.validate_losses needs a recipe that prepares validation pictures; this one does not. Leave it "
-                "out."
+                "train.validate_losses needs a recipe with pictures to validate on; this has none. Leave it out."
             )
         terms = training.module.terms
         scorers.insert(0, ValidationLosses(training.val, training.batching, size=training.middle_size, terms=terms))

@@ -96,6 +96,9 @@ class TrainingModule(pl.LightningModule):
         """Return the schedule of the learning rate; YOLOX's by default."""
         return WarmupCosine(flat=self.plan.plain_epochs)
 
+    def epoch_ended(self, row: Mapping[str, float]) -> None:
+        """Look at the losses and scores of an epoch (0: the start), after it was written down; on the first process."""
+
     # ---- what plugins may ask
 
     @property

@@ -18,7 +18,7 @@ __all__ = ["FREE", "freedom", "identity", "provenance"]
 FREE = frozenset(
     {
         # what prolongs or shortens a run
-        "epochs", "plain_epochs", "max_steps", "patience",
+        "epochs", "plain_epochs", "max_steps", "patience", "min_epochs", "tolerance",
         # where and how fast the same steps are made
         "workers", "accelerator", "devices", "nodes", "strategy", "accumulate", "deterministic",
         # what trackforge.training.checkpoints.ADVICE advises

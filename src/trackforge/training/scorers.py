@@ -1,10 +1,10 @@
-"""What core can score: losses, average precision by COCO's and by VOC's rules, tracks, appearance."""
+"""What core can score: average precision by COCO's and by VOC's rules, tracks, appearance."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -19,15 +19,13 @@ from trackforge.metrics.voc import voc_average_precision
 from trackforge.registry.doors import tracker as make_tracker
 from trackforge.runs.replaying import replay
 from trackforge.table import TrackTable
-from trackforge.training.sampling import SampleKey
-from trackforge.training.scores import Score, Scorer, losses
+from trackforge.training.scores import Score, Scorer
 from trackforge.types import Detections, Frame
 
 if TYPE_CHECKING:
     from trackforge.training.module import TrainingModule
-    from trackforge.training.recipe import SampleSource
 
-__all__ = ["CocoAP", "Embeds", "ReId", "Tracking", "ValidationLosses", "VocAP"]
+__all__ = ["CocoAP", "Embeds", "ReId", "Tracking", "VocAP"]
 
 WHOLE = "val"
 """Name of a validation set taken as one sequence."""
@@ -73,13 +71,21 @@ class CocoAP(Scorer):
 
 
 class VocAP(Scorer):
-    """``voc_ap`` (area) and ``voc_ap11`` (11 points) at IoU 0.5; with several classes ``voc_ap CLASS`` too."""
+    """``voc_ap`` (area) and ``voc_ap11`` (11 points); with several classes ``voc_ap CLASS`` too.
+
+    Args:
+        overlap: Least IoU of a detection with its box.
+    """
+
+    def __init__(self, *, overlap: float = 0.5) -> None:
+        self.overlap = overlap
 
     def announce(self, dataset: Dataset) -> Sequence[Score]:
         """Announce; see the class."""
+        at = "" if self.overlap == 0.5 else f" at IoU {self.overlap:g}"
         return (
-            Score("voc_ap", unit="share", title="VOC AP"),
-            Score("voc_ap11", unit="share", title="VOC AP, 11 points"),
+            Score("voc_ap", unit="share", title=f"VOC AP{at}"),
+            Score("voc_ap11", unit="share", title=f"VOC AP, 11 points{at}"),
             *_of_classes(dataset, "voc_ap"),
         )
 
@@ -89,6 +95,7 @@ class VocAP(Scorer):
             {WHOLE: _truth(dataset, dataset.boxes.image, WHOLE)},
             {WHOLE: TrackTable.from_detections(enumerate(seen), sequence=WHOLE)},
             classes=dataset.classes,
+            overlap=self.overlap,
             lengths={WHOLE: len(dataset)},
         )
         scores = {"voc_ap": report.area, "voc_ap11": report.eleven}
@@ -221,56 +228,6 @@ class ReId(Scorer):
             rows = rows[np.linspace(0, len(rows) - 1, self.most).astype(int)]
         report = retrieve(vectors[rows], identity[rows], far=self.far)
         return {"reid_map": report.mean_precision, "rank1": report.rank1, "tpr": report.true_positive_rate}
-
-
-class ValidationLosses(Scorer):
-    """``val_loss``, and ``val_TERM`` for every term that the module declares: the losses over the validation set.
-
-    Args:
-        source: Prepares its pictures.
-        collate: Makes a batch of them.
-        size: Input ``(height, width)``, pixels.
-        terms: Names of the single losses.
-    """
-
-    def __init__(
-        self,
-        source: SampleSource,
-        collate: Callable[[Sequence[Any]], Any],
-        *,
-        size: tuple[int, int],
-        terms: Sequence[str] = (),
-    ) -> None:
-        self.source, self.collate, self.size, self.terms = source, collate, size, terms
-
-    def announce(self, dataset: Dataset) -> Sequence[Score]:  # noqa: ARG002 - losses need nothing of a set
-        """Announce; see the class."""
-        return losses(self.terms, prefix="val_")
-
-    def look(
-        self,
-        module: TrainingModule,
-        samples: Sequence[Sample],
-        found: Sequence[Detections],  # noqa: ARG002
-    ) -> Sequence[Mapping[str, Any] | None]:
-        """Compute the losses of a batch; they go with its first picture."""
-        keys = [SampleKey(s.index, 0, s.index, self.size, strong=False) for s in samples]
-        batch = self.collate([self.source[key] for key in keys])
-        if hasattr(batch, "to"):
-            batch = batch.to(module.device)
-        return [module.compute_losses(batch).numbers(), *[None] * (len(samples) - 1)]
-
-    def score(self, dataset: Dataset, seen: Sequence[Mapping[str, Any] | None]) -> Mapping[str, float]:  # noqa: ARG002
-        """Divide the sums over the whole set by its normalisers."""
-        parts = [part for part in seen if part is not None]
-        last = parts[-1]
-        values = {
-            name: sum(part["sums"][name] for part in parts)
-            / max(sum(part["counts"][name] for part in parts), last["least"])
-            for name in last["sums"]
-        }
-        total = sum(last["weights"][name] * value for name, value in values.items()) + last["constant"]
-        return {"val_loss": total, **{f"val_{name}": values[name] for name in self.terms}}
 
 
 def _of_classes(dataset: Dataset, name: str) -> list[Score]:

@@ -133,20 +133,26 @@ class Monitor:
         name: Of the score.
         announced: All scores there will be.
         patience: Validations without a better score after which to stop; 0 for never.
+        min_epochs: Epochs before which not to stop.
+        tolerance: Share of the best score so far by which another must be better to count for patience; what is better
+            by less is kept as the best all the same.
 
     Attributes:
         best: The best epoch's row of the table; empty before the first.
-        stale: Validations since.
+        stale: Validations since there was one that counts for patience.
 
     Raises:
         ConfigError: There is no such score.
     """
 
-    def __init__(self, name: str, announced: Sequence[Score], *, patience: int = 0) -> None:
+    def __init__(
+        self, name: str, announced: Sequence[Score], *, patience: int = 0, min_epochs: int = 0, tolerance: float = 0.0
+    ) -> None:
         known = {score.name: score for score in announced}
         if name not in known:
             raise ConfigError(f"train.monitor must be one of {', '.join(known)}; got {name!r}.{name_hint(name, known)}")
         self._score, self._patience = known[name], patience
+        self._min_epochs, self._tolerance = min_epochs, tolerance
         self.best: dict[str, float] = {}
         self.stale = 0
 
@@ -158,15 +164,21 @@ class Monitor:
         """
         better = not self.best or self._worth(row) > self._worth(self.best)
         as_good = bool(self.best) and self.best.get("epoch") == 0 and self._worth(row) == self._worth(self.best)
-        self.stale = 0 if better else self.stale + 1
+        self.stale = 0 if better and self._gained(row) else self.stale + 1
         if better or as_good:
             self.best = dict(row)
         return better or as_good
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether there was no better score for too long."""
-        return bool(self._patience) and self.stale >= self._patience
+    def exhausted(self, epoch: float) -> bool:
+        """Whether there was no better score for too long, after so many epochs."""
+        return bool(self._patience) and self.stale >= self._patience and epoch >= self._min_epochs
+
+    def _gained(self, row: Mapping[str, float]) -> bool:
+        """Whether a better row is better by enough."""
+        if not self._tolerance or not self.best:
+            return True
+        before = self._worth(self.best)
+        return not math.isfinite(before) or self._worth(row) - before > self._tolerance * abs(before)
 
     def _worth(self, row: Mapping[str, float]) -> float:
         return replace(self._score, value=row[self._score.name]).worth

@@ -52,6 +52,10 @@ class FitSettings:
         "ap", help="Score or loss that tells the best checkpoint: ap, ap50, hota, loss, val_loss, ..."
     )
     patience: int = setting(0, help="Validations without a better score before stopping early; 0: never.", minimum=0)
+    min_epochs: int = setting(0, help="Epochs before which patience stops nothing.", unit="epochs", minimum=0)
+    tolerance: float = setting(
+        0.0, help="Share of the best score that a better one must gain to count for patience.", minimum=0, below=1
+    )
     tracker: str = setting("", help="Tracker to score validation sequences with, e.g. byte; empty: boxes only.")
     checkpoint_steps: int = setting(
         0, help="Steps from one checkpoint to the next within an epoch; 0: at its end only.", unit="steps", minimum=0

@@ -181,20 +181,42 @@ def class_count(graph: Graph, layout: Layout, seen: Sequence[npt.NDArray[Any]]) 
     """
     if layout.dialect == "sagemaker":
         return int(seen[1].shape[1]) - 1
-    found: int | None = None
+    return _of_stages(graph) if layout.staged else _of_lists(graph)
+
+
+def _of_stages(graph: Graph) -> int | None:
+    """Read it off the last layers of two stages: one score a class and the background, four numbers a class."""
+    scores: int | None = None
     for node in graph.nodes:
-        text = ""
-        if node.op == "_arange" and node.attributes.get("stop", "None") == "None":
-            text = node.attributes.get("start", "")  # a list of all classes, as SSD and YOLO make it
-        elif node.op == "FullyConnected" and layout.staged:
-            text = node.attributes.get("num_hidden", "")
-            if text.isdecimal() and int(text) % 4 == 0 and found is not None and int(text) == 4 * found:
-                return found  # as many boxes as classes: the one before was classes and background
-            found = int(text) - 1 if text.isdecimal() and 1 < int(text) < MOST_CLASSES else found
+        count = _whole(node.attributes.get("num_hidden", ""))
+        if node.op != "FullyConnected" or count is None:
             continue
-        if text.isdecimal() and 0 < int(text) < MOST_CLASSES and not layout.staged:
-            return int(text)
+        if scores is not None and count == 4 * (scores - 1):
+            return scores - 1
+        scores = count
+    return scores - 1 if scores is not None and scores > 1 else None
+
+
+def _of_lists(graph: Graph) -> int | None:
+    """Read it off the list of all classes that SSD and YOLO make, or off the maps of CenterNet."""
+    if any(node.op == "topk" for node in graph.nodes):
+        for node in graph.nodes:
+            before = graph.nodes[node.inputs[0].node] if node.inputs else None
+            if node.op == "sigmoid" or node.attributes.get("act_type") == "sigmoid":
+                return _whole(before.attributes.get("num_filter", "")) if before is not None else None
+        return None
+    for node in graph.nodes:
+        if node.op == "_arange":
+            start, stop = (node.attributes.get(name, "None") for name in ("start", "stop"))
+            count = _whole(start) if stop == "None" else _whole(stop)
+            if count is not None and (stop == "None" or _whole(start) is None):
+                return count
     return None
+
+
+def _whole(text: str) -> int | None:
+    """Return a plausible number of classes, or None."""
+    return int(text) if text.isdecimal() and 0 < len(text) < 7 and 0 < int(text) < MOST_CLASSES else None
 
 
 def class_names(

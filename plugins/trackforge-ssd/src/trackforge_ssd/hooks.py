@@ -14,7 +14,7 @@ SOURCE = (
 
 @hookimpl
 def trackforge_components() -> Iterator[ComponentSpec]:
-    """Offer the detector, and its export to ONNX, to SageMaker's artefact and to bundles."""
+    """Offer the detector, its export to ONNX, to SageMaker's artefact and to bundles, and its training."""
     yield ComponentSpec(
         kind="detector",
         name="ssd",
@@ -37,4 +37,14 @@ def trackforge_components() -> Iterator[ComponentSpec]:
         install="trackforge-ssd[torch]",
         source=SOURCE,
         suffixes=(".pth", ".params", ".tar.gz"),
+    )
+    yield ComponentSpec(
+        kind="trainer",
+        name="ssd",
+        target="trackforge_ssd.training.recipe:SsdTrainer",
+        config="trackforge_ssd.training.config:SsdTrainConfig",
+        summary="SSD with the hyperparameters of SageMaker's built-in Object Detection, by their names.",
+        requires=("cv2", "torch", "lightning"),
+        install="trackforge-ssd[train]",
+        source=SOURCE,
     )

@@ -26,7 +26,7 @@ from trackforge_ssd.preprocess import choose, preprocessing
 from trackforge_ssd.variants import variant
 from trackforge_ssd.weights import PUBLISHED, load_network
 
-__all__ = ["Start", "start_network"]
+__all__ = ["Start", "holds_backbone", "start_network"]
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +98,20 @@ def start_network(
         chosen = "mean" if v.base == "vgg16" else "raw"
     card = make_card(v, classes, preprocessing(chosen, (v.size, v.size)), provenance=provenance)
     return Start(network=network, card=card, notes=tuple(notes))
+
+
+def holds_backbone(weights: str, v: Variant) -> bool:
+    """Tell whether weights are a backbone without what SSD adds to it, so that they do not say their variant.
+
+    Args:
+        weights: As for `start_network`.
+        v: What would be trained.
+
+    Raises:
+        WeightsError: They cannot be found or read, or are a backbone that does not fit.
+    """
+    path = _resolve(weights)
+    return not _describes_itself(path) and backbone_arrays(read_arrays(path), v) is not None
 
 
 def _resolve(weights: str) -> Path:

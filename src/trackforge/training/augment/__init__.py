@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trackforge.training.augment.colour import Hsv, HsvGain, Photometric
+from trackforge.training.augment.colour import Contrast, Hsv, HsvGain, Photometric
 from trackforge.training.augment.geometry import Expand, Flip, IouCrop, LetterBox, Prepare, RandomAffine, Stretch
 from trackforge.training.augment.loading import AugmentedSamples
 from trackforge.training.augment.mixing import MixUp, Mosaic
@@ -37,6 +37,7 @@ __all__ = [
     "AugmentedSamples",
     "Batch",
     "BoxRule",
+    "Contrast",
     "Draw",
     "Expand",
     "Flip",

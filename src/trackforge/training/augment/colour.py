@@ -11,7 +11,7 @@ from trackforge.config import check, setting
 from trackforge.training.augment import pixels
 from trackforge.training.augment.values import Draw, Floats, LabelledImage
 
-__all__ = ["Hsv", "HsvGain", "Photometric"]
+__all__ = ["Contrast", "Hsv", "HsvGain", "Photometric"]
 
 _LEVELS = np.arange(256, dtype=np.float64)
 
@@ -65,6 +65,27 @@ class HsvGain:
         saturation, value = 1 + draw.rng.uniform(-1, 1, 2) * (self.saturation, self.value)
         tables = _LEVELS, _LEVELS * saturation, _LEVELS * value
         return picture.replace(image=pixels.lookup_hsv(picture.image, *map(_table, tables)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """Multiply all values by a random factor around 1, now and then.
+
+    Source: MXNet's augmenter of detection pictures (Apache-2.0).
+    """
+
+    amount: float = setting(0.5, help="Multiplied by 1 up to this more or less.", unit="share", minimum=0, maximum=1)
+    probability: float = setting(0.5, help="How often.", unit="share", minimum=0, maximum=1)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def __call__(self, picture: LabelledImage, draw: Draw, /) -> LabelledImage:
+        """Return the picture, brighter or darker."""
+        if not draw.chance(self.probability):
+            return picture
+        factor = 1 + draw.rng.uniform(-self.amount, self.amount)
+        return picture.replace(image=pixels.lookup(picture.image, _table(_LEVELS * factor)))
 
 
 @dataclass(frozen=True, kw_only=True)

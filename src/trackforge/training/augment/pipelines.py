@@ -218,9 +218,11 @@ def ssd_pipeline(
     fill: tuple[int, int, int] = (124, 116, 104),
     overlaps: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9),
     trials: int = 50,
+    free: bool = True,
     interpolation: pixels.Interpolation = "random",
+    colours: Sequence[Transform] = (Photometric(order="either"),),
 ) -> Pipeline:
-    """Return SSD's recipe; for SageMaker's and MXNet's ``fill=(127, 127, 127), trials=25``.
+    """Return SSD's recipe; for mxnet-ssd's ``fill=(127, 127, 127), trials=25, free=False``, and its colours.
 
     Args:
         expand: How often the picture goes onto a larger canvas, 0..1.
@@ -228,15 +230,17 @@ def ssd_pipeline(
         fill: RGB colour of that canvas.
         overlaps: Least overlaps (IoU) between an object and the part that is cut out, to choose from.
         trials: How many parts are tried before the picture stays whole.
+        free: Whether a part with no demand on overlap is one of the choices.
         interpolation: How the part is scaled.
+        colours: What is done to colours; mxnet-ssd's: ``Hsv(hue=18, saturation=32, value=32), Contrast()``.
 
     Source: Liu et al., "SSD: Single Shot MultiBox Detector", 2016, sections 2.2 and 3.6.
     """
     return Pipeline(
         steps=(
-            Photometric(order="either"),
+            *colours,
             Expand(probability=expand, fill=fill),
-            IouCrop(overlaps=overlaps, trials=trials),
+            IouCrop(overlaps=overlaps, trials=trials, free=free),
             Stretch(interpolation=interpolation),
             Flip(probability=flip),
         ),

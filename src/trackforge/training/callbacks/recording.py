@@ -97,7 +97,7 @@ class Recording(pl.Callback):
         self._sums, self._steps = {}, 0
 
     def write_epoch(self, trainer: Any, row: Mapping[str, float], scores: Sequence[Score], epochs: int) -> None:
-        """Write down an epoch in all places."""
+        """Write down an epoch in all places, and tell the module."""
         log.info("%s", metric_line({"epoch": row["epoch"], "epochs": epochs, **row}))
         if self._history is not None:
             self._history.epoch(row)
@@ -108,6 +108,8 @@ class Recording(pl.Callback):
             seconds = time.monotonic() - self._began
             unknown = {score.name: math.nan for score in self.scores if score.unit == "loss"}  # of epoch 0
             self.watch({**unknown, **row, "epochs": epochs, "seconds": seconds, "scores": tuple(scores)})
+        if trainer.is_global_zero:
+            trainer.lightning_module.epoch_ended(row)
 
     def open(self, trainer: Any) -> None:
         """Open the tables on the first process, unless they are."""

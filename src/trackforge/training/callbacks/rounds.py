@@ -72,7 +72,8 @@ class Rounds(pl.Callback):
         self.settings, self.val, self.scorers, self.scores = settings, val, scorers, scores
         self.averaging, self.recording, self.signals, self.saving = averaging, recording, signals, saving
         self.telling = telling
-        self.monitor = Monitor(settings.monitor, scores, patience=settings.patience) if val is not None else None
+        patience = {name: getattr(settings, name) for name in ("patience", "min_epochs", "tolerance")}
+        self.monitor = Monitor(settings.monitor, scores, **patience) if val is not None else None
         self.trained = Monitor(settings.monitor, scores) if val is not None else None
         self.start: dict[str, float] = {}
         self.last: dict[str, float] = {}
@@ -129,7 +130,7 @@ class Rounds(pl.Callback):
         if trainer.global_step == 0:
             self._score_start(trainer, pl_module)
         self._make_up(trainer, pl_module)
-        self._stop_early(trainer)
+        self._stop_early(trainer, self.last.get("epoch", 0))
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         """End the run in mid-epoch after so many steps: here, where Lightning can go on from."""
@@ -196,7 +197,7 @@ class Rounds(pl.Callback):
                 better = self.monitor is not None and self.monitor.offer(row)
                 if self.trained is not None:
                     self.trained.offer(row)
-                self._stop_early(trainer)
+                self._stop_early(trainer, done)
                 if better:
                     self._picture(trainer, found, self.val)
             if better or self.val is None:
@@ -226,8 +227,8 @@ class Rounds(pl.Callback):
                 on_batch=partial(self.telling.pictures, stage) if trainer.is_global_zero else None,
             )
 
-    def _stop_early(self, trainer: Any) -> None:
-        if self.monitor is not None and self.monitor.exhausted:
+    def _stop_early(self, trainer: Any, epoch: float) -> None:
+        if self.monitor is not None and self.monitor.exhausted(epoch):
             self.early = trainer.should_stop = True
 
     def _picture(self, trainer: Any, found: Validation, val: Samples) -> None:

@@ -32,8 +32,8 @@ OPTIMISTIC = (
 )
 
 
-def write(outcome: Outcome, folder: str | Path | None = None) -> list[Path]:
-    """Write what was found into a folder, that of the search if none is given; return what was written.
+def write(outcome: Outcome) -> list[Path]:
+    """Write what was found into the folder of the search; return what was written.
 
     ``best.toml`` and ``retrain.toml`` are jobs for ``trackforge train --config``; beside them stand ``trials.csv``,
     ``tuning.json`` and the figures.
@@ -41,8 +41,7 @@ def write(outcome: Outcome, folder: str | Path | None = None) -> list[Path]:
     Raises:
         SinkError: The place cannot be written to.
     """
-    folder = outcome.folder if folder is None else Path(folder)
-    outcome = dataclasses.replace(outcome, folder=folder)
+    folder = outcome.folder
     files = [folder / "trials.csv", folder / "tuning.json"]
     write_trials(files[0], outcome.trials, [one.name for one in outcome.problem.space], _score_names(outcome))
     with atomic_path(files[1]) as partial:

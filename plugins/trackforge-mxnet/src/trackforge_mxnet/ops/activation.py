@@ -86,6 +86,7 @@ def _over_the_rest(data: Tensor) -> Tensor:
 
 @operator("SoftmaxActivation")
 def _softmax_activation(attributes: Attributes) -> Function:
+    # Of more than two axes, MXNet's own implementations differ for "instance"; this is what its manual says.
     if attributes.text("mode", "instance", ("instance", "channel")) == "channel":
         return lambda data: functional.softmax(data, 1)
     return _over_the_rest

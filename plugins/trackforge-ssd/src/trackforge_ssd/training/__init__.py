@@ -1,0 +1,1 @@
+"""Training of SSD; importing this loads no torch."""
