@@ -56,7 +56,7 @@ RECIPE: dict[str, Any] = {
 }
 LOOP = {"batch_size": 8, "workers": 0, "tensorboard": False, "accelerator": "cpu", "monitor": "loss"}
 FULL: dict[str, Any] = {"every": 1, "epochs": 12, "validate_every": 4, "precision": "bf16"}
-QUICK: dict[str, Any] = {"every": 8, "epochs": 12, "validate_every": 12, "precision": "bf16", "batch_size": 2}
+QUICK: dict[str, Any] = {"every": 8, "epochs": 9, "validate_every": 9, "precision": "bf16", "batch_size": 2}
 """Small batches: so many steps need the running means of batch norm, which move by 3% a step, to arrive."""
 SCORE = 0.1
 """Least score of a detection; trackers have their own."""

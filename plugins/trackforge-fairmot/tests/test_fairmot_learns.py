@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.slow
-def test_a_minute_on_a_street_teaches_boxes_and_people(data_dir: Path) -> None:
+def test_half_a_minute_on_a_street_teaches_boxes_and_people(data_dir: Path) -> None:
     """The benchmark's short run: 40 frames of PETS09-S2L1; losses are those of frames that are held out."""
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks.fairmot", "--quick"],
@@ -29,8 +29,8 @@ def test_a_minute_on_a_street_teaches_boxes_and_people(data_dir: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     result = json.loads(run.stdout)
-    for name in ("val_loss", "val_wh_loss", "val_off_loss", "val_id_loss"):
+    for name in ("val_loss", "val_hm_loss", "val_wh_loss", "val_off_loss", "val_id_loss"):
         first, last = result["training"]["held-out losses"][name]
         assert last < 0.8 * first, name
-    assert result["boxes"]["trained on"]["AP50"] > 0.3
-    assert result["looks"]["held out"]["AUC"] > 0.7
+    assert result["boxes"]["trained on"]["AP50"] > 0.4
+    assert result["looks"]["held out"]["AUC"] > 0.65
