@@ -135,6 +135,20 @@ def joint(result: dict[str, Any]) -> str:
     return table(heads, lines) + f"\n{result['input']}; {result['clock']}.{beside}\n" + _origin(result)
 
 
+def ssd(result: dict[str, Any]) -> str:
+    """Milliseconds of every engine, against MXNet where it was there."""
+    networks = result["networks"]
+    sides = list(next(iter(networks.values()))["milliseconds"])
+    lines = []
+    for side in sides:
+        cells = []
+        for network in networks.values():
+            own, others = network["milliseconds"][side], network["milliseconds"].get("MXNet 1.9.1")
+            cells.append(f"{own:.0f}" + (f" ({own / others:.2f}×)" if others and side != "MXNet 1.9.1" else ""))
+        lines.append((side, *cells))
+    return table(("ms of processor time a picture (against MXNet)", *networks), lines) + _origin(result)
+
+
 def revision(result: dict[str, Any]) -> str:
     """Times of two revisions and their ratio."""
     rows = [
@@ -160,6 +174,7 @@ WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "speed-joint": joint,
     "speed-pipeline": pipeline,
     "speed-revision": revision,
+    "speed-ssd": ssd,
     "tuning": tuning,
 }
 

@@ -302,6 +302,13 @@ def test_files_of_others_are_told_apart(theirs: Path, two_onnx: Path, tmp_path: 
     for value in swapped.graph.output:
         value.name = names.get(value.name, value.name)
     refuse(swapped, r"reg \(2\); it gives .*reg \(4, 8, 8\)")
+    flat = onnx.load(theirs)
+    flat.graph.node.append(onnx.helper.make_node("ReduceMax", ["wh"], ["total"], keepdims=0))
+    flat.graph.output.append(onnx.helper.make_tensor_value_info("total", onnx.TensorProto.FLOAT, []))
+    refuse(flat, r"it gives .*total \(\)")
+    shorter = onnx.load(two_onnx)
+    del shorter.graph.output[0].type.tensor_type.shape.dim[2]
+    refuse(shorter, r"readable ONNX model|must give detections \(B, K, 6\)")
     other = ModelCard(component="yolox", classes=("a",), preprocessing=preprocessing(SIZE))
     foreign = onnx.load(two_onnx)
     foreign.metadata_props[0].value = other.to_json()
@@ -315,6 +322,16 @@ def test_a_card_with_other_classes_than_its_maps(two_maps: Path, tmp_path: Path)
     onnx.save(model, tmp_path / "odd.onnx")
     with pytest.raises(WeightsError, match="a heat map for each of its 1 classes; it has 2"):
         make(weights=tmp_path / "odd.onnx")
+
+
+def test_classes_that_a_file_does_not_name_are_not_found(two_onnx: Path, tmp_path: Path) -> None:
+    model = onnx.load(two_onnx)
+    card = ModelCard.from_json(model.metadata_props[0].value)
+    model.metadata_props[0].value = dataclasses.replace(card, classes=("person",)).to_json()
+    onnx.save(model, tmp_path / "odd.onnx")
+    frame = [Frame(index=0, image=picture(0, 60, 100))]
+    [all_of_them], [known] = make(weights=two_onnx).detect(frame), make(weights=tmp_path / "odd.onnx").detect(frame)
+    np.testing.assert_array_equal(known.score, all_of_them.score[all_of_them.class_id == 0])
 
 
 def test_a_frame_without_image_is_an_error(two_onnx: Path) -> None:

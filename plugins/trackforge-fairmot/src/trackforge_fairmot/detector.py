@@ -132,6 +132,8 @@ class FairmotDetector(StagedNetwork):
             if not isinstance(table, np.ndarray):  # on a device: only what is needed leaves it
                 count = int((table[:, 4] >= selection.score).sum())
                 table, embedding = table[:count].cpu().numpy(), embedding[:count].cpu().numpy()
+            known = (table[:, 5] >= 0) & (table[:, 5] < len(self.classes))  # a file may give what it does not name
+            table, embedding = table[known], embedding[known]
             found = Objects(table[:, :4], table[:, 4], table[:, 5].astype(np.int64), embedding)
         return choose(found, selection)
 

@@ -56,7 +56,7 @@ def examine(network: OnnxNetwork, given: Given) -> Graph:
         ConfigError: It has a fixed input size, and another was asked for.
     """
     path, names = network.path, network.output_names
-    decoded = set(OBJECTS) == set(names)
+    decoded = tuple(names) == OBJECTS
     if not network.takes_pictures or not (decoded or set(HEADS) <= set(names)):
         raise WeightsError(
             f"{path} must take (B, 3, H, W) and give {', '.join(HEADS)} (or {' and '.join(OBJECTS)}); it takes "
@@ -72,9 +72,13 @@ def examine(network: OnnxNetwork, given: Given) -> Graph:
             log.info("%s fixes no input size; taking %s", path, SIZE)
     if decoded and card is not None:
         shapes = dict(zip(names, network.outputs, strict=True))
-        most, width = shapes["detections"][1], shapes["embeddings"][2]
-        if not (isinstance(most, int) and isinstance(width, int)):
-            raise WeightsError(f"{path} must give a fixed number of objects; it gives {shapes}. Export it anew.")
+        sizes = [*shapes["detections"][1:], *shapes["embeddings"][1:]]
+        most, columns, rows, width = sizes if len(sizes) == 4 else (None, None, None, None)
+        if not (isinstance(most, int) and isinstance(width, int) and (columns, rows) == (6, most)):
+            raise WeightsError(
+                f"{path} must give detections (B, K, 6) and embeddings (B, K, D), K and D fixed; it gives {shapes}. "
+                "Export it anew."
+            )
         return Graph(card=card, embedding_dim=width, most=most)
     if decoded:
         raise WeightsError(f"{path} must describe itself, as it gives objects; it does not. Export it anew.")
@@ -84,8 +88,16 @@ def examine(network: OnnxNetwork, given: Given) -> Graph:
 def _of_maps(network: OnnxNetwork, card: ModelCard | None, given: Given, size: tuple[int, int] | None) -> Graph:
     order = tuple(network.output_names.index(name) for name in HEADS)
     tried = (MULTIPLE, MULTIPLE) if network.fixed_size(None) is None else size or SIZE
-    outputs = network.run(np.full((1, 3, *tried), 0.5, np.float32))[0]
-    maps = maps_of(outputs, order)
+    batch = network.inputs[0][0]
+    count = batch if isinstance(batch, int) else 1
+    outputs = network.call({network.input_names[0]: np.full((count, 3, *tried), 0.5, np.float32)})
+    if any(np.ndim(one) < 1 or len(one) != count for one in outputs) or any(np.ndim(outputs[n]) != 4 for n in order):
+        shapes = ", ".join(f"{name} {np.shape(one)}" for name, one in zip(network.output_names, outputs, strict=True))
+        raise WeightsError(
+            f"{network.path} must give (B, C, H / 4, W / 4) for each of {', '.join(HEADS)}; it gives {shapes}. It "
+            "belongs to another model."
+        )
+    maps = maps_of([one[0] for one in outputs], order)
     cells = (tried[0] // STRIDE, tried[1] // STRIDE)
     wrong = [f"{name} {part.shape}" for name, part in zip(HEADS, maps, strict=True) if part.shape[1:] != cells]
     if wrong or len(maps.wh) not in (2, 4) or len(maps.reg) != 2:

@@ -147,7 +147,8 @@ def _gluoncv_variant(arrays: Arrays, path: Path, given: Given) -> Variant:
         if chosen.name not in [v.name for v in fitting]:
             check_variant(given, fitting[0])
         return chosen
-    return fitting[0]
+    classes = class_count(arrays, "class_predictors.0.predictor.bias", fitting[0], path)
+    return next((v for v in fitting if len(v.classes) == classes), fitting[0])
 
 
 def _equal(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
