@@ -18,6 +18,7 @@ from trackforge.errors import ConfigError, WeightsError
 from trackforge.io.masks import decode_mask
 from trackforge.io.model_archive import read_artefact
 from trackforge.io.mxnet_params import read_params, write_params
+from trackforge.testing import check_detector
 from trackforge.types import Frame
 from trackforge_mxnet.attributes import Attributes
 from trackforge_mxnet.graph import parse_graph
@@ -270,6 +271,12 @@ def test_networks_of_the_zoo_find_the_same_with_and_without_mxnet(name, exported
     ]
     assert np.mean(same) > 0.8
     np.testing.assert_allclose(np.sort(ours.score), np.sort(theirs.score), atol=1e-4)
+
+
+def test_the_zoo_keeps_the_protocol(zoo, exported):
+    name = "ssd_300_mobilenet0.25_voc"
+    params, _ = exported(name)
+    check_detector(lambda: trackforge.detector("gluoncv", model=name, weights=params, size=(96, 96)))
 
 
 def test_mask_rcnn_gives_the_same_with_and_without_mxnet(mx, exported):
