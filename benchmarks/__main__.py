@@ -15,7 +15,7 @@ QUICK = (
     "speed.joint",
     "speed.growth",
 )
-ALL = (*QUICK, "finetune", "tuning", "tables")
+ALL = (*QUICK, "finetune", "fairmot", "tuning", "tables")
 
 
 def main() -> None:
