@@ -194,6 +194,35 @@ def scaling(result: dict[str, Any]) -> str:
     return table(heads, rows) + f"\n{where}.\n" + _origin(result)
 
 
+def fairmot(result: dict[str, Any]) -> str:
+    """What a network that was trained for minutes finds, tells apart and tracks."""
+    told, looks = result["training"], result["looks"]
+    rows = []
+    for name, boxes in result["boxes"].items():
+        one = looks.get(name, {})
+        people = f"{one['people']} ({one['of whom trained on']})" if one else ""
+        strangers = f"{one['AUC among strangers']:.3f}" if "AUC among strangers" in one else ""
+        auc = f"{one['AUC']:.3f}" if one else ""
+        rows.append((f"frames {name}", boxes["frames"], f"{boxes['AP50']:.3f}", people, auc, strangers))
+    heads = ("PETS09-S2L1", "frames", "AP50", "people (trained on)", "AUC of pairs", "AUC among strangers")
+    found = table(heads, rows)
+    names = ("MOTA", "IDF1", "HOTA", "IDSW")
+    tracks = table(
+        ("tracker", "frames", *names),
+        (
+            (label, frames, *(f"{one[n]:.0f}" if n == "IDSW" else f"{100 * one[n]:.1f}" for n in names))
+            for frames, scores in result["tracks"].items()
+            for label, one in scores.items()
+        ),
+    )
+    losses = ", ".join(f"{name} {first:.3g} to {last:.3g}" for name, (first, last) in told["held-out losses"].items())
+    words = (
+        f"\nLosses on held-out frames, before and after: {losses}. {told['pictures']} pictures, {told['steps']} steps, "
+        f"{told['processor seconds']:.0f} s of one core, validation included.\n"
+    )
+    return f"{found}\n{tracks}{words}{_origin(result)}"
+
+
 def _origin(result: dict[str, Any]) -> str:
     c = result["context"]
     return f"\n{c['machine']}; Python {c['python']}, NumPy {c['numpy']}; revision {c['revision']}.\n"
@@ -204,6 +233,7 @@ WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "accuracy-mot17": accuracy,
     "overfit": overfit,
     "scaling": scaling,
+    "fairmot": fairmot,
     "speed-appearance": association,
     "speed-association": association,
     "speed-evaluation": evaluation,

@@ -35,6 +35,29 @@ COCO = json.dumps(
         ],
     }
 ).encode()
+GRAPH = json.dumps(
+    {
+        "nodes": [
+            {"op": "null", "name": "data", "inputs": []},
+            {"op": "null", "name": "w", "inputs": []},
+            {
+                "op": "Convolution",
+                "name": "c",
+                "attrs": {"kernel": "(3, 3)", "num_filter": "8", "no_bias": "True", "stride": "(2, 2)"},
+                "inputs": [[0, 0, 0], [1, 0, 0]],
+            },
+            {"op": "Pooling", "name": "p", "attrs": {"kernel": "(2, 2)", "pool_type": "max"}, "inputs": [[2, 0, 0]]},
+            {"op": "Reshape", "name": "r", "attrs": {"shape": "(0, 2, -1)"}, "inputs": [[3, 0, 0]]},
+            {"op": "softmax", "name": "s", "attrs": {"axis": "1"}, "inputs": [[4, 0, 0]]},
+            {"op": "slice_axis", "name": "x", "attrs": {"axis": "2", "begin": "0", "end": "4"}, "inputs": [[4, 0, 0]]},
+            {"op": "_contrib_MultiBoxPrior", "name": "a", "attrs": {"sizes": "(0.3,)"}, "inputs": [[3, 0, 0]]},
+            {"op": "tile", "name": "t", "attrs": {"reps": "(2, 2)"}, "inputs": [[6, 0, 0]]},
+            {"op": "_contrib_box_nms", "name": "n", "attrs": {"coord_start": "0"}, "inputs": [[7, 0, 0]]},
+        ],
+        "arg_nodes": [0, 1],
+        "heads": [[5, 0, 0], [8, 0, 0]],
+    }
+).encode()
 RESULTS = json.dumps([{"image_id": k, "category_id": 1, "bbox": [0, 0, 5, 5], "score": 0.5} for k in (1, 2)]).encode()
 LINES = b"\n".join(
     json.dumps(
@@ -136,6 +159,26 @@ def _texts() -> Iterator[Target]:
         )
 
     yield Target("card", card)
+    yield Target("mxnet-graph", _graph, ("torch", "trackforge_mxnet"))
+
+
+def _graph(folder: Path) -> Callable[[Damage], Any]:
+    """A graph of MXNet's, read, compiled and carried out."""
+    import numpy as np
+    import torch
+
+    from trackforge.intake.limits import limited
+    from trackforge_mxnet.graph import parse_graph
+    from trackforge_mxnet.program import compile_graph
+
+    def attempt(damage: Damage) -> Any:
+        path = damage.file(folder / "x-symbol.json", GRAPH, document=True)
+        graph = parse_graph(path.read_bytes().decode("latin1"), path)
+        with limited(bytes=100_000_000):
+            program = compile_graph(graph, {"w": np.ones((8, 3, 3, 3), np.float32)})
+            return program(data=torch.zeros(1, 3, 32, 32))
+
+    return attempt
 
 
 def _sets() -> Iterator[Target]:

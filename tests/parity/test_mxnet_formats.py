@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
+import os
 import warnings
 from typing import Any
 
@@ -11,20 +11,21 @@ import pytest
 from labelled import stills
 
 from trackforge import data
+from trackforge.errors import MissingDependencyError
 from trackforge.io.image_records import DetectionLabel, decode_image_record
 from trackforge.io.mxnet_params import SparseArray, dense, read_params, write_params
 from trackforge.io.recordio import RecordReader
+from trackforge_mxnet.real import load_mxnet
 
-for _name in ("bool", "int", "float", "object", "str", "complex"):
-    if _name not in vars(np):  # MXNet uses names that NumPy 1.24 dropped
-        setattr(np, _name, getattr(builtins, _name))
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it was written for the NumPy of 2019
+    warnings.simplefilter("ignore")  # it says that it is retired
     try:
-        import mxnet as mx
-    except Exception as problem:  # noqa: BLE001 - beside a newer NumPy it fails with anything
-        pytest.skip(f"real MXNet is not importable here: {problem!r}", allow_module_level=True)
-pytestmark = pytest.mark.filterwarnings("ignore")
+        mx = load_mxnet()
+    except MissingDependencyError as problem:
+        if os.environ.get("TRACKFORGE_MXNET") == "required":
+            raise
+        pytest.skip(f"real MXNet is not importable here: {problem}", allow_module_level=True)
+pytestmark = [pytest.mark.mxnet, pytest.mark.filterwarnings("ignore")]
 
 TYPES = ("float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool")
 

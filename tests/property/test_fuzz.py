@@ -18,8 +18,8 @@ from fuzz.worker import tried
 
 from trackforge.errors import DataError
 
-SLOW = ("pth", "ckpt", "onnx")
-"""They import torch; the training and YOLOX suites have tests of theirs."""
+SLOW = ("pth", "ckpt", "onnx", "mxnet-graph")
+"""They import torch; the suites of training, YOLOX and MXNet have tests of theirs."""
 ATTEMPTS = 12
 
 

@@ -23,6 +23,7 @@ from trackforge.errors import ConfigError, StateError  # noqa: E402
 from trackforge.models import KEY  # noqa: E402
 from trackforge.testing import check_trainer  # noqa: E402
 from trackforge.training.augment import AugmentedSamples, collate, validation_pipeline  # noqa: E402
+from trackforge.types import Frame  # noqa: E402
 from trackforge_fairmot.training.config import TERMS, FairMotTrainConfig  # noqa: E402
 from trackforge_fairmot.training.identities import numbered, shared_numbers  # noqa: E402
 from trackforge_fairmot.training.module import FairMotModule  # noqa: E402
@@ -138,6 +139,13 @@ def test_people_of_a_validation_set_are_known_by_folder_sequence_and_id(people: 
     for box, own in enumerate(asked.tolist()):
         (same,) = set(known[train_.boxes.track_id == later.boxes.track_id[box]].tolist())
         assert numbers[own] == same
+    unlabelled = train_.replace(boxes=train_.boxes.replace(track_id=np.where(train_.boxes.track_id == 1, -1, 2)))
+    for how, wanted in (("missing", {2}), ("boxes", set())):  # what gets a number of its own is nobody of val's
+        prepared = begun(unlabelled, later, identities=how).val
+        assert prepared is not None
+        numbers_now = {n for row in range(4) for n in prepared[training.SampleKey(row, 0, row, SIZE)].identity.tolist()}
+        labelled = numbered(unlabelled, how).identities()[0][unlabelled.boxes.track_id == 2]
+        assert numbers_now - {-1} == ({labelled[0]} if wanted else set())
     elsewhere = walkers(tmp_path)  # the same names in another folder
     assert shared_numbers(train_, elsewhere).tolist() == [-1, -1, -1]
     source = begun(train_, later).val
@@ -247,7 +255,7 @@ def test_losses_put_together_are_the_total(run: Any) -> None:
         assert float(row["loss"]) == pytest.approx(hm + 0.5 * wh + off + 0.1 * who, rel=1e-4)
 
 
-def test_the_file_that_comes_out_is_a_detector_with_embeddings(run: Any) -> None:
+def test_the_file_that_comes_out_is_a_detector_with_embeddings(run: Any, tmp_path: Path) -> None:
     detector = trackforge.detector(run.model, score=0.0)
     assert detector.classes == ("pedestrian",)
     assert detector.card.component == "fairmot"
@@ -255,6 +263,18 @@ def test_the_file_that_comes_out_is_a_detector_with_embeddings(run: Any) -> None
     assert detector.card.preprocessing.size == SIZE
     assert detector.embedding_dim == 64
     assert detector.card.provenance["trained_on"] == "walk"
+    image = data.Samples(walkers(tmp_path))[3].image
+    (found,) = detector.detect([Frame(index=0, image=image)])
+    plan = training.Plan(dataset=walkers(tmp_path), epochs=1, batch_size=2, steps_per_epoch=4, weights=str(run.model))
+    module = module_of(FairMotTrainer(FairMotTrainConfig(validate_score=0.0)).begin(plan)).eval()
+    with torch.no_grad():
+        (mine,) = module.detect([image])
+    np.testing.assert_allclose(mine.score[:20], found.score[:20], rtol=1e-3)
+    near = np.abs(mine.xyxy[:20, None] - found.xyxy[None]).max(axis=2)
+    same = near.min(axis=1) < 0.05
+    assert same.mean() >= 0.7  # so early the map is nearly flat: rounding decides what is a peak
+    assert mine.embedding is not None
+    np.testing.assert_allclose(mine.embedding[:20][same], found.embedding[near.argmin(axis=1)][same], atol=1e-3)
 
 
 def test_classifier_and_weights_of_losses_are_in_the_checkpoint_only(run: Any) -> None:

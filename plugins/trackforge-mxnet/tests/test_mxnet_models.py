@@ -148,6 +148,15 @@ def test_settings_mean_what_they_say(archive):
         MxnetDetector(MxnetDetectorConfig(weights=archive, keep_classes=("whale",)))
 
 
+def test_memory_is_kept_only_where_it_is_asked_for(archive, monkeypatch):
+    asked = []
+    monkeypatch.setattr("trackforge_mxnet.detector.keep_freed_memory", lambda: asked.append(True))
+    trackforge.detector(archive, keep_memory=False)
+    assert asked == []
+    trackforge.detector(archive)
+    assert asked == [True]
+
+
 def test_names_of_classes_may_lie_with_the_weights(archive, tmp_path, ssd):
     path = tmp_path / "model.tar.gz"
     write_artefact(

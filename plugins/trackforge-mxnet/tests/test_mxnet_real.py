@@ -18,6 +18,7 @@ from trackforge.errors import ConfigError, WeightsError
 from trackforge.io.masks import decode_mask
 from trackforge.io.model_archive import read_artefact
 from trackforge.io.mxnet_params import read_params, write_params
+from trackforge.testing import check_detector
 from trackforge.types import Frame
 from trackforge_mxnet.attributes import Attributes
 from trackforge_mxnet.graph import parse_graph
@@ -69,11 +70,11 @@ def test_parameters_go_both_ways(mx, tmp_path):
         for dtype in ("f4", "f8", "f2", "u1", "i4", "i1", "i8")
     }
     content = write_params(tmp_path / "ours.params", arrays)
-    theirs = mx.nd.load(str(tmp_path / "ours.params"))
+    theirs = mx.ndarray.load(str(tmp_path / "ours.params"))
     assert list(theirs) == list(arrays)
     for name, value in arrays.items():
         assert np.array_equal(theirs[name].asnumpy(), value)
-    mx.nd.save(str(tmp_path / "theirs.params"), theirs)
+    mx.ndarray.save(str(tmp_path / "theirs.params"), theirs)
     assert (tmp_path / "theirs.params").read_bytes() == content
     assert {name: value.tolist() for name, value in read_params(tmp_path / "theirs.params").items()} == {
         name: value.tolist() for name, value in arrays.items()
@@ -84,12 +85,12 @@ def _bound(mx, text, params, data):
     symbol = mx.sym.load_json(text)
     shapes = {name: value.shape for name, value in data.items() if name in symbol.list_arguments()}
     executor = symbol.simple_bind(mx.cpu(), grad_req="null", **shapes)
-    given = {name.partition(":")[2]: mx.nd.array(value) for name, value in params.items()}
+    given = {name.partition(":")[2]: mx.ndarray.array(value) for name, value in params.items()}
     executor.copy_params_from(
         {name: value for name, value in given.items() if name in executor.arg_dict},
         {name: value for name, value in given.items() if name in executor.aux_dict},
     )
-    made = executor.forward(is_train=False, **{k: mx.nd.array(v) for k, v in data.items() if k in shapes})
+    made = executor.forward(is_train=False, **{k: mx.ndarray.array(v) for k, v in data.items() if k in shapes})
     return [value.asnumpy() for value in made]
 
 
@@ -188,7 +189,7 @@ def test_operators(mx, op, attrs, shapes):
         "heads": [[len(values), 0, 0]],
     }
     symbol = mx.sym.load_json(json.dumps(document))
-    named = {f"x{k}": mx.nd.array(value) for k, value in enumerate(values)}
+    named = {f"x{k}": mx.ndarray.array(value) for k, value in enumerate(values)}
     made = symbol.bind(mx.cpu(), named).forward(is_train=False)
     attributes = Attributes(attrs, op)
     ours = TABLE[op].make(attributes)(*[torch.from_numpy(value) for value in values])
@@ -212,8 +213,8 @@ def test_regions_and_proposals(mx):
         ("_contrib_ROIAlign", {"pooled_size": (3, 4), "spatial_scale": 0.25, "sample_ratio": 3}),
         ("_contrib_ROIAlign", {"pooled_size": (2, 2), "spatial_scale": 0.25, "sample_ratio": -1}),
     ):
-        function = mx.nd.ROIPooling if name == "ROIPooling" else mx.nd.contrib.ROIAlign
-        wanted = function(mx.nd.array(data), mx.nd.array(rows), **words).asnumpy()
+        function = mx.ndarray.ROIPooling if name == "ROIPooling" else mx.ndarray.contrib.ROIAlign
+        wanted = function(mx.ndarray.array(data), mx.ndarray.array(rows), **words).asnumpy()
         made = TABLE[name].make(Attributes({k: str(v) for k, v in words.items()}, name))
         np.testing.assert_allclose(made(torch.from_numpy(data), torch.from_numpy(rows)).numpy(), wanted, atol=1e-5)
     scores = random.random((1, 12, 8, 10)).astype(np.float32)
@@ -226,7 +227,7 @@ def test_regions_and_proposals(mx):
         "rpn_pre_nms_top_n": 200,
         "rpn_min_size": 8,
     }
-    wanted = mx.nd.contrib.Proposal(*map(mx.nd.array, (scores, shifts, size)), **words).asnumpy()
+    wanted = mx.ndarray.contrib.Proposal(*map(mx.ndarray.array, (scores, shifts, size)), **words).asnumpy()
     made = TABLE["_contrib_Proposal"].make(Attributes({k: str(v) for k, v in words.items()}, "p"))
     ours = made(*map(torch.from_numpy, (scores, shifts, size))).numpy()
     np.testing.assert_allclose(ours, wanted, atol=2e-3)
@@ -244,7 +245,7 @@ def exported(mx, zoo, tmp_path_factory):
             network = zoo.get_model(name, pretrained=False, pretrained_base=False, root=str(folder), **words)
             network.initialize(mx.init.Normal(0.04))
             network.hybridize()
-            network(mx.nd.zeros((1, 3, 160, 160)))
+            network(mx.ndarray.zeros((1, 3, 160, 160)))
             network.save_parameters(str(folder / "net.params"))
             network.export(str(folder / "net"), 0)
             made[name] = folder / "net.params", folder / "net-symbol.json"
@@ -272,12 +273,18 @@ def test_networks_of_the_zoo_find_the_same_with_and_without_mxnet(name, exported
     np.testing.assert_allclose(np.sort(ours.score), np.sort(theirs.score), atol=1e-4)
 
 
+def test_the_zoo_keeps_the_protocol(zoo, exported):
+    name = "ssd_300_mobilenet0.25_voc"
+    params, _ = exported(name)
+    check_detector(lambda: trackforge.detector("gluoncv", model=name, weights=params, size=(96, 96)))
+
+
 def test_mask_rcnn_gives_the_same_with_and_without_mxnet(mx, exported):
     few = {"rpn_test_pre_nms": 200, "rpn_test_post_nms": 24}
     _, symbol = exported("mask_rcnn_resnet18_v1b_coco", **few)
     network = mx.gluon.SymbolBlock.imports(str(symbol), ["data"], str(symbol.with_name("net-0000.params")))
     data = np.random.default_rng(4).normal(size=(1, 3, 160, 192)).astype(np.float32)
-    theirs = [value.asnumpy()[0] for value in network(mx.nd.array(data))]
+    theirs = [value.asnumpy()[0] for value in network(mx.ndarray.array(data))]
     artefact = read_artefact(symbol)
     weights = {name.partition(":")[2]: value for name, value in artefact.params.items()}
     ours = [

@@ -55,7 +55,7 @@ def test_onnx_runtime_gives_what_torch_gives(
     bundle = bundles(name)
     file = export(ExportConfig(weights=bundle, output=tmp_path / "ssd.onnx"))
     frames = [Frame(index=i, image=image) for i, image in enumerate((picture, picture[::-1], picture[:, ::-1]))]
-    detectors = [trackforge.detector(path, device="cpu", threads=1) for path in (bundle, file)]
+    detectors = [trackforge.detector(path, score=0.01, device="cpu", threads=1) for path in (bundle, file)]
     assert [type(d.backend).__name__ for d in detectors] == ["TorchBackend", "OnnxBackend"]
     assert detectors[0].card.preprocessing == detectors[1].card.preprocessing
     assert detectors[1].card.provenance["file"] == bundle.name
@@ -110,7 +110,8 @@ def test_settings_change_the_rule(bundles: Callable[[str], Path], picture: np.nd
     frame = Frame(index=0, image=picture)
 
     def found(**settings: object) -> trackforge.Detections:
-        return SsdDetector(SsdDetectorConfig(weights=bundle, device="cpu", **settings)).detect([frame])[0]
+        given = {"score": 0.01, **settings}
+        return SsdDetector(SsdDetectorConfig(weights=bundle, device="cpu", **given)).detect([frame])[0]
 
     everything = found()
     assert (everything.score[:-1] >= everything.score[1:]).all()
@@ -140,7 +141,7 @@ def test_half_precision_keeps_its_anchors(bundles: Callable[[str], Path], pictur
 
 
 def test_an_artefact_is_opened_by_the_detector_ssd(artefact: Callable[..., Path], picture: np.ndarray) -> None:
-    detector = trackforge.detector("ssd", weights=artefact(RESNET, 2), classes=("a", "b"), device="cpu")
+    detector = trackforge.detector("ssd", weights=artefact(RESNET, 2), classes=("a", "b"), score=0.01, device="cpu")
     assert detector.classes == ("a", "b")
     assert detector.card.variant == RESNET
     [found] = detector.detect([Frame(index=0, image=picture)])

@@ -63,7 +63,7 @@ def test_the_built_in_algorithms_networks_are_equal(name: str, fused: bool, fold
 def test_gluoncvs_networks_are_equal(name: str, form: str, folder: Path) -> None:
     expected = np.load(folder / name / "golden.npz")
     file = folder / name / (f"{name}.params" if form == "structured" else f"{name}-symbol.json")
-    config = SsdDetectorConfig(weights=file, fuse=form == "exported", backend="torch", device="cpu")
+    config = SsdDetectorConfig(weights=file, score=0.01, fuse=form == "exported", backend="torch", device="cpu")
     detector = SsdDetector(config)
     assert detector.card.variant == GLUONCV[name]
     frame = Frame(index=0, image=expected["image"])

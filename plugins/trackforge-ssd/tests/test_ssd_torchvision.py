@@ -35,7 +35,7 @@ def detector(tmp_path_factory: pytest.TempPathFactory, expected: dict[str, np.nd
     assert sorted(shapes) == sorted(expected["keys"].tolist())
     path = tmp_path_factory.mktemp("torchvision") / "ssd300.pth"
     torch.save({name: torch.from_numpy(make.formula(name, shape)) for name, shape in shapes.items()}, path)
-    return SsdDetector(SsdDetectorConfig(weights=path, device="cpu"))
+    return SsdDetector(SsdDetectorConfig(weights=path, score=0.01, device="cpu"))
 
 
 def test_anchors_are_torchvisions_to_the_bit(detector: SsdDetector, expected: dict[str, np.ndarray]) -> None:

@@ -321,7 +321,7 @@ def test_it_learns_from_nothing(run: Any) -> None:
 
 
 def test_the_file_that_comes_out_is_a_detector_and_an_artefact(run: Any, tmp_path: Path) -> None:
-    detector = trackforge.detector(run.model)
+    detector = trackforge.detector(run.model, score=0.01)
     assert detector.classes == KINDS
     assert detector.rule.limit == 0.4
     sample = data.Samples(shapes(tmp_path))[1]
@@ -337,7 +337,7 @@ def test_the_file_that_comes_out_is_a_detector_and_an_artefact(run: Any, tmp_pat
     said = read_artefact(path).hyperparameters
     assert (said["num_classes"], said["num_training_samples"], said["optimizer"]) == ("2", "8", "adam")
     assert (said["nms_threshold"], said["lr_scheduler_step"], said["epochs"]) == ("0.4", "30", "40")
-    again = trackforge.detector(path)
+    again = trackforge.detector(path, score=0.01)
     assert again.classes == KINDS
     [other] = again.detect([frame])
     np.testing.assert_allclose(other.xyxy, found.xyxy, atol=1e-3)

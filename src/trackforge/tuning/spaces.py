@@ -30,7 +30,7 @@ RANGES = {
     "appearance_limit": "0.1:0.7", "overlap_limit": "0.3:0.8", "blind_limit": "0.5:0.95", "doubtful_limit": "0.2:0.7",
     "motion_weight": "0:0.1", "gate": "6:30:log", "conf_thres": "0.2:0.7", "match_thres": "0.2:0.95",
     "det_thresh": "0.3:0.8", "iou_threshold": "0.05:0.5", "max_age": "1:90:int-log",
-    "score": "0.05:0.7", "nms": "0.4:0.8",
+    "score": "0.05:0.7", "nms": "0.4:0.8", "lr": "1e-5:1e-3:log", "wh_weight": "0.03:1:log",
 }  # fmt: skip
 """Usual ranges by name of setting: scores as those of a detector that gives 0..1, times in frames at 25 to 30 Hz."""
 FIXED = (

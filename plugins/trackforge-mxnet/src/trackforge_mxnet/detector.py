@@ -18,6 +18,7 @@ from trackforge.models import ModelCard, Objects, Preprocessing, StagedNetwork, 
 from trackforge.models.device import check_device, torch_device
 from trackforge_mxnet.backend import PictureBackend
 from trackforge_mxnet.graph import Graph, parse_graph
+from trackforge_mxnet.memory import keep_freed_memory
 from trackforge_mxnet.pictures import KINDS, Pictures, guess_kind
 from trackforge_mxnet.recognition import (
     Layout,
@@ -59,6 +60,9 @@ class MxnetDetectorConfig:
     mask: float = setting(0.5, help="Least probability of a pixel of a mask.", minimum=0, maximum=1)
     device: str = setting("auto", help="auto, cpu, cuda or cuda:N.", role="device")
     optimise: bool = setting(True, help="Fold and fuse; off, each node is carried out as it stands.")
+    keep_memory: bool = setting(
+        True, help="Keep up to 512 MiB of freed memory for the next picture (Linux, CPU; for the whole process)."
+    )
     threads: int = setting(
         0, help="CPU threads; 0 leaves it to torch, which takes the number for the whole process.", minimum=0
     )
@@ -114,6 +118,8 @@ def _open(config: MxnetDetectorConfig) -> _Opened:
 
     if config.threads:
         torch.set_num_threads(config.threads)
+    if config.keep_memory:
+        keep_freed_memory()
     path = Path(config.weights).expanduser()
     artefact = read_artefact(path, epoch=config.epoch)
     graph = parse_graph(artefact.symbol, path)

@@ -41,8 +41,12 @@ class SsdDetectorConfig(NetworkConfig):
         role="weights",
     )
     variant: str | None = setting(None, help="Which network weights hold, where they do not say it themselves.")
-    score: float | None = setting(
-        None, help="Least score; left out: the dialect's own, .01.", minimum=0, maximum=1, role="conf"
+    score: float = setting(
+        0.1,
+        help="Least score; the published codes score labelled pictures from .01 on.",
+        minimum=0,
+        maximum=1,
+        role="conf",
     )
     nms: float | None = setting(
         None,

@@ -40,16 +40,23 @@ def numbered(dataset: Dataset, how: Literal["labels", "missing", "boxes"]) -> Da
     return dataset.replace(boxes=boxes.replace(track_id=track_id))
 
 
-def shared_numbers(train: Dataset, val: Dataset) -> Ints:
-    """Return for each identity of a validation set its number in the training set, -1 where it is not there.
+def shared_numbers(train: Dataset, val: Dataset, learnt: Dataset | None = None) -> Ints:
+    """Return for each identity of a validation set its number among those that are learnt, -1 where it is not there.
 
     Two are the same where folder of the pictures, sequence and track id are: as in the halves of a sequence.
+
+    Args:
+        train: What is trained on, with identities as labelled.
+        val: The validation set.
+        learnt: ``train`` after `numbered` with ``"labels"`` or ``"missing"``; as labelled where None.
     """
-    known = {person: number for number, person in enumerate(_people(train))}
-    return np.array([known.get(person, -1) for person in _people(val)], np.int64)
+    number = (train if learnt is None else learnt).identities()[0]
+    known = {person: number[box] for person, box in _people(train)}
+    return np.array([known.get(person, -1) for person, _ in _people(val)], np.int64)
 
 
-def _people(dataset: Dataset) -> list[Person]:
+def _people(dataset: Dataset) -> list[tuple[Person, int]]:
+    """Return who the identities of a set are, in order, and a box of each."""
     identity, count = dataset.identities()
     boxes, images = dataset.boxes, dataset.images
     rows = np.full(count, -1, np.int64)
@@ -61,8 +68,8 @@ def _people(dataset: Dataset) -> list[Person]:
         path = dataset.image_path(picture)
         folders[picture] = None if path is None else path.parent
     return [
-        (folders[picture], str(images.sequence[picture]), track)
-        for picture, track in zip(pictures.tolist(), boxes.track_id[rows].tolist(), strict=True)
+        ((folders[picture], str(images.sequence[picture]), track), row)
+        for picture, track, row in zip(pictures.tolist(), boxes.track_id[rows].tolist(), rows.tolist(), strict=True)
     ]
 
 

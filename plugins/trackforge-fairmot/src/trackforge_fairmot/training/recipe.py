@@ -7,6 +7,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from trackforge.data import Dataset, Samples
 from trackforge.models import Preprocessing
 from trackforge.training import CocoAP, Plan, ReId, SampleSource, Scorer, Training
@@ -59,7 +61,9 @@ class FairMotTrainer:
         scorers: list[Scorer] = [CocoAP()]
         source: SampleSource | None = None
         if val is not None:
-            known = shared_numbers(train, val)
+            known = shared_numbers(plan.dataset, val, train)
+            if config.identities == "boxes":  # nobody is seen again
+                known = np.full_like(known, -1)
             if count and not (known >= 0).any():
                 notes.append(
                     "No identity of the validation set is one that is trained: val_id_loss is 0 and tells nothing."
