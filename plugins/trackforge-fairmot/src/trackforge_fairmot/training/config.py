@@ -62,7 +62,8 @@ class FairMotTrainConfig:
     )  # fmt: skip
     ltrb: bool = setting(True, help="Boxes as distances to four sides; off: width and height, as first published.")
     deform: Literal["auto", "gather", "grid", "native"] = setting(
-        "auto", help="How deformable convolutions are computed; gather: derivatives as published, grid: fast."
+        "auto",
+        help="How deformable convolutions are computed; gather: derivatives as published; auto: what is quick here.",
     )
     lr: float | None = setting(
         None, help="Learning rate of Adam, for the batch as a whole; left out: 1e-4, YOLOv5 5e-4.", minimum=0

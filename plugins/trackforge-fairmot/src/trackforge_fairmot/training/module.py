@@ -95,8 +95,9 @@ class FairMotModule(TrainingModule):
         rows, vectors = (part.cpu().numpy() for part in decode(*maps, most=self.config.validate_most))
         out = []
         for one, looks, placement in zip(rows, vectors, placements, strict=True):
-            finite = np.isfinite(one).all(axis=1) & np.isfinite(looks).all(axis=1)
-            values, looks = one[finite], looks[finite]
+            fine = np.isfinite(one).all(axis=1) & np.isfinite(looks).all(axis=1)
+            fine &= (one[:, 2:4] > one[:, :2]).all(axis=1)  # what has just begun predicts boxes without an area
+            values, looks = one[fine], looks[fine]
             found = choose(Objects(values[:, :4], values[:, 4], values[:, 5].astype(np.int64), looks), self.selection)
             out.append(
                 Detections(

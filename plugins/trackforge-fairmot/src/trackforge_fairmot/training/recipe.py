@@ -72,7 +72,7 @@ class FairMotTrainer:
             source = KnownIdentities(prepared, known)
             scorers = _scorers(val, config)
         for note in notes[len(start.notes) :]:
-            log.info("%s", note)
+            log.warning("%s", note)
         start = dataclasses.replace(start, notes=tuple(notes))
         samples = Samples(train, cache_mb=config.cache_mb)
         return Training(
