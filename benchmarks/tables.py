@@ -160,6 +160,40 @@ def revision(result: dict[str, Any]) -> str:
     return table(heads, rows) + _origin(result)
 
 
+def overfit(result: dict[str, Any]) -> str:
+    """Scores on what was learnt, over the epochs."""
+    rows = [
+        (
+            f"{row['epoch']:.0f}",
+            f"{row['loss']:.2f}" if "loss" in row else "",
+            *(f"{100 * row[name]:.1f}" for name in ("voc_ap", "voc_ap11", "ap50", "ap")),
+        )
+        for row in result["course"]
+    ]
+    heads = ("epoch", "loss", "VOC AP", "VOC AP, 11 points", "AP50", "AP")
+    of = f"{result['pictures']} pictures, {result['objects']} objects, {result['classes']} classes"
+    return table(heads, rows) + f"\n{of}; {result['seconds of one core']} s of one core.\n" + _origin(result)
+
+
+def scaling(result: dict[str, Any]) -> str:
+    """Pictures a second, and how many times those of one process."""
+    rows = [
+        (
+            row["machines"],
+            row["processes"],
+            row["pictures a step"],
+            f"{row['pictures a second']:.2f}",
+            f"{row['speed-up']:.2f}× ({low:.2f} to {high:.2f})",
+        )
+        for row in result["rows"]
+        for low, high in [row["speed-up range"]]
+    ]
+    heads = ("machines", "processes of each", "pictures a step", "pictures a second", "speed-up (range of rounds)")
+    said = "; ".join(f"{name} {value}" for name, value in result["settings"].items())
+    where = f"{said}; {result['rounds']} rounds in turn; load of the machine then {result['load']}"
+    return table(heads, rows) + f"\n{where}.\n" + _origin(result)
+
+
 def fairmot(result: dict[str, Any]) -> str:
     """What a network that was trained for minutes finds, tells apart and tracks."""
     told, looks = result["training"], result["looks"]
@@ -197,6 +231,8 @@ def _origin(result: dict[str, Any]) -> str:
 WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "accuracy-appearance": looks,
     "accuracy-mot17": accuracy,
+    "overfit": overfit,
+    "scaling": scaling,
     "fairmot": fairmot,
     "speed-appearance": association,
     "speed-association": association,

@@ -56,16 +56,18 @@ def train(folder: Path, **options: Any) -> Any:
         torch.set_num_threads(threads)
 
 
-def train_apart(folder: Path, *, timeout: float = 300, **options: Any) -> subprocess.CompletedProcess[str]:
+def train_apart(
+    folder: Path, *, timeout: float = 300, environment: dict[str, str] | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
     """Train in another process, whatever becomes of it."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+    usual = {"PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, "-W", "error", __file__, json.dumps({"folder": str(folder), **options})],
         check=False,
         timeout=timeout,
         capture_output=True,
         text=True,
-        env=environment,
+        env={**os.environ, **usual, **(environment or {})},
     )
 
 

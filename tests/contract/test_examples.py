@@ -23,12 +23,23 @@ SHORT = {
     "TRACKFORGE_TUNE_TRIALS": "3",
 }
 """What makes long examples short without a word of theirs being changed: the environment is weaker than a flag."""
+OTHERWISE: dict[str, dict[str, str | None]] = {
+    "pictures-to-counts.md": {
+        "TRACKFORGE_TRAIN_TRAINER__SIZE": None,
+        "TRACKFORGE_TRAIN_TRAINER__IMAGE_SHAPE": "96",
+    },
+}
+"""What takes the place of that on pages whose trainer has other settings."""
 SETUP = {
     "sessions.md": """
 import trackforge
 from pathlib import Path
 frames = list(trackforge.source("street.mp4"))[:5]
 frame = frames[0]
+""",
+    "pictures-to-counts.md": """
+import shutil
+shutil.copytree("coco128", "harbour")
 """,
 }
 """What a page expects of its reader."""
@@ -56,8 +67,9 @@ def test_every_example_runs(page: Path, world: Path, tmp_path: Path, monkeypatch
     shutil.copytree(world, folder, copy_function=os.link)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("TRACKFORGE_CACHE", str(folder / "cache"))
-    for variable, value in SHORT.items():
-        monkeypatch.setenv(variable, value)
+    for variable, value in {**SHORT, **OTHERWISE.get(page.name, {})}.items():
+        if value is not None:
+            monkeypatch.setenv(variable, value)
     names: dict[str, object] = {"__name__": "page"}
     exec(SETUP.get(page.name, ""), names)
     for block in blocks(page):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +43,25 @@ def test_two_processes_give_the_loss_curve_of_one(tmp_path: Path) -> None:
     mine, its = (torch.load(tmp_path / name / "model.pth", weights_only=True)["model"] for name in ("two", "one"))
     for name, value in its.items():
         torch.testing.assert_close(mine[name], value, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_two_machines_that_share_the_folder_give_the_loss_curve_of_one(tmp_path: Path) -> None:
+    """Two processes that are told to be machines: only the first of all holds the folder and writes."""
+    options = {"data": str(tmp_path / "data"), "config": EXACT}
+    train(tmp_path / "one", **options)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {"nodes": 2, "devices": 1, "accelerator": "cpu"}
+
+    def machine(rank: int) -> str:
+        told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": str(rank)}
+        done = train_apart(tmp_path / "two", timeout=120, environment=told, **options, settings=settings)
+        return done.stderr if done.returncode else ""
+
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(machine, (0, 1))) == ["", ""]
+    assert_same_course(tmp_path / "two", tmp_path / "one")
 
 
 def test_a_signal_to_one_process_stops_both_and_one_goes_on_alone(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
+import os
 import random
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,7 +51,7 @@ class Engine:
         devices: Any = settings.devices if settings.devices is not None else ("auto" if self.on_gpu else 1)
         count = devices if isinstance(devices, int) else max(torch.cuda.device_count(), 1)
         self._devices = devices
-        self.first = _rank() == 0
+        self.first = _rank(settings.nodes) == 0
         self.world_size = count * settings.nodes
 
     def trainer(self, callbacks: Sequence[Any], header: Mapping[str, Any]) -> Any:
@@ -113,9 +114,11 @@ def quietly() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
-def _rank() -> int:
+def _rank(nodes: int) -> int:
+    """Return the number of this process; of another machine's first one, before its trainer is made, any but 0."""
     known: Any = importlib.import_module("lightning.pytorch.utilities.rank_zero")
-    return int(known.rank_zero_only.rank)
+    machine = os.environ.get("NODE_RANK", os.environ.get("GROUP_RANK", "0")) if nodes > 1 else "0"
+    return int(known.rank_zero_only.rank) or int(machine)
 
 
 def seed_all(seed: int) -> None:
@@ -128,13 +131,13 @@ def seed_all(seed: int) -> None:
 
 
 @contextlib.contextmanager
-def alone(out: Path) -> Iterator[None]:
+def alone(out: Path, *, first: bool) -> Iterator[None]:
     """Hold the folder of the run, in the first of its processes: two runs in one folder would mix their files.
 
     Raises:
         ConfigError: Another process trains there.
     """
-    if _rank():
+    if not first:
         yield
         return
     with owned(out / ".owner", "A folder is for one training run at a time"):

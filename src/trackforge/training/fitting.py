@@ -141,7 +141,7 @@ def fit(
         checked = None if val is None else validation_set(val, train.classes)
         seed_all(settings.seed)
         engine = Engine(settings, out)
-        stack.enter_context(alone(out))
+        stack.enter_context(alone(out, first=engine.first))
         plan = _plan(train, checked.dataset if checked else None, settings, engine.world_size, weights)
         if begun is not None and engine.first:
             begun()

@@ -31,6 +31,9 @@ def begin(config: SsdTrainConfig, plan: Plan) -> Start:
         DataError: The data have more classes than ``num_classes``.
     """
     notes = list(_told(config, plan))
+    for note in notes:
+        log.warning("%s", note)
+    told = len(notes)
     classes = class_names(plan.dataset, config.num_classes)
     if len(classes) > len(plan.dataset.classes):
         more = len(classes) - len(plan.dataset.classes)
@@ -48,7 +51,7 @@ def begin(config: SsdTrainConfig, plan: Plan) -> Start:
         seed=plan.seed,
     )
     notes += [*_origin(start, weights), *start.notes]
-    for note in notes:
+    for note in notes[told:]:
         log.info("%s", note)
     return dataclasses.replace(_settled(start, config, plan), notes=tuple(notes))
 
