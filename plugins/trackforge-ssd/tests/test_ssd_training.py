@@ -176,6 +176,27 @@ def test_layers_are_frozen_by_the_names_that_mxnet_gives_them(pictures: Dataset)
     }
     with pytest.raises(ConfigError, match=r"fits none of .*: .*bn_data"):
         begun(pictures, freeze_layer_pattern="layer1")
+    with pytest.raises(ConfigError, match="leave something to learn"):
+        begun(pictures, freeze_layer_pattern=".*")
+
+
+@pytest.mark.parametrize("name", ["gluoncv-resnet50-512-coco/32", "torchvision-vgg16-300/16"])
+def test_other_dialects_are_trained_with_their_anchors_and_found_by_their_rule(
+    name: str, pictures: Dataset, tmp_path: Path
+) -> None:
+    made = begun(pictures, variant=name, validate_score=0.05)
+    module = module_of(made)
+    size = module.card.preprocessing.size
+    losses = module.compute_losses(collate([made.train[training.SampleKey(row, 0, row, size)] for row in (1, 2)]))
+    sum(losses.sums.values()).backward()
+    assert all(p.grad is not None for p in module.model.parameters() if p.requires_grad)
+    torch.save(module.bundle(), tmp_path / "model.pth")
+    image = data.Samples(pictures)[1].image
+    with torch.no_grad():
+        [mine] = module.eval().detect([image])
+    [found] = trackforge.detector(tmp_path / "model.pth", score=0.05).detect([Frame(index=0, image=image)])
+    assert len(found) == len(mine) > 0
+    np.testing.assert_allclose(np.sort(mine.score), np.sort(found.score), atol=1e-4)
 
 
 def test_classes_are_checked_against_the_data(pictures: Dataset) -> None:

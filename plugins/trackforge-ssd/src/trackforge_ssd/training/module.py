@@ -82,6 +82,10 @@ class SsdModule(TrainingModule):
                 f"freeze_layer_pattern must fit the beginning of a layer's name; {pattern.pattern!r} fits none of "
                 f"{self.model.variant.name}: {some}, ..."
             )
+        if len(frozen) == len(dict(self.model.named_parameters())):
+            raise ConfigError(
+                f"freeze_layer_pattern must leave something to learn; {pattern.pattern!r} fits all layers."
+            )
         for key in frozen:
             self.model.get_parameter(key).requires_grad_(False)
         log.info("%d of %d parameters stay as they are", len(frozen), len(list(self.model.parameters())))
