@@ -175,15 +175,17 @@ def test_anchors_are_bounded(sketch):
         (lambda nodes: nodes["c"]["inputs"].pop(), r"c \(Convolution\) must have the inputs.*it has 1"),
         (lambda nodes: nodes["n"]["inputs"].pop(), r"n \(BatchNorm\) must have the inputs.*it has 4"),
         (lambda nodes: nodes["c"]["inputs"][1].__setitem__(1, 9), r"c \(Convolution\) takes output 9 of node 1"),
-        (lambda nodes: nodes["r"]["inputs"][0].__setitem__(1, 9), "n .* gives 1 outputs; the graph takes number 10"),
+        (lambda nodes: nodes["e"]["inputs"][0].__setitem__(1, 9), r"takes output 9 of node|gives 1 outputs.*number 10"),
+        (lambda nodes: nodes["d"]["inputs"][0].__setitem__(1, 9), r"takes output 9 of node|gives 1 outputs.*number 10"),
+        (lambda nodes: nodes["r"]["inputs"][0].__setitem__(1, 9), r"takes output 9 of node|gives 1 outputs.*number 10"),
     ],
 )
 def test_inputs_that_are_not_there_are_told_with_their_node(sketch, damage, message, optimise):
     s = sketch()
     weight = s("_copy", s.weight("w", np.ones((4, 3, 1, 1))))
     x = s("Convolution", s.data(), weight, name="c", kernel=(1, 1), num_filter=4, no_bias=True)
-    x = s.normalisation(x, "n", 4)
-    document = json.loads(s.text(s("relu", x, name="r")))
+    x = s.convolution(s("relu", s.normalisation(x, "n", 4), name="r"), "d", (4, 4, 1))
+    document = json.loads(s.text(s.convolution(x, "e", (4, 4, 1))))
     damage({node["name"]: node for node in document["nodes"]})
     with pytest.raises(WeightsError, match=rf"x-symbol.json.*({message})"):
         outputs(json.dumps(document), s.plain, np.zeros((1, 3, 4, 4), np.float32), optimise=optimise)

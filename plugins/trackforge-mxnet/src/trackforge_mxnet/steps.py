@@ -23,7 +23,7 @@ from trackforge_mxnet.graph import Edge, Graph, Node
 from trackforge_mxnet.operators import Function, Operator
 from trackforge_mxnet.table import load_operators
 
-__all__ = ["Listing", "Step", "carry_out", "list_steps"]
+__all__ = ["Listing", "Step", "carry_out", "check_made", "list_steps"]
 
 SHOWN = 8
 
@@ -209,13 +209,19 @@ def _folded(listing: Listing) -> Listing:
             else:
                 left.append(step)
     listing.steps = left
-    _check_made(listing)
+    check_made(listing)
     listing.drop_unused()
     return listing
 
 
-def _check_made(listing: Listing) -> None:
-    """Refuse outputs that nobody makes, of weights and what follows from them; of other nodes their number shows."""
+def check_made(listing: Listing) -> None:
+    """Refuse outputs of nodes that are no steps, nor known: weights and what was folded or fused have one output only.
+
+    Of nodes that are carried out it shows how many they have.
+
+    Raises:
+        WeightsError: An output is taken, or wanted, that nobody makes.
+    """
     nodes = {step.node for step in listing.steps}
     known = {*listing.constants, *listing.feeds.values()}
     taken = [(edge, step.name) for step in listing.steps for edge in step.inputs]
