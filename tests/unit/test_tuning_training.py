@@ -340,7 +340,7 @@ def test_the_whole_is_what_is_trained_and_validated_on(tmp_path: Path, given: di
     ("asked", "found"),
     [
         ({"lr": "1e-5:1e-3:log"}, "trainer.lr=1e-05:0.001:log"),
-        ({"trainer.lr": None}, "trainer.lr=0:1"),
+        ({"trainer.lr": None}, "trainer.lr=1e-05:0.005:log"),  # the usual range, and what it is without tuning
         ({"id-loss": None}, "trainer.id_loss=ce,half,crash,greedy"),
         ({"train.batch_size": "4,8"}, "train.batch_size=4,8"),
         ({"epochs": "3:9"}, "train.epochs=3:9:int"),
