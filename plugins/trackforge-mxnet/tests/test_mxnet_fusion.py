@@ -74,6 +74,20 @@ def test_normalisations_and_additions_disappear(sketch):
         assert "BatchNorm" not in [op for op, _ in kinds]
 
 
+def test_gains_of_nearly_nothing_stay_nothing(sketch):
+    s = sketch()
+    x = s.normalisation(s.data(), "a", 4, fix_gamma=False)
+    s.params["arg:a_gamma"] = np.array([1e-40, -1e-40, 1e-37, 1e-31], np.float32)
+    s.params["arg:a_beta"] = np.array([-0.1, 0.2, -0.1, 0.2], np.float32)
+    text = s.text(s.convolution(s("relu", x), "b", (4, 4, 1)))
+    data = torch.randn((1, 4, 6, 6), generator=torch.Generator().manual_seed(0))
+    quick, plain = (
+        compile_graph(parse_graph(text, "x-symbol.json"), s.plain, optimise=optimise)(data=data)[0]
+        for optimise in (True, False)
+    )
+    np.testing.assert_allclose(quick.numpy(), plain.numpy(), atol=1e-6)
+
+
 def test_what_depends_on_sizes_is_made_once(ssd):
     from trackforge_mxnet.recognition import recognise
 

@@ -147,6 +147,50 @@ def test_constants_are_bounded_too(sketch):
         compile_graph(parse_graph(text, "x-symbol.json"), s.plain)
 
 
+def test_constants_are_bounded_together(sketch):
+    s = sketch()
+    x = s.data()
+    for k in range(8):
+        x = s("broadcast_add", x, s("tile", s.weight(f"w{k}", np.zeros((10, 10))), reps=(50, 50)))
+    text = s.text(x)
+    with limited(bytes=4_000_000), pytest.raises(DataError, match=r"x-symbol.json.*follows from weights alone"):
+        compile_graph(parse_graph(text, "x-symbol.json"), s.plain)
+    compile_graph(parse_graph(text, "x-symbol.json"), s.plain)
+
+
+def test_anchors_are_bounded(sketch):
+    s = sketch()
+    numbers = f"({', '.join(['0.5'] * 200)})"
+    program = compile_graph(
+        parse_graph(s.text(s("_contrib_MultiBoxPrior", s.data(), sizes=numbers, ratios=numbers)), "x-symbol.json"), {}
+    )
+    with limited(bytes=10_000_000), pytest.raises(DataError, match=r"x-symbol.json: .*: anchors, in bytes"):
+        program(data=torch.zeros(1, 3, 64, 64))
+
+
+@pytest.mark.parametrize("optimise", [True, False])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda nodes: nodes["c"]["inputs"].pop(), r"c \(Convolution\) must have the inputs.*it has 1"),
+        (lambda nodes: nodes["n"]["inputs"].pop(), r"n \(BatchNorm\) must have the inputs.*it has 4"),
+        (lambda nodes: nodes["c"]["inputs"][1].__setitem__(1, 9), r"c \(Convolution\) takes output 9 of node 1"),
+        (lambda nodes: nodes["e"]["inputs"][0].__setitem__(1, 9), r"takes output 9 of node|gives 1 outputs.*number 10"),
+        (lambda nodes: nodes["d"]["inputs"][0].__setitem__(1, 9), r"takes output 9 of node|gives 1 outputs.*number 10"),
+        (lambda nodes: nodes["r"]["inputs"][0].__setitem__(1, 9), r"takes output 9 of node|gives 1 outputs.*number 10"),
+    ],
+)
+def test_inputs_that_are_not_there_are_told_with_their_node(sketch, damage, message, optimise):
+    s = sketch()
+    weight = s("_copy", s.weight("w", np.ones((4, 3, 1, 1))))
+    x = s("Convolution", s.data(), weight, name="c", kernel=(1, 1), num_filter=4, no_bias=True)
+    x = s.convolution(s("relu", s.normalisation(x, "n", 4), name="r"), "d", (4, 4, 1))
+    document = json.loads(s.text(s.convolution(x, "e", (4, 4, 1))))
+    damage({node["name"]: node for node in document["nodes"]})
+    with pytest.raises(WeightsError, match=rf"x-symbol.json.*({message})"):
+        outputs(json.dumps(document), s.plain, np.zeros((1, 3, 4, 4), np.float32), optimise=optimise)
+
+
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.text(max_size=5), st.just([]), st.just({})
 )

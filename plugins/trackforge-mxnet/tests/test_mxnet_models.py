@@ -14,6 +14,7 @@ import trackforge
 from trackforge.errors import ConfigError, DataError, MissingFileError, TrackforgeError, WeightsError
 from trackforge.io.masks import decode_mask
 from trackforge.io.model_archive import read_artefact, write_artefact
+from trackforge.io.mxnet_params import SparseArray
 from trackforge.types import Frame
 from trackforge_mxnet.detector import MxnetDetector, MxnetDetectorConfig
 from trackforge_mxnet.graph import Edge, parse_graph
@@ -165,6 +166,37 @@ def test_names_of_classes_may_lie_with_the_weights(archive, tmp_path, ssd):
     detector = trackforge.detector(path)
     assert detector.classes == ("a", "b")
     assert "hyperparams.json says num_classes 3, the graph has 2: the graph counts" in detector.understood
+
+
+@pytest.mark.parametrize(
+    ("learnt", "said", "way", "why"),
+    [
+        ((-100, -95, -80), None, "mean", "bn_data has learnt colours with a mean of -92"),
+        ((5, 5, 5), None, "mean", "a mean of 5"),
+        ((30, 30, 30), None, "raw", "a mean of 30"),
+        ((120, 115, 100), "mean", "mean", "preprocessing.json says mean"),
+        (None, "mean", "mean", "preprocessing.json says mean"),
+        (None, "gluoncv", "raw", "nothing tells"),
+    ],
+)
+def test_how_colours_go_in_is_found_out(ssd, tmp_path, learnt, said, way, why):
+    s, text = ssd
+    params = s.params if learnt is None else {**s.params, "aux:bn_data_moving_mean": np.array(learnt, np.float32)}
+    texts = {} if said is None else {"preprocessing.json": json.dumps(said)}
+    write_artefact(tmp_path / "model.tar.gz", text, params, {"image_shape": "64"}, texts=texts)
+    detector = trackforge.detector(tmp_path / "model.tar.gz")
+    assert tuple(detector.card.preprocessing.mean) == ((123, 117, 104) if way == "mean" else (0, 0, 0))
+    assert any(why in line for line in detector.understood)
+    other = trackforge.detector(tmp_path / "model.tar.gz", preprocessing="gluoncv")
+    assert other.card.preprocessing.scale == 255
+
+
+def test_sparse_weights_do_not_grow_beyond_their_file(ssd, tmp_path):
+    s, text = ssd
+    row = SparseArray("row_sparse", (2**20, 16), np.ones((1, 16), np.float32), np.zeros(1, np.int64))
+    write_artefact(tmp_path / "model.tar.gz", text, {**s.params, "arg:a": row, "arg:b": row}, {"image_shape": "64"})
+    with pytest.raises(DataError, match=r"at most 67,108,864 bytes.*would take 134,217,728"):
+        trackforge.detector(tmp_path / "model.tar.gz")
 
 
 def two_stages(sketch, count=3):

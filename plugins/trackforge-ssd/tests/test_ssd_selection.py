@@ -96,6 +96,20 @@ def test_an_overlap_of_just_the_limit_goes_by_the_dialect() -> None:
         assert len(select(p, boxes, rule).score) == count
 
 
+@pytest.mark.parametrize("agnostic", [False, True])
+def test_what_is_another_class_is_not_taken_for_the_one_wanted(agnostic: bool) -> None:
+    """A dog that looks a little like a cat is no cat, where an anchor stands for its best class."""
+    r = np.random.default_rng(1)
+    p = r.dirichlet(np.full(4, 0.5), 80).astype(np.float32)
+    boxes = np.concatenate((x := r.uniform(0, 3, (80, 2)), x + 1), axis=1).astype(np.float32)
+    rule = Rule(best_class=True, inclusive=True, class_agnostic=agnostic, candidates=40)
+    every = select(p, boxes, rule)
+    for keep in ((2,), (0, 1), ()):
+        found, rows = select(p, boxes, rule, keep), np.isin(every.class_id, keep)
+        for part, whole in zip(found, every, strict=True):
+            assert part.tolist() == whole[rows].tolist()
+
+
 @pytest.mark.parametrize("keep", [(2,), (0, 2)])
 def test_other_classes_are_not_looked_at(keep: tuple[int, ...]) -> None:
     r = np.random.default_rng(0)

@@ -127,7 +127,15 @@ def test_a_deployment_graph_is_taken_too(tmp_path: Path, artefact: Callable[...,
 
 
 @pytest.mark.parametrize(
-    ("base", "mean", "way"), [(RESNET, 110.0, "raw"), (RESNET, 0.3, "mean"), (VGG, None, "raw"), (VGG, "mean", "mean")]
+    ("base", "mean", "way"),
+    [
+        (RESNET, 110.0, "raw"),
+        (RESNET, 0.3, "mean"),
+        (RESNET, -95.0, "mean"),
+        (RESNET, 30.0, "raw"),
+        (VGG, None, "raw"),
+        (VGG, "mean", "mean"),
+    ],
 )
 def test_preprocessing_is_read_off_the_norm_of_the_input(
     base: str, mean: Any, way: str, tmp_path: Path, artefact: Callable[..., Path]
@@ -141,6 +149,42 @@ def test_preprocessing_is_read_off_the_norm_of_the_input(
     assert card.preprocessing == preprocessing(way, (300, 300))
     with pytest.raises(ConfigError, match="raw or mean"):
         load_network(tmp_path / "m.tar.gz", Given(preprocessing="gluoncv"))
+
+
+@pytest.mark.parametrize("base", [VGG, RESNET])
+@pytest.mark.parametrize("way", ["raw", "mean"])
+def test_preprocessing_goes_into_an_artefact_and_out_again(
+    base: str, way: str, tmp_path: Path, artefact: Callable[..., Path]
+) -> None:
+    source = artefact(base, 2)
+    bundle = export(ExportConfig(weights=source, to="trackforge", preprocessing=way, output=tmp_path / "m.pth"))
+    back = export(ExportConfig(weights=bundle, output=tmp_path / "back.tar.gz"))
+    assert load_network(back, Given())[1].preprocessing == preprocessing(way, (300, 300))
+    again = export(ExportConfig(weights=back, to="sagemaker", output=tmp_path / "again.tar.gz"))
+    assert again.read_bytes() == back.read_bytes()
+    assert (back.read_bytes() == source.read_bytes()) == (way == "raw")  # what numbers show is not written
+    other = {"raw": "mean", "mean": "raw"}[way]
+    assert load_network(back, Given(preprocessing=other))[1].preprocessing == preprocessing(other, (300, 300))
+
+
+@pytest.mark.parametrize("size", [(512, 512), (300, 512)])
+def test_a_size_that_an_artefact_does_not_have_is_refused(size: tuple[int, int], artefact: Callable[..., Path]) -> None:
+    with pytest.raises(ConfigError, match="size must be 300,300"):
+        SsdDetector(SsdDetectorConfig(weights=artefact(VGG, 3), size=size))
+    assert SsdDetector(SsdDetectorConfig(weights=artefact(VGG, 3), size=(300, 300))).card.preprocessing.size == (
+        300,
+        300,
+    )
+
+
+def test_a_zip_that_inflates_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("ssd.params", "w") as member:
+        for _ in range(65):
+            member.write(bytes(2**20))
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("it was unpacked"))
+    with pytest.raises(WeightsError, match=r"bomb\.zip must unpack to at most 67,108,864 bytes"):
+        load_network(path, Given())
 
 
 def edited(
@@ -166,6 +210,14 @@ def node(graph: dict[str, Any], name: str) -> dict[str, Any]:
         (lambda g, p, w: node(g, "relu4_3_norm")["attrs"].update(mode="instance"), "'relu4_3_norm' has mode=instance"),
         (lambda g, p, w: node(g, "conv3_2")["attrs"].update(kernel="(5, 5)"), r"'conv3_2' has kernel=\(5, 5\)"),
         (lambda g, p, w: node(g, "pool3")["attrs"].pop("pooling_convention"), "'pool3' has pooling_convention=valid"),
+        (lambda g, p, w: node(g, "relu4_3_norm")["attrs"].pop("mode"), "'relu4_3_norm' has mode=instance"),
+        (lambda g, p, w: node(g, "relu4_3_norm")["attrs"].update(eps="1e-5"), "'relu4_3_norm' has eps=1e-5"),
+        (lambda g, p, w: node(g, "conv3_2")["attrs"].update(num_group="2"), "'conv3_2' has num_group=2"),
+        (lambda g, p, w: node(g, "relu7_anchors")["attrs"].update(offsets="(0.2, 0.2)"), r"has offsets=\(0\.2, 0\.2\)"),
+        (lambda g, p, w: node(g, "detection")["attrs"].update(variances="(1,1,1,1)"), r"detection has variances=\(1"),
+        (lambda g, p, w: node(g, "detection")["attrs"].update(background_id="3"), "detection has background_id=3"),
+        (lambda g, p, w: node(g, "detection")["attrs"].update(nms_threshold="0"), "detection has nms_threshold=0"),
+        (lambda g, p, w: node(g, "detection")["attrs"].update(nms_threshold="-1"), "detection has nms_threshold=-1"),
         (lambda g, p, w: node(g, "relu5_1").update(op="LeakyReLU"), "'relu5_1' is LeakyReLU, not Activation"),
         (lambda g, p, w: node(g, "conv1_2")["inputs"].pop(), "'conv1_2' takes 2 inputs, not 3"),
         (lambda g, p, w: node(g, "multibox_loc_pred").update(name="other"), "it has no node 'multibox_loc_pred'"),
@@ -184,6 +236,43 @@ def test_a_foreign_graph_or_other_numbers_are_told_where_they_differ(
     with pytest.raises(WeightsError, match=message) as told:
         load_network(path, Given())
     assert "model.tar.gz" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"), [("eps", "has eps=0.001"), ("fix_gamma", "has fix_gamma=True"), ("no_bias", "has no_bias")]
+)
+def test_what_a_graph_leaves_out_is_as_mxnet_has_it(
+    setting: str, message: str, tmp_path: Path, artefact: Callable[..., Path]
+) -> None:
+    def leave_out(graph: dict[str, Any], params: dict[str, Any], words: dict[str, str]) -> None:
+        for entry in graph["nodes"]:
+            if entry["op"] != "null":
+                entry.get("attrs", {}).pop(setting, None)
+
+    path = edited(artefact(RESNET, 3), tmp_path / "model.tar.gz", leave_out)
+    with pytest.raises(WeightsError, match=message):
+        load_network(path, Given())
+
+
+def test_settings_that_change_nothing_may_be_written_or_not(tmp_path: Path, artefact: Callable[..., Path]) -> None:
+    """As other versions of MXNet have them: defaults spelt out, hidden attributes, hints for the GPU."""
+
+    def spell_out(graph: dict[str, Any], params: dict[str, Any], words: dict[str, str]) -> None:
+        spelt = {
+            "Convolution": {"dilate": "(1,1)", "num_group": "1", "layout": "None", "cudnn_off": "False"},
+            "BatchNorm": {"axis": "1", "use_global_stats": "False", "eps": "0.00002", "output_mean_var": "False"},
+            "Pooling": {"global_pool": "False", "pooling_convention": "valid"},
+            "_contrib_MultiBoxPrior": {"offsets": "(0.5,0.5)"},
+            "_contrib_MultiBoxDetection": {"background_id": "0", "threshold": "0.01"},
+        }
+        for entry in graph["nodes"]:
+            if entry["op"] in spelt:
+                entry["attrs"] |= spelt[entry["op"]] | {"__lr_mult__": "2", "ctx_group": "dev1"}
+            if entry["op"] == "Concat":
+                del entry["attrs"]["num_args"]
+
+    path = edited(artefact(RESNET, 3), tmp_path / "model.tar.gz", spell_out)
+    assert load_network(path, Given())[1].variant == RESNET
 
 
 @pytest.mark.parametrize("kept", [0, 100, 5_000, -200])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -10,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.config import check, setting
-from trackforge.errors import ConfigError, WeightsError
-from trackforge.intake.limits import check_limit
+from trackforge.errors import ConfigError, DataError, WeightsError
+from trackforge.intake.limits import check_limit, limits
 from trackforge.io.model_archive import Artefact, read_artefact
-from trackforge.io.mxnet_params import dense
+from trackforge.io.mxnet_params import SparseArray, dense
 from trackforge.models import ModelCard, Objects, Preprocessing, StagedNetwork, class_ids
 from trackforge.models.device import check_device, torch_device
 from trackforge_mxnet.backend import PictureBackend
@@ -35,6 +36,8 @@ __all__ = ["MxnetDetector", "MxnetDetectorConfig"]
 
 LONGEST = 1333 / 800
 """Longest side by the short one, where pictures keep their aspect."""
+SMALL = 64 * 2**20
+"""Bytes that sparse weights may take, however few are stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +172,15 @@ def _provenance(artefact: Artefact) -> dict[str, str]:
 
 def _weights(artefact: Artefact) -> dict[str, npt.NDArray[Any]]:
     """Return weights by plain name; what is damaged by NaN is refused, since nothing would ever be found."""
+    stored = sum(array.data.nbytes for array in artefact.params.values())
+    sparse = [array for array in artefact.params.values() if isinstance(array, SparseArray)]
+    whole = sum(math.prod(array.shape) * array.data.itemsize for array in sparse)
+    most = max(SMALL, stored * limits().inflation)
+    if whole > most:
+        raise DataError(
+            f"Sparse arrays must take at most {most:,} bytes when they are written out; those of "
+            f"{artefact.params_name} would take {whole:,}. Is the file damaged?"
+        )
     found = {name.removeprefix("arg:").removeprefix("aux:"): dense(array) for name, array in artefact.params.items()}
     lost = [name for name, array in found.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
     if lost:
@@ -188,7 +200,7 @@ def _pictures(
     reasons: list[str],
 ) -> Pictures:
     kind = config.preprocessing
-    values = KINDS[guess_kind(layout, parameters, reasons) if kind == "auto" else kind]
+    values = KINDS[guess_kind(layout, parameters, artefact.texts, reasons) if kind == "auto" else kind]
     short = config.fit == "short" or (config.fit == "auto" and layout.staged)
     if short and layout.dialect == "sagemaker":
         raise ConfigError("fit must be stretch for SageMaker's graphs, which want squares; got 'short'. Leave it out.")

@@ -25,6 +25,8 @@ ADDITIONS = frozenset({"elemwise_add", "_plus", "_Plus", "_add", "broadcast_add"
 ACTIVATIONS = frozenset({"relu", "Activation"})
 FRESH = frozenset({"Convolution", "BatchNorm", "Pooling", "Activation", "relu", "clip", *ADDITIONS})
 """Operators whose output is memory of its own, which may be written over once nobody else needs it."""
+LEAST_GAIN = 1e-30
+"""Below it a gain counts as none: nothing of the input is left, and its bound would be beyond float32."""
 _FOLDED, _OWN = 1 << 20, 1 << 21
 """Numbers, above every output, under which the weights that folding makes are kept."""
 
@@ -109,6 +111,7 @@ def _fold_cuts(listing: Listing) -> None:
         if any(value.shape != (count,) for value in statistics):
             continue
         scale, shift = norm.function.scale_and_shift(*statistics)
+        scale = torch.where(scale.abs() < LEAST_GAIN, 0.0, scale)
         bound = torch.where(scale == 0, 0.0, -shift / scale)
         low, high = torch.where(scale > 0, bound, -inf), torch.where(scale < 0, bound, inf)
         constant = torch.where(scale == 0, shift.clamp(min=0), shift)

@@ -27,14 +27,23 @@ KINDS: dict[Kind, dict[str, Any]] = {
     "gluoncv": {"scale": 255.0, "mean": IMAGENET_MEAN, "std": IMAGENET_STD},
 }
 """Values by kind: as they are, minus ImageNet's mean, or as GluonCV has them."""
-FAR_FROM_ZERO = 40.0
-"""A mean of colours that was learnt from 0..255 lies above it, one from colours minus their mean below."""
+FAR_FROM_ZERO = 20.0
+"""A mean of colours that was learnt from 0..255 lies above it, one from colours minus their mean below, or below 0."""
+STORED = "preprocessing.json"
+"""Where `trackforge-ssd` writes ``"raw"`` or ``"mean"`` into an artefact, if the numbers do not show it."""
 
 
-def guess_kind(layout: Layout, parameters: Mapping[str, npt.NDArray[Any]], reasons: list[str]) -> Kind:
-    """Tell which values a network wants."""
+def guess_kind(
+    layout: Layout, parameters: Mapping[str, npt.NDArray[Any]], texts: Mapping[str, str], reasons: list[str]
+) -> Kind:
+    """Tell which values a network wants, from texts that lie with it, or its numbers."""
     if layout.dialect != "sagemaker":
         return "gluoncv"
+    said = texts.get(STORED, "").strip().strip('"')
+    for stored in ("raw", "mean"):
+        if said == stored:
+            reasons.append(f"{STORED} says {stored}: colours go in {_WORDS[stored]}")
+            return stored
     learnt = parameters.get("bn_data_moving_mean")
     if learnt is None or learnt.size == 0:
         reasons.append(
@@ -42,7 +51,7 @@ def guess_kind(layout: Layout, parameters: Mapping[str, npt.NDArray[Any]], reaso
             "preprocessing=mean says otherwise, and trackforge_mxnet.probing.probe compares both on your pictures"
         )
         return "raw"
-    mean = float(np.abs(learnt).mean())
+    mean = float(np.mean(learnt))
     kind: Kind = "raw" if mean >= FAR_FROM_ZERO else "mean"
     reasons.append(f"bn_data has learnt colours with a mean of {mean:.0f}: they go in {_WORDS[kind]}")
     return kind

@@ -17,7 +17,7 @@ from trackforge.errors import WeightsError
 from trackforge_mxnet.fusion import fuse
 from trackforge_mxnet.graph import Edge, Graph
 from trackforge_mxnet.guard import guarded
-from trackforge_mxnet.steps import Listing, Step, carry_out, list_steps
+from trackforge_mxnet.steps import Listing, Step, carry_out, check_made, list_steps
 
 __all__ = ["Program", "compile_graph"]
 
@@ -53,6 +53,7 @@ def compile_graph(
         listing = list_steps(graph, parameters, tuple(heads or graph.heads), feeds)
         if optimise:
             listing = fuse(listing, packed=device.type == "cpu")
+            check_made(listing)
     return Program(listing, device)
 
 

@@ -5,6 +5,7 @@ A value is named by the edge it comes from; a step takes values and makes the ou
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +16,14 @@ import torch
 from torch import Tensor
 
 from trackforge.errors import TrackforgeError, WeightsError
+from trackforge.intake.limits import check_limit
 from trackforge.intake.showing import visible
 from trackforge_mxnet.attributes import Attributes, UnknownSettingError
 from trackforge_mxnet.graph import Edge, Graph, Node
 from trackforge_mxnet.operators import Function, Operator
 from trackforge_mxnet.table import load_operators
 
-__all__ = ["Listing", "Step", "carry_out", "list_steps"]
+__all__ = ["Listing", "Step", "carry_out", "check_made", "list_steps"]
 
 SHOWN = 8
 
@@ -165,8 +167,22 @@ def _step(node: Node, number: int, known: Operator, graph: Graph) -> Step:
             f"{graph.path}: {node} has settings that are not known here: {', '.join(visible(k[:80]) for k in left)}."
         )
     inputs = list(node.inputs[: known.taken])
+    _check_count(function, len(inputs), f"{graph.path}: {node}")
     shapes = tuple(place for place in known.shapes if place < len(inputs))
     return Step(node.op, f"{graph.path}: {node}", function, inputs, number, shapes)
+
+
+def _check_count(function: Function, count: int, where: str) -> None:
+    """Refuse a node with other inputs than its operator takes, before anything relies on them."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except ValueError:
+        return  # torch's own functions do not tell; carrying them out does
+    except TypeError as error:
+        raise WeightsError(
+            f"{where} must have the inputs that its operator takes; it has {count} ({_first(error)}). Is the file "
+            "damaged?"
+        ) from error
 
 
 def _tensor(array: npt.NDArray[Any], name: str, graph: Graph) -> Tensor:
@@ -181,17 +197,39 @@ def _tensor(array: npt.NDArray[Any], name: str, graph: Graph) -> Tensor:
 
 def _folded(listing: Listing) -> Listing:
     """Carry out what depends on weights only."""
-    left = []
+    left: list[Step] = []
+    size = 0
     with torch.inference_mode():
         for step in listing.steps:
             if all(edge in listing.constants for edge in step.inputs):
                 for index, value in enumerate(carry_out(step, [listing.constants[edge] for edge in step.inputs])):
                     listing.constants[Edge(step.node, index)] = value
+                    size += value.nbytes
+                    check_limit("bytes", size, f"{step.name}: what follows from weights alone, in bytes,")
             else:
                 left.append(step)
     listing.steps = left
+    check_made(listing)
     listing.drop_unused()
     return listing
+
+
+def check_made(listing: Listing) -> None:
+    """Refuse outputs of nodes that are no steps, nor known: weights and what was folded or fused have one output only.
+
+    Of nodes that are carried out it shows how many they have.
+
+    Raises:
+        WeightsError: An output is taken, or wanted, that nobody makes.
+    """
+    nodes = {step.node for step in listing.steps}
+    known = {*listing.constants, *listing.feeds.values()}
+    taken = [(edge, step.name) for step in listing.steps for edge in step.inputs]
+    for edge, where in (*taken, *((edge, listing.path) for edge in listing.heads)):
+        if edge.node not in nodes and edge not in known:
+            raise WeightsError(
+                f"{where} takes output {edge.output} of node {edge.node}, which has fewer. Is the file damaged?"
+            )
 
 
 def carry_out(step: Step, values: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,8 @@ from trackforge.models import Given, ModelCard
 from trackforge.models.exporting import OnnxConfig, write_onnx
 from trackforge_ssd.cards import variant_of
 from trackforge_ssd.conversion import to_dialect
-from trackforge_ssd.mxnet_files import CLASS_NAMES, numbered
+from trackforge_ssd.mxnet_files import CLASS_NAMES, WAY, numbered
+from trackforge_ssd.preprocess import choose
 from trackforge_ssd.symbol import parameter_order, training_symbol
 from trackforge_ssd.variants import variant
 from trackforge_ssd.weights import PUBLISHED, load_network, save_bundle
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ExportConfig", "export", "write_sagemaker"]
 
-ENDINGS = {"onnx": ".onnx", "sagemaker": ".tar.gz", "trackforge": ".pth"}
+ENDINGS = {"onnx": (".onnx",), "sagemaker": (".tar.gz", ".tgz"), "trackforge": (".pth", ".pt")}
+"""By form; the first is that of a file that nobody named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +56,11 @@ class ExportConfig(OnnxConfig):
             variant(self.variant)
         if self.dynamic:
             raise ConfigError("dynamic must be false for SSD, whose anchors belong to one size of input. Say size.")
-        form = self.form
-        if self.output is not None and not self.output.name.lower().endswith((ENDINGS[form], ".tgz", ".pt")):
-            raise ConfigError(f"output must end in {ENDINGS[form]} for {form}; got {self.output.name!r}. Rename it.")
+        endings = ENDINGS[self.form]
+        if self.output is not None and not self.output.name.lower().endswith(endings):
+            raise ConfigError(
+                f"output must end in {' or '.join(endings)} for {self.form}; got {self.output.name!r}. Rename it."
+            )
 
     @property
     def form(self) -> Literal["onnx", "sagemaker", "trackforge"]:
@@ -98,7 +103,7 @@ def export(config: ExportConfig) -> Path:
     given = Given(variant=config.variant, classes=config.classes, preprocessing=config.preprocessing, size=config.size)
     network, card = load_network(path, given)
     form = config.form
-    output = config.output or Path(_stem(path) + ENDINGS[form])
+    output = config.output or Path(_stem(path) + ENDINGS[form][0])
     if output.resolve() == path.resolve():
         raise ConfigError(f"output must not be the weights themselves; both are {path}. Say another output.")
     card = dataclasses.replace(card, provenance={**card.provenance, "file": path.name, "sha256": digest(path)})
@@ -131,7 +136,8 @@ def write_sagemaker(output: Path, network: SSD, card: ModelCard) -> None:
     """Write ``model.tar.gz`` as SageMaker's built-in Object Detection does: settings, training graph, numbers.
 
     What an artefact brought along (hyperparameters, names of files, order of numbers) is written as it came. Class
-    names, which the algorithm does not keep, go into ``classes.txt``, which it does not mind.
+    names, which the algorithm does not keep, go into ``classes.txt``, and how pictures become input, where nobody would
+    guess it, into ``preprocessing.json``; it minds neither.
 
     Raises:
         WeightsError: The network is of another dialect, whose layers and anchors that graph does not have.
@@ -154,6 +160,10 @@ def write_sagemaker(output: Path, network: SSD, card: ModelCard) -> None:
         "nms_threshold": f"{v.rule.limit:g}",
         "nms_topk": str(v.rule.candidates),
     }
+    texts = {} if card.classes == numbered(classes) else {CLASS_NAMES: "".join(f"{name}\n" for name in card.classes)}
+    way = "mean" if any(card.preprocessing.mean) else "raw"
+    if way != choose(v, "auto", named.get("bn_data_moving_mean")):
+        texts[WAY] = json.dumps(way)
     write_artefact(
         output,
         training_symbol(v, classes, overlap=float(kept.get("overlap", 0.5))),
@@ -161,5 +171,5 @@ def write_sagemaker(output: Path, network: SSD, card: ModelCard) -> None:
         kept.get("hyperparameters") or hyperparameters,
         **({"prefix": kept["symbol_name"].removesuffix("-symbol.json")} if "symbol_name" in kept else {}),
         epoch=int(kept.get("epoch") or 0),
-        texts={} if card.classes == numbered(classes) else {CLASS_NAMES: "".join(f"{name}\n" for name in card.classes)},
+        texts=texts,
     )

@@ -15,6 +15,9 @@ from torch import Tensor, nn
 
 __all__ = ["Cut", "activated", "convolve", "pack", "packing_works"]
 
+LEAST_GAIN = 1e-30
+"""Below it a norm's gain counts as none: nothing of the input is left, and its bound would be beyond float32."""
+
 
 def convolve(
     conv: nn.Module, x: Tensor, norm: nn.Module | None = None, *, add: Tensor | None = None, relu: bool = True
@@ -117,6 +120,7 @@ def _take_over(norm: Any, convs: list[nn.Conv2d]) -> Cut:
     """Let 1x1 convolutions, which see no border, multiply and add what the norm before them does."""
     scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
     shift = norm.bias.double() - norm.running_mean.double() * scale
+    scale = torch.where(scale.abs() < LEAST_GAIN, 0.0, scale)
     bound = torch.where(scale == 0, 0.0, -shift / scale)
     constant = torch.where(scale == 0, shift.clamp(min=0), shift)
     for conv in convs:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.errors import DataError, WeightsError
-from trackforge.intake.limits import check_limit
+from trackforge.errors import ConfigError, DataError, WeightsError
+from trackforge.intake.limits import check_limit, limits
 from trackforge.intake.showing import visible
 from trackforge.io.model_archive import Artefact, read_artefact
 from trackforge.io.mxnet_params import SparseArray, read_params
@@ -38,11 +38,15 @@ from trackforge_ssd.variants import variant
 if TYPE_CHECKING:
     from trackforge_ssd.model import SSD
 
-__all__ = ["CLASS_NAMES", "gluoncv_network", "is_zipped", "mxnet_network", "numbered", "zipped_params"]
+__all__ = ["CLASS_NAMES", "WAY", "gluoncv_network", "is_zipped", "mxnet_network", "numbered", "zipped_params"]
 
 log = logging.getLogger(__name__)
 CLASS_NAMES = "classes.txt"
 """Where an artefact of ours keeps the names of its classes, one a line; the built-in algorithm keeps none."""
+WAY = "preprocessing.json"
+"""Where an artefact of ours says ``"raw"`` or ``"mean"``, if its numbers alone would be taken for the other."""
+SMALL = 64 * 2**20
+"""Bytes that a file may unpack to, however small it is."""
 LONGEST_NAME = 200
 
 
@@ -69,11 +73,19 @@ def _sagemaker(artefact: Artefact, path: Path, given: Given) -> tuple[SSD, Model
         size = variant(given.variant).size
     v, classes, overlap = recognise(artefact.symbol, artefact.hyperparameters, origin=path.name, size=size)
     check_variant(given, v)
+    if given.size not in (None, (v.size, v.size)):
+        raise ConfigError(
+            f"size must be {v.size},{v.size} for {path.name}, whose anchors belong to it; got "
+            f"{given.size[0]},{given.size[1]}. Leave it out."
+        )
     arrays = {plain(name): _array(value, name, path) for name, value in artefact.params.items()}
     network = from_dialect(v, classes, arrays, path)
     names = name_classes(classes, given=given.classes, usual=_stored_names(artefact, classes), origin=path.name)
-    way = choose(v, given.preprocessing, arrays.get("bn_data_moving_mean"))
-    if v.base == "vgg16" and given.preprocessing == "auto":
+    wanted = given.preprocessing
+    if wanted == "auto":
+        wanted = _stored_way(artefact)
+    way = choose(v, wanted, arrays.get("bn_data_moving_mean"))
+    if v.base == "vgg16" and wanted == "auto":
         log.info(
             "%s: pictures go in as RGB 0..255, which nobody has published; preprocessing=mean is the other way", path
         )
@@ -97,6 +109,12 @@ def _stored_names(artefact: Artefact, classes: int) -> tuple[str, ...]:
         if name.lower().endswith((".txt", ".names")) and len(lines) == classes:
             return tuple(lines)
     return numbered(classes)
+
+
+def _stored_way(artefact: Artefact) -> str:
+    """Return how pictures become input, if the artefact says it, else ``"auto"``."""
+    said = artefact.texts.get(WAY, "").strip().strip('"')
+    return said if said in ("raw", "mean") else "auto"
 
 
 def numbered(classes: int) -> tuple[str, ...]:
@@ -177,6 +195,12 @@ def zipped_params(path: Path) -> Mapping[str, Any]:
             if len(members) != 1:
                 raise WeightsError(f"{path} must hold one .params file; it holds {len(members)}. Unpack it, name one.")
             check_limit("bytes", members[0].file_size, "The .params file in the zip", path=path)
+            most = max(SMALL, path.stat().st_size * limits().inflation)
+            if members[0].file_size > most:
+                raise WeightsError(
+                    f"{path} must unpack to at most {most:,} bytes, {limits().inflation} times its size; it says "
+                    f"{members[0].file_size:,}. Get it anew."
+                )
             content = archive.read(members[0])
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise WeightsError(f"{path} must be a readable zip; {error}. Get it anew.") from error

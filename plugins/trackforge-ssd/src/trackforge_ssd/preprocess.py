@@ -45,7 +45,7 @@ PREPROCESSINGS: Mapping[str, Mapping[str, Any]] = {
 }
 """The ways by name, without a size."""
 CENTRED = 20.0
-"""Running mean of an input, in grey values, below which its mean was subtracted before."""
+"""Mean of an input's running means, below which its mean was subtracted before; of dark pictures it is negative."""
 
 
 def preprocessing(name: str, size: tuple[int, int]) -> Preprocessing:
@@ -71,6 +71,6 @@ def choose(v: Variant, wanted: str, input_mean: npt.NDArray[np.float32] | None =
                 f"preprocessing must be {' or '.join(known)} for weights of {v.dialect}; got {wanted!r}. Leave it out."
             )
         return wanted
-    if input_mean is not None and float(np.abs(input_mean).max()) < CENTRED:
+    if input_mean is not None and float(np.mean(input_mean)) < CENTRED:
         return "mean"
     return known[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -16,13 +17,13 @@ from trackforge.errors import TrackforgeError, WeightsError
 from trackforge.intake.documents import parse_json
 from trackforge.intake.showing import visible
 from trackforge_ssd.layout import UNLIMITED, Level, Rule, Variant
-from trackforge_ssd.symbol import Node, training_nodes
+from trackforge_ssd.symbol import VARIANCES, Node, training_nodes
 from trackforge_ssd.variants import RULES, variant
 
 __all__ = ["Recognised", "recognise"]
 
 OUTPUTS = ("multibox_cls_pred", "multibox_loc_pred", "multibox_anchors")
-UNIMPORTANT = ("workspace", "cudnn_tune", "cudnn_off", "momentum", "use_global_stats", "layout")
+UNIMPORTANT = ("num_args", "workspace", "cudnn_tune", "cudnn_off", "momentum", "use_global_stats", "layout")
 """Attributes that change no result of a trained network."""
 MOST_NODES = 100_000
 DAMAGE = (
@@ -158,13 +159,20 @@ def _rule(nodes: list[Node]) -> tuple[Rule, float]:
     """Return what the graph says of detections; where it has none, the algorithm's defaults."""
     rule, overlap = RULES["sagemaker"], 0.5
     for node in nodes:
+        if node.op in FIXED:
+            wrong = _attributes(node.op, FIXED[node.op], node.attrs)
+            if wrong:
+                raise ValueError(f"{node.name} has {wrong[0]}")
         if node.op == "_contrib_MultiBoxDetection":
             attrs = node.attrs
+            limit = float(attrs.get("nms_threshold", "0.5"))
+            if not 0 < limit <= 1:
+                raise ValueError(f"{node.name} has nms_threshold={limit:g}, which suppresses nothing")
             most = int(attrs.get("nms_topk", "-1"))
             rule = dataclasses.replace(
                 rule,
                 score=float(attrs.get("threshold", "0.01")),
-                limit=float(attrs.get("nms_threshold", "0.5")),
+                limit=limit,
                 candidates=most if most > 0 else UNLIMITED,
                 clip=attrs.get("clip", "True") in ("True", "1"),
                 class_agnostic=attrs.get("force_suppress", "False") in ("True", "1"),
@@ -211,24 +219,39 @@ def _difference(own: Mapping[str, Node], other: Mapping[str, Node]) -> str:
         places, found = ([place for _, place in node.inputs] for node in (mine, theirs))
         if places != found:
             return f"{visible(theirs.name)!r} takes {len(found)} inputs, not {len(places)}"
-        wrong = _attributes(mine.attrs, theirs.attrs)
+        wrong = _attributes(mine.op, mine.attrs, theirs.attrs)
         if wrong:
             return f"{visible(theirs.name)!r} has {visible(wrong[0])}"
         stack += [(a, b) for (a, _), (b, _) in zip(mine.inputs, theirs.inputs, strict=True)]
     return ""
 
 
-DEFAULTS = {"pad": "(0, 0)", "stride": "(1, 1)", "dilate": "(1, 1)", "pooling_convention": "valid", "clip": "False"}
+_WINDOW = {"stride": "(1, 1)", "pad": "(0, 0)"}
+DEFAULTS: Mapping[str, Mapping[str, str]] = {
+    "Convolution": {**_WINDOW, "dilate": "(1, 1)", "num_group": "1", "no_bias": "False"},
+    "Pooling": {**_WINDOW, "pool_type": "max", "pooling_convention": "valid", "global_pool": "False"},
+    "BatchNorm": {"eps": "0.001", "fix_gamma": "True", "axis": "1", "output_mean_var": "False"},
+    "L2Normalization": {"eps": "1e-10", "mode": "instance"},
+    "Concat": {"dim": "1"},
+    "Reshape": {"reverse": "False", "keep_highest": "False", "target_shape": "[]"},
+    "_contrib_MultiBoxPrior": {"clip": "False", "steps": "(-1, -1)", "offsets": "(0.5, 0.5)"},
+    "_contrib_MultiBoxTarget": {"variances": VARIANCES},
+    "_contrib_MultiBoxDetection": {"variances": VARIANCES, "background_id": "0"},
+}
+"""What an operator of MXNet does where its node does not say it; all that the algorithm's operators have."""
+FIXED: Mapping[str, Mapping[str, str]] = {
+    "_contrib_MultiBoxTarget": {"variances": VARIANCES},
+    "_contrib_MultiBoxDetection": {"variances": VARIANCES, "background_id": "0"},
+}
+"""Settings behind the outputs that are compared."""
 
 
-def _attributes(own: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
-    names = {name for name in (*own, *other) if not name.startswith("__") and name not in UNIMPORTANT}
+def _attributes(op: str, own: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    usual = DEFAULTS.get(op, {})
     wrong = []
-    for name in sorted(names):
-        mine, theirs = own.get(name, DEFAULTS.get(name)), other.get(name, DEFAULTS.get(name))
-        if mine is None or theirs is None:  # what only one of them writes down is a default
-            continue
-        if mine != theirs and not _equal(mine, theirs):
+    for name in sorted({*own, *(other.keys() & usual.keys())} - set(UNIMPORTANT)):
+        mine, theirs = own.get(name, usual.get(name)), other.get(name, usual.get(name))
+        if mine != theirs and not (mine and theirs and _equal(mine, theirs)):
             wrong.append(f"{name}={theirs} where {mine} is needed")
     return wrong
 
@@ -238,9 +261,11 @@ def _equal(a: str, b: str) -> bool:
         first, second = _numbers(a), _numbers(b)
     except DAMAGE:
         return False
-    return len(first) == len(second) and all(
-        abs(x - y) <= TOLERANCE * max(abs(x), 1) for x, y in zip(first, second, strict=True)
-    )
+    return len(first) == len(second) and all(map(_close, first, second))
+
+
+def _close(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=TOLERANCE)
 
 
 def _numbers(text: str) -> tuple[float, ...]:

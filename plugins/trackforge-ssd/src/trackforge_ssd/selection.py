@@ -39,8 +39,13 @@ def select(probabilities: Floats, boxes: Floats, rule: Rule, keep: tuple[int, ..
         probabilities: ``(N, 1 + C)``, the background first.
         boxes: ``(N, 4)`` corners.
         rule: Of the dialect.
-        keep: Class ids to look for, or None for all; other classes are not looked at.
+        keep: Class ids to look for, or None for all. Where an anchor stands for its best class, these are picked from
+            what is found; elsewhere other classes are not looked at.
     """
+    if rule.best_class and keep is not None:  # an anchor's best class, not its best of those
+        found = select(probabilities, boxes, rule)
+        wanted = np.isin(found.class_id, keep)
+        return Found(found.xyxy[wanted], found.score[wanted], found.class_id[wanted])
     classes = np.arange(probabilities.shape[1] - 1) if keep is None else np.array(keep, np.int64)
     scores = probabilities[:, 1:] if keep is None else probabilities[:, 1 + classes]
     least = np.float32(rule.score)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from trackforge.intake.limits import check_limit
 from trackforge_mxnet.attributes import Attributes
 from trackforge_mxnet.operators import Function, operator
 from trackforge_mxnet.suppression import overlaps, survivors
@@ -82,6 +83,8 @@ def _prior(attributes: Attributes) -> Function:
             raise attributes.refuse(name, "must be two numbers")
 
     def run(data: Tensor) -> Tensor:
+        count = data.shape[2] * data.shape[3] * (len(sizes) + len(ratios) - 1)
+        check_limit("bytes", 16 * count, f"{attributes.where}: anchors, in bytes,")
         pairs: Any = {"steps": steps, "offsets": offsets}
         made = anchors_of(data.shape[2], data.shape[3], sizes, ratios, clip=clip, **pairs)
         return torch.from_numpy(made)[None].to(data.device, data.dtype)
