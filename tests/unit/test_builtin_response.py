@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import trackforge
 from trackforge.errors import DataError, InvalidInputError, MissingFileError
 from trackforge.io.builtin_response import Form, read_response, response_of, response_text
-from trackforge.types import Detections, Frame
+from trackforge.types import Detections, Frame, Step, Stream, Tracks
 
 SIZE = (200, 100)
 # The developer guide's own example: not sorted, classes as floats.
@@ -23,6 +23,7 @@ ROWS = [
     [-1.0, 0.5, 0.1, 0.1, 0.2, 0.2],
     [4.0, 0.32643985450267792, 0.3677481412887573, 0.034883320331573486, 0.6318609714508057, 0.5967587828636169],
 ]
+ENTRY = {"class_id": 3, "score": 0.5, "left": 10, "top": 5.5, "width": 20, "height": 10}
 
 
 def frame(file: str | None = "boats.jpg", index: int = 0) -> Frame:
@@ -39,10 +40,9 @@ def test_prediction() -> None:
 
 def test_annotations() -> None:
     """The form in pixels, of the size that it states: the picture at hand may be larger."""
-    entry = {"class_id": 3, "score": 0.5, "left": 10, "top": 5.5, "width": 20, "height": 10}
-    document = {"image_size": [{"width": 100, "height": 50, "depth": 3}], "annotations": [entry]}
+    document = {"image_size": [{"width": 100, "height": 50, "depth": 3}], "annotations": [ENTRY]}
     assert response_of(document, SIZE).xyxy.tolist() == [[20, 11, 60, 31]]
-    assert response_of({"annotations": [entry]}, SIZE).xyxy.tolist() == [[10, 5.5, 30, 15.5]]
+    assert response_of({"annotations": [ENTRY]}, SIZE).xyxy.tolist() == [[10, 5.5, 30, 15.5]]
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,8 @@ def test_annotations() -> None:
         ({"prediction": [[0, float("nan"), 0, 0, 1, 1]]}, "finite"),
         ({"annotations": [{"class_id": 1}]}, "Annotation 0 left must be a number"),
         ({"annotations": ["x"]}, "Annotation 0 must be an object"),
+        ({"prediction": [ROWS[0], [1e9, 0.1, 0, 0, 1, 1]]}, "class of object 1 must be at most 100,000"),
+        ({"annotations": [dict(ENTRY, class_id=10**9)]}, "class of object 0 must be at most 100,000"),
         ({"image_size": [{"width": -1, "height": 1}], "annotations": []}, "image_size must have width and height"),
     ],
 )
@@ -99,6 +101,31 @@ def test_replayed(tmp_path: Path) -> None:
     short = trackforge.detector("response", path=tmp_path, classes=("boat",))
     with pytest.raises(InvalidInputError, match="has class 4"):
         short.detect([frame("a.jpg")])
+
+
+def test_every_frame_is_written_and_found_again(tmp_path: Path) -> None:
+    """Names that differ little, pages of one file, frames of a film: each has its own answer."""
+    frames = [
+        frame(name, index) for index, name in enumerate(["x#1.jpg", "x-1.jpg", "p.tif#0", "p.tif#1", "s/x-1.jpg", None])
+    ]
+    with trackforge.sink("responses", path=tmp_path / "answers") as sink:
+        sink.open(Stream())
+        for one in frames:
+            found = Detections(xyxy=[[1, 2, 30, 40]], score=[0.5], class_id=[one.index])
+            sink.write(Step(frame=one, detections=found, tracks=Tracks.empty()))
+    names = {path.relative_to(tmp_path / "answers").as_posix() for path in tmp_path.glob("answers/**/*.out")}
+    assert names == {f"{one.file or '000006.jpg'}.out" for one in frames}
+    again = trackforge.detector("response", path=tmp_path / "answers").detect(frames)
+    assert [one.class_id.tolist() for one in again] == [[one.index] for one in frames]
+
+
+def test_a_class_beyond_all_names(tmp_path: Path) -> None:
+    """One number in a file must not have a thousand million names made."""
+    (tmp_path / "boats.jpg.out").write_text('{"prediction": [[1e7, 0.9, 0.1, 0.1, 0.2, 0.2]]}')
+    detector = trackforge.detector("response", path=tmp_path)
+    assert detector.classes == ("class 0",)
+    with pytest.raises(DataError, match=r"boats\.jpg\.out: The class of object 0"):
+        detector.detect([frame()])
 
 
 def test_one_answer_is_of_one_picture(tmp_path: Path) -> None:

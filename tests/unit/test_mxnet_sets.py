@@ -17,6 +17,7 @@ from labelled import film, stills, write_picture
 
 from trackforge import data
 from trackforge.data import Dataset
+from trackforge.data.class_names import ClassNames
 from trackforge.data.pictures import PictureReader
 from trackforge.errors import ConfigError, DataError
 from trackforge.io.image_records import DetectionLabel, ImageRecord, decode_image_record, encode_image_record
@@ -448,6 +449,37 @@ def test_a_stream_of_pipe_mode(tmp_path):
     assert (named.classes, named.images.path.tolist()) == (("cat", "dog"), ["train.rec#0", "train.rec#4"])
     with pytest.raises(ConfigError, match="A stream holds its pictures"):
         data.write(dataset, tmp_path / "x", "augmented-manifest", wrapped=True, images="none")
+
+
+def test_a_stream_has_no_pictures_that_its_readers_do_not_know(tmp_path):
+    dataset = stills(tmp_path / "source")
+    file = dataset.image_path(2)
+    file.write_bytes(cv2.imencode(".webp", np.zeros((48, 64, 3), np.uint8))[1].tobytes())
+    with pytest.raises(DataError, match=rf"{file.name}: A picture of a stream must be a JPEG or PNG"):
+        data.write(dataset, tmp_path / "set", "augmented-manifest", wrapped=True)
+    assert not (tmp_path / "set").exists()
+    data.write(dataset, tmp_path / "set", "augmented-manifest")
+    same(data.read(tmp_path / "set"), dataset)
+
+
+def test_many_names_are_compared_once_each(tmp_path):
+    """A class-map may name a hundred thousand classes."""
+    compared = []
+
+    class Name(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            compared.append(other)
+            return str.__eq__(self, other)
+
+    names = ClassNames()
+    for number in range(500):
+        names.state(number, Name(f"c{number}"), path=tmp_path)
+    assert len(compared) < 5_000
+    assert names.finish()[0] == tuple(f"c{number}" for number in range(500))
+    with pytest.raises(DataError, match="500 is 'c7', as another class is"):
+        names.state(500, "c7", path=tmp_path)
 
 
 # ---- the command line

@@ -6,6 +6,7 @@ import io
 import json
 import struct
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,26 @@ def test_what_is_wrong_is_said(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(DataError, match=rf"a\.rec: A RecordIO file must be whole; .*{message}"):
         RecordReader(path)
+
+
+def test_empty_parts_take_no_memory(tmp_path):
+    """A record of nothing but empty parts is as large as what it stands for, not many times larger."""
+    empty = [struct.pack("<I", part << 29) for part in (1, *[2] * 20_000, 3)]
+    path = tmp_path / "a.rec"
+    path.write_bytes(b"".join(MARK + word for word in empty) + encode_record(b"next"))
+    size = path.stat().st_size
+    tracemalloc.start()
+    try:
+        with RecordReader(path) as reader:
+            assert tracemalloc.get_traced_memory()[1] < size / 2
+            assert list(reader.offsets) == [0, size - 12]
+            assert reader.read(0) == MARK * 20_001
+            assert reader.read(1) == b"next"
+        assert tracemalloc.get_traced_memory()[1] < 2 * size
+    finally:
+        tracemalloc.stop()
+    with path.open("rb") as file:
+        assert list(records(file)) == [MARK * 20_001, b"next"]
 
 
 def test_a_missing_record_is_named(tmp_path):

@@ -26,6 +26,7 @@ class ClassNames:
         if not self._known and file is not None and file.is_file():
             self._known = tuple(line for _, line in read_lines(file))
         self._names: dict[int, str] = {}
+        self._taken = set[str]()
         self._largest = -1
         self._most = limits().classes  # asked for once, for a set has a million boxes
 
@@ -38,11 +39,12 @@ class ClassNames:
         self._check(number, path, line)
         if self._known or self._names.get(number) == name:
             return
-        if number in self._names or name in self._names.values():
+        if number in self._names or name in self._taken:
             other = self._names.get(number)
             both = f"{other!r} and {name!r}" if other is not None else f"{name!r}, as another class is"
             raise DataError(f"A class must have one name in the whole set; {number} is {both}.", path=path, line=line)
         self._names[number] = name
+        self._taken.add(name)
 
     def number(self, value: float, what: str, *, path: Path, line: int | None = None) -> int:
         """Return a class as a file numbers it.

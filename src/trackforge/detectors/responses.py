@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from trackforge.config import check, setting
 from trackforge.errors import DataError, InvalidInputError, MissingFileError
-from trackforge.intake.names import relative_name
-from trackforge.io.builtin_response import read_response
+from trackforge.io.builtin_response import answer_name, read_response
 from trackforge.types import Detections, Frame
 
 __all__ = ["ResponseDetector", "ResponseDetectorConfig"]
@@ -41,7 +40,8 @@ class ResponseDetectorConfig:
 class ResponseDetector:
     """Gives each picture the objects of its stored answer, in the answer's order; see `trackforge.io.builtin_response`.
 
-    In a folder the answer is looked for by the picture's name, in folders below it as in the source's.
+    In a folder the answer is looked for by the picture's name, in folders below it as in the source's. Frames of a film
+    are numbered from 1, as the sink ``responses`` has them: ``000001.jpg.out``.
 
     Raises:
         MissingFileError: There is nothing at the path.
@@ -92,12 +92,12 @@ class ResponseDetector:
                     f"then {owner[1] or f'frame {frame.index}'}. Name the folder of answers."
                 )
             return given
-        names = list(_names(frame))
+        names = _names(frame)
         found = next((given / name for name in names if (given / name).is_file()), None)
         if found is None and self.config.missing == "error":
             raise MissingFileError(
                 f"Every picture must have an answer in {given}; {frame.file or f'frame {frame.index}'} has none: "
-                f"{', '.join(names) or 'it has no name'}. missing=empty takes it for a picture without objects."
+                f"{', '.join(names)}. missing=empty takes it for a picture without objects."
             )
         return found
 
@@ -112,10 +112,7 @@ def _greatest(path: Path) -> int:
     return greatest
 
 
-def _names(frame: Frame) -> Iterator[str]:
-    """Yield the names under which the answer of a picture may lie."""
-    if not frame.file:
-        return
-    name = PurePosixPath(relative_name(frame.file, "A picture").as_posix())
-    for stem in (name.as_posix(), name.with_suffix("").as_posix()):
-        yield from (stem + ending for ending in ENDINGS)
+def _names(frame: Frame) -> list[str]:
+    """Return the names under which the answer of a picture may lie."""
+    name = answer_name(frame)
+    return [f"{stem}{ending}" for stem in (name, name.with_suffix("")) for ending in ENDINGS]

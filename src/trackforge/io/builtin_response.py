@@ -15,17 +15,19 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
 
 from trackforge.errors import DataError
 from trackforge.intake.documents import finite_number, load_json, whole_number
+from trackforge.intake.limits import check_limit
+from trackforge.intake.names import relative_name
 from trackforge.io.sagemaker_boxes import Box, annotation, read_box, read_size
-from trackforge.types import Detections
+from trackforge.types import Detections, Frame
 
-__all__ = ["Form", "read_response", "response_of", "response_text"]
+__all__ = ["Form", "answer_name", "read_response", "response_of", "response_text"]
 
 Form = Literal["prediction", "annotations"]
 COLUMNS = 6
@@ -67,12 +69,26 @@ def response_of(document: Any, size: tuple[int, int], *, path: str | Path | None
             "this is something else. Save what the endpoint gave, unchanged.",
             path=path,
         )
+    for number, row in enumerate(rows):  # whoever reads answers makes as many names
+        check_limit("classes", row[0], f"The class of object {number}", path=path)
     table = np.array([row for row in rows if row[0] >= 0], np.float64).reshape(-1, COLUMNS)
     return Detections(
         xyxy=(table[:, 2:] * scale).astype(np.float32),
         score=table[:, 1].astype(np.float32),
         class_id=table[:, 0].astype(np.int64),
     )
+
+
+def answer_name(frame: Frame) -> PurePosixPath:
+    """Return the picture that an answer is named after; frames without a file of their own are numbered from 1.
+
+    >>> answer_name(Frame(index=0)).as_posix()
+    '000001.jpg'
+
+    Raises:
+        DataError: Its name leads out of its folder.
+    """
+    return relative_name(frame.file or f"{frame.index + 1:06d}.jpg", "A picture")
 
 
 def response_text(found: Detections, size: tuple[int, int], form: Form = "prediction") -> str:

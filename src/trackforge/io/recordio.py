@@ -115,8 +115,11 @@ class RecordReader:
             self._file = self.path.open("rb", buffering=0)
             self._size = os.fstat(self._file.fileno()).st_size
             try:
-                for begin, _ in _walk(self._file, self._size, self.path):
-                    self.offsets.append(begin)
+                begin = 0
+                for kind, place, _ in _walk(self._file, self._size, self.path):
+                    begin = place - HEAD if kind in (WHOLE, FIRST) else begin
+                    if kind in (WHOLE, LAST):
+                        self.offsets.append(begin)
             except DataError as error:
                 if not tolerant:
                     self._file.close()
@@ -153,16 +156,18 @@ class RecordReader:
             raise DataError(f"A record must be one of {len(self)} in the file; got number {number}.", path=self.path)
         with reading(self.path, "A RecordIO file"):
             self._file.seek(self.offsets[number])
-            for _, parts in _walk(self._file, self._size, self.path, number=number):
-                pieces = []
-                for offset, length in parts:
-                    self._file.seek(offset)
-                    wanted = length if most is None or len(parts) > 1 else min(length, most)
-                    piece = self._file.read(wanted)
-                    if len(piece) < wanted:
-                        raise DataError(f"Record {number} must be whole; the file was cut meanwhile.", path=self.path)
-                    pieces.append(piece)
-                return MARK.join(pieces)
+            content = bytearray()
+            for kind, place, length in _walk(self._file, self._size, self.path, number=number):
+                wanted = length if most is None or kind != WHOLE else min(length, most)
+                self._file.seek(place)
+                piece = self._file.read(wanted)
+                if len(piece) < wanted:
+                    raise DataError(f"Record {number} must be whole; the file was cut meanwhile.", path=self.path)
+                if kind == WHOLE:
+                    return piece
+                content += piece if kind == FIRST else MARK + piece
+                if kind == LAST:
+                    return bytes(content)
         raise DataError(f"Record {number} must be there; the file was cut meanwhile.", path=self.path)
 
     def close(self) -> None:
@@ -170,29 +175,25 @@ class RecordReader:
         self._file.close()
 
 
-def _walk(
-    file: BinaryIO, size: int, path: Path | None, *, number: int = 0
-) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """Yield each record from where a file stands: where it begins, and place and length of its parts."""
-    here = file.tell()
+def _walk(file: BinaryIO, size: int, path: Path | None, *, number: int = 0) -> Iterator[tuple[int, int, int]]:
+    """Yield each part of the records from where a file stands: kind, place of its bytes, and their number.
+
+    Parts are not gathered: a file may consist of nothing but empty ones.
+    """
+    here = begin = file.tell()
+    first = True
     while here < size:
-        begin, parts = here, list[tuple[int, int]]()
-        while True:
-            head = file.read(HEAD)
-            kind, length = _head(head, number, here, path, first=not parts)
-            if length > size - here - HEAD:
-                raise _damaged(
-                    number, here, f"announces {length:,} bytes, of which {size - here - HEAD:,} are there", path
-                )
-            parts.append((here + HEAD, length))
-            here += HEAD + length + -length % 4
-            file.seek(here)
-            if kind in (WHOLE, LAST):
-                break
-            if here >= size:
-                raise _damaged(number, begin, "lacks its last part", path)
-        yield begin, parts
-        number += 1
+        file.seek(here)
+        kind, length = _head(file.read(HEAD), number, here, path, first=first)
+        if length > size - here - HEAD:
+            raise _damaged(number, here, f"announces {length:,} bytes, of which {size - here - HEAD:,} are there", path)
+        yield kind, here + HEAD, length
+        here += HEAD + length + -length % 4
+        first = kind in (WHOLE, LAST)
+        if first:
+            begin, number = here, number + 1
+    if not first:
+        raise _damaged(number, begin, "lacks its last part", path)
 
 
 def _head(head: bytes, number: int, here: int, path: Path | None, *, first: bool) -> tuple[int, int]:
@@ -224,20 +225,21 @@ def records(stream: BinaryIO, *, name: str | Path | None = None) -> Iterator[byt
     """
     path = None if name is None else Path(name)
     number = here = 0
-    pieces: list[bytes] = []
+    content, first = bytearray(), True
     while head := _exactly(stream, HEAD):
-        kind, length = _head(head, number, here, path, first=not pieces)
-        check_limit("bytes", length + sum(map(len, pieces)), f"Record {number}", path=path)
+        kind, length = _head(head, number, here, path, first=first)
+        check_limit("bytes", length + len(content), f"Record {number}", path=path)
         padded = length + -length % 4
         piece = _exactly(stream, padded)
         if len(piece) < padded:
             raise _damaged(number, here, f"announces {length:,} bytes, of which {len(piece):,} came", path)
-        pieces.append(piece[:length])
+        content += piece[:length] if first else MARK + piece[:length]
         here += HEAD + padded
-        if kind in (WHOLE, LAST):
-            yield MARK.join(pieces)
-            pieces, number = [], number + 1
-    if pieces:
+        first = kind in (WHOLE, LAST)
+        if first:
+            yield bytes(content)
+            content, number = bytearray(), number + 1
+    if not first:
         raise _damaged(number, here, "lacks its last part", path)
 
 

@@ -9,8 +9,7 @@ from typing import Literal
 
 from trackforge.config import check, setting
 from trackforge.errors import SinkError
-from trackforge.intake.names import relative_name
-from trackforge.io.builtin_response import response_text
+from trackforge.io.builtin_response import answer_name, response_text
 from trackforge.io.partial_folder import PartialFolder
 from trackforge.types import Step, Stream
 
@@ -56,9 +55,8 @@ class ResponseSink:
         if self._folder is None:
             raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
         frame = step.frame
-        name = relative_name((frame.file or f"{frame.index + 1:06d}.jpg").replace("#", "-"), "A picture").as_posix()
         text = response_text(step.detections, frame.size, self.config.form)
-        self._folder.save(f"{name}.out", (text + "\n").encode())
+        self._folder.save(f"{answer_name(frame)}.out", (text + "\n").encode())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /

@@ -23,7 +23,8 @@ from trackforge.data.files import (
 from trackforge.data.model import Dataset
 from trackforge.data.recordio import ALL
 from trackforge.data.recordio_writing import empty_notes
-from trackforge.errors import ConfigError
+from trackforge.data.records import is_picture
+from trackforge.errors import ConfigError, DataError
 from trackforge.io.recordio import RecordWriter
 from trackforge.io.sagemaker_boxes import Box, annotation
 
@@ -51,7 +52,7 @@ def write_manifest(
 
     Raises:
         ConfigError: A stream is to be written without its pictures, or the attribute's name is none.
-        DataError: A box is inverted, or the size of a picture is unknown.
+        DataError: A box is inverted, the size of a picture is unknown, or a stream would hold neither JPEG nor PNG.
         SinkError: The place cannot be written to.
     """
     if wrapped and images != "copy":
@@ -74,7 +75,7 @@ def write_manifest(
             with (target / f"{base}.rec").open("wb") as out:
                 writer = RecordWriter(out)
                 for row in rows:
-                    writer.write(placer.content(row)[0])
+                    writer.write(_picture(placer, row))
                     writer.write(json.dumps(_labels(dataset, row)).encode())
             continue
         lines = []
@@ -95,6 +96,17 @@ def write_manifest(
             "source-ref names pictures in the folder; for SageMaker say where it is uploaded to: prefix=s3://..."
         )
     return notes
+
+
+def _picture(placer: PicturePlacer, row: int) -> bytes:
+    """Return a picture of a stream, whose readers know pictures by how they begin."""
+    content = placer.content(row)[0]
+    if not is_picture(content):
+        raise DataError(
+            "A picture of a stream must be a JPEG or PNG; this is neither. Convert it, or leave out wrapped=true.",
+            path=placer.dataset.image_path(row),
+        )
+    return content
 
 
 def _objects(dataset: Dataset, row: int) -> Any:
