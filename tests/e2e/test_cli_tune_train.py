@@ -141,7 +141,7 @@ def test_help_and_space(here: None, capsys: pytest.CaptureFixture[str], monkeypa
     assert "tune train NAME" in said
     monkeypatch.setenv("TRACKFORGE_TUNE_TRAIN_TUNE", "id_loss")
     assert main(["tune", "train", "tuned-toy", "-t", "lr", "--show-space"]) == 0
-    assert capsys.readouterr().out == "trainer.lr=0:1\n", "a flag counts more than the environment"
+    assert capsys.readouterr().out == "trainer.lr=1e-05:0.005:log\n", "a flag counts more than the environment"
     assert main(["tune", "train", "tuned-toy", "--show-space", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"trainer.id_loss": "ce,half,crash,greedy"}
     assert main(["tune", "--tracker", "byte", "-t", "tracker.min_hits", "--show-space"]) == 0

@@ -340,7 +340,7 @@ def test_the_whole_is_what_is_trained_and_validated_on(tmp_path: Path, given: di
     ("asked", "found"),
     [
         ({"lr": "1e-5:1e-3:log"}, "trainer.lr=1e-05:0.001:log"),
-        ({"trainer.lr": None}, "trainer.lr=0:1"),
+        ({"trainer.lr": None}, "trainer.lr=1e-05:0.005:log"),  # the usual range, and what it is without tuning
         ({"id-loss": None}, "trainer.id_loss=ce,half,crash,greedy"),
         ({"train.batch_size": "4,8"}, "train.batch_size=4,8"),
         ({"epochs": "3:9"}, "train.epochs=3:9:int"),
@@ -408,6 +408,31 @@ def test_a_study_is_of_one_question(labels: Path, tmp_path: Path, quick) -> None
         training.tune(problem_of(labels), tmp_path / "other", trials=2)
     faster = problem_of(labels, train={"workers": 5, "log_every": 1})  # which decides nothing
     assert len(training.tune(faster, tmp_path, trials=2).trials) == 2
+
+
+def test_a_study_is_of_the_same_labels(tmp_path: Path, quick) -> None:
+    """Edited between two searches, or another set to validate on of the same size: what is compared would differ."""
+    labels = tuned_toy.labels(tmp_path / "set")
+    training.tune(problem_of(labels), tmp_path / "search", trials=1)
+    for name in ("train", "val"):
+        path = labels / f"{name}.json"
+        before = json.loads(path.read_text(encoding="utf-8"))
+        edited = json.loads(path.read_text(encoding="utf-8"))
+        edited["annotations"][0]["bbox"][0] += 1
+        path.write_text(json.dumps(edited), encoding="utf-8")
+        with pytest.raises(ConfigError, match="study of something else: labels differ"):
+            training.tune(problem_of(labels), tmp_path / "search", trials=2)
+        path.write_text(json.dumps(before), encoding="utf-8")
+    assert len(training.tune(problem_of(labels), tmp_path / "search", trials=2).trials) == 2
+
+
+def test_an_objective_may_have_another_name(labels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuned_toy.TunedConfig, "other_names", {"whereabouts": "where"}, raising=False)
+    for said, objective in (("val_whereabouts", "val_where"), ("val_where", "val_whereabouts")):
+        more = {"monitor": said, "validate_losses": True}
+        assert problem_of(labels, objective=objective, train=more).objective == "val_where"
+    with pytest.raises(ConfigError, match=r"got --objective val_who and train\.monitor=val_whereabouts"):
+        problem_of(labels, objective="val_who", train={"monitor": "val_whereabouts", "validate_losses": True})
 
 
 def test_threads_and_gpus_are_shared_out(labels: Path, tmp_path: Path, quick, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,10 +155,21 @@ def test_people_of_a_validation_set_are_known_by_folder_sequence_and_id(people: 
     assert source[training.SampleKey(0, 0, 0, SIZE)].identity.tolist() == [1]
 
 
+def test_people_are_known_in_a_mixed_set_with_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets of several roots get absolute paths when they are mixed; the validation set alone keeps its own."""
+    monkeypatch.chdir(tmp_path)
+    first, val = data.half_split(walkers(Path()), rule="fairmot")
+    mixed = data.concatenate([first, walkers(Path("more"), name="yard")])
+    assert Path(mixed.images.path[0]).is_absolute()
+    numbers = shared_numbers(mixed, val)
+    assert numbers.tolist() == shared_numbers(first, val).tolist()  # "walk" is before "yard"
+    assert (numbers >= 0).all()
+
+
 def test_a_validation_set_of_strangers_is_told(people: Dataset, tmp_path: Path, caplog: Any) -> None:
     with caplog.at_level(logging.INFO):
         begun(people, walkers(tmp_path))
-    assert "val_id_loss is 0 and tells nothing" in caplog.text
+    assert "val_id_loss is no number" in caplog.text
 
 
 @pytest.mark.parametrize("how", ["no label", "no weight", "one person"])
@@ -310,6 +321,9 @@ def test_a_run_goes_on_only_with_the_same_people(run: Any, tmp_path: Path) -> No
         recipe, epochs=3, batch_size=4, workers=0, tensorboard=False, tracker="byte", monitor="off_loss"
     )
     with pytest.raises(StateError, match=r"identities 3, now it is 2.*val_off_loss, now it is off_loss"):
+        training.fit(recipe, fewer, fewer, settings, run.out, resume=True)
+    recipe = FairMotTrainer(small(deform="grid"))  # whose gradients differ from those of "gather" at whole places
+    with pytest.raises(StateError, match=r"trainer\.deform auto, now it is grid"):
         training.fit(recipe, fewer, fewer, settings, run.out, resume=True)
 
 

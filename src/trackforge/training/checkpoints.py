@@ -79,6 +79,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 def check_header(found: Mapping[str, Any], wanted: Mapping[str, Any], path: Path) -> None:
     """Refuse to go on with another run than the one that was begun.
 
+    What the checkpoint does not say, since it is of an earlier release, is not compared.
+
     Raises:
         StateError: Data, classes or settings that decide the course differ, or the checkpoint is of another revision of
             the library.
@@ -88,7 +90,8 @@ def check_header(found: Mapping[str, Any], wanted: Mapping[str, Any], path: Path
             f"To resume, the checkpoint must be of version {VERSION}; {path} is of version {found.get('version')}. Go "
             "on with the library that wrote it, or start anew from the run's model.pth in another folder."
         )
-    other = changes({name: value for name, value in found.items() if name != "version"}, wanted)
+    said = {name: value for name, value in found.items() if name != "version"}
+    other = changes(said, {name: value for name, value in wanted.items() if name in said})
     if other:
         raise StateError(
             f"To resume, the run must be the same; {path} was made with {other}. Give what it was, or start "

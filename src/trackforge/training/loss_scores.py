@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -56,13 +57,16 @@ class ValidationLosses(Scorer):
         return [module.compute_losses(batch).numbers(), *[None] * (len(samples) - 1)]
 
     def score(self, dataset: Dataset, seen: Sequence[Mapping[str, Any] | None]) -> Mapping[str, float]:  # noqa: ARG002
-        """Divide the sums over the whole set by its normalisers."""
+        """Divide the sums over the whole set by its normalisers; a term of nothing is NaN, and not in the total."""
         parts = [part for part in seen if part is not None]
         last = parts[-1]
-        values = {
-            name: sum(part["sums"][name] for part in parts)
-            / max(sum(part["counts"][name] for part in parts), last["least"])
-            for name in last["sums"]
-        }
-        total = sum(last["weights"][name] * value for name, value in values.items()) + last["constant"]
+        values, nothing = {}, set()
+        for name in last["sums"]:
+            loss, count = (sum(part[key][name] for part in parts) for key in ("sums", "counts"))
+            values[name] = loss / max(count, last["least"])
+            if not loss and not count:
+                values[name] = math.nan
+                nothing.add(name)
+        known = values.keys() - nothing
+        total = sum(last["weights"][name] * values[name] for name in values if name in known) + last["constant"]
         return {"val_loss": total, **{f"val_{name}": values[name] for name in self.terms}}

@@ -27,7 +27,9 @@ class Losses:
     Attributes:
         sums: Scalars by name, with gradient.
         normaliser: What the sums are divided by, e.g. the number of foreground anchors: one for all, or one by name.
-            One for all is exact over accumulated micro-batches too; by name, these are averaged.
+            One for all is exact over accumulated micro-batches too. By name, each of these is divided by its own, and
+            their mean is optimised, which is slightly another loss than the logged one; so a resumed run must keep
+            ``train.accumulate``.
         weights: Factors by name, 1 where absent; numbers, or tensors that are learned (FairMOT's ``exp(-s)``).
         constant: What does not grow with the batch and counts once a step (FairMOT's ``s_det + s_id``).
         least: Lower bound of every normaliser.

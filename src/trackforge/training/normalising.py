@@ -42,9 +42,14 @@ class Reduced:
 
 
 class Window:
-    """The pieces of one step of the optimiser."""
+    """The pieces of one step of the optimiser.
+
+    Attributes:
+        by_name: Whether losses have normalisers by name, so that it matters how many pieces a step has.
+    """
 
     def __init__(self) -> None:
+        self.by_name = False
         self._first: dict[str, float] = {}
         self._sums: dict[str, float] = {}
         self._counts: dict[str, float] = {}
@@ -65,6 +70,7 @@ class Window:
         """
         names = list(losses.sums)
         shared = not isinstance(losses.normaliser, Mapping)
+        self.by_name = not shared
         seen = _reduce(losses, names, stop)
         if piece == 0:
             self._first, self._sums, self._counts = dict(seen.counts), dict.fromkeys(names, 0.0), {}

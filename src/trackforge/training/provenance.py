@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import platform
 import time
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from trackforge.data.model import Dataset
 from trackforge.training.plan import Plan
 from trackforge.training.recipe import Recipe, Training
 from trackforge.training.settings import FitSettings
 
-__all__ = ["FREE", "freedom", "identity", "provenance"]
+__all__ = ["FREE", "PIECES", "freedom", "identity", "labels_digest", "provenance"]
 
 FREE = frozenset(
     {
@@ -28,12 +31,17 @@ FREE = frozenset(
         "log_every", "tensorboard", "progress",
     }
 )  # fmt: skip
-"""Settings that may change when a run is resumed; all others may not."""
+"""Settings that may change when a run is resumed; all others may not, nor ``accumulate`` where it decides
+the course (see `PIECES`)."""
+
+
+PIECES = "train.accumulate"
+"""What only a checkpoint of losses with normalisers by name says of its run: there it must be the same."""
 
 
 def identity(recipe: Recipe, training: Training, settings: FitSettings) -> dict[str, Any]:
     """What must be the same when a run is resumed, in plain values."""
-    dataset = training.module.plan.dataset
+    dataset, val = training.module.plan.dataset, training.module.plan.validation
     kept = {k: v for k, v in dataclasses.asdict(settings).items() if k not in FREE}
     return {
         "recipe": type(recipe).__name__,
@@ -41,9 +49,22 @@ def identity(recipe: Recipe, training: Training, settings: FitSettings) -> dict[
         "pictures": len(dataset),
         "boxes": len(dataset.boxes),
         "identities": dataset.identities()[1],
+        "labels": labels_digest(dataset),
+        "validation": None if val is None else labels_digest(val),
         **{f"train.{name}": _plain(value) for name, value in kept.items()},
+        PIECES: settings.accumulate,
         **{f"trainer.{name}": _plain(value) for name, value in training.identity.items()},
     }
+
+
+def labels_digest(dataset: Dataset) -> str:
+    """Return 16 hexadecimal digits that differ where labels, classes or sequences do, wherever the pictures lie."""
+    images, boxes = dataset.images, dataset.boxes
+    found = hashlib.sha256("\0".join([*dataset.classes, "", *images.sequence.tolist()]).encode())
+    columns = images.frame, images.width, images.height, boxes.image, boxes.xyxy, boxes.class_id, boxes.track_id
+    for column in (*columns, boxes.ignore):
+        found.update(np.ascontiguousarray(column).tobytes())
+    return found.hexdigest()[:16]
 
 
 def freedom(settings: FitSettings) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from trackforge import data
 from trackforge.config import check, setting
-from trackforge.errors import ConfigError, InvalidInputError
+from trackforge.errors import ConfigError
 from trackforge.io.targets import check_writable
 from trackforge.registry.spec import ComponentSpec
 from trackforge.runs.component import Component, Wanted, checked
@@ -20,6 +19,7 @@ from trackforge.runs.repeating import write_run
 from trackforge.training.monitoring import check_monitor
 from trackforge.training.progress import Progress, Teller
 from trackforge.training.summary import now, write_summary
+from trackforge.training.whole import with_folders, with_parts
 
 if TYPE_CHECKING:
     from trackforge.data import Dataset
@@ -154,9 +154,9 @@ class TrainingTask:
         """
         self.check()
         said = self.options
-        given = self._read(said.data, said.split)
         if said.whole:
-            return self._whole(given), None
+            return self._whole(), None
+        given = self._read(said.data, said.split)
         if said.val:
             return given, self._read([said.val], said.val_split)
         if said.val_split:
@@ -169,22 +169,29 @@ class TrainingTask:
             return data.sequence_split(given, val=said.val_share)
         return given, None
 
-    def _whole(self, given: Dataset) -> Dataset:
+    def _whole(self) -> Dataset:
         """Return what is given with what is validated on elsewhere; a part that was to be held out is in it."""
         said = self.options
-        if not said.val and not (said.val_split and said.split):
-            return given
-        more = self._read([said.val] if said.val else said.data, said.val_split)
-        more = more.select_classes([name for name in more.classes if name in given.classes])
-        if not said.val:
-            with contextlib.suppress(InvalidInputError):  # parts may count the frames of one sequence from 0 each
-                return data.concatenate([given, more], identities="shared")
-        return data.concatenate([given, more])
+        given = self._each(said.data, said.split)
+        known = {name for one in given for name in one.classes}
+
+        def more(paths: Sequence[Path]) -> list[Dataset]:
+            sets = self._each(paths, said.val_split)
+            return [one.select_classes([name for name in one.classes if name in known]) for one in sets]
+
+        if said.val:
+            return with_folders(given, *more([said.val]))
+        if said.val_split and said.split:
+            return with_parts(given, more(said.data))
+        return given[0] if len(given) == 1 else data.concatenate(given)
 
     def _read(self, paths: Sequence[Path], part: str | None) -> Dataset:
-        more = {"split": part} if part else {}
-        sets = [self._prepared(data.read(path, self.options.format, **more)) for path in paths]
+        sets = self._each(paths, part)
         return sets[0] if len(sets) == 1 else data.concatenate(sets)
+
+    def _each(self, paths: Sequence[Path], part: str | None) -> list[Dataset]:
+        more = {"split": part} if part else {}
+        return [self._prepared(data.read(path, self.options.format, **more)) for path in paths]
 
     def _prepared(self, dataset: Dataset) -> Dataset:
         rename = self.options.rename

@@ -160,10 +160,11 @@ class Monitor:
         """Take in a validated epoch; return whether it is to be kept as the best so far.
 
         Of equals that is the first, but for the start: it stays only where it is better than every epoch. An epoch as
-        good as the start is kept, but no reason for patience.
+        good as the start is kept, but no reason for patience. As long as no score is a number, the latest is kept.
         """
         better = not self.best or self._worth(row) > self._worth(self.best)
-        as_good = bool(self.best) and self.best.get("epoch") == 0 and self._worth(row) == self._worth(self.best)
+        replaced = bool(self.best) and (self.best.get("epoch") == 0 or math.isnan(self.best[self._score.name]))
+        as_good = replaced and self._worth(row) == self._worth(self.best)
         self.stale = 0 if better and self._gained(row) else self.stale + 1
         if better or as_good:
             self.best = dict(row)

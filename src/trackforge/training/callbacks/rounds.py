@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,7 +22,7 @@ from trackforge.training.callbacks.telling import Telling
 from trackforge.training.scores import Monitor, Score, Scorer
 from trackforge.training.settings import FitSettings
 from trackforge.training.validating import Validation, predictions, validate
-from trackforge.training.verdict import verdict
+from trackforge.training.verdict import doubt, verdict
 
 if TYPE_CHECKING:
     from trackforge.training.module import TrainingModule
@@ -167,6 +168,7 @@ class Rounds(pl.Callback):
         row = {"epoch": 0, "step": 0, **{score.name: score.value for score in found.scores}}
         self.start = row
         if self.settings.monitor in row:  # a loss of training is known after a step at the earliest
+            self._doubt(trainer, row)
             self.monitor.offer(row)
             self.saving.bundle(trainer, module, row)
             self.saving.checkpoint(trainer, module, "best")
@@ -194,6 +196,7 @@ class Rounds(pl.Callback):
                     self.signals.stop(trainer)
                     return
                 row |= {score.name: score.value for score in found.scores}
+                self._doubt(trainer, row)
                 better = self.monitor is not None and self.monitor.offer(row)
                 if self.trained is not None:
                     self.trained.offer(row)
@@ -226,6 +229,13 @@ class Rounds(pl.Callback):
                 workers=self.settings.workers,
                 on_batch=partial(self.telling.pictures, stage) if trainer.is_global_zero else None,
             )
+
+    def _doubt(self, trainer: Any, row: Mapping[str, float]) -> None:
+        """Warn at the first validation whose monitored score is no number."""
+        if self.monitor is not None and not self.monitor.best and math.isnan(row[self.settings.monitor]):
+            monitored = next(score for score in self.scores if score.name == self.settings.monitor)
+            if trainer.is_global_zero:
+                log.warning("%s", doubt(monitored, f"in epoch {row['epoch']:.0f}"))
 
     def _stop_early(self, trainer: Any, epoch: float) -> None:
         if self.monitor is not None and self.monitor.exhausted(epoch):

@@ -15,7 +15,7 @@ from trackforge.training.averaging import all_finite
 from trackforge.training.callbacks.averaging import Averaging
 from trackforge.training.callbacks.signals import Signals
 from trackforge.training.checkpoints import ADVICE, FREEDOM, HEADER, VERSION, changes, count_in_pieces, save_atomically
-from trackforge.training.provenance import freedom
+from trackforge.training.provenance import PIECES, freedom
 from trackforge.training.settings import FitSettings
 
 if TYPE_CHECKING:
@@ -62,15 +62,17 @@ class Saving(pl.Callback):
         return self.out / "model.pth"
 
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:  # noqa: ARG002
-        """Say which run the checkpoint is of."""
-        checkpoint[HEADER] = {"version": VERSION, **self.header}
+        """Say which run the checkpoint is of; the number of pieces where it decides the course."""
+        header = {name: value for name, value in self.header.items() if name != PIECES or pl_module.window.by_name}
+        checkpoint[HEADER] = {"version": VERSION, **header}
         checkpoint[FREEDOM] = self.freedom
 
-    def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:  # noqa: ARG002
+    def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         """Say what the run goes on with that it did not begin with."""
         other = changes(checkpoint.get(FREEDOM, self.freedom), self.freedom)
         if other and trainer.is_global_zero:
             log.info("going on with other settings; the checkpoint was made with %s", other)
+        pl_module.window.by_name = PIECES in checkpoint[HEADER]
         count_in_pieces(checkpoint, trainer.accumulate_grad_batches)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002

@@ -14,6 +14,7 @@ from trackforge.runs.fingerprint import fingerprint, versions
 from trackforge.runs.layers import Layer
 from trackforge.runs.values import plain
 from trackforge.training.monitoring import TRACKING, usual_name
+from trackforge.training.provenance import labels_digest
 from trackforge.training.run import TrainingRun, TrainingTask
 from trackforge.tuning.space import Dimension
 from trackforge.tuning.training.space import loop_of, search_space
@@ -43,6 +44,7 @@ class Problem:
             the epoch whose score counts. The direction is that of its announcement.
         pictures: How many there are to train on, to validate on, and in the whole.
         boxes: How many there are to train on, and to validate on.
+        labels: Digests of the labels to train on, and to validate on.
     """
 
     task: TrainingTask
@@ -50,6 +52,7 @@ class Problem:
     objective: str
     pictures: tuple[int, int, int]
     boxes: tuple[int, int]
+    labels: tuple[str, str]
 
     @classmethod
     def of(cls, *given: TrainingRun | Layer, asked: Mapping[str, Any], objective: str = "") -> Problem:
@@ -87,6 +90,7 @@ class Problem:
             objective=str(task.loop["monitor"]),
             pictures=(len(train), len(val), len(train) + (0 if among else len(val))),
             boxes=(len(train.boxes), len(val.boxes)),
+            labels=(labels_digest(train), labels_digest(val)),
         )
 
     def value(self, name: str) -> Any:
@@ -149,6 +153,7 @@ class Problem:
             "train": fingerprint(loop),
             "data": {s.name: plain(getattr(options, s.name)) for s in describe(TrainingRun) if s.name not in NOT_DATA},
             "pictures": [*self.pictures, *self.boxes],
+            "labels": list(self.labels),
             "weights": fingerprint({"weights": options.weights}),
         }
 
@@ -173,11 +178,11 @@ def _monitoring(task: TrainingTask, objective: str) -> TrainingTask:
     """Return the training with the objective as what it monitors, and with what gives that score."""
     settings = settings_of(task)
     said = task.loop.get("monitor")
-    if objective and said is not None and said != objective:
+    others: Mapping[str, str] = getattr(task.trainer.spec.load_config(), "other_names", {})
+    if objective and said is not None and usual_name(said, others) != usual_name(objective, others):
         raise ConfigError(
             f"The objective is what is monitored; got --objective {objective} and train.monitor={said}. Drop one."
         )
-    others: Mapping[str, str] = getattr(task.trainer.spec.load_config(), "other_names", {})
     name = usual_name(objective or settings.monitor, others)
     more: dict[str, Any] = {"monitor": name}
     if name.startswith("val_") and task.loop.get("validate_losses") is None:

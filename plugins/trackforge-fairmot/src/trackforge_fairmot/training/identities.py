@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -66,7 +67,8 @@ def _people(dataset: Dataset) -> list[tuple[Person, int]]:
     folders: dict[int, Path | None] = {}
     for picture in np.unique(pictures).tolist():
         path = dataset.image_path(picture)
-        folders[picture] = None if path is None else path.parent
+        # absolute, as the paths of a mixed set are; lexical, so that links stay as they are
+        folders[picture] = None if path is None else Path(os.path.abspath(path.parent))  # noqa: PTH100
     return [
         ((folders[picture], str(images.sequence[picture]), track), row)
         for picture, track, row in zip(pictures.tolist(), boxes.track_id[rows].tolist(), rows.tolist(), strict=True)

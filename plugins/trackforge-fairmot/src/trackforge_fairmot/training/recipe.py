@@ -21,7 +21,7 @@ from trackforge_fairmot.training.start import Start, begin
 __all__ = ["FairMotTrainer", "augmentation"]
 
 log = logging.getLogger(__name__)
-FREE = ("weights", "validate_score", "validate_most", "validate_embeddings", "cache_mb", "channels_last", "deform")
+FREE = ("weights", "validate_score", "validate_most", "validate_embeddings", "cache_mb", "channels_last")
 """Settings that a resumed run may change: they do not decide what is learnt. Weights are compared by content."""
 
 
@@ -66,7 +66,7 @@ class FairMotTrainer:
                 known = np.full_like(known, -1)
             if count and not (known >= 0).any():
                 notes.append(
-                    "No identity of the validation set is one that is trained: val_id_loss is 0 and tells nothing."
+                    "No identity of the validation set is one that is trained: val_id_loss is no number (NaN)."
                 )
             prepared = AugmentedSamples(Samples(val, verify=False), validation_pipeline(make))
             source = KnownIdentities(prepared, known)
