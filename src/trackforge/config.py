@@ -17,6 +17,7 @@ trackforge.errors.ConfigError: GateConfig has no setting 'limt'. Did you mean 'l
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -42,6 +43,7 @@ def setting(
     maximum: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    infinite: bool = False,
     commas: bool = False,
     flags: tuple[str, ...] | None = None,
     role: str = "",
@@ -56,6 +58,7 @@ def setting(
         maximum: Greatest value allowed, inclusive.
         above: What the value must exceed.
         below: What the value must stay under.
+        infinite: Whether infinity is a value like others, within the range; "for ever", say, or "no limit".
         commas: Of a list: whether each of its texts may hold several, divided by commas, as ``--flag a,b --flag c``.
         flags: Spellings on a command line, where it has a flag of its own and ``--name-of-the-setting`` is not the one;
             empty for no flag. That of a switch which is on by default turns it off.
@@ -63,7 +66,7 @@ def setting(
     """
     meta = {
         "help": help, "unit": unit, "minimum": minimum, "maximum": maximum, "above": above, "below": below,
-        "commas": commas, "flags": flags, "role": role,
+        "infinite": infinite, "commas": commas, "flags": flags, "role": role,
     }  # fmt: skip
     return dataclasses.field(default=default, metadata={_KEY: meta})
 
@@ -87,6 +90,7 @@ class Setting:
     maximum: float | None = None
     above: float | None = None
     below: float | None = None
+    infinite: bool = False
     commas: bool = False
     flags: tuple[str, ...] | None = None
     role: str = ""
@@ -216,6 +220,8 @@ def _convert(s: Setting, value: Any, owner: str) -> Any:
         if isinstance(number, (int, float)) and not isinstance(number, bool):
             if number != number:
                 raise ConfigError(f"{owner}.{s.name} must be a number; got {value!r}.")
+            if math.isinf(number) and not s.infinite:
+                raise ConfigError(f"{owner}.{s.name} must be a finite number; got {value!r}.")
             if not s.admits(number):
                 unit = f" {s.unit}" if s.unit else ""
                 raise ConfigError(f"{owner}.{s.name} must be {s.bounds}{unit}; got {value!r}.")

@@ -6,6 +6,7 @@ import copy
 import io
 import json
 import logging
+import pickle
 import subprocess
 import sys
 import threading
@@ -297,6 +298,30 @@ def test_a_checkpoint_that_unpacks_to_more_than_it_weighs_is_refused(tmp_path: P
     for read in (read_checkpoint, read_run):
         with pytest.raises(WeightsError, match="unpack to"):
             read(tmp_path / "bomb.pth")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "it is empty"),
+        (b"hello, this is a text\n", "it begins with b'hello, this is a text"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "it begins with b'version https://git-lfs."),
+        (b"\x1b[31m<html>", r"it begins with b'\\x1b\[31m<html>'"),
+        (b"PK\x03\x04" + bytes(100), "central directory"),
+        (pickle.dumps(Path("/tmp")), "it is damaged, or holds more than tensors and plain values"),
+    ],
+)
+def test_what_is_no_checkpoint_is_told_in_words(content: bytes, says: str, tmp_path: Path) -> None:
+    pytest.importorskip("lightning")
+    from trackforge.models.checkpoints import read_checkpoint
+    from trackforge.training.checkpoints import read_checkpoint as read_run
+
+    path = tmp_path / "a.pth"
+    path.write_bytes(content)
+    for read in (read_checkpoint, read_run):
+        with pytest.raises(WeightsError, match=says) as caught:
+            read(path)
+        assert "weights_only" not in str(caught.value)
 
 
 def test_tensors_that_are_no_plain_finite_numbers_are_refused(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ class Every:
     anything: Any = setting(None, help="Whatever.")
     share: float = setting(0.5, help="An open interval.", above=0, below=1)
     words: tuple[str, ...] = setting((), help="Names, divided by commas too.", commas=True)
+    span: tuple[float, float] = setting((0.0, 1.0), help="Two numbers.", minimum=0)
+    patience: float = setting(1.0, help="A time, or for ever.", minimum=0, infinite=True)
 
     def __post_init__(self) -> None:
         check(self)
@@ -91,6 +93,8 @@ class Bare:
         ("words", ["a,b", "c"], ("a", "b", "c")),
         ("words", "a,b", ("a", "b")),
         ("share", "0.01", 0.01),
+        ("patience", "inf", float("inf")),
+        ("patience", float("inf"), float("inf")),
         ("names", ["a"], ("a",)),
         ("names", "axle", ("axle",)),
         ("mixed", "person,3", ("person", "3")),
@@ -118,6 +122,13 @@ def test_values_become_what_is_declared(name: str, value: object, expected: obje
         ("number", [0.5]),
         ("free", float("nan")),
         ("free", "nan"),
+        ("free", "-inf"),
+        ("free", float("inf")),
+        ("free", "1e999"),
+        ("maybe", float("-inf")),
+        ("span", "0.5,inf"),
+        ("span", (0.5, float("inf"))),
+        ("patience", "-inf"),
         ("count", "1.5"),
         ("count", 1.5),
         ("count", 0),
@@ -218,11 +229,13 @@ def test_describe_tells_everything_a_help_page_needs() -> None:
         "anything": "Any",
         "share": "float",
         "words": "list of str",
+        "span": "float,float",
+        "patience": "float",
     }
     assert [s.required for s in describe(Required)] == [True, True, False]
 
 
-@given(st.floats(allow_nan=False))
+@given(st.floats(allow_nan=False, allow_infinity=False))
 def test_floats_survive_as_text(value: float) -> None:
     assert build(Every, {"free": repr(value)}).free == value
 

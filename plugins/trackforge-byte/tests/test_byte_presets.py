@@ -25,6 +25,10 @@ def visible(tracker, *frames):
 
 def test_bytetrack_scales_its_buffer_with_the_frame_rate():
     assert trackforge.tracker("bytetrack", track_buffer=30, frame_rate=25).lifecycle.max_lost == 25
+    assert trackforge.tracker("bytetrack", track_buffer=10**9, frame_rate=1e6).lifecycle.max_lost > 3e13
+    for odd in ({"frame_rate": float("inf")}, {"frame_rate": 1e308}, {"track_buffer": 10**308}):
+        with pytest.raises(ConfigError, match=f"{next(iter(odd))} must be"):
+            trackforge.tracker("bytetrack", **odd)
     assert trackforge.tracker("bytetrack", track_buffer=14).lifecycle.max_lost == 14
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import trackforge
-from trackforge.errors import ConfigError, InvalidInputError
+from trackforge.errors import ConfigError, InvalidInputError, StateError
 from trackforge.motion import KalmanXYAH, KalmanXYWH
 from trackforge.protocols import Noting, notes_of
 from trackforge.synthetic.crowd import Crowd, CrowdConfig
@@ -123,6 +123,35 @@ def test_without_embeddings_it_says_so_once_and_goes_on(name):
     assert notes_of(tracker) == ()
 
 
+@pytest.mark.parametrize("name", WITH_LOOKS)
+def test_embeddings_of_zeros_are_none_and_it_says_so(name):
+    tracker = trackforge.tracker(name)
+    zeros = Detections(xyxy=[[0, 0, 50, 100]], score=[0.9], embedding=np.zeros((1, 4)))
+    play(tracker, seen((0, 0.9, 0)), zeros, zeros, Detections.empty())
+    (note,) = notes_of(tracker)
+    assert note.startswith("detections had no embeddings in 2 of 3 frames")
+
+
+@pytest.mark.parametrize("name", WITH_LOOKS)
+def test_what_is_to_be_said_is_saved(name):
+    tracker, other = trackforge.tracker(name), trackforge.tracker(name)
+    bare = Detections(xyxy=[[0, 0, 50, 100]], score=[0.9])
+    play(tracker, seen((0, 0.9, 0)), bare, bare)
+    state = tracker.state_dict()
+    other.load_state_dict(state)
+    assert notes_of(other) == notes_of(tracker) != ()
+    play(other, bare, start=3)
+    assert "in 3 of 4 frames" in notes_of(other)[0]
+    older = {key: value for key, value in state.items() if key != "counts"}  # as saved before counts were in it
+    other.load_state_dict(older)
+    assert notes_of(other) == ()
+    other.load_state_dict(state)
+    for odd in ({"frames": 1, "blind": 2}, {"frames": -1, "blind": 0}, {"frames": 3.0}, {"blind": "1"}, None, 3):
+        with pytest.raises(StateError):
+            other.load_state_dict(state | {"counts": odd})
+        assert notes_of(other) == notes_of(tracker)
+
+
 def test_who_compares_no_looks_misses_no_embeddings():
     bare = Detections(xyxy=[[0, 0, 50, 100]], score=[0.9])
     for tracker in (trackforge.tracker("fairmot-byte"), trackforge.tracker("appearance", appearance=False)):
@@ -158,8 +187,19 @@ def test_the_tracker_passes_every_setting_on():
 def test_presets_scale_their_buffer_with_the_frame_rate(name):
     assert trackforge.tracker(name, track_buffer=30, frame_rate=25).lifecycle.max_lost == 25
     assert trackforge.tracker(name, track_buffer=14).lifecycle.max_lost == 14
+    assert trackforge.tracker(name, track_buffer=10**9, frame_rate=1e6).lifecycle.max_lost > 3e13
+    for odd in ({"frame_rate": float("inf")}, {"frame_rate": 1e308}, {"track_buffer": 10**308}):
+        with pytest.raises(ConfigError, match=f"{next(iter(odd))} must be"):
+            trackforge.tracker(name, **odd)
     with pytest.raises(ConfigError, match="has no setting 'max_lost'"):
         trackforge.tracker(name, max_lost=3)
+
+
+def test_limits_may_be_infinite():
+    tracker = trackforge.tracker("appearance", gate="inf", appearance_limit="inf", motion_weight=0, max_lost="inf")
+    wanted = trackforge.tracker("appearance", gate=1e9, appearance_limit=1e9, motion_weight=0, max_lost=1e9)
+    for found, frame in crowd():
+        assert tracker.update(found, frame).track_id.tolist() == wanted.update(found, frame).track_id.tolist()
 
 
 def test_byte_on_fairmot_needs_a_tenth_more_for_birth_and_takes_doubtful_boxes():

@@ -31,6 +31,7 @@ from trackforge_fairmot.preprocess import preprocessing
 
 SIZE = (64, 96)
 TWO = ("person", "cart")
+TRIPLE = ("a", "b", "c")
 
 
 def make(**settings: Any) -> FairmotDetector:
@@ -196,6 +197,26 @@ def test_settings_choose_among_what_is_found(two_classes: Path, two_maps: Path) 
         assert (len(nothing), nothing.xyxy.shape) == (0, (0, 4))
         assert nothing.embedding is not None
         assert nothing.embedding.shape == (0, 24)
+
+
+def test_classes_not_looked_for_take_no_places(folder: Path, formula: SimpleNamespace) -> None:
+    """The best peaks are the best of the classes looked for, whichever engine finds them."""
+    network = FairMOT("fairmot-yolov5n", classes=3, embedding_dim=8)
+    formula.fill(network)
+    with torch.no_grad():
+        network.get_parameter("wh.2.bias").add_(3)
+        network.get_parameter("hm.2.bias").copy_(torch.tensor([5.0, -3.0, -3.0]))  # the first is sure everywhere
+    path = save(network.eval(), folder / "three.pth", TRIPLE)
+    maps = export(ExportConfig(weights=path, output=folder / "three.onnx", outputs="maps"))
+    frame = [Frame(index=0, image=picture(2, 64, 96))]
+    for keep in (("c",), ("c", "b")):
+        [found], [same] = (make(weights=file, keep_classes=keep).detect(frame) for file in (path, maps))
+        assert len(found) > 10
+        assert set(found.class_id.tolist()) <= {TRIPLE.index(name) for name in keep}
+        np.testing.assert_array_equal(found.class_id, same.class_id)
+        np.testing.assert_allclose(found.score, same.score, atol=1e-4)
+        np.testing.assert_allclose(found.embedding, same.embedding, atol=1e-3)
+    assert [len(make(weights=file, keep_classes=()).detect(frame)[0]) for file in (path, maps)] == [0, 0]
 
 
 @pytest.mark.parametrize("file", FILES)

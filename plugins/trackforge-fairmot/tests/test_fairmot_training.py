@@ -85,6 +85,8 @@ def test_numbers_are_those_of_the_publication() -> None:
     [
         ({"size": (100, 96)}, "multiples of 32"),
         ({"zoom": (1.5, 0.5)}, "least,greatest"),
+        ({"zoom": (0.5, float("inf"))}, "finite number"),
+        ({"id_weight": float("inf")}, "finite number"),
         ({"variant": "fairmot-dla35"}, "Did you mean"),
         ({"id_loss": "triplet"}, "id_loss"),
         ({"lr": -1.0}, ">= 0"),

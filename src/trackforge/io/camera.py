@@ -55,7 +55,11 @@ class CameraSourceConfig:
         minimum=0,
     )
     patience: float = setting(
-        3600.0, help="Longest time to go on trying to reach a lost camera; inf for ever.", unit="s", minimum=0.0
+        3600.0,
+        help="Longest time to go on trying to reach a lost camera; inf for ever.",
+        unit="s",
+        minimum=0.0,
+        infinite=True,
     )
     timeout: float = setting(10.0, help="Longest wait for an answer, and for a frame.", unit="s", minimum=0.1)
     options: tuple[str, ...] = setting((), help="Further FFmpeg options, each as key=value.")

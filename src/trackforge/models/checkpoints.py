@@ -15,9 +15,13 @@ from trackforge.registry.bundles import KEY
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Checkpoint", "check_unpacked", "load", "mismatches", "read_checkpoint"]
+__all__ = ["Checkpoint", "load", "mismatches", "read_checkpoint", "unpacked"]
 
 LISTED = 3
+BEGINNINGS = (b"PK", b"\x80")
+"""How checkpoints begin: as an archive or, those of old, as a pickle."""
+SHOWN = 24
+"""Bytes of a file that is no checkpoint at all, by which people know it: a web page, the pointer of Git LFS."""
 
 
 class Checkpoint(NamedTuple):
@@ -39,13 +43,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     import torch
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch wonders about odd pickles before it refuses them
-            check_unpacked(path)
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise almost anything
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} must be a torch checkpoint; {first}. Get the file anew.") from error
+        content = unpacked(path)
+    except ValueError as error:
+        raise WeightsError(f"{path} must be a torch checkpoint; {error}. Get the file anew.") from error
     card = None
     if isinstance(content, Mapping):
         if isinstance(content.get(KEY), str):
@@ -68,20 +68,49 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(state, card)
 
 
-def check_unpacked(path: Path) -> None:
-    """Refuse an archive that holds more than it weighs: torch packs without compressing.
+def unpacked(path: Path) -> Any:
+    """Return what torch saved in a file, on the CPU; nothing but tensors and plain values is unpickled.
 
     Raises:
-        ValueError: It does.
-        Exception: Whatever a damaged archive makes `zipfile` raise.
+        ValueError: It cannot be read: why, in words, without a full stop.
     """
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch wonders about odd pickles before it refuses them
+            _check_size(path)
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file makes torch raise almost anything
+        raise ValueError(_reason(path, error)) from error
+
+
+def _check_size(path: Path) -> None:
+    """Refuse an archive that holds more than it weighs: torch packs without compressing."""
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
-        unpacked, size = sum(member.file_size for member in archive.infolist()), path.stat().st_size
-    if unpacked > size:
-        message = f"its {size} bytes unpack to {unpacked}, and torch does not compress"
+        held, size = sum(member.file_size for member in archive.infolist()), path.stat().st_size
+    if held > size:
+        message = f"its {size} bytes unpack to {held}, and torch does not compress"
         raise ValueError(message)
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Say why torch could not read a file; its own answer is a bare number for many."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(SHOWN)
+    except OSError as refused:
+        return f"it cannot be opened: {refused.strerror}"
+    if not begin:
+        return "it is empty"
+    if not begin.startswith(BEGINNINGS):
+        return f"it begins with {begin!r}, as none does"
+    first = str(error).partition("\n")[0].rstrip(".")
+    if not first or "weights_only" in first:  # torch's advice is to run a stranger's code
+        return "it is damaged, or holds more than tensors and plain values"
+    return first
 
 
 def mismatches(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:

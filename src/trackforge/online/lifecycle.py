@@ -35,16 +35,20 @@ class Ageing:
         1, help="Frames at the start of a sequence in which every track is trusted at once.", unit="frames", minimum=0
     )
     birth_score: float = setting(
-        0.0, help="Least score of a detection that may found a track.", unit="score", role="conf"
+        0.0, help="Least score of a detection that may found a track.", unit="score", role="conf", infinite=True
     )
     max_lost: float = setting(
-        30.0, help="How long a trusted track may go without a detection.", unit="frames", minimum=0
+        30.0, help="How long a trusted track may go without a detection.", unit="frames", minimum=0, infinite=True
     )
     max_lost_seconds: float | None = setting(
-        None, help="The same in seconds; overrides max_lost and needs frame_rate.", unit="s", minimum=0
+        None, help="The same in seconds; overrides max_lost and needs frame_rate.", unit="s", minimum=0, infinite=True
     )
     tentative_patience: float = setting(
-        0.0, help="How long a track that is not yet trusted may go without a detection.", unit="frames", minimum=0
+        0.0,
+        help="How long a track that is not yet trusted may go without a detection.",
+        unit="frames",
+        minimum=0,
+        infinite=True,
     )
     frame_rate: float | None = setting(
         None,

@@ -13,7 +13,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from trackforge.errors import StateError, WeightsError
 from trackforge.io.atomic import atomic_path
-from trackforge.models.checkpoints import check_unpacked
+from trackforge.models.checkpoints import unpacked
 
 __all__ = [
     "ADVICE",
@@ -63,12 +63,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise WeightsError(f"To resume, there must be a checkpoint; there is no {path}. Give the folder of the run.")
     try:
-        check_unpacked(path)
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise almost anything
-        first = str(error).split("\n", 1)[0].rstrip(".") or type(error).__name__
+        content = unpacked(path)
+    except ValueError as error:
         raise WeightsError(
-            f"{path} must be a checkpoint of a training run; it cannot be read: {first}. Use another one."
+            f"{path} must be a checkpoint of a training run; it cannot be read: {error}. Use another one."
         ) from error
     if not isinstance(content, dict) or HEADER not in content or "loops" not in content:
         raise WeightsError(

@@ -131,10 +131,10 @@ class ByteTrackerConfig(Lifecycle):
     """
 
     max_lost: float = setting(
-        45.0, help="How long a trusted track may go without a detection.", unit="frames", minimum=0
+        45.0, help="How long a trusted track may go without a detection.", unit="frames", minimum=0, infinite=True
     )
     birth_score: float = setting(
-        0.7, help="Least score of a detection that may found a track.", unit="score", role="conf"
+        0.7, help="Least score of a detection that may found a track.", unit="score", role="conf", infinite=True
     )
     duplicate_iou: float | None = setting(
         0.85,

@@ -29,7 +29,7 @@ class ObservationCentricTrackerConfig(Ageing):
         role="doubt",
     )
     birth_score: float = setting(
-        0.7, help="Least score of a detection that may found a track.", unit="score", role="conf"
+        0.7, help="Least score of a detection that may found a track.", unit="score", role="conf", infinite=True
     )
     min_iou: float = setting(0.3, help="Least overlap of a pair, in every step.", unit="IoU", minimum=0, maximum=1)
     inertia: float = setting(

@@ -20,10 +20,12 @@ class BytetrackConfig:
     track_thresh: float = setting(
         0.6, help="Scores above are confident; new tracks need 0.1 more.", unit="score", role="conf"
     )
-    track_buffer: int = setting(30, help="How long lost tracks are kept, at 30 frames/s.", unit="frames", minimum=0)
+    track_buffer: int = setting(
+        30, help="How long lost tracks are kept, at 30 frames/s.", unit="frames", minimum=0, maximum=10**9
+    )
     match_thresh: float = setting(0.9, help="Greatest cost of a pair in the first step.", minimum=0, maximum=1)
     mot20: bool = setting(False, help="Do not weight overlap with scores.")
-    frame_rate: float = setting(30.0, help="Scales track_buffer.", unit="frames/s", minimum=1e-6)
+    frame_rate: float = setting(30.0, help="Scales track_buffer.", unit="frames/s", minimum=1e-6, maximum=1e6)
     skip_empty: bool = setting(
         False, help="Let frames without detections pass unnoticed, as the official evaluator does."
     )

@@ -28,7 +28,7 @@ class IouAssociator:
     """
 
     min_iou: float = setting(0.3, help="Least overlap of a pair.", unit="IoU", minimum=0, maximum=1)
-    min_score: float = setting(0.0, help="Detections below are ignored.", unit="score", role="conf")
+    min_score: float = setting(0.0, help="Detections below are ignored.", unit="score", role="conf", infinite=True)
     gate_afterwards: bool = setting(
         False, help="As published: pairs are chosen as if there were no least overlap, then poor ones are undone."
     )
@@ -69,10 +69,10 @@ class IouTrackerConfig(Lifecycle):
     """Settings of the clean SORT tracker; see `IouAssociator` and `trackforge.online.Lifecycle`."""
 
     birth_score: float = setting(
-        0.7, help="Least score of a detection that may found a track.", unit="score", role="conf"
+        0.7, help="Least score of a detection that may found a track.", unit="score", role="conf", infinite=True
     )
     min_iou: float = setting(0.2, help="Least overlap of a pair.", unit="IoU", minimum=0, maximum=1)
-    min_score: float = setting(0.5, help="Detections below are ignored.", unit="score", role="conf")
+    min_score: float = setting(0.5, help="Detections below are ignored.", unit="score", role="conf", infinite=True)
 
 
 def iou_tracker(config: IouTrackerConfig) -> OnlineTracker:

@@ -52,12 +52,13 @@ class FairmotAssociator:
         0.2, help="Least score of a doubtful detection; none: only confident ones count.", unit="score", role="doubt"
     )
     appearance: bool = setting(True, help="Compare embeddings where there are some; else overlap alone decides.")
-    appearance_limit: float = setting(0.4, help="Greatest cost of a pair by looks.", minimum=0)
+    appearance_limit: float = setting(0.4, help="Greatest cost of a pair by looks.", minimum=0, infinite=True)
     motion_weight: float = setting(0.02, help="Share of motion in the cost by looks.", minimum=0, maximum=1)
     gate: float = setting(
         9.4877,
         help="Greatest squared Mahalanobis distance of a pair by looks; 95 % of true pairs are below 9.4877.",
         minimum=0,
+        infinite=True,
     )
     overlap_limit: float = setting(
         0.5, help="Greatest 1 - IoU of a pair whose looks did not agree.", minimum=0, maximum=1

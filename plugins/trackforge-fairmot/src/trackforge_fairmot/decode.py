@@ -55,7 +55,8 @@ class Selection:
     Attributes:
         score: Least probability.
         keep: Class ids to look for, or None for all.
-        most: Most peaks of a picture, best first, over all classes that are looked for.
+        most: Most peaks of a picture, best first, over all classes that are looked for; a graph that decodes has cut
+            over all of its classes before.
         limit: IoU above which the lesser of two boxes of a class goes; None, as published, suppresses nothing.
     """
 

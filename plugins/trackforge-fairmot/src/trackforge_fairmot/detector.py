@@ -111,12 +111,12 @@ class FairmotDetector(StagedNetwork):
 
     def __init__(self, config: FairmotDetectorConfig | None = None) -> None:
         self.config = config = config or FairmotDetectorConfig()
-        backend, self._graph = _open(config)
+        backend, self._graph, keep = _open(config)
         super().__init__(backend)
         self.embedding_dim = self._graph.embedding_dim
         self.selection = Selection(
             score=config.score,
-            keep=class_ids(config.keep_classes, self.card.classes),
+            keep=keep,
             most=config.topk or self._graph.most or MOST,
             limit=config.nms,
         )
@@ -138,7 +138,8 @@ class FairmotDetector(StagedNetwork):
         return choose(found, selection)
 
 
-def _open(config: FairmotDetectorConfig) -> tuple[Backend, Graph]:
+def _open(config: FairmotDetectorConfig) -> tuple[Backend, Graph, tuple[int, ...] | None]:
+    """Return what runs the network, what it gives, and the classes to look for."""
     named = None if config.variant is None else variant(config.variant).name
     given = Given(variant=named, classes=config.classes, size=config.size)
     if choose_backend(config, PUBLISHED, family="fairmot", install="trackforge-fairmot[torch]") == "onnx":
@@ -155,7 +156,8 @@ def _open(config: FairmotDetectorConfig) -> tuple[Backend, Graph]:
                 f"topk must be {graph.most} or less, with which {path.name} was exported; got {config.topk}. Export "
                 f"the checkpoint with topk={config.topk}."
             )
-        return OnnxBackend(opened, _mapped(graph.card, config)), graph
+        keep = class_ids(config.keep_classes, graph.card.classes)
+        return OnnxBackend(opened, _mapped(graph.card, config)), graph, keep
     from trackforge.models.torch_backend import TorchBackend
     from trackforge_fairmot.deform import check_native
     from trackforge_fairmot.model import fuse
@@ -166,10 +168,13 @@ def _open(config: FairmotDetectorConfig) -> tuple[Backend, Graph]:
         check_native(torch_device(config.device).type)
     network.deform = config.deform
     most = config.topk or MOST
-    predictor = Predictor(fuse(network) if config.fuse else network, most=most)
+    keep = class_ids(config.keep_classes, card.classes)
+    predictor = Predictor(
+        fuse(network) if config.fuse else network, most=most, keep=keep or None
+    )  # () keeps none after
     graph = Graph(card=card, embedding_dim=network.embedding_dim, most=most)
     backend = TorchBackend(predictor, _mapped(card, config), device=config.device, options=TorchOptions.of(config))
-    return backend, graph
+    return backend, graph, keep
 
 
 def _mapped(card: ModelCard, config: FairmotDetectorConfig) -> ModelCard:

@@ -31,7 +31,7 @@ class ExportConfig(OnnxConfig):
     outputs: Literal["objects", "maps"] = setting(
         "objects", help="Objects with embeddings, or the raw maps of the four heads, for a decoder of your own."
     )
-    topk: int = setting(MOST, help="Most objects of a picture, best first.", minimum=1)
+    topk: int = setting(MOST, help="Most objects of a picture, best first, over all classes.", minimum=1)
     deform: Literal["native", "grid"] = setting(
         "native",
         help="Deformable convolutions as ONNX's operator (DeformConv, quickest), or put together from GridSample, for "

@@ -8,6 +8,7 @@ are the same but for the order of sums.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -25,15 +26,26 @@ class Predictor(nn.Module):
 
     Args:
         network: A `trackforge_fairmot.model.FairMOT`, for inference.
-        most: Peaks of a picture.
+        most: Peaks of a picture, over the classes looked for.
+        keep: Class ids to look for, one or more; all if left out.
         dtype: What the network computes in; None is that of the images. What comes out is float32.
     """
 
-    def __init__(self, network: Any, *, most: int = MOST, dtype: torch.dtype | None = None) -> None:
+    keep: Tensor | None
+
+    def __init__(
+        self,
+        network: Any,
+        *,
+        most: int = MOST,
+        keep: Sequence[int] | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
         self.network: Any = network if dtype is None else network.to(dtype)
         self.most = most
         self.dtype = dtype
+        self.register_buffer("keep", None if keep is None else torch.tensor(keep, dtype=torch.int64), persistent=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map images ``(B, 3, H, W)`` to objects, best first.
@@ -44,7 +56,12 @@ class Predictor(nn.Module):
         """
         network = self.network
         features = network.features(images if self.dtype is None else images.to(self.dtype))
-        peaks = find_peaks(_sharp(network.hm, features), self.most)
+        hm = _sharp(network.hm, features)
+        if self.keep is None:
+            peaks = find_peaks(hm, self.most)
+        else:  # chosen before the best are: those of other classes must not take their places
+            peaks = find_peaks(hm[:, self.keep], self.most)
+            peaks = peaks._replace(class_id=self.keep[peaks.class_id])
         patches = patches_at(features, peaks.cell, int(network.wh[0].kernel_size[0]))
         wh, reg, looks = (_said(head, patches).float() for head in (network.wh, network.reg, network.id))
         boxes = boxes_at(peaks.cell, features.shape[3], wh, reg)

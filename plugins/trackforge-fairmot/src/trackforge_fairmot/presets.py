@@ -32,9 +32,15 @@ class FairmotConfig:
     """FairMOT's own parameters and defaults (``src/lib/opts.py``)."""
 
     conf_thres: float = setting(0.4, help="Detections above are tracked.", unit="score", role="conf")
-    track_buffer: int = setting(30, help="How long lost tracks are kept, at 30 frames/s.", unit="frames", minimum=0)
+    track_buffer: int = setting(
+        30, help="How long lost tracks are kept, at 30 frames/s.", unit="frames", minimum=0, maximum=10**9
+    )
     frame_rate: float = setting(
-        30.0, help="Scales track_buffer; the official code takes it from seqinfo.ini.", unit="frames/s", minimum=1e-6
+        30.0,
+        help="Scales track_buffer; the official code takes it from seqinfo.ini.",
+        unit="frames/s",
+        minimum=1e-6,
+        maximum=1e6,
     )
 
     def __post_init__(self) -> None:
@@ -58,7 +64,7 @@ class FairmotByteReidConfig(FairmotConfig):
     conf_thres: float = setting(
         0.4, help="Scores above are confident; new tracks need 0.1 more.", unit="score", role="conf"
     )
-    match_thres: float = setting(0.4, help="Greatest cost of a pair by looks.", minimum=0)
+    match_thres: float = setting(0.4, help="Greatest cost of a pair by looks.", minimum=0, infinite=True)
 
 
 def fairmot(config: FairmotConfig) -> OnlineTracker:

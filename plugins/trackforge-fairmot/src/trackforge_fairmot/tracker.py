@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from trackforge.config import same_setting, setting
 from trackforge.motion import KalmanXYAH, KalmanXYWH
 from trackforge.online import Lifecycle, OnlineTracker
+from trackforge.online.state import complete, must, whole
 from trackforge.types import Detections, Frame, Tracks
 from trackforge_fairmot.cascade import FairmotAssociator
 
@@ -23,13 +25,30 @@ class AppearanceTracker(OnlineTracker):
         tracks = super()._step(detections, frame, dt)
         if len(detections):
             self._frames += 1
-            self._blind += detections.embedding is None
+            self._blind += detections.embedding is None or not detections.embedding.any()
         return tracks
 
     def reset(self) -> None:
         """Forget everything; ids start at 1 again."""
         super().reset()
         self._frames = self._blind = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything needed to go on elsewhere, and to say there what was to be said here."""
+        return super().state_dict() | {"counts": {"frames": self._frames, "blind": self._blind}}
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Continue exactly where `state_dict` was taken; states without counts begin to count here.
+
+        Raises:
+            StateError: The state is of another tracker, of other settings, or damaged. Nothing has changed then.
+        """
+        counts = state.get("counts", {}) if isinstance(state, Mapping) else {}  # what is no state is refused below
+        with complete():
+            frames, blind = (whole(name, counts.get(name, 0), 0) for name in ("frames", "blind"))
+            must("frames without embeddings are among those counted", blind <= frames)
+        super().load_state_dict(state)
+        self._frames, self._blind = frames, blind
 
     def notes(self) -> tuple[str, ...]:
         """Say in how many frames there was nothing to compare; see `trackforge.protocols.Noting`."""
@@ -50,7 +69,7 @@ class AppearanceTrackerConfig(Lifecycle):
     """
 
     birth_score: float = setting(
-        0.5, help="Least score of a detection that may found a track.", unit="score", role="conf"
+        0.5, help="Least score of a detection that may found a track.", unit="score", role="conf", infinite=True
     )
     duplicate_iou: float | None = setting(
         0.85,
