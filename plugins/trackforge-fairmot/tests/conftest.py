@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import zlib
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
 
-import numpy as np
 import pytest
-
-HEAD = re.compile(r"^(hm|wh|reg|id)\.2\.weight$")
-
-
-def _tensor(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A tensor that depends on its state-dict key and shape only (formula v1 of the golden data)."""
-    r = np.random.RandomState(zlib.crc32(name.encode()))
-    last = name.rsplit(".", 1)[-1]
-    if last == "num_batches_tracked":
-        return np.zeros(shape, np.int64)
-    if last == "running_mean":
-        value = 0.1 * r.standard_normal(shape)
-    elif last == "running_var" or (len(shape) == 1 and last == "weight"):
-        value = r.uniform(0.5, 1.5, shape)
-    elif len(shape) <= 1:
-        value = 0.1 * r.standard_normal(shape)
-    else:
-        gain = 1.5 if HEAD.search(name) or "conv_offset_mask" in name else 1.0
-        value = r.standard_normal(shape) * (gain * np.sqrt(1.0 / np.prod(shape[1:])))
-    return np.asarray(value, np.float64).astype(np.float32)
-
-
-def _image(seed: int, shape: tuple[int, int, int, int]) -> np.ndarray:
-    n, c, h, w = shape
-    r = np.random.RandomState(seed)
-    base = r.randint(0, 192, size=(n, c, -(-h // 16), -(-w // 16))).repeat(16, 2).repeat(16, 3)[:, :, :h, :w]
-    return (base + r.randint(0, 64, size=(n, c, h, w))).astype(np.float32)
-
-
-def _fill(network: Any, variances: dict[str, np.ndarray] | None = None) -> Any:
-    import torch
-
-    state = {
-        key: torch.from_numpy((variances or {}).get(key, _tensor(key, tuple(value.shape)))).to(value.dtype)
-        for key, value in network.state_dict().items()
-    }
-    network.load_state_dict(state, strict=True)
-    return network
+from golden_formula import FORMULA
 
 
 @pytest.fixture(scope="session")
 def formula() -> SimpleNamespace:
     """``tensor(name, shape)``, ``image(seed, shape)`` and ``fill(network, variances)``."""
-    return SimpleNamespace(tensor=_tensor, image=_image, fill=_fill)
+    return FORMULA
 
 
 @pytest.fixture(autouse=True)
