@@ -57,6 +57,8 @@ def test_stored_answers_counted_and_drawn(pictures: Path, answers: Path, tmp_pat
     assert np.abs(cv2.imread(str(out / "west.jpg")).astype(int) - 90).max() < 5
     again = run("count", "--config", out / "run.toml", "-o", "-", "-q")
     assert again.stdout == (out / "harbour.csv").read_text()
+    empty = run("count", pictures / "west.png", "--detector", "response", "--weights", answers / "west.png.out")
+    assert "\n  nothing\n" in empty.stdout
 
 
 def test_answers_written(pictures: Path, answers: Path, tmp_path: Path) -> None:

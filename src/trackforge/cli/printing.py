@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
@@ -11,12 +12,20 @@ from rich.segment import Segment
 
 from trackforge.intake.showing import visible
 
-__all__ = ["console", "put"]
+__all__ = ["console", "put", "put_settings"]
 
 
 def put(text: str) -> None:
     """Write to stdout what is no control character."""
     sys.stdout.write(visible(text))
+
+
+def put_settings(settings: Mapping[str, str], *, as_json: bool) -> None:
+    """Write settings to stdout as somebody would give them: a line ``name=value`` each, or as JSON."""
+    text = (
+        json.dumps(settings, indent=2) if as_json else "\n".join(f"{name}={value}" for name, value in settings.items())
+    )
+    put(text + "\n")
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -71,6 +71,9 @@ def _show_result(console: Console, result: SequenceResult, *, command: str) -> N
 
 
 def _show_counts(console: Console, result: SequenceResult) -> None:
+    if not result.tally.found:
+        console.print("  nothing")
+        return
     table = Table(box=None, pad_edge=False, show_header=False)
     for class_id, count in sorted(result.tally.found.items(), key=lambda one: (-one[1], one[0])):
         known = 0 <= class_id < len(result.classes)

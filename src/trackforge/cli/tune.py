@@ -17,7 +17,7 @@ from rich.text import Text
 from trackforge import tuning
 from trackforge.cli.flags import Words, command
 from trackforge.cli.printing import console as make_console
-from trackforge.cli.printing import put
+from trackforge.cli.printing import put, put_settings
 from trackforge.cli.telling import Paced
 from trackforge.config import setting
 from trackforge.errors import ConfigError
@@ -49,9 +49,7 @@ class _TuneWords(Words):
 def _tune(layers: list[Layer], words: _TuneWords) -> int:
     plan = TuningPlan.of(*layers)
     if words.show_space:
-        space = {one.name: str(one) for one in plan.space()}
-        lines = [f"{name}={values}" for name, values in space.items()]
-        put((json.dumps(space, indent=2) if words.json else "\n".join(lines)) + "\n")
+        put_settings({one.name: str(one) for one in plan.space()}, as_json=words.json)
         return 0
     problem, trials = plan.problem(), plan.options.trials
     if not words.quiet and not words.json:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from trackforge.cli.flags import Words, command
 from trackforge.cli.printing import console as make_console
-from trackforge.cli.printing import put
+from trackforge.cli.printing import put, put_settings
 from trackforge.cli.telling import Paced, say
 from trackforge.config import setting
 from trackforge.errors import TrainingError
@@ -53,9 +53,7 @@ class _Words(Words):
 def _tune_train(layers: list[Layer], words: _Words) -> int:
     plan = SearchPlan.of(*layers)
     if words.show_space:
-        space = {one.name: str(one) for one in plan.space()}
-        lines = [f"{name}={values}" for name, values in space.items()]
-        put((json.dumps(space, indent=2) if words.json else "\n".join(lines)) + "\n")
+        put_settings({one.name: str(one) for one in plan.space()}, as_json=words.json)
         return 0
     if not words.quiet:
         say(f"reading {', '.join(map(str, plan.options.data))}")
