@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from training_apart import apart, kill_in_step
 
 from trackforge.data import Boxes, Dataset, Images
 
@@ -62,21 +61,7 @@ def train(folder: Path, **options: Any) -> Any:
 
     recipe = training.trainer("ssd", **{"variant": "sagemaker-resnet50-64/16", **options.get("config", {})})
     if "kill_at" in options:
-        begin = type(recipe).begin
-
-        def begin_and_watch(self: Any, plan: Any) -> Any:
-            made = begin(self, plan)
-            losses = made.module.compute_losses
-
-            def watched(batch: Any) -> Any:
-                if made.module.training and made.module.global_step == options["kill_at"]:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return losses(batch)
-
-            made.module.compute_losses = watched
-            return made
-
-        type(recipe).begin = begin_and_watch
+        kill_in_step(type(recipe), options["kill_at"])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the number of threads decides the last bits of sums
     try:
@@ -96,16 +81,8 @@ def train(folder: Path, **options: Any) -> Any:
         torch.set_num_threads(threads)
 
 
-def train_apart(folder: Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Train in another process, whatever becomes of it."""
-    return subprocess.run(
-        [sys.executable, __file__, json.dumps({"folder": str(folder), **options})],
-        check=False,
-        timeout=300,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+train_apart = functools.partial(apart, __file__)
+"""Train in another process, whatever becomes of it."""
 
 
 if __name__ == "__main__":
