@@ -32,7 +32,7 @@ quick: $(VENV)/.dev ## In a minute: the tests that need no other process, no tra
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q --hypothesis-profile=quick -m "not slow and not golden and not nightly" $(QUICK)
 
 test: $(VENV)/.dev lint docs ## What CI runs: lint, docs, every test and every example in a docstring
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not nightly and not mxnet"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not nightly and not mxnet and not sagemaker"
 
 test-mxnet: $(MXNET)/.made ## What needs real MXNet and GluonCV, in an environment of their own (part of CI)
 	TRACKFORGE_MXNET=required $(MXNET)/bin/python -m pytest -q -n 0 -m mxnet plugins/trackforge-mxnet tests/parity

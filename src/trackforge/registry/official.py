@@ -11,5 +11,6 @@ OFFICIAL = {
     "trackforge-fairmot": "FairMOT: one network that finds people and tells them apart; its trackers and its training",
     "trackforge-mxnet": "old MXNet detectors (SageMaker, GluonCV) run on torch, without MXNet",
     "trackforge-ssd": "SSD with VGG-16 and ResNet-50, in the dialects of SageMaker, GluonCV and torchvision",
+    "trackforge-sagemaker": "SageMaker's containers: train, serve and process, with any detector, tracker and trainer",
 }
 """What each gives, by distribution; ``make new-plugin`` adds its line."""
