@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from types import TracebackType
 
 from trackforge.errors import InvalidInputError
@@ -27,6 +28,9 @@ class PooledSession(Party):
         policy: Whether every frame is wanted, or the newest alone.
         dropped: Frames that gave way to newer ones.
         failed: Frames that came to nothing by an error.
+        frames: Frames that became steps.
+        greatest: The greatest track id in them, which tells about how many tracks there were.
+        last_step: The latest step, without its picture; None before the first.
         error: What ended the session, or None; of a lasting one, the latest error.
     """
 
@@ -34,7 +38,8 @@ class PooledSession(Party):
         super().__init__(session.detector)
         self.session = session
         self.policy = policy
-        self.dropped = self.failed = 0
+        self.dropped = self.failed = self.frames = self.greatest = 0
+        self.last_step: Step | None = None
         self.error: BaseException | None = None
         self._turns, self._most, self._lasting = turns, most, lasting
         self._last = session.last
@@ -133,6 +138,9 @@ class PooledSession(Party):
             if failure is None and isinstance(found, Detections):
                 try:
                     step = self.session.associate(frame, found)
+                    self.frames += 1
+                    self.greatest = max(self.greatest, int(step.tracks.visible.track_id.max(initial=0)))
+                    self.last_step = replace(step, frame=replace(frame, image=None))
                 except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the step
                     failure = error
             if failure is not None:
