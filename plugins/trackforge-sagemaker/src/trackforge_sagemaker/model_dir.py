@@ -26,7 +26,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from trackforge import __version__
+import trackforge
 from trackforge.errors import ConfigError, DataError, MissingFileError, WeightsError
 from trackforge.intake.folders import is_companion
 from trackforge.intake.names import inside
@@ -85,10 +85,10 @@ def write(
         shutil.copyfile(model, partial)
     tables = {"detector": {"name": place.name, **(detector or {})}, "tracker": tracker or {}, "serve": serve or {}}
     texts = {
-        SETTINGS: f"# Written by trackforge-sagemaker {__version__}; what to serve the model with.\n"
+        SETTINGS: f"# Written by trackforge-sagemaker {trackforge.__version__}; what to serve the model with.\n"
         + toml({name: table for name, table in tables.items() if table}),
         "code/inference.py": INFERENCE,
-        "code/requirements.txt": f"trackforge-sagemaker=={__version__}\n",
+        "code/requirements.txt": f"trackforge-sagemaker=={trackforge.__version__}\n",
     }
     for name, text in texts.items():
         with atomic_path(folder / name) as partial:
