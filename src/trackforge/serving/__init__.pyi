@@ -1,0 +1,11 @@
+from trackforge.serving.refusals import BadPicture as BadPicture
+from trackforge.serving.refusals import Busy as Busy
+from trackforge.serving.refusals import Draining as Draining
+from trackforge.serving.refusals import NotReady as NotReady
+from trackforge.serving.refusals import Refusal as Refusal
+from trackforge.serving.refusals import SessionGone as SessionGone
+from trackforge.serving.refusals import SessionInUse as SessionInUse
+from trackforge.serving.refusals import TooLarge as TooLarge
+from trackforge.serving.refusals import TooManySessions as TooManySessions
+from trackforge.serving.refusals import UnknownSession as UnknownSession
+from trackforge.serving.run import ServingRun as ServingRun
