@@ -1,1 +1,1 @@
-"""Stand-ins for what only AWS has, to try containers and their clients on one machine: public, for users' tests too."""
+"""Stand-ins of what SageMaker does around a container, for tests here and of whoever builds upon this."""
