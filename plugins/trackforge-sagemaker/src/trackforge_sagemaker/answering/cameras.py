@@ -1,4 +1,4 @@
-"""Frames that come without a session, as the FairMOT example's client sends them: each camera gets a session of its own.
+"""Frames that come without a session, as the FairMOT example's client sends them: each camera gets one of its own.
 
 The example kept one tracker for everybody, which frame 0 of anybody replaced. Here frame 0 opens a session, and the
 frames after it are of that session if they are of the same camera, which ``trackforge-camera=gate`` in the custom

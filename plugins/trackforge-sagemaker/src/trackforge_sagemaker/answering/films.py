@@ -1,4 +1,4 @@
-"""A film in, its tracks out: with constant memory, whatever its length; results grow in a file and go out from there."""
+"""A film in, its tracks out: with constant memory, whatever its length; results grow in a file and leave from there."""
 
 from __future__ import annotations
 
@@ -63,8 +63,7 @@ class Films:
         ending, media_type = _ENDINGS[form]
         place = self._folder / f"result-{secrets.token_hex(16)}{ending}"
         stop = threading.Event() if stop is None else stop
-        late = threading.Event()
-        timer = threading.Timer(self._hosting.film_time, lambda: (late.set(), stop.set()))
+        timer = threading.Timer(self._hosting.film_time, stop.set)
         timer.daemon = True
         timer.start()
         try:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import DataError
+from trackforge.io.builtin_response import response_text
 from trackforge.serving import Engine, ServedSession
 from trackforge.serving.answers import detections_json, step_json
 from trackforge.serving.decoding import picture
@@ -21,7 +22,6 @@ from trackforge_sagemaker.answering.hosting import Hosting
 from trackforge_sagemaker.answering.values import Answer
 from trackforge_sagemaker.formats import bytetrack, fairmot
 from trackforge_sagemaker.formats.media import Form, chosen
-from trackforge.io.builtin_response import response_text
 
 __all__ = ["Frames"]
 
@@ -62,7 +62,7 @@ class Frames:
         if form == "bytetrack":
             text = bytetrack.boxes_text(found, frame.size, self._hosting.letterbox)
         elif form == "trackforge":
-            text = json.dumps(detections_json(found, frame.size, self._engine.classes), ensure_ascii=False)
+            text = json.dumps(detections_json(frame, found, self._engine.classes), ensure_ascii=False)
         else:
             text = response_text(found, frame.size, "annotations" if form == "annotation" else "prediction")
         return Answer(body=text.encode())

@@ -18,6 +18,7 @@ A session that is opened by a request which then fails is closed again: its clie
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import secrets
@@ -30,7 +31,7 @@ from typing import Any, ClassVar
 from trackforge.errors import DataError, TrackforgeError
 from trackforge.intake.documents import parse_json
 from trackforge.serving import Engine, ServedSession
-from trackforge.serving.refusals import Refusal
+from trackforge.serving.refusals import Refusal, TooLarge
 from trackforge_sagemaker.answering.cameras import Cameras
 from trackforge_sagemaker.answering.films import Films
 from trackforge_sagemaker.answering.frames import Frames, same_size
@@ -104,7 +105,7 @@ class Handler:
                 raise DataError("A film must be sent without a session; it gets one of its own. Leave out SessionId.")
             with self._film(request.body) as path:
                 return self._films.answer(path, request.accept, stop)
-        body = request.body if isinstance(request.body, bytes) else request.body.read_bytes()
+        body = self._whole(request.body)
         if subject == "json":
             document = _object(body)
             if "requestType" in document:
@@ -146,10 +147,20 @@ class Handler:
             return self._opened(asked)
         if identity in ("", NEW):
             raise DataError("The session to be closed must be named. Give its id: SessionId=...")
-        self.engine.sessions.get(identity)
+        told = json.dumps(self.closed(identity, save=asked.save))
+        return Answer(body=told.encode(), headers={CLOSED_SESSION: identity})
+
+    def closed(self, identity: str, *, save: bool = False) -> dict[str, Any]:
+        """Close a session and return what it did, with its state where it is wanted.
+
+        Raises:
+            UnknownSession, SessionGone: It is not open.
+            StateError: It cannot be saved, and is not closed.
+        """
+        session = self.engine.sessions.get(identity)
+        state = {"state": base64.b64encode(session.state()).decode()} if save else {}
         counts = self.engine.sessions.close(identity)
-        body = json.dumps({"session": identity, "closed": True, **counts})
-        return Answer(body=body.encode(), headers={CLOSED_SESSION: identity})
+        return {"session": identity, "closed": True, **counts, **state}
 
     def _opened(self, asked: SessionRequest) -> Answer:
         session = self.open(asked)
@@ -165,7 +176,11 @@ class Handler:
         """
         self._may_open()
         return self.engine.sessions.open(
-            name=asked.name, tracker=asked.tracker, frame_rate=asked.frame_rate, policy=asked.policy
+            name=asked.name,
+            tracker=asked.tracker,
+            frame_rate=asked.frame_rate,
+            policy=asked.policy,
+            state=asked.state,
         )
 
     @contextlib.contextmanager
@@ -174,7 +189,8 @@ class Handler:
         if identity != NEW:
             yield self.engine.sessions.get(identity), {}
             return
-        session, told = self.open(SessionRequest("NEW_SESSION")), {}
+        session = self.open(SessionRequest("NEW_SESSION"))
+        told: dict[str, str] = {}
         try:
             yield session, told
             told[NEW_SESSION] = expiring(session.id, session.expires_at)
@@ -188,6 +204,18 @@ class Handler:
             raise Stateless(
                 "Sessions must be switched on to be used; SAGEMAKER_ENABLE_STATEFUL_SESSIONS says that they are off."
             )
+
+    def _whole(self, body: bytes | Path) -> bytes:
+        """Return a body that is no film."""
+        if isinstance(body, bytes):
+            return body
+        size, most = body.stat().st_size, self.engine.run.max_body
+        if size > most:
+            raise TooLarge(
+                f"A picture or JSON must have at most {most:,} bytes; got {size:,}. Send less, raise the limit "
+                "(SAGEMAKER_MAX_PAYLOAD_IN_MB), or say by Content-Type that it is a film."
+            )
+        return body.read_bytes()
 
     @contextlib.contextmanager
     def _film(self, body: bytes | Path) -> Iterator[Path]:

@@ -27,9 +27,7 @@ class JsonArray:
         SinkError: The file cannot be written.
     """
 
-    def __init__(
-        self, path: Path, items: Callable[[Step], Iterable[Any]], before: str = "", after: str = ""
-    ) -> None:
+    def __init__(self, path: Path, items: Callable[[Step], Iterable[Any]], before: str = "", after: str = "") -> None:
         self._path, self._items, self._before, self._after = path, items, before, after
         self._text: TextOutput | None = None
         self._first = True

@@ -9,7 +9,7 @@ variable                                       what it sets
 ``TS_MAX_RESPONSE_SIZE``, ``MMS_MAX_...``      bytes of an answer
 ``TS_DEFAULT_RESPONSE_TIMEOUT``                seconds that a film may take (``SAGEMAKER_TS_RESPONSE_TIMEOUT``, and
                                                ``SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS``, too)
-``SAGEMAKER_MODEL_SERVER_TIMEOUT``             the same in minutes, as MMS has it (``MMS_DEFAULT_RESPONSE_TIMEOUT``, too)
+``SAGEMAKER_MODEL_SERVER_TIMEOUT``             the same in minutes, as MMS has it; ``MMS_DEFAULT_RESPONSE_TIMEOUT``, too
 ``SAGEMAKER_ENABLE_STATEFUL_SESSIONS``         whether sessions may be opened; they may without it
 ``SAGEMAKER_SESSIONS_EXPIRATION``              seconds that a session lives unused
 ``SAGEMAKER_SESSIONS_PATH``                    folder for what does not stay in memory: films and their results
@@ -89,7 +89,11 @@ def hosting(environment: Mapping[str, str]) -> Hosting:
         ConfigError: A variable holds no value that it may; the message names it.
     """
     said: dict[str, Any] = {}
-    answer, time, stride = _largest(environment, _RESPONSE), _largest(environment, _TIMES), environment.get("FRAME_INTERVAL")
+    answer, time, stride = (
+        _largest(environment, _RESPONSE),
+        _largest(environment, _TIMES),
+        environment.get("FRAME_INTERVAL"),
+    )
     if answer is not None:
         said["max_answer"] = answer
     if time is not None:

@@ -20,9 +20,7 @@ def file_response(path: Path, media_type: str, headers: Mapping[str, str]) -> St
     file = path.open("rb")
     path.unlink()  # who has it open reads it to its end
     size = os.fstat(file.fileno()).st_size
-    return StreamingResponse(
-        _pieces(file), media_type=media_type, headers={**headers, "content-length": str(size)}
-    )
+    return StreamingResponse(_pieces(file), media_type=media_type, headers={**headers, "content-length": str(size)})
 
 
 async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:

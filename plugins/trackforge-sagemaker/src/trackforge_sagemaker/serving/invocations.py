@@ -1,4 +1,4 @@
-"""The routes that SageMaker knows: ``/ping``, ``/invocations``, ``/execution-parameters``.
+"""The routes that SageMaker knows: ``/invocations``, ``/execution-parameters``; ``/ping`` is one of every server's.
 
 Bodies of films go straight to disk. The work is done in threads of its own, so that ``/ping`` is answered at once
 whatever happens; who leaves while a film is tracked ends it.
@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
@@ -57,18 +58,6 @@ class Invocations:
 
         @operation(
             "GET",
-            "/ping",
-            area=_AREA,
-            summary="Say whether requests are answered: 200, or 503 while the model is loaded and after it has failed.",
-            answers={200: Told("Ready.", {"application/json": _JSON}), 503: Told("Not.", {"application/json": _JSON})},
-            open=True,
-        )
-        async def ping(_: HttpRequest) -> Response:
-            state = self._handler.engine.state
-            return JSONResponse({"status": state}, 200 if state == "ready" else 503)
-
-        @operation(
-            "GET",
             "/execution-parameters",
             area=_AREA,
             summary="Say how batch transform is to ask.",
@@ -106,7 +95,7 @@ class Invocations:
                 return file_response(answer.body, answer.media_type, answer.headers)
             return Response(answer.body, media_type=answer.media_type, headers=dict(answer.headers))
 
-        return paths(ping, execution_parameters, invocations)
+        return paths(execution_parameters, invocations)
 
     @contextlib.asynccontextmanager
     async def _body(self, request: HttpRequest) -> AsyncIterator[bytes | Path]:
@@ -126,9 +115,9 @@ class Invocations:
         loop, stop = asyncio.get_running_loop(), Event()
         workers = self._workers if isinstance(given.body, bytes) else self._films
         work = loop.run_in_executor(workers, self._handler.answer, given, stop)
-        left = asyncio.ensure_future(_left(request))
+        left: asyncio.Future[Any] = asyncio.ensure_future(_left(request))
         try:
-            await asyncio.wait({work, left}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([work, left], return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 stop.set()
             return await work
