@@ -7,12 +7,13 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from trackforge.serving.films import track_film
+from trackforge.serving.http.denials import Late
+
 from trackforge.protocols import Sink
 from trackforge.registry import doors
 from trackforge.serving import Engine
 from trackforge.serving.answers import step_json
-from trackforge.serving.films import track_film
-from trackforge.serving.http.denials import Late
 from trackforge_sagemaker.answering.hosting import Hosting
 from trackforge_sagemaker.answering.outputs import JsonArray
 from trackforge_sagemaker.answering.values import Answer

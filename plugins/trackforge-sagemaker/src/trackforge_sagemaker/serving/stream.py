@@ -10,7 +10,7 @@ binary messages, text as text; what is sent here goes back.
 * ``{"requestType": "CLOSE"}`` ends the session: its counts are the last message. With ``"state": true`` the state comes
   along, to go on in a further connection: SageMaker ends each after 30 minutes, and may lead the next to another
   instance.
-* What is wrong is told as ``{"ModelStreamError": {"ErrorCode": ..., "Message": ...}}``; the session goes on where it can.
+* What is wrong is told as ``{"ModelStreamError": {"ErrorCode": ..., "Message": ...}}``; the session goes on if it can.
 
 A client that leaves without CLOSE ends its session.
 
@@ -27,14 +27,14 @@ from typing import Any
 from starlette.routing import BaseRoute
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
-
-from trackforge.errors import DataError, TrackforgeError
-from trackforge.intake.documents import parse_json
-from trackforge.serving import ServedSession
 from trackforge.serving.http.context import context
 from trackforge.serving.http.frames import Conversation
 from trackforge.serving.http.operations import Answer, paths, socket
 from trackforge.serving.http.problems import problem
+
+from trackforge.errors import DataError, TrackforgeError
+from trackforge.intake.documents import parse_json
+from trackforge.serving import ServedSession
 from trackforge_sagemaker.answering.handler import Handler
 from trackforge_sagemaker.formats.headers import expiring
 from trackforge_sagemaker.formats.standard import SessionRequest, read_session_request
