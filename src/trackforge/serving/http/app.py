@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import importlib
-import logging
 import threading
 from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
 from trackforge.errors import TrackforgeError
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app"]
 
-log = logging.getLogger(__name__)
 AREAS = (health, detect, sessions, metrics, openapi)
 
 
@@ -76,9 +73,10 @@ def create_app(engine: Engine, *, routes: Iterable[BaseRoute] = (), title: str =
 async def _life(app: Starlette) -> AsyncIterator[None]:
     context: Context = app.state.context
     if context.engine.state == "loading":
-        threading.Thread(target=_load, args=(context,), name="trackforge-load", daemon=True).start()
+        threading.Thread(target=context.load, name="trackforge-load", daemon=True).start()
     try:
         yield
     finally:
         context.lifetime.stop()
+        await asyncio.to_thread(context.end)
         context.close()

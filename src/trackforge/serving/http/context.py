@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Context", "context"]
 
+log = logging.getLogger(__name__)
 P, T = ParamSpec("P"), TypeVar("T")
 
 
@@ -33,12 +35,14 @@ class Context:
         lifetime: What is at work, and whether the server is being stopped.
         metrics: What is counted.
         failure: What the engine could not be loaded for; None where it could, or is loading.
+        endings: Called, in a thread, when the server ends, before the engine is closed: by areas with work of their own.
     """
 
     def __init__(self, engine: Engine, metrics: Metrics) -> None:
         self.engine, self.run, self.metrics = engine, engine.run, metrics
         self.lifetime = Lifetime()
         self.failure: BaseException | None = None
+        self.endings: list[Callable[[], object]] = []
         threads = min(8, 2 + (os.cpu_count() or 1))
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="trackforge-http")
 
@@ -62,6 +66,22 @@ class Context:
                 "once, or let the server be started with a higher --request-timeout."
             )
         return waited.result()
+
+    def load(self) -> None:
+        """Load the engine; what goes wrong is kept."""
+        try:
+            self.engine.load()
+        except BaseException as error:  # noqa: BLE001 - told by whoever runs the server
+            self.failure = error
+
+    def end(self) -> None:
+        """End what areas do, and the engine."""
+        for ending in self.endings:
+            try:
+                ending()
+            except Exception:  # the others have a right to their end
+                log.exception("a part of the server could not be ended")
+        self.engine.close(self.lifetime.left)
 
     def close(self) -> None:
         """Let the threads end."""

@@ -16,12 +16,14 @@ class Lifetime:
 
     Attributes:
         stopping: Whether the server is being stopped: new requests are refused.
-        at_work: Requests and frames that somebody waits for the answers of.
+        at_work: Requests and sockets that somebody waits for the answers of.
+        left: Seconds that are left for the end, once the server is being stopped; None where nobody has said.
     """
 
     def __init__(self) -> None:
         self.stopping = False
         self.at_work = 0
+        self.left: float | None = None
         self._stop = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
