@@ -42,8 +42,8 @@ def protocol(most: int, head_time: float = HEAD_TIME) -> type[asyncio.Protocol]:
                 transport.write(_FULL % (len(_WHY), _WHY))
                 transport.close()
                 self.transport = transport
-                self.data_received = _ignore  # type: ignore[method-assign]
-                self.connection_lost = _ignore  # type: ignore[method-assign]
+                self.data_received = _ignore  # type: ignore[method-assign, assignment]
+                self.connection_lost = _ignore  # type: ignore[method-assign, assignment]
                 return
             super().connection_made(transport)
             self._wait()

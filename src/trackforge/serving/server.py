@@ -1,8 +1,8 @@
 """The server itself: listens, loads, serves until it is told to stop, and ends what has begun.
 
-SIGTERM, SIGINT and a closed terminal stop it: it listens no more, answers what is at work within ``grace`` seconds, tells
-endless answers that it is time, makes outputs final, and ends with 0. A second signal ends it at once, with 128 + the
-signal's number.
+SIGTERM, SIGINT and a closed terminal stop it: it listens no more, answers what is at work within ``grace`` seconds,
+tells endless answers that it is time, makes outputs final, and ends with 0. A second signal ends it at once, with 128 +
+the signal's number.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ def serve(
     engine: Engine | None = None,
     app: Starlette | None = None,
     ready: Callable[[str], object] | None = None,
+    level: int = logging.INFO,
 ) -> int:
     """Serve in this process until a signal comes; return the exit code.
 
@@ -62,6 +63,7 @@ def serve(
         engine: One that is there already; else one is made.
         app: Its application, where it has further routes; else `create_app` makes it.
         ready: Called with the address once the server listens.
+        level: Of the log lines that are written.
 
     Raises:
         ConfigError: The address cannot be listened on, or a setting is wrong.
@@ -98,7 +100,7 @@ def serve(
         timeout_keep_alive=30,
     )
     server = _Server(config, context, listening)
-    with logging_to(options.log_format, min(logging.INFO, logging.getLogger("trackforge").level or logging.INFO)):
+    with logging_to(options.log_format, level):
         if not options.local and not options.token:
             log.warning(
                 "anybody who can reach %s may use this server; set a token (TRACKFORGE_SERVE_TOKEN), or listen to this "
@@ -185,7 +187,7 @@ def _listen(run: ServingRun) -> socket.socket:
     host = run.host.strip("[]")
     try:
         family, _, _, _, place = socket.getaddrinfo(host, run.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(place[:2], family=family, backlog=512)  # type: ignore[arg-type]
+        return socket.create_server(place[:2], family=family, backlog=512)
     except (OSError, UnicodeError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
         raise ConfigError(

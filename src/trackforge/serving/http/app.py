@@ -1,4 +1,4 @@
-"""The application: every area's routes, behind who is let in, how many at once, and what is said and counted of them."""
+"""The application: every area's routes, behind who is let in, how many at once, and what is said and counted."""
 
 from __future__ import annotations
 

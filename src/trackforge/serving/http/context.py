@@ -18,12 +18,12 @@ from trackforge.serving.http.lifetime import Lifetime
 if TYPE_CHECKING:
     from trackforge.serving.engine import Engine
     from trackforge.serving.http.metrics import Metrics
-    from trackforge.serving.run import ServingRun
 
 __all__ = ["Context", "context"]
 
 log = logging.getLogger(__name__)
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Context:
@@ -35,7 +35,8 @@ class Context:
         lifetime: What is at work, and whether the server is being stopped.
         metrics: What is counted.
         failure: What the engine could not be loaded for; None where it could, or is loading.
-        endings: Called, in a thread, when the server ends, before the engine is closed: by areas with work of their own.
+        endings: Called, in a thread, when the server ends, before the engine is closed; areas with work of their own
+            put theirs here.
     """
 
     def __init__(self, engine: Engine, metrics: Metrics) -> None:

@@ -6,11 +6,11 @@ next. What it sends before is up to the policy of the session:
 * ``every``: as many pictures wait as may (``waiting``); one more is answered by the problem ``busy``, and not tracked.
 * ``newest``: one waits; a newer one takes its place. Before the next answer comes ``{"dropped": n}``: so many gave way.
 
-A text message ``{"index": 12, "timestamp": 0.48}`` before a picture says which frame that is; without, frames count up.
-What is wrong with one picture is answered by ``{"problem": {...}}`` (RFC 9457), and the session goes on. The socket
-closes with 4000 + the status of what ended it: 4408 where nothing came for the time that a session lives, 4410 where the
-session has been closed; 1012 where the server is being stopped, after the frames that came; 1009 for a message that is
-longer than may be. One socket, or one request, at a time works in a session.
+A text message ``{"index": 12, "timestamp": 0.48}`` before a picture says which frame that is; without, frames count
+up. What is wrong with one picture is answered by ``{"problem": {...}}`` (RFC 9457), and the session goes on. The socket
+closes with 4000 + the status of what ended it: 4408 where nothing came for the time that a session lives, 4410 where
+the session has been closed; with 1012 where the server is being stopped, after the frames that came; with 1009 for a
+message that is longer than may be. One socket, or one request, at a time works in a session.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from trackforge.serving.refusals import Busy, Refusal, SessionGone, UnknownSessi
 from trackforge.types import Step
 
 if TYPE_CHECKING:
-    from trackforge.serving.sessions import ServedSession
+    from trackforge.serving.served import ServedSession
 
 __all__ = ["FRAME", "Conversation"]
 

@@ -9,7 +9,7 @@ own into a log.
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import json
 import logging
 import re
@@ -71,7 +71,7 @@ class Recorder:
             await self.app(scope, receive, recorded)
         except ClientDisconnect:
             status = GONE
-        except Exception as error:  # noqa: BLE001 - the last line of defence; the server lives on
+        except Exception as error:  # the last line of defence; the server lives on
             log.error("request %s failed: %s: %s", request_id, type(error).__name__, error, exc_info=error)
             if status and scope["type"] == "http" and not whole:
                 raise  # half an answer is out: the connection is closed, so that nobody takes it for a whole one
@@ -150,8 +150,8 @@ def logging_to(kind: Literal["text", "json"], level: int = logging.INFO) -> Iter
             logger.setLevel(before)
 
 
-def _when(record: logging.LogRecord) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(record.created, datetime.timezone.utc)
+def _when(record: logging.LogRecord) -> dt.datetime:
+    return dt.datetime.fromtimestamp(record.created, dt.timezone.utc)
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -153,7 +153,9 @@ async def openapi(request: Request) -> Response:
            answers={200: Answer("HTML.", {"text/html": {"type": "string"}})})  # fmt: skip
 async def docs(request: Request) -> Response:
     """Answer with the description as a page of its own: no script, nothing from elsewhere."""
-    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
     return HTMLResponse(page(request.app.state.description), headers={"Content-Security-Policy": policy})
 
 
@@ -196,8 +198,8 @@ def _shown(path: str, method: str, one: Mapping[str, Any]) -> str:
         for status, answer in sorted(one["responses"].items())
     )
     return (
-        f"<details><summary><b class=m>{word}</b> <code>{html.escape(path)}</code> {html.escape(one['summary'])}</summary>"
-        f"<p>{html.escape(one.get('description', ''))}</p>"
+        f"<details><summary><b class=m>{word}</b> <code>{html.escape(path)}</code> "
+        f"{html.escape(one['summary'])}</summary><p>{html.escape(one.get('description', ''))}</p>"
         + (f"<table><tr><th>parameter<th>in<th>type<th>meaning{rows}</table>" if rows else "")
         + f"{sent}<table><tr><th>status<th>meaning<th>type{answers}</table></details>"
     )
@@ -224,8 +226,8 @@ STYLE = """
 margin:auto;padding:1rem}h2{margin:1.5rem 0 .3rem;text-transform:capitalize}details{border:1px solid var(--line);
 border-radius:6px;margin:.3rem 0;padding:.4rem .7rem}summary{cursor:pointer}.m{display:inline-block;min-width:4.2rem;
 font:600 .8rem ui-monospace,monospace}code{font:.9em ui-monospace,monospace}table{border-collapse:collapse;width:100%;
-font-size:.9rem;margin:.4rem 0}th,td{text-align:left;vertical-align:top;border-top:1px solid var(--line);padding:.2rem .5rem}
-th{font-weight:600}p{margin:.3rem 0}"""
+font-size:.9rem;margin:.4rem 0}th,td{text-align:left;vertical-align:top;border-top:1px solid var(--line);
+padding:.2rem .5rem}th{font-weight:600}p{margin:.3rem 0}"""
 
 
 def routes(engine: Engine) -> list[BaseRoute]:  # noqa: ARG001 - every area is made alike

@@ -24,7 +24,18 @@ from starlette.websockets import WebSocket
 from trackforge.serving.http.denials import UpgradeRequired
 from trackforge.serving.http.parameters import Parameter, values_of
 
-__all__ = ["Answer", "Body", "Handler", "Operation", "json_answer", "operation", "operations_of", "paths", "query", "socket"]
+__all__ = [
+    "Answer",
+    "Body",
+    "Handler",
+    "Operation",
+    "json_answer",
+    "operation",
+    "operations_of",
+    "paths",
+    "query",
+    "socket",
+]
 
 Handler = Callable[[Request], Awaitable[Response]]
 H = TypeVar("H", bound=Callable[..., Any])

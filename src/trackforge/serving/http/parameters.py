@@ -1,4 +1,4 @@
-"""Parameters of an operation: in a path, behind ``?``, or the members of a JSON object; declared once, checked as said."""
+"""Parameters of an operation, in a path, behind ``?`` or in a JSON object: declared once, and checked as declared."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Parameter:
                 return text == "true"
             if kind is str:
                 return self.check(text)
-        self._refuse(text)
+        return self._refuse(text)
 
     def check(self, value: Any) -> Any:
         """Return a value as it may be used; whole numbers become floats where these are meant.

@@ -6,8 +6,8 @@ A problem reads::
      "detail": "Wait for an answer before the next frame; 8 wait already. ...", "request_id": "5f0c..."}
 
 ``type`` names the error (`trackforge.serving.refusals`, `trackforge.serving.http.denials`, `trackforge.errors`), and
-``detail`` says what must hold, what came and what to do. What is wrong with the server itself (500) is in its log, under
-the id of the request, and not in the answer: the message may name files.
+``detail`` says what must hold, what came and what to do. What is wrong with the server itself (500) is in its log,
+under the id of the request, and not in the answer: the message may name files.
 """
 
 from __future__ import annotations

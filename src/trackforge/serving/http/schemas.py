@@ -1,4 +1,4 @@
-"""Schemas of what several operations give: steps, detections, sessions (`trackforge.serving.answers` makes the first two)."""
+"""Schemas of what several operations give: steps and detections (`trackforge.serving.answers`), sessions."""
 
 from __future__ import annotations
 
@@ -55,7 +55,11 @@ SESSION: dict[str, Any] = {
         "frames": {"type": "integer", "minimum": 0, "description": "Frames that were tracked."},
         "dropped": {"type": "integer", "minimum": 0, "description": "Frames that gave way to newer ones."},
         "created": {"type": "string", "format": "date-time"},
-        "expires_at": {"type": "string", "format": "date-time", "description": "When it ends, if no frame comes."},
+        "expires_at": {
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "When it ends, if no frame comes; null for never.",
+        },
         "classes": {"type": "array", "items": {"type": "string"}},
     },
 }

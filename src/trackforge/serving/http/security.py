@@ -4,12 +4,12 @@
   ``evil.example`` whose name leads to 127.0.0.1 asks by that name, and gets 421. ``hosts`` names more.
 * **Origin.** What changes something, and every WebSocket, is refused (403) where a browser says that a page of another
   origin asks (``Origin``, ``Sec-Fetch-Site``); ``origins`` lists those that may. No answer can be read from elsewhere.
-* **Token.** ``Authorization: Bearer ...``, compared in constant time. Since browsers send no such header for pictures and
-  WebSockets, ``GET /?token=...`` leaves a cookie (HttpOnly, SameSite=Strict) that is not the token, and leads to ``/``.
-  Nothing else takes a token from an address, where it would get into logs. Health and the empty page need none.
+* **Token.** ``Authorization: Bearer ...``, compared in constant time. Since browsers send no such header for pictures
+  and WebSockets, ``GET /?token=...`` leaves a cookie (HttpOnly, SameSite=Strict) that is not the token, and leads to
+  ``/``. Nothing else takes a token from an address, where it would get into logs. Health and the empty page need none.
 
-Every answer says that its type is not to be guessed, that no other site may frame or embed it, and where scripts of pages
-may come from: the server itself.
+Every answer says that its type is not to be guessed, that no other site may frame or embed it, and where scripts of
+pages may come from: the server itself.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ class Guard:
         if name in self._names or (self._local and _is_loopback(name)):
             return
         raise ForeignHost(
-            f"The server must be asked for by a name of its own; got {visible(name, keep='')[:100]!r}. Use its address, "
-            "or let it be started with --hosts."
+            f"The server must be asked for by a name of its own; got {visible(name, keep='')[:100]!r}. Use its "
+            "address, or let it be started with --hosts."
         )
 
     def _origin(self, scope: Scope, headers: Headers) -> None:

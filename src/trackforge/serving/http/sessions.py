@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import datetime as dt
+import math
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import HTTPConnection, Request
@@ -26,7 +27,7 @@ from trackforge.serving.refusals import UnknownSession
 
 if TYPE_CHECKING:
     from trackforge.serving.engine import Engine
-    from trackforge.serving.sessions import ServedSession
+    from trackforge.serving.served import ServedSession
 
 __all__ = ["routes"]
 
@@ -35,7 +36,10 @@ JSON, BYTES = "application/json", "application/octet-stream"
 SESSION_ID = Parameter("session_id", str, "As opening the session gave it.", longest=64, pattern="[A-Za-z0-9]+")
 NAME = Parameter("name", str, "Name of the camera or sequence, for results and metrics.", longest=200)
 POLICY = Parameter(
-    "policy", str, "Track every frame, or the newest there is; the server's where left out.", choices=("every", "newest")
+    "policy",
+    str,
+    "Track every frame, or the newest there is; the server's where left out.",
+    choices=("every", "newest"),
 )
 TTL = Parameter("ttl", float, "Seconds without a frame after which it expires; the server's at most.", minimum=1)
 RATE = Parameter("frame_rate", float, "Frames a second, where known; some trackers adapt.", minimum=0.01, maximum=1e4)
@@ -43,6 +47,12 @@ TRACKER = Parameter(
     "tracker", (str, dict), 'Name of the tracker, or {"name": ..., settings}; the server\'s where left out.', longest=64
 )
 OPENING = (NAME, TRACKER, RATE, POLICY, TTL)
+RESTORING = (
+    NAME,
+    Parameter("tracker", str, "Name of the tracker, where it is not the saved one's.", longest=64),
+    POLICY,
+    TTL,
+)
 MAX_STATE = 64 << 20
 """Bytes of a saved state that are taken, at most: some thousand tracks with embeddings."""
 
@@ -64,7 +74,7 @@ async def open_session(request: Request) -> Response:
     body_type(request, (JSON,), default=JSON)
     said = json_object(await read_limited(request, min(here.run.max_body, 1 << 20)), OPENING)
     session = await here.away(here.engine.sessions.open, **_limited(said, here))
-    return _opened(session, here)
+    return _opened(session)
 
 
 @operation(
@@ -145,9 +155,9 @@ async def push_frame(request: Request) -> Response:
     said = query(request)
     session = _session(request)
     body_type(request, PICTURE_TYPES)
+    body = await read_limited(request, here.run.max_body)  # a client that vanishes within it holds no session
+    image = await here.away(picture, body, max_pixels=here.run.max_pixels)
     with session.exclusive():
-        body = await read_limited(request, here.run.max_body)
-        image = await here.away(picture, body, max_pixels=here.run.max_pixels)
         step = await here.result(session.push(image, **said))
     return json_answer(step_json(step, session.classes))
 
@@ -175,8 +185,7 @@ async def save_session(request: Request) -> Response:
     "/v1/sessions/restore",
     area=AREA,
     summary="Open a session that goes on where another was saved.",
-    parameters=(NAME, Parameter("tracker", str, "Name of the tracker, where it is not the server's.", longest=64), POLICY,
-                TTL),
+    parameters=RESTORING,
     body=Body("What /v1/sessions/{session_id}/state gave.", {BYTES: {"type": "string"}}),
     answers={201: Answer("The session.", {JSON: SESSION})},
     errors=(408, 413, 415, 429),
@@ -188,7 +197,7 @@ async def restore_session(request: Request) -> Response:
     body_type(request, (BYTES,))
     state = await read_limited(request, max(here.run.max_body, MAX_STATE))
     session = await here.away(here.engine.sessions.open, state=state, **_limited(said, here))
-    return _opened(session, here)
+    return _opened(session)
 
 
 @socket(
@@ -256,7 +265,7 @@ def _session(request: HTTPConnection) -> ServedSession:
     return context(request).engine.sessions.get(given)
 
 
-def _opened(session: ServedSession, here: Context) -> Response:
+def _opened(session: ServedSession) -> Response:
     return json_answer(told_session(session), 201, {"Location": f"/v1/sessions/{session.id}"})
 
 
@@ -265,5 +274,7 @@ def _limited(said: dict[str, Any], here: Context) -> dict[str, Any]:
     return said | ({"ttl": min(said["ttl"], here.run.session_ttl)} if "ttl" in said else {})
 
 
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+def _time(seconds: float) -> str | None:
+    if not math.isfinite(seconds):
+        return None
+    return dt.datetime.fromtimestamp(seconds, dt.timezone.utc).isoformat(timespec="milliseconds")
