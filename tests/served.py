@@ -1,4 +1,4 @@
-"""Real servers in processes of their own: ``trackforge serve`` on a free port, with the tiny detector of these tests."""
+"""Real servers in processes of their own: ``trackforge serve`` on a free port, with a tiny detector."""
 
 from __future__ import annotations
 

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
-import numpy as np
 import pytest
 from bright_detector import BrightConfig, BrightDetector, encoded, scene
 from served import Server, served
