@@ -25,10 +25,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from trackforge.serving.http.problems import MEDIA_TYPE, problem
-
 from trackforge.errors import TrackforgeError
 from trackforge.serving import Engine, plan_serving
+from trackforge.serving.http.problems import MEDIA_TYPE, problem
 from trackforge_sagemaker.answering.handler import Handler
 from trackforge_sagemaker.answering.values import Request
 from trackforge_sagemaker.serving.environment import hosting, server_layers
