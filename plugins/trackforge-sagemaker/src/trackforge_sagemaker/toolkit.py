@@ -6,8 +6,9 @@ films and refusals included::
     from trackforge_sagemaker.toolkit import input_fn, model_fn, output_fn, predict_fn
 
 What it shall serve is found in the model folder and the environment (`trackforge_sagemaker.serving.environment`).
-Sessions live in one process: set ``SAGEMAKER_MODEL_SERVER_WORKERS=1``. Toolkits hold whole bodies and answers, long films are better sent to our own server. The form of an answer depends on ``Accept``, which the toolkits tell
-`output_fn` only: so it is there that the work is done.
+Sessions live in one process: set ``SAGEMAKER_MODEL_SERVER_WORKERS=1``. Toolkits hold whole bodies and answers in
+memory; long films are better sent to our own server. The form of an answer depends on ``Accept``, which the toolkits
+tell `output_fn` only: so it is there that the work is done.
 
 Source: sagemaker-inference 1.10 (Apache-2.0): names, arguments and what ``context`` has.
 """

@@ -1,6 +1,8 @@
-"""The same as `toolkit`, in the other form that AWS's serving toolkits know; a module may have one of them only::
+"""The same as `toolkit`, in the other form that AWS's serving toolkits know; a module may have one of them only.
 
-from trackforge_sagemaker.toolkit_transform import model_fn, transform_fn
+``code/inference.py`` reads::
+
+    from trackforge_sagemaker.toolkit_transform import model_fn, transform_fn
 """
 
 from __future__ import annotations

@@ -85,14 +85,6 @@ class Handler:
             TrackforgeError: The request cannot be carried out; `trackforge.serving.http.problems` tells the status.
         """
         given = self._answer(request, session_id(request.headers), stop)
-        size = len(given.body) if isinstance(given.body, bytes) else given.body.stat().st_size
-        if self.hosting.max_answer is not None and size > self.hosting.max_answer:
-            if isinstance(given.body, Path):
-                given.body.unlink(missing_ok=True)
-            raise AnswerTooLarge(
-                f"An answer must have at most {self.hosting.max_answer:,} bytes; this one has {size:,}. Raise "
-                "TS_MAX_RESPONSE_SIZE, or ask for less: text/csv in place of video/mp4."
-            )
         return replace(given, headers={**echoed(request.headers), **given.headers})
 
     def _answer(self, request: Request, identity: str, stop: threading.Event | None) -> Answer:
@@ -104,7 +96,7 @@ class Handler:
             if identity:
                 raise DataError("A film must be sent without a session; it gets one of its own. Leave out SessionId.")
             with self._film(request.body) as path:
-                return self._films.answer(path, request.accept, stop)
+                return self._fitting(self._films.answer(path, request.accept, stop))
         body = self._whole(request.body)
         if subject == "json":
             document = _object(body)
@@ -112,10 +104,12 @@ class Handler:
                 return self._managed(read_session_request(document), identity)
             return self._frame(document, identity, request)
         if not identity:
-            return self.frames.detected(body, request.accept)
+            return self._fitting(self.frames.detected(body, request.accept))
         told, image = hints(request.headers), self.frames.decoded(body)
         with self._session(identity) as (session, headers):
-            given = self.frames.tracked(session, image, request.accept, index=told.index, timestamp=told.timestamp)
+            given = self._fitting(
+                self.frames.tracked(session, image, request.accept, index=told.index, timestamp=told.timestamp)
+            )
         return replace(given, headers=headers)
 
     def _frame(self, document: Mapping[str, Any], identity: str, request: Request) -> Answer:
@@ -137,6 +131,7 @@ class Handler:
             given = self.frames.tracked(
                 session, image, request.accept, "fairmot", index=frame.index, timestamp=told.timestamp
             )
+            self._fitting(given)
         return replace(given, headers=headers)
 
     def _managed(self, asked: SessionRequest, identity: str) -> Answer:
@@ -160,7 +155,7 @@ class Handler:
         session = self.engine.sessions.get(identity)
         state = {"state": base64.b64encode(session.state()).decode()} if save else {}
         counts = self.engine.sessions.close(identity)
-        return {"session": identity, "closed": True, **counts, **state}
+        return {"session": counts.pop("id", identity), "closed": True, **counts, **state}
 
     def _opened(self, asked: SessionRequest) -> Answer:
         session = self.open(asked)
@@ -204,6 +199,22 @@ class Handler:
             raise Stateless(
                 "Sessions must be switched on to be used; SAGEMAKER_ENABLE_STATEFUL_SESSIONS says that they are off."
             )
+
+    def _fitting(self, given: Answer) -> Answer:
+        """Return an answer that is not too large.
+
+        Raises:
+            AnswerTooLarge: It is.
+        """
+        size = len(given.body) if isinstance(given.body, bytes) else given.body.stat().st_size
+        if self.hosting.max_answer is not None and size > self.hosting.max_answer:
+            if isinstance(given.body, Path):
+                given.body.unlink(missing_ok=True)
+            raise AnswerTooLarge(
+                f"An answer must have at most {self.hosting.max_answer:,} bytes; this one has {size:,}. Raise "
+                "TS_MAX_RESPONSE_SIZE, or ask for less: text/csv in place of video/mp4."
+            )
+        return given
 
     def _whole(self, body: bytes | Path) -> bytes:
         """Return a body that is no film."""
