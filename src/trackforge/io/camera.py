@@ -117,6 +117,7 @@ class CameraSource:
         self._opening = Opening(address, form=form, options=options, timeout=config.timeout, advice=advice, live=True)
         of_file = {key: getattr(config, key) for key in OF_FILES}
         self._film: VideoSource | None = None
+        self._taken: Newest[Timed] | None = None
         with self._opening.look() as (container, stream):
             self.live = not is_finite(container, stream)
             self._opening.hurry(live=self.live)
@@ -160,8 +161,14 @@ class CameraSource:
         return self._newest() if self.config.latest else self._receive()
 
     def close(self) -> None:
-        """End the iteration under way, at its next frame, and free the camera."""
+        """End the iteration under way, and free the camera.
+
+        With ``latest`` an iteration that waits for a frame ends at once, otherwise at the next frame or `timeout`.
+        """
         self._closed.set()
+        taken = self._taken
+        if taken is not None:
+            taken.end()
         self._opening.close()
         if self._film is not None:
             self._film.close()
@@ -169,7 +176,10 @@ class CameraSource:
     def _newest(self) -> Iterator[Frame]:
         """Give the newest frame, whenever asked, and tell at the end how many were missed."""
         newest, made = Newest(self._pictures(), f"camera {self.name}"), self._maker()
+        self._taken = newest
         try:
+            if self._closed.is_set():  # before it could be told
+                newest.end()
             for picture in newest:
                 self.dropped = newest.dropped
                 yield made(picture)
