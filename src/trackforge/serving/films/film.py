@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from trackforge.serving.films.steps import StepLines
 from trackforge.serving.films.tracking import FilmSummary
-from trackforge.types import Step
+from trackforge.types import Step, Stream
 
 __all__ = ["KINDS", "Film", "Result"]
 
@@ -80,6 +80,10 @@ class Film:
     def place(self, kind: str) -> Path:
         """Return where a result lies once it is ready."""
         return self.folder / f"results.{kind}"
+
+    def tell(self, stream: Stream) -> None:
+        """Take note of what the film says of itself."""
+        self.total, self.rate = stream.length, stream.rate
 
     def see(self, step: Step, classes: tuple[str, ...]) -> None:
         """Take note of a step.

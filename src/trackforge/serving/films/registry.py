@@ -140,7 +140,7 @@ class Films:
             self._waiting.put(None)
             self._wanted.put(None)
         until = time.monotonic() + LEAVING
-        for thread in self._threads:
+        for thread in (one for one in self._threads if one is not threading.current_thread()):
             thread.join(max(0.0, until - time.monotonic()))
         if self._storage is not None:
             self._storage.close()
@@ -218,7 +218,7 @@ class Films:
                     sinks=[film.place("txt"), film.place("jsonl")],
                     stop=film.stop,
                     watch=watch,
-                    begin=film.open,
+                    opened=film.tell,
                     most=engine.run.film_frames,
                 )
             except TooManySessions as error:
@@ -253,5 +253,8 @@ class Films:
                 shutil.rmtree(film.folder, ignore_errors=True)
 
     def _age(self) -> None:
-        while not self._closed.wait(min(10.0, self.engine.run.film_ttl / 4)):
+        while not self._closed.wait(min(1.0, self.engine.run.film_ttl / 4)):
+            if self.engine.state == "closed":
+                self.close()
+                return
             self.sweep()

@@ -26,9 +26,9 @@ from trackforge.protocols import Sink
 from trackforge.registry import doors
 from trackforge.serving.engine import Engine
 from trackforge.serving.films.opening import open_film
-from trackforge.serving.refusals import SessionGone, UnknownSession
+from trackforge.serving.refusals import Busy, SessionGone, UnknownSession
 from trackforge.serving.sessions import ServedSession
-from trackforge.types import Frame, Step
+from trackforge.types import Frame, Step, Stream
 
 __all__ = ["FilmSummary", "track_film"]
 
@@ -74,6 +74,7 @@ def track_film(
     sinks: Iterable[Sink | str | Path] = (),
     stop: threading.Event | None = None,
     watch: Callable[[Step], object] | None = None,
+    opened: Callable[[Stream], object] | None = None,
     most: int | None = None,
 ) -> FilmSummary:
     """Track one film, every frame of it, and write its steps to sinks; blocks until it is done.
@@ -89,6 +90,7 @@ def track_film(
         sinks: Sinks, or file names whose ending tells which sink is meant.
         stop: Ends the film at its next frame, once set.
         watch: Called with each step, in order, after the sinks have it.
+        opened: Called with what the film says of itself, before its first frame.
         most: Frames that it may have.
 
     Raises:
@@ -108,6 +110,8 @@ def track_film(
         session = engine.sessions.open(name=source.name, tracker=tracker, frame_rate=source.rate, policy="every")
         stack.callback(_close, engine, session)
         stream = dataclasses.replace(source.stream, classes=engine.classes)
+        if opened is not None:
+            opened(stream)
         outputs = stack.enter_context(Outputs(made))
         ahead = min(AHEAD, engine.run.waiting)
         with contextlib.closing(_steps(session, source, stop, ahead)) as steps:
@@ -140,14 +144,17 @@ def _steps(session: ServedSession, source: VideoSource, stop: threading.Event, a
     """Give the steps of a film in order; a few frames are on their way meanwhile."""
     waiting: collections.deque[tuple[Frame, Future[Step]]] = collections.deque()
     frames = iter(source)
-    while not stop.is_set():
-        frame = next(frames, None) if len(waiting) < ahead else None
-        if frame is not None and frame.image is not None:
-            future = session.push(frame.image, index=frame.index, timestamp=frame.timestamp, name=frame.sequence)
-            waiting.append((frame, future))
-            continue
-        if not waiting:
-            return
+    frame = next(frames, None)
+    while (frame is not None or waiting) and not stop.is_set():
+        if frame is not None and frame.image is not None and len(waiting) < ahead:
+            try:
+                waiting.append((frame, session.push(frame.image, index=frame.index, timestamp=frame.timestamp)))
+                frame = next(frames, None)
+                continue
+            except Busy:  # the pictures of all sessions take as much memory as they may
+                if not waiting:
+                    stop.wait(GLANCE)
+                    continue
         step = _settled(*waiting.popleft(), stop)
         if step is not None:
             yield step
