@@ -121,7 +121,9 @@ class Camera:
     def state(self) -> State:
         """``connecting``, ``live``, ``reconnecting``, ``ended``, ``failed`` or ``removed``."""
         source = self._source
-        return "reconnecting" if self._state == "live" and source is not None and source.away is not None else self._state
+        return (
+            "reconnecting" if self._state == "live" and source is not None and source.away is not None else self._state
+        )
 
     @property
     def why(self) -> str:
@@ -141,7 +143,9 @@ class Camera:
             "state": self.state,
             "why": self.why,
             "policy": self.policy,
-            "tracker": self._tracker if self._tracker is None or isinstance(self._tracker, str) else dict(self._tracker),
+            "tracker": self._tracker
+            if self._tracker is None or isinstance(self._tracker, str)
+            else dict(self._tracker),
             "frames": self.frames,
             "dropped": source.dropped if source is not None else 0,
             "skipped": source.skipped if source is not None else 0,

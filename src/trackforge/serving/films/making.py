@@ -19,7 +19,6 @@ from trackforge.types import Frame
 __all__ = ["make"]
 
 
-
 def make(film: Film, kind: str, engine: Engine) -> None:
     """Make a result of a film that is done: ``"json"`` or ``"mp4"``.
 

@@ -63,7 +63,9 @@ class Films:
         with self._lock:
             film = self._films.get(id)
         if film is None:
-            raise UnknownFilm("A film must be one that is kept; this id is of none. It may have expired: send it again.")
+            raise UnknownFilm(
+                "A film must be one that is kept; this id is of none. It may have expired: send it again."
+            )
         return film
 
     def room(self) -> int:
@@ -152,7 +154,9 @@ class Films:
         if self.engine.state == "failed":
             raise NotReady(f"The server cannot track: {self.engine.failure}")
         if self.room() <= 0:
-            raise NoRoom("The films that are kept take as much room as they may. Delete one, or wait until one expires.")
+            raise NoRoom(
+                "The films that are kept take as much room as they may. Delete one, or wait until one expires."
+            )
         with self._lock:
             if len(self._films) >= run.max_films:
                 raise TooManyFilms(f"{run.max_films} films are kept, the most that may be. Delete one, or wait.")

@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from trackforge.registry import doors
 from trackforge.serving.engine import Engine
 from trackforge.serving.films.opening import open_film
 from trackforge.serving.refusals import Busy, SessionGone, UnknownSession
-from trackforge.serving.sessions import ServedSession
+from trackforge.serving.served import ServedSession
 from trackforge.types import Frame, Step, Stream
 
 __all__ = ["FilmSummary", "track_film"]
@@ -140,7 +140,9 @@ def track_film(
     )
 
 
-def _steps(session: ServedSession, source: VideoSource, stop: threading.Event, ahead: int) -> Iterator[Step]:
+def _steps(
+    session: ServedSession, source: VideoSource, stop: threading.Event, ahead: int
+) -> Generator[Step, None, None]:
     """Give the steps of a film in order; a few frames are on their way meanwhile."""
     waiting: collections.deque[tuple[Frame, Future[Step]]] = collections.deque()
     frames = iter(source)
