@@ -90,6 +90,13 @@ class ServingRun:
     films_dir: Path | None = setting(
         None, help="Folder for films and their results; without one, a temporary folder that goes with the server."
     )
+    max_films: int = setting(64, minimum=1, help="Films that are kept at once, with their results.")
+    films_at_once: int = setting(2, minimum=1, help="Films that are tracked at once; others wait.")
+    films_space: int = setting(16384 * MIB, minimum=1, unit="bytes", help="What all films and their results may take.")
+    film_frames: int = setting(1_000_000, minimum=1, unit="frames", help="Frames that a film may have.")
+    film_ttl: float = setting(3600.0, above=0, unit="s", help="After so long a film that is done is removed.")
+    max_cameras: int = setting(64, minimum=1, help="Cameras that the server pulls from at once.")
+    allow_devices: bool = setting(False, help="Whether clients may name cameras of this machine by number, too.")
     allow_cameras: bool | None = setting(
         None,
         help="Whether clients may have the server open addresses of cameras; without it, if only this machine can "
