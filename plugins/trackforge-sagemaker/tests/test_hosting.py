@@ -1,26 +1,21 @@
-"""``trackforge-sagemaker serve`` over a real model folder: real processes and sockets, answers equal to offline ones."""
+"""``trackforge-sagemaker serve`` over a real model folder: real processes and sockets, answers as offline."""
 
 from __future__ import annotations
 
-import base64
 import json
 import subprocess
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
 from bright_detector import install
 from bright_model import HEIGHT, WIDTH, png, scene, write_film, write_model
-from hosted import SERVE, hosted
+from hosted import FRAMES, SERVE, fairmot, hosted, hosted_environment, invoke, opened, plain, sessions, shown, tracked
 from served import until
 
 import trackforge
 from trackforge.serving import step_json
 from trackforge.types import Frame
-
-FRAMES = 20
-CLASSES = ("person",)
 
 
 @pytest.fixture(scope="module")
@@ -43,49 +38,7 @@ def detector(base):
 
 @pytest.fixture(scope="module")
 def steps(detector):
-    """The steps of offline tracking of a camera, as answers."""
-
-    def tracked(camera: int, frames: int = FRAMES) -> list[dict]:
-        session = trackforge.Session(detector, "byte")
-        pictures = (Frame(index=k, image=image) for k, image in enumerate(scene(camera, frames)))
-        return [plain(step_json(session.step(frame), detector.classes)) for frame in pictures]
-
-    return tracked
-
-
-def plain(value):
-    return json.loads(json.dumps(value))
-
-
-def invoke(server, body, content_type="image/png", session="", **headers):
-    if session:
-        headers["X_Amzn_SageMaker_Session_Id"] = session
-    if isinstance(body, dict):
-        body, content_type = json.dumps(body).encode(), "application/json"
-    return server.ask("POST", "/invocations", body, Content_Type=content_type, **headers)
-
-
-def opened(server, **asked):
-    answer = invoke(server, {"requestType": "NEW_SESSION", **asked})
-    assert answer.status == 200, answer.body
-    identity, _, expires = answer.headers["x-amzn-sagemaker-new-session-id"].partition("; Expires=")
-    assert expires.endswith("Z")
-    assert answer.json == {"session": identity}
-    return identity
-
-
-def fairmot(index, image, **more):
-    return {"frame_id": index, "frame_data": base64.b64encode(png(image)).decode(), **more}
-
-
-def sessions(server):
-    return len(server.get("/v1/sessions").json["sessions"])
-
-
-def shown(step):
-    """The answer of the FairMOT example to a step of ours."""
-    boxes = {str(t["track_id"]): (x, y, a - x, b - y) for t in step["tracks"] for x, y, a, b in [t["xyxy"]]}
-    return {k: box for k, box in boxes.items() if box[2] <= 1.6 * box[3] and box[2] * box[3] > 10}
+    return lambda camera, frames=FRAMES: tracked(detector, camera, frames)
 
 
 def test_a_picture_is_answered_in_every_form(container, detector):
@@ -257,12 +210,6 @@ def test_ping_tells_when_the_model_is_loaded_and_why_it_never_will_be(tmp_path):
     )
     assert ended.returncode not in (0, None)
     assert "it cannot be made" in ended.stderr
-
-
-def hosted_environment(base: Path) -> dict[str, str]:
-    from cli_runs import ENVIRONMENT
-
-    return {**ENVIRONMENT, "SAGEMAKER_BASE_DIR": str(base), "TRACKFORGE_SERVE_PORT": "0"}
 
 
 def test_what_cannot_be_served_ends_with_a_reason_and_a_code(tmp_path):

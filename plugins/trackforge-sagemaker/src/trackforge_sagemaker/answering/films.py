@@ -7,13 +7,12 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from trackforge.serving.films import track_film
-from trackforge.serving.http.denials import Late
-
 from trackforge.protocols import Sink
 from trackforge.registry import doors
 from trackforge.serving import Engine
 from trackforge.serving.answers import step_json
+from trackforge.serving.films import track_film
+from trackforge.serving.http.denials import Late
 from trackforge_sagemaker.answering.hosting import Hosting
 from trackforge_sagemaker.answering.outputs import JsonArray
 from trackforge_sagemaker.answering.values import Answer
@@ -72,7 +71,14 @@ class Films:
                 if stop.is_set():
                     raise self._late()
             try:
-                track_film(self._engine, film, name="film", sinks=[self._sink(form, place)], stop=stop)
+                track_film(
+                    self._engine,
+                    film,
+                    name="film",
+                    sinks=[self._sink(form, place)],
+                    stop=stop,
+                    stride=self._hosting.stride,
+                )
             finally:
                 self._places.release()
             if stop.is_set():
