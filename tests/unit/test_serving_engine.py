@@ -26,6 +26,7 @@ from trackforge.serving import (
     Draining,
     Engine,
     NotReady,
+    ServedSession,
     ServingRun,
     SessionGone,
     SessionInUse,

@@ -30,7 +30,7 @@ from trackforge.types import Detections, Frame
 __all__ = ["Engine"]
 
 log = logging.getLogger(__name__)
-TICK = 0.5
+TICK = 0.2
 """Seconds between two rounds of the thread that looks after everything."""
 MOMENT = 0.02
 """Seconds between two looks at whether all is done, while the server is being stopped."""
