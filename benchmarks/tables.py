@@ -249,8 +249,8 @@ def serving(result: dict[str, Any]) -> str:
             )  # fmt: skip
         spent = ", ".join(f"{key.removesuffix(' ms')} {value}" for key, value in alone.items() if key.endswith(" ms"))
         told.append(
-            f"**{label}**. Offline a frame takes {alone['processor ms a frame']} ms of processor time; by the clock, in "
-            f"ms: {spent}.\n\n{table(heads, lines)}"
+            f"**{label}**. Offline a frame takes {alone['processor ms a frame']} ms of processor time; by the clock, "
+            f"in ms: {spent}.\n\n{table(heads, lines)}"
         )
     asked = sum(row["frames"] for rows in result["rows"].values() for row in rows)
     kept, load = result["memory"], result["load of the machine"]
