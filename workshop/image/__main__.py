@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from building import Builder, Image, Layer, Surroundings, entering, overlay
@@ -68,11 +69,11 @@ def run(given: argparse.Namespace) -> int:
     root = overlay(work / "run", [layer.folder for layer in image.layers], upper)
     if given.network == "none":
         without_network()
-    variables = {"HOME": "/root", **image.variables, **dict(pair.partition("=")[::2] for pair in given.env)}
+    variables = {"HOME": "/root", **image.variables, **dict(_around(given).variables)}
     words = [*(given.entrypoint or image.entrypoint), *(given.words or image.command)]
     around = _around(given)
     if given.opt_ml:
-        around = Surroundings((*around.binds, (str(given.opt_ml.resolve()), "/opt/ml")), around.hidden)
+        around = replace(around, writable=((str(given.opt_ml.resolve()), "/opt/ml"),))
     command = entering(root, image.workdir, words, around)
     os.execvpe(command[0], command, variables)
     return 1
@@ -104,8 +105,8 @@ def without_network() -> None:
 
 
 def _around(given: argparse.Namespace) -> Surroundings:
-    binds = [tuple(pair.partition("=")[::2]) for pair in given.bind]
-    return Surroundings(tuple(binds), tuple(given.hide), tuple(getattr(given, "pass_on", ())))
+    binds, variables = ([tuple(pair.partition("=")[::2]) for pair in pairs] for pairs in (given.bind, given.env))
+    return Surroundings(tuple(binds), tuple(given.hide), tuple(variables))
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -114,7 +115,10 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("out", type=Path, help="folder of the image")
     common.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    common.add_argument("--bind", action="append", default=[], metavar="HERE=THERE", help="a folder or file bound in")
+    common.add_argument(
+        "--bind", action="append", default=[], metavar="HERE=THERE", help="a folder or file, bound read-only"
+    )
+    common.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="for RUN, or the container")
     common.add_argument("--hide", action="append", default=[], metavar="PATH", help="a folder of the base left empty")
     making = commands.add_parser("build", parents=[common], help="carry out the Dockerfile")
     making.add_argument("--dockerfile", type=Path, default=DOCKERFILE)
@@ -122,14 +126,12 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     making.add_argument("--base", type=Path, action="append", default=[], help="layers of BASE; none: a fresh Debian")
     making.add_argument("--mirror", default="", help="of Debian's packages")
     making.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE")
-    making.add_argument("--pass-on", action="append", default=[], metavar="NAME", help="a variable that RUN sees")
     making.add_argument("--tmpfs", action="store_true", help="keep everything in memory, until this program ends")
     making.add_argument("--then", nargs=argparse.REMAINDER, default=[], help="run this, with OUT, when it is built")
     making.set_defaults(act=build)
     starting = commands.add_parser("run", parents=[common], help="start a container")
     starting.add_argument("--opt-ml", type=Path, help="what it finds at /opt/ml")
     starting.add_argument("--network", choices=("none", "host"), default="none")
-    starting.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
     starting.add_argument("--entrypoint", action="append", default=[])
     starting.add_argument("words", nargs="*", help="train, serve or process, and what follows")
     starting.set_defaults(act=run)

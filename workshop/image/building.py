@@ -19,6 +19,14 @@ from dockerfile import DockerfileError, Instruction, Stage, files, parse, substi
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+DEVICES = """
+mount -t tmpfs -o mode=755 tmpfs "$0/dev"
+for name in null zero full random urandom tty; do touch "$0/dev/$name"; mount --bind "/dev/$name" "$0/dev/$name"; done
+mkdir "$0/dev/shm" && mount -t tmpfs tmpfs "$0/dev/shm"
+ln -s /proc/self/fd "$0/dev/fd"; ln -s fd/0 "$0/dev/stdin"; ln -s fd/1 "$0/dev/stdout"; ln -s fd/2 "$0/dev/stderr"
+"""
+"""The few devices that a container has."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -54,15 +62,15 @@ class Image:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What of this machine a root sees: folders bound into it, folders hidden from it, variables handed on."""
+    """What of this machine a root sees: paths bound into it, read-only; paths hidden from it; variables for RUN.
+
+    Nothing of this machine can be written through a root but ``writable``.
+    """
 
     binds: tuple[tuple[str, str], ...] = ()
     hidden: tuple[str, ...] = ()
-    passed: tuple[str, ...] = ()
-
-    def variables(self) -> dict[str, str]:
-        """Return the variables that are handed on to RUN, and only to it."""
-        return {name: os.environ[name] for name in self.passed if name in os.environ}
+    variables: tuple[tuple[str, str], ...] = ()
+    writable: tuple[tuple[str, str], ...] = ()
 
 
 class Builder:
@@ -141,20 +149,20 @@ class Builder:
         image.layers.append(Layer(str(folder), f"{step.word} {step.text}", round(time.monotonic() - began, 1)))
 
     def _run(self, root: Path, image: Image, step: Instruction, known: Mapping[str, str]) -> None:
-        binds, taken = list(self.around.binds), []
+        binds, caches, taken = list(self.around.binds), [], []
         for mount in step.mounts:
             if mount.kind == "cache":
                 source = self.work / "cache" / mount.target.strip("/").replace("/", "-")
                 source.mkdir(parents=True, exist_ok=True)
+                caches.append((str(source), mount.target))
             else:
                 layers = [layer.folder for layer in self.images[mount.stage].layers]
                 taken.append(overlay(self.work, layers, None))
-                source = taken[-1] / mount.source.strip("/")
-            binds.append((str(source), mount.target))
-        around = replace(self.around, binds=tuple(binds))
+                binds.append((str(taken[-1] / mount.source.strip("/")), mount.target))
+        around = replace(self.around, binds=tuple(binds), writable=tuple(caches))
         (root / image.workdir.strip("/")).mkdir(parents=True, exist_ok=True)
-        made = [root / target.strip("/") for _, target in binds if not (root / target.strip("/")).exists()]
-        variables = {"HOME": "/root", **self.around.variables(), **known}
+        made = [root / target.strip("/") for _, target in [*binds, *caches] if not (root / target.strip("/")).exists()]
+        variables = {"HOME": "/root", **dict(self.around.variables), **known}
         words = entering(root, image.workdir, ["/bin/sh", "-c", step.text], around)
         ended = subprocess.run(words, env=variables, check=False).returncode
         for mounted in taken:
@@ -208,14 +216,14 @@ def overlay(work: Path, layers: Sequence[str], upper: Path | None) -> Path:
 
 def entering(root: Path, workdir: str, words: Sequence[str], around: Surroundings) -> list[str]:
     """Return the command that runs ``words`` in ``root`` as process 1 of namespaces of its own."""
-    lines = ["set -e", 'mount -t proc proc "$0/proc"', 'mount --rbind /dev "$0/dev"', 'mount --rbind /sys "$0/sys"']
-    lines += [
-        f'mount -t tmpfs tmpfs "$0"{shlex.quote(path)}' for path in around.hidden if (root / path.strip("/")).is_dir()
-    ]
-    for source, target in around.binds:
+    lines = ["set -e", 'mount -t proc proc "$0/proc"', 'mount -t sysfs -o ro sysfs "$0/sys"', DEVICES]
+    lines += [f'mount -t tmpfs tmpfs "$0"{shlex.quote(path)}' for path in around.hidden if (root / path[1:]).is_dir()]
+    for source, target in (*around.binds, *around.writable):
         made = f'"$0"{shlex.quote(target)}'
         lines.append(f"mkdir -p {made}" if Path(source).is_dir() else f'mkdir -p "$(dirname {made})"\ntouch {made}')
         lines.append(f"mount --bind {shlex.quote(source)} {made}")
+        if (source, target) not in around.writable:
+            lines.append(f"mount -o remount,bind,ro {made}")
     lines.append('exec chroot "$0" env --chdir="$@"')
     namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
     return [*namespaces, "/bin/sh", "-c", "\n".join(lines), str(root), workdir, *words]

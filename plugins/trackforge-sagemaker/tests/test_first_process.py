@@ -11,6 +11,7 @@ from pathlib import Path
 
 import aws_tools
 import pytest
+
 from trackforge_sagemaker.first_process import carry_out
 
 BEGIN = """
