@@ -311,7 +311,7 @@ def test_names_steer_no_header_no_log_and_no_metric(server: Server) -> None:
     "body",
     [
         b"[]", b"7", b"null", b'"x"', b"{", b"\xff\xfe{}", b'{"name": 7}', b'{"policy": "all"}', b'{"ttl": 0}',
-        b'{"ttl": "30"}', b'{"ttl": true}', b'{"ttl": NaN}', b'{"ttl": 1e999}', b'{"frame_rate": -1}', b'{"nmae": "x"}',
+        b'{"ttl": "30"}', b'{"ttl": true}', b'{"ttl": NaN}', b'{"ttl": 1e999}', b'{"frame_rate": -1}', b'{"limt": "x"}',
         b'{"name": "a", "name": "b"}', b"[" * 100_000, b'{"tracker": ' + b'{"a":' * 5000 + b"1" + b"}" * 5001,
         b'{"ttl": ' + b"9" * 10_000 + b"}", b'{"tracker": "../../etc/passwd"}', b'{"tracker": "nosuch"}',
         b'{"tracker": {"name": "byte", "nosuch": 1}}', b'{"tracker": {"name": "byte", "min_hits": "x"}}',
