@@ -65,6 +65,9 @@ class ServingRun:
         help="Track every frame, refusing some where too many wait; or the newest, counting what gives way.",
     )
     waiting: int = setting(8, minimum=1, unit="frames", help="Frames a session that may wait.")
+    max_waiting_bytes: int = setting(
+        1024 * MIB, minimum=1, unit="bytes", help="What decoded pictures that wait may take, of all sessions together."
+    )
     max_batch: int = setting(8, minimum=1, unit="frames", help="Frames of any sessions that the detector gets at once.")
     max_sessions: int = setting(256, minimum=1, help="Sessions that may be open at once, cameras and films included.")
     session_ttl: float = setting(1200.0, above=0, unit="s", help="After so long without a frame a session expires.")
@@ -73,6 +76,9 @@ class ServingRun:
     max_film: int = setting(2048 * MIB, minimum=1, unit="bytes", help="Largest film that is taken.")
     max_pixels: int = setting(50_000_000, minimum=1, unit="px", help="Largest width times height of a picture.")
     request_timeout: float = setting(60.0, above=0, unit="s", help="How long a request may take, its body included.")
+    hang: float = setting(
+        120.0, above=0, unit="s", help="A detector that takes longer for one batch counts as failed until it is back."
+    )
     grace: float = setting(25.0, minimum=0, unit="s", help="When stopped: how long what has begun may take to end.")
     films_dir: Path | None = setting(
         None, help="Folder for films and their results; without one, a temporary folder that goes with the server."
