@@ -5,9 +5,9 @@ of any size and depth, one after the other in constant memory, each with its res
 the sequences out (`trackforge_sagemaker.processing.sharing`). A sequence that fails is told and takes no other along; a
 job that is started again goes on where it was (`trackforge_sagemaker.processing.ledger`).
 
-Left beside the results: ``summary.json``, what became of each sequence; ``failures.json``, the ones that failed, and why
-(both with the name of the host in theirs where there are several). ``/opt/ml/output/message`` says it in a sentence, and
-``/opt/ml/output/failure`` where the job failed.
+Left beside the results: ``summary.json``, what became of each sequence; ``failures.json``, the ones that failed, and
+why (both with the name of the host in theirs where there are several). ``/opt/ml/output/message`` says it in a
+sentence, and ``/opt/ml/output/failure`` where the job failed.
 
 The exit code is 0 unless all sequences failed, or any with ``--on-failure any``, or nothing could be begun: 1; after a
 signal it is 128 and the signal's number.
@@ -15,6 +15,7 @@ signal it is 128 and the signal's number.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from trackforge import __version__
-from trackforge.errors import ConfigError, SourceError, TrackforgeError
+from trackforge.errors import ConfigError, SinkError, SourceError, TrackforgeError
 from trackforge.intake.addresses import without_secrets
 from trackforge.intake.showing import visible
 from trackforge.io.atomic import atomic_path
@@ -77,15 +78,17 @@ def _process(words: Sequence[str], ml: OptMl) -> int:
     said = listen(words, os.environ, ml)
     if not said.names_detector:
         raise ConfigError(
-            f"A model must be given: there is none in {ml.processing / 'model'}, and no setting names one. Add an input "
-            "for it, or say --detector motion: what moves before a static camera."
+            f"A model must be given: there is none in {ml.processing / 'model'}, and no setting names one. Add an "
+            "input for it, or say --detector motion: what moves before a static camera."
         )
     source = said.run.input or ml.processing / "input"
     output = said.run.output or ml.processing / "output"
     items = find_items(source)
     mine = share(items, ml, said.run.sharding)
     if not items and len(ml.hosts) == 1:
-        raise SourceError(f"The input must hold videos, folders of pictures or MOT sequences; there is none in {source}.")
+        raise SourceError(
+            f"The input must hold videos, folders of pictures or MOT sequences; there is none in {source}."
+        )
     of = f" of {len(items)}, for host {ml.resources.host}" if len(ml.hosts) > 1 else ""
     _tell(f"{len(mine)} sequences{of} in {source}")
     job = Job(said, mine, output, len(items) == 1 and len(ml.hosts) == 1, ml, _tell)
@@ -95,9 +98,12 @@ def _process(words: Sequence[str], ml: OptMl) -> int:
             job.carry_out(stopping)
         except SystemExit:  # a signal that could not wait
             log.warning("stopped at once; what was said to be done is whole")
-        finally:
-            stopping.patient = True  # what follows takes no time, and must not be broken off
-            _write_down(job, output, ml, started, stopping.signal)
+        except Exception:
+            with contextlib.suppress(SinkError):  # what went wrong counts, not that no more can be written
+                _write_down(job, output, ml, started, stopping.signal)
+            raise
+        stopping.patient = True  # what follows takes no time, and must not be broken off
+        _write_down(job, output, ml, started, stopping.signal)
         return _ended(job, said, ml, stopping)
 
 

@@ -70,7 +70,9 @@ class Job:
         if not self.items:
             return
         first = self._planned(self.items[0], ())
-        self._once(first).create()  # a model that cannot be loaded is the job's fault, no sequence's
+        detector = self._once(first)
+        if detector.for_sequence("").settings == detector.settings:  # one for all sequences
+            detector.create()  # a model that cannot be loaded is the job's fault, no sequence's
         host = self.ml.resources.host if len(self.ml.hosts) > 1 else ""
         ledger = Ledger(self.output, host, digest([__version__, self.said.run.formats, self._settings(first)]))
         for number, item in enumerate(self.items, 1):
@@ -142,7 +144,10 @@ class Job:
         return {
             "state": STOPPED if result.stopped and stopping.signal else DONE,
             "outputs": ledger.sizes(outputs),
-            **{key: facts[key] for key in ("frames", "skipped", "detections", "boxes", "ids", "seconds", "fps", "notes")},
+            **{
+                key: facts[key]
+                for key in ("frames", "skipped", "detections", "boxes", "ids", "seconds", "fps", "notes")
+            },
             **scores,
         }
 

@@ -42,7 +42,9 @@ def _contents(value: Any) -> Any:
     if isinstance(value, (str, Path)) and os.sep in str(value):
         try:
             with Path(value).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha(file)
+                return (
+                    hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha(file)
+                )
         except (OSError, ValueError):  # no file: a folder, an address, some other text
             return str(value)
     return value

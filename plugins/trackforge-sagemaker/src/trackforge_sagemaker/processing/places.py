@@ -1,7 +1,7 @@
 """Where the results of a sequence go: its files lie under the output as it lies under the input.
 
-``input/cam1/monday.mp4`` becomes ``output/cam1/monday.txt``, ``.jsonl``, ``.mp4``, ... With the format ``fairmot`` it is
-a folder ``output/cam1/monday/`` as AWS's sample of FairMOT lays it out: ``results.txt``, the film and its pictures;
+``input/cam1/monday.mp4`` becomes ``output/cam1/monday.txt``, ``.jsonl``, ``.mp4``, ... With the format ``fairmot`` it
+is a folder ``output/cam1/monday/`` as AWS's sample of FairMOT lays it out: ``results.txt``, the film and its pictures;
 where the job has one sequence, these lie in the output itself, as there.
 """
 
@@ -25,7 +25,7 @@ FORMATS: Mapping[str, Sequence[tuple[str, str]]] = {
     "coco": [("coco", ".json")],
     "csv": [("csv", ".csv")],
     "parquet": [("parquet", ".parquet")],
-    "fairmot": [("fairmot-results", "/results.txt"), ("overlay", "/{stem}.mp4"), ("pictures", "/frame")],
+    "fairmot": [("fairmot", "/results.txt"), ("overlay", "/{stem}.mp4"), ("pictures", "/frame")],
 }
 """By format: names of sinks, and what follows the name of the sequence in their place."""
 _MARK = re.compile(r"\.partial-[0-9a-f]{8}")
@@ -49,7 +49,7 @@ def placed(name: str, formats: Iterable[str], output: Path, *, alone: bool) -> l
     relative = relative_name(name, "An input").as_posix().translate({ord("{"): "(", ord("}"): ")"})
     base = f"{output}/{relative}"
     stem = Path(relative).name
-    found = []
+    found: list[Place] = []
     for one in dict.fromkeys(formats):
         for sink, rest in FORMATS[one]:
             begin = str(output) if alone and rest.startswith("/") else base

@@ -41,8 +41,8 @@ class ProcessingRun:
     )
     sharding: Literal["auto", "shared", "own"] = setting(
         "auto",
-        help="With several hosts: share the sequences out, or take all, since every host has files of its own; auto: as "
-        "the S3DataDistributionType of the input says.",
+        help="With several hosts: share the sequences out, or take all, since every host has files of its own; auto: "
+        "as the S3DataDistributionType of the input says.",
     )
     on_failure: Literal["all", "any"] = setting(
         "all", help="The job fails where all sequences failed, or where any did; the others are done in any case."

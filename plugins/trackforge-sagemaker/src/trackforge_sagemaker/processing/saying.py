@@ -8,8 +8,7 @@ the container by hand; its arguments are taken only where the command has none, 
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from trackforge.config import convert, describe
 from trackforge.errors import ConfigError
 from trackforge.runs.component import mention
-from trackforge.runs.layers import Layer, from_mapping, from_strings, from_toml, options
+from trackforge.runs.layers import Layer, from_mapping, from_strings, from_toml
 from trackforge.runs.tracking import TrackingRun
 from trackforge_sagemaker import model_dir
 from trackforge_sagemaker.hyperparameters import from_arguments
@@ -26,10 +25,9 @@ from trackforge_sagemaker.processing.run import ProcessingRun
 
 __all__ = ["Said", "help_text", "listen"]
 
-log = logging.getLogger(__name__)
 PREFIX = "TRACKFORGE_PROCESS_"
 OWN = tuple(s.name for s in describe(ProcessingRun))
-NOT_HERE = ("sources", "source", "out", "sink", "show")
+NOT_HERE = ("sources", "source", "out", "sink", "show", "save_crops")
 """Settings of tracking that a job's own stand for, or that a container has no use for."""
 COMMAND = ("trackforge-sagemaker", "process")
 
@@ -63,7 +61,7 @@ def listen(arguments: Sequence[str], environment: Mapping[str, str], ml: OptMl) 
     places = [
         *_of_environment(stated if isinstance(stated, Mapping) else {}, "the job's Environment"),
         *_of_environment(environment, "the environment"),
-        ("", from_arguments(words)),
+        ("the arguments", from_arguments(words)),
     ]
     own: dict[str, Any] = {}
     said: list[Layer] = []
@@ -122,14 +120,14 @@ def _of_model(run: ProcessingRun, ml: OptMl) -> list[Layer]:
     return [from_mapping({key: value for key, value in found.items() if key in known}, TrackingRun, str(place))]
 
 
-def tracking(layers: Iterable[Layer]) -> TrackingRun:
-    """Return the options of tracking that the layers come to."""
-    return options(TrackingRun, layers)
-
-
 def help_text() -> str:
     """Return how the command is used."""
-    lines = ["trackforge-sagemaker process [--NAME VALUE ...]", "", "Tracks everything below /opt/ml/processing/input.", ""]
+    lines = [
+        "trackforge-sagemaker process [--NAME VALUE ...]",
+        "",
+        "Tracks everything below /opt/ml/processing/input.",
+        "",
+    ]
     for config in (ProcessingRun, TrackingRun):
         for s in describe(config):
             if s.name not in NOT_HERE and s.name != "sinks":
