@@ -1,3 +1,13 @@
+from trackforge.serving.answers import detections_json as detections_json
+from trackforge.serving.answers import step_json as step_json
+from trackforge.serving.decoding import PICTURES as PICTURES
+from trackforge.serving.decoding import picture as picture
+from trackforge.serving.engine import Engine as Engine
+from trackforge.serving.films.tracking import FilmSummary as FilmSummary
+from trackforge.serving.films.tracking import track_film as track_film
+from trackforge.serving.http.app import create_app as create_app
+from trackforge.serving.planning import ServingPlan as ServingPlan
+from trackforge.serving.planning import plan_serving as plan_serving
 from trackforge.serving.refusals import BadPicture as BadPicture
 from trackforge.serving.refusals import Busy as Busy
 from trackforge.serving.refusals import Draining as Draining
@@ -9,3 +19,6 @@ from trackforge.serving.refusals import TooLarge as TooLarge
 from trackforge.serving.refusals import TooManySessions as TooManySessions
 from trackforge.serving.refusals import UnknownSession as UnknownSession
 from trackforge.serving.run import ServingRun as ServingRun
+from trackforge.serving.served import ServedSession as ServedSession
+from trackforge.serving.server import serve as serve
+from trackforge.serving.sessions import Sessions as Sessions

@@ -32,6 +32,9 @@ class ServingRun:
         ConfigError: A setting is wrong.
     """
 
+    cameras: tuple[str, ...] = setting(
+        (), help="Cameras that are tracked from the start: addresses, rtsp:// or http://, or numbers of this machine's."
+    )
     detector: Wanted = same_setting(TrackingRun, "detector")
     weights: str | None = same_setting(TrackingRun, "weights")
     conf: float | None = same_setting(TrackingRun, "conf")
@@ -65,18 +68,38 @@ class ServingRun:
         help="Track every frame, refusing some where too many wait; or the newest, counting what gives way.",
     )
     waiting: int = setting(8, minimum=1, unit="frames", help="Frames a session that may wait.")
+    max_waiting_bytes: int = setting(
+        1024 * MIB, minimum=1, unit="bytes", help="What decoded pictures that wait may take, of all sessions together."
+    )
     max_batch: int = setting(8, minimum=1, unit="frames", help="Frames of any sessions that the detector gets at once.")
     max_sessions: int = setting(256, minimum=1, help="Sessions that may be open at once, cameras and films included.")
     session_ttl: float = setting(1200.0, above=0, unit="s", help="After so long without a frame a session expires.")
+    sessions_dir: Path | None = setting(
+        None, help="Folder in which open sessions are kept, so that they go on after a restart or a crash."
+    )
 
     max_body: int = setting(6 * MIB, minimum=1, unit="bytes", help="Largest picture or other request that is taken.")
     max_film: int = setting(2048 * MIB, minimum=1, unit="bytes", help="Largest film that is taken.")
     max_pixels: int = setting(50_000_000, minimum=1, unit="px", help="Largest width times height of a picture.")
     request_timeout: float = setting(60.0, above=0, unit="s", help="How long a request may take, its body included.")
+    hang: float = setting(
+        120.0, above=0, unit="s", help="A detector that takes longer for one batch counts as failed until it is back."
+    )
+    max_requests: int = setting(
+        128, minimum=1, help="Requests with a body that may be at work at once; more are told to wait."
+    )
+    max_connections: int = setting(1024, minimum=1, help="Connections that may be open at once, WebSockets included.")
     grace: float = setting(25.0, minimum=0, unit="s", help="When stopped: how long what has begun may take to end.")
     films_dir: Path | None = setting(
         None, help="Folder for films and their results; without one, a temporary folder that goes with the server."
     )
+    max_films: int = setting(64, minimum=1, help="Films that are kept at once, with their results.")
+    films_at_once: int = setting(2, minimum=1, help="Films that are tracked at once; others wait.")
+    films_space: int = setting(16384 * MIB, minimum=1, unit="bytes", help="What all films and their results may take.")
+    film_frames: int = setting(1_000_000, minimum=1, unit="frames", help="Frames that a film may have.")
+    film_ttl: float = setting(3600.0, above=0, unit="s", help="After so long a film that is done is removed.")
+    max_cameras: int = setting(64, minimum=1, help="Cameras that the server pulls from at once.")
+    allow_devices: bool = setting(False, help="Whether clients may name cameras of this machine by number, too.")
     allow_cameras: bool | None = setting(
         None,
         help="Whether clients may have the server open addresses of cameras; without it, if only this machine can "
