@@ -114,6 +114,8 @@ def _ended(job: Job, said: Said, ml: OptMl, stopping: Stopping) -> int:
     told = _told(states, len(job.items), failures)
     if stopping.signal:
         told = f"Stopped by signal {stopping.signal}. {told}"
+    if len(ml.hosts) > 1:
+        told = f"{ml.resources.host}: {told} "  # SageMaker puts the messages of all hosts one after the other
     _tell(told)
     ml.message(told)
     done = states[DONE] + states[KEPT]
