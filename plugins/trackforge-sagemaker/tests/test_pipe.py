@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aws_tools import moto_server
+from doc_blocks import ROOT, blocks
 from labelled import stills
 
 from trackforge import data
@@ -240,6 +241,15 @@ def test_a_full_disk_is_told_and_nothing_is_left(channel, tmp_path):
     assert "VolumeSizeInGB" in done.stderr
     assert not list(channel.path.glob("*"))
     assert not pipes.served[0].whole, "whose reader went away"
+
+
+def test_the_example_of_the_page_runs(manifest, channel, tmp_path, monkeypatch):
+    (block,) = [one for one in blocks(ROOT / "docs/sagemaker.md") if one.test.endswith(Path(__file__).name)]
+    (tmp_path / "set").symlink_to(manifest)
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(compile(block.text, block.place, "exec"), names)
+    same(names["people"], data.read(manifest / "train.manifest"))
 
 
 @pytest.mark.sagemaker

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 import cv2
 import pytest
 from aws_tools import as_opt_ml, can_unshare
+from doc_blocks import ROOT, blocks
 
 import trackforge
 
@@ -287,10 +289,8 @@ def test_a_script_of_its_own_may_call_it(tree, tmp_path):
     """As ScriptProcessor's ``code=`` does: the script lies among the inputs, and its arguments are its own."""
     code = tree / "processing/input/code/track.py"
     code.parent.mkdir()
-    code.write_text(
-        "import sys\nfrom trackforge_sagemaker.processing import main\n"
-        "assert sys.argv[1:] == ['--mine', '1']\nraise SystemExit(main(['--frames', '5', '--formats', 'csv']))\n"
-    )
+    (block,) = [one for one in examples() if one.language == "python"]
+    code.write_text(f"import sys\nassert sys.argv[1:] == ['--mine', '1']\n{block.text}")
     configure(tree, AppSpecification={"ContainerArguments": ["--mine", "1"]})
     inside = [sys.executable, "/opt/ml/processing/input/code/track.py", "--mine", "1"]
     done = subprocess.run(
@@ -298,4 +298,15 @@ def test_a_script_of_its_own_may_call_it(tree, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert states(tree) == dict.fromkeys(NAMES, "done")
-    assert set(made(tree, ".csv")) == set(NAMES)
+    assert set(made(tree)) == set(NAMES)
+
+
+def examples():
+    return [one for one in blocks(ROOT / "docs/sagemaker.md") if one.test.endswith(Path(__file__).name)]
+
+
+def test_the_command_of_the_page_runs(tree):
+    (block,) = [one for one in examples() if one.language == "sh"]
+    done = process(tree, *shlex.split(block.text)[2:], "--frames", "10")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(made(tree, ".mp4")) == set(made(tree, ".seqlabel.json")) == set(NAMES)
