@@ -179,6 +179,21 @@ def test_a_host_with_files_of_its_own_takes_them_all_but_no_part_of_a_folder(foo
     assert "S3DataDistributionType FullyReplicated" in failures[0]["error"]
 
 
+def test_one_broken_film_alone_on_its_host_does_not_cost_what_the_others_did(tree):
+    shutil.rmtree(tree / "processing/input")
+    (tree / "processing/input").mkdir()
+    (tree / "processing/input/bad.mp4").write_bytes(b"no film")
+    codes = {}
+    for host in ("algo-1", "algo-2"):
+        configure(tree, host=host, hosts=2)
+        codes[host] = process(tree).returncode
+        message = (tree / "output/message").read_text()
+        assert message.startswith(f"{host}: 0 of {1 if host == 'algo-1' else 0} sequences tracked")
+    assert codes == {"algo-1": 0, "algo-2": 0}
+    assert states(tree, "summary-algo-1.json") == {"bad": "failed"}
+    assert states(tree, "summary-algo-2.json") == {}
+
+
 def until(condition, running: subprocess.Popen) -> None:
     end = time.monotonic() + PATIENCE
     while not condition():

@@ -10,7 +10,8 @@ why (both with the name of the host in theirs where there are several). ``/opt/m
 sentence, and ``/opt/ml/output/failure`` where the job failed.
 
 The exit code is 0 unless all sequences failed, or any with ``--on-failure any``, or nothing could be begun: 1; after a
-signal it is 128 and the signal's number.
+signal it is 128 and the signal's number. A host of several knows its own sequences only; where the only one that it has
+fails, that is not all.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def _process(words: Sequence[str], ml: OptMl) -> int:
         )
     source = said.run.input or ml.processing / "input"
     output = said.run.output or ml.processing / "output"
-    items = find_items(source)
+    items = find_items(source, without=output)
     mine = share(items, ml, said.run.sharding)
     if not items and len(ml.hosts) == 1:
         raise SourceError(
@@ -121,7 +122,9 @@ def _ended(job: Job, said: Said, ml: OptMl, stopping: Stopping) -> int:
     done = states[DONE] + states[KEPT]
     if stopping.signal:
         return stopping.exit_code
-    if failures and (said.run.on_failure == "any" or not done):
+    # one alone, on one host of several, is not all
+    all_failed = not done and (len(ml.hosts) == 1 or len(failures) > 1)
+    if failures and (said.run.on_failure == "any" or all_failed):
         ml.fail(told)
         return 1
     return 0

@@ -46,8 +46,12 @@ class Item:
     bytes: int
 
 
-def find_items(root: str | Path) -> list[Item]:
+def find_items(root: str | Path, without: str | Path | None = None) -> list[Item]:
     """Return the sequences below a folder, or the one that a file is, sorted by name.
+
+    Args:
+        root: The folder or file.
+        without: A folder that is not looked into, wherever it lies: that of the results.
 
     Raises:
         MissingFileError: There is no such place.
@@ -59,13 +63,15 @@ def find_items(root: str | Path) -> list[Item]:
     if root.is_file():
         return [Item(root.stem, root, "video", root.stat().st_size)]
     try:
-        found = list(_below(root, root))
+        found = list(_below(root, root, None if without is None else os.path.realpath(without)))
     except OSError as error:
         raise SourceError(f"{error.filename or root} cannot be listed: {error.strerror or error}.") from error
     return sorted(_told_apart(found), key=lambda item: item.name)
 
 
-def _below(folder: Path, root: Path) -> Iterator[Item]:
+def _below(folder: Path, root: Path, without: str | None) -> Iterator[Item]:
+    if os.path.realpath(folder) == without:
+        return
     with os.scandir(folder) as listing:
         entries = [entry for entry in listing if not is_companion(entry.name)]
     files = {entry.name: entry for entry in entries if entry.is_file()}
@@ -82,7 +88,7 @@ def _below(folder: Path, root: Path) -> Iterator[Item]:
         yield Item(name, folder, "pictures", sum(entry.stat().st_size for entry in pictures))
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            yield from _below(Path(entry.path), root)
+            yield from _below(Path(entry.path), root, without)
 
 
 def _size(folder: Path) -> int:

@@ -59,6 +59,7 @@ class Job:
     tell: Callable[[str], object]
     entries: list[dict[str, Any]] = field(default_factory=list)
     made: dict[str, Any] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
 
     def carry_out(self, stopping: Stopping) -> None:
         """Do what is to be done, until it is or somebody asks for a stop.
@@ -125,7 +126,10 @@ class Job:
         check_whole(item, self.ml)
         places = placed(item.name, self.said.run.formats, self.output, alone=self.alone)
         for place in places:
+            if place["path"] in self._taken:
+                raise SinkError(f"{place['path']} holds the results of another sequence. Rename one of the two.")
             Path(place["path"]).parent.mkdir(parents=True, exist_ok=True)
+        self._taken |= {place["path"] for place in places}
         sweep(places)
         made = self._planned(item, places)
         made = dataclasses.replace(made, detector=self._once(made))
