@@ -28,7 +28,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from trackforge import __version__
+import trackforge
 from trackforge.errors import ConfigError, SinkError, SourceError, TrackforgeError
 from trackforge.intake.addresses import without_secrets
 from trackforge.intake.showing import visible
@@ -150,7 +150,7 @@ def _write_down(job: Job, output: Path, ml: OptMl, started: datetime, signal: in
     keys = ("name", "input", "error")
     failures = [{key: entry[key] for key in keys} for entry in job.entries if entry["state"] == FAILED]
     facts = {
-        "trackforge": __version__,
+        "trackforge": trackforge.__version__,
         "started": stamp(started),
         "ended": stamp(datetime.now(timezone.utc)),
         "host": ml.resources.host,

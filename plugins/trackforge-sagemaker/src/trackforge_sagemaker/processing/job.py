@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trackforge import __version__
+import trackforge
 from trackforge.errors import SinkError, TrackforgeError
 from trackforge.intake.addresses import without_secrets
 from trackforge.intake.showing import visible
@@ -75,7 +75,9 @@ class Job:
         if detector.for_sequence("").settings == detector.settings:  # one for all sequences
             detector.create()  # a model that cannot be loaded is the job's fault, no sequence's
         host = self.ml.resources.host if len(self.ml.hosts) > 1 else ""
-        ledger = Ledger(self.output, host, digest([__version__, self.said.run.formats, self._settings(first)]))
+        ledger = Ledger(
+            self.output, host, digest([trackforge.__version__, self.said.run.formats, self._settings(first)])
+        )
         for number, item in enumerate(self.items, 1):
             head = f"[{number}/{len(self.items)}] {visible(item.name, keep='')}"
             known = ledger.kept(item) if self.said.run.resume else None
