@@ -142,7 +142,11 @@ class Session:
             InvalidInputError: An argument cannot play its role.
         """
         saved = unpack(state)
-        if saved.get("format") != FORMAT or not {"frame", "stream", "tracker"} <= saved.keys():
+        if (
+            type(saved.get("format")) is not int
+            or saved["format"] != FORMAT
+            or not {"frame", "stream", "tracker"} <= saved.keys()
+        ):
             raise StateError(
                 f"The state of a session must have format {FORMAT}; got {saved.get('format')!r} with "
                 f"{', '.join(map(str, saved)) or 'nothing'}. Save it with this version."
