@@ -83,12 +83,12 @@ def test_what_is_served_is_told(server: Server) -> None:
 
 
 def test_metrics_count_and_their_number_is_bounded(server: Server) -> None:
-    frames = server.metric("trackforge_detect_frames_total")
+    frames = server.metric("trackforge_detector_frames_total")
     named = server.open(name="gate")
     server.frame(named, encoded(scene(0)))
     series = f'trackforge_session_frames_total{{session="gate:{named[:8]}"}}'
     assert server.metric(series) == 1
-    assert server.metric("trackforge_detect_frames_total") == frames + 1
+    assert server.metric("trackforge_detector_frames_total") == frames + 1
     many = [server.open() for _ in range(130)]
     for session in many[-40:]:
         assert server.frame(session, encoded(scene(0))).status == 200

@@ -41,10 +41,10 @@ GAUGES = {
 COUNTERS = {
     "sessions_opened": ("sessions_opened", "Sessions that were opened."),
     "sessions_expired": ("sessions_expired", "Sessions that expired."),
-    "detect_batches": ("batches", "Batches that the detector looked at."),
-    "detect_frames": ("batched_frames", "Frames in these batches."),
-    "detect_seconds": ("detect_seconds", "Seconds that the detector took for them."),
-    "detect_failures": ("detect_failures", "Batches that it failed at."),
+    "detector_batches": ("batches", "Batches that the detector looked at."),
+    "detector_frames": ("batched_frames", "Frames in these batches."),
+    "detector_seconds": ("detect_seconds", "Seconds that the detector took for them."),
+    "detector_failures": ("detect_failures", "Batches that it failed at."),
 }
 BY_SESSION = {
     "frames": "Frames that were tracked",
