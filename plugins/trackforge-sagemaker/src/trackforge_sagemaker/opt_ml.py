@@ -30,7 +30,7 @@ __all__ = ["BASE", "LONGEST", "Channel", "OptMl", "Resources"]
 BASE = "SAGEMAKER_BASE_DIR"
 """The variable that names another root; AWS's toolkit reads the same."""
 LONGEST = 1024
-"""Characters of a reason for failure, and of a message, that SageMaker shows."""
+"""Bytes of a reason for failure, and of a message, that SageMaker shows; a letter cut in two there fails the job."""
 ALONE = "algo-1"
 
 
@@ -224,7 +224,7 @@ class OptMl:
 
     def _write(self, path: Path, text: str) -> None:
         with contextlib.suppress(OSError), atomic_path(path) as partial:  # SinkError is one
-            partial.write_text(visible(text)[:LONGEST], encoding="utf-8", errors="replace")
+            partial.write_bytes(visible(text).encode(errors="replace")[:LONGEST].decode(errors="ignore").encode())
 
 
 def _mapping(value: Any, where: str | Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from trackforge.serving.http.denials import BadRequest
 __all__ = ["Parameter", "json_object", "object_schema", "values_of"]
 
 _NAMES = {int: "integer", float: "number", str: "string", bool: "boolean", dict: "object"}
-_WHOLE, _NUMBER = re.compile(r"-?\d{1,19}"), re.compile(r"-?\d+(\.\d*)?([eE][+-]?\d{1,3})?")
+_WHOLE, _NUMBER = re.compile(r"-?[0-9]{1,19}"), re.compile(r"-?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?")
 LONGEST = 1024
 """Characters of a text where nothing else is said."""
 DEEPEST = 32
