@@ -96,7 +96,7 @@ class Model:
             NotReady: There is no detector yet.
         """
         if self._pool is None:
-            raise NotReady(f"The detector is not loaded{': ' + self.failure if self.failure else ' yet'}.")
+            raise NotReady("The detector is not loaded yet. Try again in a moment.")
         return self._pool
 
     def detector(self) -> Detector | None:
@@ -110,13 +110,12 @@ class Model:
             NotReady: The detector is not loaded, or has failed.
             Draining: The server is being stopped.
         """
-        state, failure = self.state, self.failure
+        state = self.state
         if state == "loading":
             raise NotReady("The detector is still being loaded. Try again in a moment.")
-        if state == "failed":
-            raise NotReady(
-                f"The detector has failed, and nothing is taken until it recovers: {failure}", retry_after=AGAIN
-            )
+        if state == "failed":  # why, may name files of this machine
+            what = "The detector has failed; nothing is taken until it recovers. The log of the server says why."
+            raise NotReady(what, retry_after=AGAIN)
         if state != "ready":
             raise Draining("The server is being stopped and takes nothing new. Ask another, or try again later.")
 

@@ -210,12 +210,16 @@ class OptMl:
         for path in (self.failure, self.output / "message"):
             path.unlink(missing_ok=True)
 
-    def fail(self, message: str) -> None:
+    def fail(self, message: str, *, over: bool = False) -> None:
         """Say why the job failed; the first reason counts, since what fails after it mostly fails because of it.
 
         A place that cannot be written to is no second failure: the log has the reason too.
+
+        Args:
+            message: The reason, the most useful words first.
+            over: Whether it is known to be the cause of one that was said before.
         """
-        if not self.failure.is_file() or not self.failure.stat().st_size:
+        if over or not self.failure.is_file() or not self.failure.stat().st_size:
             self._write(self.failure, message)
 
     def message(self, text: str) -> None:

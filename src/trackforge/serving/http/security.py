@@ -110,7 +110,8 @@ class Guard:
         if self._any:
             return
         name = found[1].strip("[]").rstrip(".").casefold()
-        if name in self._names or (self._local and _is_loopback(name)):
+        address = _address(name)  # rebinding takes a name; an address leads where it says
+        if name in self._names or (address is not None and (address.is_loopback or not self._local)):
             return
         raise ForeignHost(
             f"The server must be asked for by a name of its own; got {visible(name, keep='')[:100]!r}. Use its "
@@ -172,11 +173,11 @@ class Guard:
         return secured
 
 
-def _is_loopback(name: str) -> bool:
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return ipaddress.ip_address(name)
     except ValueError:
-        return False
+        return None
 
 
 def _authority(origin: str) -> str:

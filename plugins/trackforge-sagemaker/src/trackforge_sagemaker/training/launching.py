@@ -118,10 +118,10 @@ def _supervised(there: OptMl, job: Job, folder: Path) -> int:
     safely = ["-P"] if sys.version_info >= (3, 11) else []  # else a file here called torch.py would be taken for it
     workers = Workers(job.placement, [sys.executable, *safely, "-m", WORKER, str(file)])
     codes = workers.run()
-    code, words = ending(codes, stopped=workers.stopped, killed=workers.killed)
+    code, words = ending(codes, broken=workers.broken, stopped=workers.stopped, killed=workers.killed)
     if words:
         log.error("%s", words)
-        there.fail(words)
+        there.fail(words, over=workers.crashed)  # what others say of it is that they lost a neighbour
     return code
 
 
@@ -135,13 +135,20 @@ class Workers:
     Attributes:
         stopped: Whether a signal came that was passed on.
         killed: Whether some had to be killed since they did not end.
+        broken: The first that ended otherwise than well, by number, and how; None where a signal was passed on before.
     """
 
     def __init__(self, placement: Placement, command: Sequence[str]) -> None:
         self.stopped = self.killed = False
+        self.broken: tuple[int, int] | None = None
         self._placement, self._command = placement, list(command)
         self._running: dict[int, int] = {}
         self._until = float("inf")
+
+    @property
+    def crashed(self) -> bool:
+        """Whether one was ended by a signal that was not passed on."""
+        return self.broken is not None and self.broken[1] < 0
 
     def run(self) -> list[int]:
         """Start them, wait for all, and return their exit codes, negative for signals, in their order."""
@@ -158,11 +165,14 @@ class Workers:
             if self.stopped:  # the signal came while they were started
                 self._send(signal.SIGTERM)
         while self._running:
-            for local, code in self._ended().items():
+            ended = self._ended()
+            for local, code in ended.items():
                 codes[local] = processes[local].returncode = code
-                if code and self._running and self._until == float("inf"):
-                    if not self.stopped:
-                        log.error("process %d ended with %s; the others are stopped", local, _named(code))
+            bad = sorted((code >= 0, local, code) for local, code in ended.items() if code)  # signals before exit codes
+            if bad and not self.stopped and self.broken is None:
+                self.broken = bad[0][1:]
+                if self._running:
+                    log.error("process %d ended with %s; the others are stopped", self.broken[0], _named(bad[0][2]))
                     self._end_within(AFTER_CRASH)
             if time.monotonic() > self._until:
                 self.killed = True
@@ -199,25 +209,27 @@ class Workers:
                 continue
 
 
-def ending(codes: Sequence[int], *, stopped: bool, killed: bool) -> tuple[int, str]:
+def ending(
+    codes: Sequence[int], *, broken: tuple[int, int] | None = None, stopped: bool = False, killed: bool = False
+) -> tuple[int, str]:
     """Return the exit code of a job whose processes ended so, and why it failed; empty where it did not.
 
-    >>> ending([0, 0], stopped=False, killed=False), ending([143, 143], stopped=True, killed=False)
+    >>> ending([0, 0]), ending([143, 143], stopped=True)
     ((0, ''), (143, ''))
-    >>> ending([0, -11], stopped=False, killed=False)
+    >>> ending([1, -11], broken=(1, -11))
     (1, 'Process 1 of the training was ended by SIGSEGV, a fault in a library; the log may say more.')
     """
     if not any(codes):
         return 0, ""
     own = {0, STOPPED, 128 + signal.SIGINT, -signal.SIGTERM, -signal.SIGINT, *((-signal.SIGKILL,) if killed else ())}
-    if stopped and set(codes) <= own:
+    if broken is None and stopped and set(codes) <= own:
         if killed:
             log.warning("the training did not end within %.0f s and was killed; the last checkpoint counts", GRACE)
         return STOPPED, ""
-    first = next(
-        (k for k, code in enumerate(codes) if code not in own), next(k for k, code in enumerate(codes) if code)
+    number, code = broken or next(
+        (k, code) for k, code in enumerate(codes) if code and (code not in own or not stopped)
     )
-    return 1, f"Process {first} of the training {_words(codes[first])}; the log may say more."
+    return 1, f"Process {number} of the training {_words(code)}; the log may say more."
 
 
 def _words(code: int) -> str:
