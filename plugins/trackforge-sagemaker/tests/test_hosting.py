@@ -170,6 +170,16 @@ def test_two_cameras_without_names_or_sessions_are_refused_not_mixed(base):
         assert invoke(server, fairmot(2, images[2])).status == 200  # the first one never noticed
 
 
+def test_a_frame_that_came_to_nothing_may_come_again(container):
+    named = {"X_Amzn_SageMaker_Custom_Attributes": "trackforge-camera=again"}
+    images = list(scene(1, 3))
+    before = sessions(container)
+    for index, image in enumerate(images):
+        assert invoke(container, fairmot(index, image), Accept="text/html", **named).status == 406
+        assert sessions(container) == before + (index > 0)
+        assert invoke(container, fairmot(index, image), **named).status == 200
+
+
 def test_one_request_of_a_session_at_a_time(base, tmp_path):
     plugins, gate = install(tmp_path / "plugins"), tmp_path / "gate"
     (tmp_path / "model").mkdir()
@@ -309,6 +319,20 @@ def test_a_film_is_answered_in_every_form_as_offline(container, detector, film, 
     frames = list(trackforge.source(str(tmp_path / "drawn.mp4")))
     assert len(frames) == 40
     assert frames[0].size == (WIDTH, HEIGHT)
+
+
+def test_every_nth_frame_of_a_film_is_tracked_and_not_for_ever(film, tmp_path):
+    plugins = install(tmp_path / "plugins")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "trackforge.toml").write_text('[detector]\nname = "bright"\npause = 0.05\n')
+    with hosted(tmp_path, FRAME_INTERVAL="7", TS_DEFAULT_RESPONSE_TIMEOUT="1", PYTHONPATH=str(plugins)) as server:
+        frames = invoke(server, film.read_bytes(), "video/mp4").json["frames"]
+        assert [(one["frame"], one["timestamp"]) for one in frames] == [(k, k / 25) for k in range(0, 40, 7)]
+        long = write_film(tmp_path / "long.mp4", 1, 7 * 80)  # 80 frames at .05 s
+        late = invoke(server, long.read_bytes(), "video/mp4")
+        assert late.status == 504
+        assert "TS_DEFAULT_RESPONSE_TIMEOUT" in late.json["detail"]
+        assert sessions(server) == 0
 
 
 def test_what_is_no_film_is_refused_and_nothing_is_left_of_it(base, tmp_path):
