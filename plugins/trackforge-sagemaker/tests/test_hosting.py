@@ -188,13 +188,16 @@ def test_one_request_of_a_session_at_a_time(base, tmp_path):
         one, other = opened(server), opened(server)
         gate.touch()
         image, answers = png(next(scene(1, 1))), []
-        waiting = threading.Thread(target=lambda: answers.append(invoke(server, image, session=one)))
-        waiting.start()
-        until(lambda: invoke(server, image, session=one).status == 409)
+        both = [threading.Thread(target=lambda: answers.append(invoke(server, image, session=one))) for _ in range(2)]
+        for thread in both:
+            thread.start()
+        until(lambda: len(answers) == 1)
+        assert answers[0].status == 409
         assert server.get("/ping").status == 200  # answered whatever happens
         gate.unlink()
-        waiting.join()
-        assert answers[0].status == 200
+        for thread in both:
+            thread.join()
+        assert answers[1].status == 200
         assert invoke(server, image, session=other).json["frame"] == 0
 
 
