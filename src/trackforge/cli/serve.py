@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import logging
+import os
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 from trackforge.cli.flags import Words, command
@@ -51,7 +55,20 @@ def _serve(layers: list[Layer], words: ServeWords) -> int:
     if words.quiet and words.verbose:
         raise ConfigError("Give --verbose or --quiet, not both.")
     level = logging.DEBUG if words.verbose else logging.WARNING if words.quiet else logging.INFO
-    return run(plan, level=level)
+    return _left(run(plan, level=level))
+
+
+def _left(code: int) -> int:
+    """Return the exit code, or end here and now where a library is still loading, or looking at a picture.
+
+    Outputs are final by now. A thread within C++ that the interpreter ends would abort the process.
+    """
+    if any(thread.daemon and thread.name.startswith("trackforge") for thread in threading.enumerate()):
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 GROUPS = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -29,7 +30,7 @@ from trackforge.serving.engine import Engine
 from trackforge.serving.http.app import create_app
 from trackforge.serving.http.context import Context
 from trackforge.serving.http.logs import logging_to
-from trackforge.serving.listening import protocol
+from trackforge.serving.listening import HEAD_TIME, protocol
 from trackforge.serving.planning import ServingPlan
 from trackforge.serving.run import ServingRun
 
@@ -41,7 +42,9 @@ __all__ = ["serve"]
 log = logging.getLogger(__name__)
 PINGS = 20.0
 """Seconds between two pings of a WebSocket, and for the answer to one: after so long a vanished client is noticed."""
-FORCED = 3.0
+KEPT = 30
+"""Seconds for which a connection is kept that nothing comes on."""
+FORCED = 1.0
 """Seconds that a forced stop may take; then the process ends, whatever threads are at work."""
 
 
@@ -76,18 +79,9 @@ def serve(
     listener = _listen(options)
     address = _address(options, listener)
 
-    def listening() -> None:
-        if options.port_file is not None:
-            _write_port(options.port_file, listener)
-        with contextlib.suppress(OSError, ValueError):  # nobody may be reading
-            sys.stdout.write(f"Serving on {address} (Ctrl-C stops)\n")
-            sys.stdout.flush()
-        if ready is not None:
-            ready(address)
-
     config = uvicorn.Config(
         app,
-        http=protocol(options.max_connections),
+        http=protocol(options.max_connections, min(HEAD_TIME, options.request_timeout)),
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -97,9 +91,9 @@ def serve(
         ws_ping_interval=PINGS,
         ws_ping_timeout=PINGS,
         ws_per_message_deflate=False,  # pictures are compressed already, and what is small could unpack to gigabytes
-        timeout_keep_alive=30,
+        timeout_keep_alive=min(KEPT, math.ceil(options.request_timeout)),
     )
-    server = _Server(config, context, listening)
+    server = _Server(config, context)
     with logging_to(options.log_format, level):
         if not options.local and not options.token:
             log.warning(
@@ -109,6 +103,13 @@ def serve(
                 "may be opened all the same, as --allow-cameras says" if options.cameras_allowed else "are refused",
             )
         try:
+            if options.port_file is not None:  # whoever comes now waits for a moment in the backlog
+                _write_port(options.port_file, listener)
+            with contextlib.suppress(OSError, ValueError):  # nobody may be reading
+                sys.stdout.write(f"Serving on {address} (Ctrl-C stops)\n")
+                sys.stdout.flush()
+            if ready is not None:
+                ready(address)
             server.run(sockets=[listener])
         finally:
             listener.close()
@@ -121,15 +122,10 @@ def serve(
 class _Server(uvicorn.Server):
     """A server that ends as `serve` says."""
 
-    def __init__(self, config: uvicorn.Config, context: Context, listening: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, context: Context) -> None:
         super().__init__(config)
         self.forced = 0
-        self._context, self._listening = context, listening
-        self._heard = 0
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._listening()
+        self._context = context
 
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or self._context.failure is not None

@@ -7,7 +7,7 @@ called by its name and the first letters of its id, which opens nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import (
@@ -91,6 +91,7 @@ class _Sessions(Collector):
         count = GaugeMetricFamily("trackforge_sessions_open", "Sessions that are open.")
         count.add_metric([], len(sessions))
         yield count
+        yield from _of_the_engine(engine.figures())
         frames = CounterMetricFamily("trackforge_session_frames", "Frames tracked, by session.", labels=["session"])
         dropped = CounterMetricFamily("trackforge_session_dropped", "Frames dropped, by session.", labels=["session"])
         rest = [0, 0]
@@ -106,6 +107,23 @@ class _Sessions(Collector):
             dropped.add_metric(["other"], rest[1])
         yield frames
         yield dropped
+
+
+_COUNTED = {
+    "batches": ("trackforge_detector_batches", "Calls of the detector."),
+    "batched_frames": ("trackforge_detector_frames", "Frames in them."),
+    "detect_seconds": ("trackforge_detector_seconds", "What they took."),
+    "detect_failures": ("trackforge_detector_failures", "Calls that failed."),
+    "sessions_opened": ("trackforge_sessions_opened", "Sessions that were opened so far."),
+    "sessions_expired": ("trackforge_sessions_expired", "Sessions that expired."),
+}
+"""Counters by what `Engine.figures` calls them."""
+
+
+def _of_the_engine(figures: Mapping[str, float]) -> Iterator[Metric]:
+    for key, (name, told) in _COUNTED.items():
+        yield CounterMetricFamily(name, told, value=figures[key])
+    yield GaugeMetricFamily("trackforge_waiting_bytes", "What pictures that wait take.", value=figures["waiting_bytes"])
 
 
 def short_id(session_id: str) -> str:
