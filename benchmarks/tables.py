@@ -255,12 +255,12 @@ def serving(result: dict[str, Any]) -> str:
     asked = sum(row["frames"] for rows in result["rows"].values() for row in rows)
     load = result["load of the machine"]
     peer = f"LitServe {result['LitServe']}" if result["LitServe"] else "LitServe could not be installed"
-    return (
-        "\n".join(told)
-        + f"\nOf {asked:,} frames {result['rows unlike offline or lost']} were lost or have a row unlike offline. {peer}; "
-        f"{result['seconds in all']} s in all; load of the machine {load['before']} before, {load['after']} after.\n"
-        + _origin(result)
+    wrong, seconds = result["rows unlike offline or lost"], result["seconds in all"]
+    words = (
+        f"\nOf {asked:,} frames {wrong} were lost or have a row unlike offline. {peer}; {seconds} s in all; load of "
+        f"the machine {load['before']} before, {load['after']} after.\n"
     )
+    return "\n".join(told) + words + _origin(result)
 
 
 def kept(result: dict[str, Any]) -> str:
@@ -269,8 +269,8 @@ def kept(result: dict[str, Any]) -> str:
     return (
         table(("frames done", "MiB"), rows)
         + f"\n{result['sessions opened and closed']:,} sessions, {result['open at once']} at a time, pictures of "
-        f"{result['pictures']}, in {result['seconds']:.0f} s; {result['sessions open at the end']} left open. Over the second "
-        f"half memory grew by {result['growth MiB over the second half']} MiB.\n" + _origin(result)
+        f"{result['pictures']}, in {result['seconds']:.0f} s; {result['sessions open at the end']} left open. Over the "
+        f"second half memory grew by {result['growth MiB over the second half']} MiB.\n" + _origin(result)
     )
 
 
