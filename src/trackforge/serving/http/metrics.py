@@ -58,7 +58,8 @@ class Metrics:
         self._at_work = Gauge("trackforge_http_requests_at_work", "Requests that are being answered.", **named)
         self.sockets = Gauge("trackforge_websockets_open", "WebSockets that are open.", **named)
         self.socket_frames = Counter("trackforge_websocket_frames", "Pictures that came over WebSockets.", **named)
-        self.registry.register(_Sessions(engine))
+        self._covered: set[type[Collector]] = set()
+        self.cover(_Sessions(engine))
         ProcessCollector(registry=self.registry)
 
     def begin(self) -> None:
@@ -70,6 +71,12 @@ class Metrics:
         self._at_work.dec()
         self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def cover(self, collector: Collector) -> None:
+        """Ask another for figures, too; of each kind the first is asked."""
+        if type(collector) not in self._covered:
+            self._covered.add(type(collector))
+            self.registry.register(collector)
 
     def text(self) -> bytes:
         """Return all of it in Prometheus' text format."""
