@@ -58,7 +58,8 @@ GROUPS = {
     "Detector": ("detector", "weights", "conf", "iou", "classes", "class_agnostic", "imgsz", "device", "half"),
     "Tracker": ("tracker", "associator", "motion"),
     "Address": ("host", "port", "port_file", "token", "hosts", "origins"),
-    "Frames": ("policy", "waiting", "max_batch", "max_sessions", "session_ttl", "films_dir", "allow_cameras"),
+    "Frames": ("policy", "waiting", "max_batch", "films_dir", "allow_cameras"),
+    "Sessions": ("max_sessions", "session_ttl", "sessions_dir"),
     "Limits": (
         "max_body", "max_film", "max_pixels", "max_waiting_bytes", "max_requests", "max_connections", "request_timeout",
         "hang", "grace",

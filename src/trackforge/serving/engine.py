@@ -20,6 +20,7 @@ from typing import Any
 
 import trackforge
 from trackforge.runs.facts import about_model, distribution
+from trackforge.serving.keeping import Keeper
 from trackforge.serving.model import Model, State
 from trackforge.serving.planning import ServingPlan, plan_serving, told
 from trackforge.serving.run import ServingRun
@@ -29,7 +30,7 @@ from trackforge.types import Detections, Frame
 __all__ = ["Engine"]
 
 log = logging.getLogger(__name__)
-TICK = 0.5
+TICK = 0.2
 """Seconds between two rounds of the thread that looks after everything."""
 MOMENT = 0.02
 """Seconds between two looks at whether all is done, while the server is being stopped."""
@@ -55,9 +56,10 @@ class Engine:
         self.run = self.plan.run
         self.model = Model(self.plan)
         self.sessions = Sessions(self.model)
+        self._keeper: Keeper | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._closing = threading.Lock()
+        self._loading, self._closing = threading.Lock(), threading.Lock()
 
     @property
     def state(self) -> State:
@@ -80,15 +82,20 @@ class Engine:
         return self.model.embedding_dim
 
     def load(self) -> None:
-        """Make the detector and let it look at a blank picture; takes as long as it takes.
+        """Make the detector and let it look at a blank picture; takes as long as it takes, and once is enough.
 
         Raises:
             TrackforgeError: It cannot be made, or fails; `state` is ``failed`` then, and `failure` says why.
+            Draining: The server has been stopped meanwhile.
         """
-        self.model.load()
-        if self._thread is None:
+        with self._loading:
+            if self._thread is not None:
+                return
+            self.model.load()
+            self._keeper = self._kept()
             self._thread = threading.Thread(target=self._look_after, name="trackforge-engine", daemon=True)
             self._thread.start()
+            self.model.begin()
 
     def card(self) -> dict[str, Any]:
         """Return what is served, as a value of JSON; files are told by their names alone."""
@@ -151,10 +158,12 @@ class Engine:
             while well and time.monotonic() < until and any(one.waiting for one in self.sessions):
                 time.sleep(MOMENT)
             self._stop.set()
-            self.sessions.end(max(0.0, until - time.monotonic()) if well else 0.0)
-            self.model.close(max(0.1, until - time.monotonic()) if well else 0.1)
             if self._thread is not None:
                 self._thread.join(2 * TICK)
+            if self._keeper is not None:
+                self._keeper.save()
+            self.sessions.end(max(0.0, until - time.monotonic()) if well else 0.0)
+            self.model.close(max(0.1, until - time.monotonic()) if well else 0.1)
             self.model.drain("closed")
 
     def __enter__(self) -> Engine:
@@ -166,10 +175,21 @@ class Engine:
     ) -> None:
         self.close(0.0 if error is not None else None)
 
+    def _kept(self) -> Keeper | None:
+        """Take up the sessions of an earlier server, where they are kept."""
+        if self.run.sessions_dir is None:
+            return None
+        if self.model.remembers:
+            log.warning("sessions cannot be kept, since detector %r remembers frames", self.plan.detector.name)
+            return None
+        keeper = Keeper(self.run.sessions_dir, self.sessions)
+        log.info("%d sessions of an earlier server go on", keeper.restore())
+        return keeper
+
     def _look_after(self) -> None:
         """End what has expired, and see whether the detector is well."""
         while not self._stop.wait(TICK):
-            for job in (self.sessions.sweep, self.model.check):
+            for job in (self.sessions.sweep, self.model.check, *([self._keeper.tend] if self._keeper else [])):
                 try:
                     job()
                 except Exception:  # a round that fails must not be the last

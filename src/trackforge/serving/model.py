@@ -62,23 +62,29 @@ class Model:
         self._tried = 0.0
 
     def load(self) -> None:
-        """Make the detector, and let it look at a blank picture; takes as long as it takes.
+        """Make the detector, and let it look at a blank picture; takes as long as it takes. `begin` makes it ready.
 
         Raises:
             TrackforgeError: It cannot be made, or fails; the state is ``failed`` then.
+            Draining: The server has been stopped meanwhile.
         """
         try:
             detector = self._make()
             self._glance(detector)
-            run = self.plan.run
-            shared = None if self.remembers else detector
-            pool = SessionPool(shared, max_batch=run.max_batch, waiting=run.waiting, policy=run.policy)
         except BaseException as error:
             self._fail(str(error) or type(error).__name__)
             raise
+        run = self.plan.run
         with self._lock:
-            self._pool = pool
+            if self.state in ("draining", "closed"):
+                raise Draining("The server was stopped while the detector was being loaded.")
+            shared = None if self.remembers else detector
+            self._pool = SessionPool(shared, max_batch=run.max_batch, waiting=run.waiting, policy=run.policy)
             self.classes, self.embedding_dim = tuple(detector.classes), detector.embedding_dim
+
+    def begin(self) -> None:
+        """Take what comes from now on."""
+        with self._lock:
             if self.state in ("loading", "failed"):
                 self.state, self.failure = "ready", ""
 

@@ -74,6 +74,9 @@ class ServingRun:
     max_batch: int = setting(8, minimum=1, unit="frames", help="Frames of any sessions that the detector gets at once.")
     max_sessions: int = setting(256, minimum=1, help="Sessions that may be open at once, cameras and films included.")
     session_ttl: float = setting(1200.0, above=0, unit="s", help="After so long without a frame a session expires.")
+    sessions_dir: Path | None = setting(
+        None, help="Folder in which open sessions are kept, so that they go on after a restart or a crash."
+    )
 
     max_body: int = setting(6 * MIB, minimum=1, unit="bytes", help="Largest picture or other request that is taken.")
     max_film: int = setting(2048 * MIB, minimum=1, unit="bytes", help="Largest film that is taken.")
