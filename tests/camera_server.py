@@ -190,7 +190,8 @@ def serve(connection: socket.socket) -> None:
 
 def main() -> None:
     with socket.create_server(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0)) as listener:
-        print(listener.getsockname()[1], flush=True)
+        sys.stdout.write(f"{listener.getsockname()[1]}\n")
+        sys.stdout.flush()
         while True:
             threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 

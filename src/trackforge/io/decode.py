@@ -41,7 +41,7 @@ LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.s
 JOINED = {"merge_pmt_versions": "1"}
 """So that the parts of a joined transport stream are one stream, though their programs number theirs differently."""
 AGAIN = {"multiple_requests": "1"}
-"""For films on web servers: with a connection for each part that it reads, FFmpeg 8 loses what comes before the index."""
+"""For films on web servers: with a connection for each part that it reads, FFmpeg 8 may lose the first pictures."""
 OBLONG = 8.0
 """Widths of a pixel in heights above which they are an error of the file."""
 

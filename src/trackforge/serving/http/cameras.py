@@ -218,7 +218,7 @@ async def watch_camera(request: Request) -> Response:
     about=(
         "The server sends a text message, the step as JSON and how many were missed since the one before, then a "
         'binary message, its picture as JPEG. Send "next" for the next: the newest there is then. Closed with 1000 '
-        "when the stream ends, 4404 when the camera is removed, 4502 when it fails, 1012 when the server is being stopped."
+        "when the stream ends, 4404 when the camera is removed, 4502 when it fails, 1012 when the server stops."
     ),
     places=(CAMERA_ID,),
     answers={101: Answer("The socket is open.")},
