@@ -1,7 +1,8 @@
 """The image without Docker: ``python workshop/image build OUT``, then ``run OUT -- train``.
 
-``build`` carries out the very Dockerfile, layer by layer, on a Debian of debootstrap's or on a folder given; ``run``
-starts what it made as a container would be: process 1, a fresh top layer, ``/opt/ml`` bound in, no network.
+``build`` carries out the very Dockerfile, layer by layer, on a Debian of debootstrap's or on a folder given, and then
+the command behind ``--``, if any; ``run`` starts what it made as a container would be: process 1, a fresh top layer,
+``/opt/ml`` bound in, no network. The words behind its ``--`` are the container's: ``train``, ``serve`` or ``process``.
 """
 
 from __future__ import annotations
@@ -52,9 +53,9 @@ def build(given: argparse.Namespace) -> int:
         return 1
     for layer in image.layers:
         sys.stderr.write(f"{layer.seconds:7.1f} s  {layer.said[:100]}\n")
-    if given.then:
+    if given.words:
         # What a test wants to do with an image whose layers are gone with this namespace.
-        return subprocess.run([*given.then, str(work)], check=False).returncode
+        return subprocess.run([*given.words, str(work)], check=False).returncode
     return 0
 
 
@@ -110,6 +111,8 @@ def _around(given: argparse.Namespace) -> Surroundings:
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    words = list(argv)
+    behind = words.index("--") if "--" in words else len(words)
     parser = argparse.ArgumentParser(prog="python workshop/image", description=__doc__)
     commands = parser.add_subparsers(required=True)
     common = argparse.ArgumentParser(add_help=False)
@@ -127,15 +130,15 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     making.add_argument("--mirror", default="", help="of Debian's packages")
     making.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE")
     making.add_argument("--tmpfs", action="store_true", help="keep everything in memory, until this program ends")
-    making.add_argument("--then", nargs=argparse.REMAINDER, default=[], help="run this, with OUT, when it is built")
     making.set_defaults(act=build)
     starting = commands.add_parser("run", parents=[common], help="start a container")
     starting.add_argument("--opt-ml", type=Path, help="what it finds at /opt/ml")
     starting.add_argument("--network", choices=("none", "host"), default="none")
     starting.add_argument("--entrypoint", action="append", default=[])
-    starting.add_argument("words", nargs="*", help="train, serve or process, and what follows")
     starting.set_defaults(act=run)
-    return parser.parse_args(argv)
+    given = parser.parse_args(words[:behind])
+    given.words = words[behind + 1 :]
+    return given
 
 
 if __name__ == "__main__":

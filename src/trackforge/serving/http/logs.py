@@ -38,6 +38,10 @@ _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SECRET = re.compile(r"(?<=/)([A-Za-z0-9]{8})[A-Za-z0-9]{12,}")
 
 
+class _Cut(Exception):  # noqa: N818 - no failure of its own
+    """Tells uvicorn, in its log, that a connection is closed within an answer."""
+
+
 class Recorder:
     """Gives each request an id, says and counts how it ended, and turns what nobody expected into a problem."""
 
@@ -71,12 +75,12 @@ class Recorder:
             await self.app(scope, receive, recorded)
         except ClientDisconnect:
             status = GONE
-        except Exception as error:  # the last line of defence; the server lives on
-            log.error("request %s failed: %s: %s", request_id, type(error).__name__, error, exc_info=error)
-            if status and scope["type"] == "http" and not whole:
-                raise  # half an answer is out: the connection is closed, so that nobody takes it for a whole one
+        except Exception as error:  # noqa: BLE001 - the last line of defence; the server lives on
+            refusal = problem_response(error, request_id)  # which logs it
             if not status:
-                await problem_response(error, request_id)(scope, receive, recorded)
+                await refusal(scope, receive, recorded)
+            elif scope["type"] == "http" and not whole:
+                raise _Cut from None  # half an answer is out; nobody shall take it for a whole one
         finally:
             seconds = time.perf_counter() - begun
             declared = scope.get("operation")
