@@ -165,7 +165,9 @@ def test_a_film_of_30_mb_is_tracked_in_flat_memory(server: Server, street: Path,
         container.mux(stream.encode())
     size = long.stat().st_size
     assert size >= 30 << 20
-    over(server, sent(server, street))  # whatever is loaded for the first film is loaded
+    first = sent(server, street)
+    over(server, first)  # whatever is loaded for the first film is loaded
+    remove(server, first)
     before, samples, done = memory(server.process.pid), [], threading.Event()
 
     def sample() -> None:
@@ -245,7 +247,7 @@ def test_what_is_refused_at_the_door(server: Server, street: Path) -> None:
         assert raw.recv(100).startswith(b"HTTP/1.1 413")
     with server.raw() as raw:
         raw.sendall(b"POST /v1/films HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\nhalf")
-        until(lambda: [film["state"] for film in server.get("/v1/films").json["films"]] == ["receiving"] or print(server.get("/v1/films").json["films"]), 3)
+        until(lambda: [film["state"] for film in server.get("/v1/films").json["films"]] == ["receiving"])
     until(lambda: not server.get("/v1/films").json["films"])  # half a body leaves nothing
 
 
