@@ -50,7 +50,9 @@ def _serve() -> int:
     plan, chosen = configured(OptMl().model, os.environ)
     if plan.run.films_dir is not None:
         plan.run.films_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="trackforge-", dir=plan.run.films_dir) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="trackforge-", dir=plan.run.films_dir, ignore_cleanup_errors=True
+    ) as folder:
         engine = Engine(plan)
         handler = Handler(engine, chosen, Path(folder))
         invocations = Invocations(handler)
