@@ -209,7 +209,6 @@ def test_a_stop_waits_for_what_is_at_work_but_not_for_ever(film, tmp_path):
     (tmp_path / "model" / "trackforge.toml").write_text(f'[detector]\nname = "bright"\ngate = "{gate}"\n')
     for kind, body, session in (
         ("image/png", png(next(scene(1, 1))), "NEW_SESSION"),
-        ("image/png", png(next(scene(1, 1))), ""),
         ("video/mp4", film.read_bytes(), ""),
     ):
         gate.unlink(missing_ok=True)
