@@ -63,6 +63,7 @@ class Metrics:
         registry: Where they are, and where others may be put beside them.
         sockets: WebSockets that are open.
         socket_frames: Frames that came over WebSockets.
+        body_bytes: What bodies in memory take.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -76,6 +77,7 @@ class Metrics:
         self._at_work = Gauge("trackforge_http_requests_at_work", "Requests that are being answered.", **named)
         self.sockets = Gauge("trackforge_websockets_open", "WebSockets that are open.", **named)
         self.socket_frames = Counter("trackforge_websocket_frames", "Pictures that came over WebSockets.", **named)
+        self.body_bytes = Gauge("trackforge_body_bytes", "What bodies that wait or come take.", **named)
         self.registry.register(_Sessions(engine))
         ProcessCollector(registry=self.registry)
 
