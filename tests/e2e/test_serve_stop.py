@@ -187,3 +187,9 @@ def test_a_detector_that_remembers_serves_sessions_that_cannot_be_saved(tmp_path
         assert answer.status == 400
         assert "remembers" in answer.json["detail"]
         assert server.ask("POST", "/v1/detect", PICTURE, Content_Type="image/png").status == 400
+
+
+def test_a_server_that_loads_can_be_stopped(tmp_path: Path) -> None:
+    with served(tmp_path, "--set", f"detector.load={tmp_path / 'never'}", "--grace", 1, ready=False) as server:
+        assert server.get("/readyz").status == 503
+        assert server.end(signal.SIGTERM) == 0
