@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import subprocess
 import threading
@@ -199,6 +201,32 @@ def test_one_request_of_a_session_at_a_time(base, tmp_path):
             thread.join()
         assert answers[1].status == 200
         assert invoke(server, image, session=other).json["frame"] == 0
+
+
+def test_a_stop_waits_for_what_is_at_work_but_not_for_ever(film, tmp_path):
+    plugins, gate = install(tmp_path / "plugins"), tmp_path / "gate"
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "trackforge.toml").write_text(f'[detector]\nname = "bright"\ngate = "{gate}"\n')
+    for kind, body, session in (
+        ("image/png", png(next(scene(1, 1))), "NEW_SESSION"),
+        ("video/mp4", film.read_bytes(), ""),
+    ):
+        gate.unlink(missing_ok=True)
+        with hosted(tmp_path, PYTHONPATH=str(plugins), TRACKFORGE_SERVE_GRACE="1") as server:
+            gate.touch()
+            answers = []
+            asking = threading.Thread(target=lambda: answers.append(_asked(server, body, kind, session)))  # noqa: B023
+            asking.start()
+            until(lambda: server.metric("trackforge_http_requests_at_work") > 1)
+            assert server.end(15) == 0  # within the 30 s that SageMaker gives, though the detector hangs
+            asking.join()
+            assert answers[0] in (503, 0)
+
+
+def _asked(server, body, kind, session):
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return invoke(server, body, kind, session=session).status
+    return 0
 
 
 def test_ping_tells_when_the_model_is_loaded_and_why_it_never_will_be(tmp_path):

@@ -11,6 +11,7 @@ import urllib.request
 import aws_tools
 import pytest
 from bright_model import HEIGHT, WIDTH, png, scene, write_film, write_model
+from doc_blocks import ROOT, blocks
 from hosted import FRAMES, fairmot, hosted, memory, plain, sessions, tracked
 from served import PATIENCE, until
 
@@ -237,6 +238,28 @@ def test_a_small_film_may_come_with_the_request(cloud, tmp_path):
     rows = json.loads(stored(s3, answer["OutputLocation"]))
     assert rows
     assert all(row.endswith("-1,-1,-1") for row in rows)
+
+
+def test_the_page_s_examples_run_as_they_stand(runtime, cloud, instances, tmp_path, monkeypatch, capsys):
+    """Those of docs/sagemaker.md that are marked with this file; the addresses that boto3 asks are set from outside."""
+    page = [one for one in blocks(ROOT / "docs" / "sagemaker.md") if one.test.endswith("test_hosting_aws.py")]
+    sessions_, films, imports, plane = (one.text for one in page)
+    for name, value in {**aws_tools.AWS, "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": runtime.meta.endpoint_url}.items():
+        monkeypatch.setenv(name, value)
+    names = {"pictures": [png(image) for image in scene(1, 5)]}
+    exec(sessions_, names)
+    assert len(capsys.readouterr().out.splitlines()) > 5
+    asynchronous, s3, heard, _ = cloud
+    s3.upload_file(str(write_film(tmp_path / "street.mp4", 1, 10)), "films", "street.mp4")
+    exec(films, {"runtime": asynchronous})
+    output, _ = capsys.readouterr().out.split()
+    assert awaited(heard)["invocationStatus"] == "Completed"
+    assert stored(s3, output).startswith(b"1,1,")
+    exec(imports, {})
+    for port, instance in zip((8081, 8082), instances, strict=True):
+        plane = plane.replace(f"http://127.0.0.1:{port}", instance.url)
+    exec(plane, names)
+    assert "detections" in capsys.readouterr().out
 
 
 def ask(address, body, content_type, accept="", session=""):
