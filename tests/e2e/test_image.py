@@ -27,7 +27,8 @@ def reached():
         socket.create_connection(("192.0.2.1", 80), timeout=2)
     except OSError as error:
         return error.strerror
-ours = [d for d in importlib.metadata.distributions(path=[p for p in sys.path if p.startswith("/opt")])]
+found = importlib.metadata.distributions(path=[p for p in sys.path if p.startswith("/opt")])
+ours = [d for d in found if d.name.startswith("trackforge")]
 print(json.dumps({
     "modules": [trackforge.__file__, trackforge_sagemaker.__file__],
     "path": sys.path,
