@@ -93,20 +93,21 @@ def write_model(folder: Path, serve: str = "") -> Path:
 
 
 def scene(camera: int, frames: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield pictures of bright squares that move; every camera sees others."""
+    """Yield pictures of bright squares that move, as large in all sizes as the network sees them."""
     rng = np.random.default_rng(camera)
     width, height = size
-    places = rng.uniform(0, 1, (3, 2)) * (width - SIDE, height - SIDE)
-    steps = rng.uniform(-2, 2, (3, 2))
+    side = SIDE * max(1, round(max(width / WIDTH, height / HEIGHT)))
+    places = rng.uniform(0, 1, (3, 2)) * (width - side, height - side)
+    steps = rng.uniform(-2, 2, (3, 2)) * side / SIDE
     for _ in range(frames):
         image = np.full((height, width, 3), 20, np.uint8)
         for x, y in places.astype(int):
-            image[y : y + SIDE, x : x + SIDE] = 230
+            image[y : y + side, x : x + side] = 230
         yield image
         places += steps
-        over = (places < 0) | (places > (width - SIDE, height - SIDE))
+        over = (places < 0) | (places > (width - side, height - side))
         steps[over] *= -1
-        places = np.clip(places, 0, (width - SIDE, height - SIDE))
+        places = np.clip(places, 0, (width - side, height - side))
 
 
 def png(image: npt.NDArray[np.uint8]) -> bytes:

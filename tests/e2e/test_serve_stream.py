@@ -191,6 +191,7 @@ def test_a_client_that_vanishes_frees_its_session(server: Server, gate: Path) ->
         gate.unlink()
         until(lambda: server.frame(session, PICTURE).status == 200)
     until(lambda: server.metric("trackforge_websockets_open") == 0)
+    assert server.metric("trackforge_body_bytes") == 0
 
 
 def test_sockets_of_nobody_and_of_pages_of_others_are_refused(server: Server) -> None:
@@ -214,3 +215,26 @@ def test_sockets_of_nobody_and_of_pages_of_others_are_refused(server: Server) ->
 def test_compression_is_not_spoken(server: Server) -> None:
     with stream(server, server.open(), compression="deflate") as client:
         assert "Sec-WebSocket-Extensions" not in client.response.headers
+
+
+def test_pictures_of_all_that_wait_have_a_limit(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    limits = ("--max-waiting-bytes", 60_000, "--waiting", 50)  # a picture has 57,600 when it is decoded
+    with served(tmp_path, "--set", f"detector.gate={gate}", *limits) as server:
+        session = server.open()
+        with stream(server, session) as client:
+            gate.touch()
+            for _ in range(8):
+                client.send(PICTURE + bytes(20_000))
+            until(lambda: server.metric("trackforge_websocket_frames_total") >= 8)
+            other = server.open()
+            refused = server.ask("POST", f"/v1/sessions/{other}/frames", bytes(60_001), Content_Type="image/png")
+            assert refused.status in (400, 429, 503)
+            gate.unlink()
+            answers = [told(client) for _ in range(8)]
+        assert any("tracks" in one for one in answers)
+        assert {one["problem"]["status"] for one in answers if "problem" in one} <= {429, 503}
+        assert any("problem" in one for one in answers)
+        for name in ("trackforge_waiting_bytes", "trackforge_body_bytes"):
+            assert server.metric(name) == 0
+        assert server.frame(session, PICTURE).status == 200

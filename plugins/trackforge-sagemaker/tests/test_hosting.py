@@ -170,6 +170,16 @@ def test_two_cameras_without_names_or_sessions_are_refused_not_mixed(base):
         assert invoke(server, fairmot(2, images[2])).status == 200  # the first one never noticed
 
 
+def test_a_frame_that_came_to_nothing_may_come_again(container):
+    named = {"X_Amzn_SageMaker_Custom_Attributes": "trackforge-camera=again"}
+    images = list(scene(1, 3))
+    before = sessions(container)
+    for index, image in enumerate(images):
+        assert invoke(container, fairmot(index, image), Accept="text/html", **named).status == 406
+        assert sessions(container) == before + (index > 0)
+        assert invoke(container, fairmot(index, image), **named).status == 200
+
+
 def test_one_request_of_a_session_at_a_time(base, tmp_path):
     plugins, gate = install(tmp_path / "plugins"), tmp_path / "gate"
     (tmp_path / "model").mkdir()
@@ -178,13 +188,16 @@ def test_one_request_of_a_session_at_a_time(base, tmp_path):
         one, other = opened(server), opened(server)
         gate.touch()
         image, answers = png(next(scene(1, 1))), []
-        waiting = threading.Thread(target=lambda: answers.append(invoke(server, image, session=one)))
-        waiting.start()
-        until(lambda: invoke(server, image, session=one).status == 409)
+        both = [threading.Thread(target=lambda: answers.append(invoke(server, image, session=one))) for _ in range(2)]
+        for thread in both:
+            thread.start()
+        until(lambda: len(answers) == 1)
+        assert answers[0].status == 409
         assert server.get("/ping").status == 200  # answered whatever happens
         gate.unlink()
-        waiting.join()
-        assert answers[0].status == 200
+        for thread in both:
+            thread.join()
+        assert answers[1].status == 200
         assert invoke(server, image, session=other).json["frame"] == 0
 
 
@@ -309,6 +322,20 @@ def test_a_film_is_answered_in_every_form_as_offline(container, detector, film, 
     frames = list(trackforge.source(str(tmp_path / "drawn.mp4")))
     assert len(frames) == 40
     assert frames[0].size == (WIDTH, HEIGHT)
+
+
+def test_every_nth_frame_of_a_film_is_tracked_and_not_for_ever(film, tmp_path):
+    plugins = install(tmp_path / "plugins")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "trackforge.toml").write_text('[detector]\nname = "bright"\npause = 0.05\n')
+    with hosted(tmp_path, FRAME_INTERVAL="7", TS_DEFAULT_RESPONSE_TIMEOUT="1", PYTHONPATH=str(plugins)) as server:
+        frames = invoke(server, film.read_bytes(), "video/mp4").json["frames"]
+        assert [(one["frame"], one["timestamp"]) for one in frames] == [(k, k / 25) for k in range(0, 40, 7)]
+        long = write_film(tmp_path / "long.mp4", 1, 7 * 80)  # 80 frames at .05 s
+        late = invoke(server, long.read_bytes(), "video/mp4")
+        assert late.status == 504
+        assert "TS_DEFAULT_RESPONSE_TIMEOUT" in late.json["detail"]
+        assert sessions(server) == 0
 
 
 def test_what_is_no_film_is_refused_and_nothing_is_left_of_it(base, tmp_path):

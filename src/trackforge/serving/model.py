@@ -99,6 +99,11 @@ class Model:
             raise NotReady("The detector is not loaded yet. Try again in a moment.")
         return self._pool
 
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for frames that wait: none where the detector does not get to them."""
+        return 0.0 if self.state == "failed" else self.plan.run.request_timeout
+
     def detector(self) -> Detector | None:
         """Return a detector for one session alone, or None where all share one."""
         return self._make() if self.remembers else None
@@ -171,7 +176,7 @@ class Model:
         if self._pool is None or self.state not in ("ready", "failed"):
             return
         limit = self.plan.run.hang
-        if self.pulse.longest > limit:
+        if self._pool.busy_for > limit:
             self._fail(f"it has not come back from one batch for {limit:g} s")
         elif not self._pool.alive:
             self._fail("the thread that it runs in has ended")

@@ -8,8 +8,8 @@ its operations beside its code, so that the description at ``/openapi.json`` can
   makes the routes. ``query(request)`` gives the parameters, checked; `bodies` and `parameters.json_object` bodies.
 * ``context(request)`` gives the engine, the settings (``run``), ``away(do, ...)`` for what takes more than a moment,
   and ``result(future)`` for what the engine gives. Errors are raised: `problems` answers by them.
-* An answer without end goes through ``context(request).lifetime.until_stop(...)``, within ``lifetime.endless()``; a
+* An answer without end is sent within ``context(request).lifetime.endless()``, which gives the event to end by; a
   WebSocket ends by itself once ``lifetime.stopped()`` comes true. Work that outlasts requests is ended by a function in
-  ``context.endings``, which runs in a thread before the engine is closed (``app.state.context``).
+  ``context.endings``, which runs in a thread before the engine is closed.
 * Names become headers through `headers.attachment`, never as they are.
 """

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from starlette.requests import HTTPConnection
 
+from trackforge.serving.http.budget import Budget
 from trackforge.serving.http.denials import Late
 from trackforge.serving.http.lifetime import Lifetime
 
@@ -33,6 +34,7 @@ class Context:
         engine: What loads, detects and tracks.
         run: What is served, under which limits.
         lifetime: What is at work, and whether the server is being stopped.
+        bodies: What bodies in memory may take.
         metrics: What is counted.
         failure: What the engine could not be loaded for; None where it could, or is loading.
         endings: Called, in a thread, when the server ends, before the engine is closed; areas with work of their own
@@ -42,6 +44,8 @@ class Context:
     def __init__(self, engine: Engine, metrics: Metrics) -> None:
         self.engine, self.run, self.metrics = engine, engine.run, metrics
         self.lifetime = Lifetime()
+        self.bodies = Budget(self.run.max_waiting_bytes)
+        metrics.body_bytes.set_function(lambda: self.bodies.held)
         self.failure: BaseException | None = None
         self.endings: list[Callable[[], object]] = []
         threads = min(8, 2 + (os.cpu_count() or 1))

@@ -53,7 +53,7 @@ RESTORING = (
     POLICY,
     TTL,
 )
-MAX_STATE = 64 << 20
+MAX_STATE = 16 << 20
 """Bytes of a saved state that are taken, at most: some thousand tracks with embeddings."""
 
 

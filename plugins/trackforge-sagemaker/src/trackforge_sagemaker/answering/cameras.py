@@ -15,7 +15,8 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from trackforge.errors import TrackforgeError
@@ -38,7 +39,7 @@ class CamerasMixed(Refusal):
     status: ClassVar[int] = 409
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Camera:
     session: str
     last: int
@@ -58,8 +59,9 @@ class Cameras:
         self._known: dict[str, _Camera] = {}
         self._guard = threading.Lock()
 
-    def session(self, name: str, index: int, size: tuple[int, int]) -> ServedSession:
-        """Return the session for a frame; frame 0 opens one.
+    @contextlib.contextmanager
+    def frame(self, name: str, index: int, size: tuple[int, int]) -> Iterator[ServedSession]:
+        """Give the session for a frame; frame 0 opens one. What fails within the block may be sent again.
 
         Args:
             name: Of the camera; empty for the one without a name.
@@ -72,23 +74,42 @@ class Cameras:
             Refusal: No further session may be opened, or the camera's is gone.
         """
         with self._guard:
-            known = self._known.get(name)
-            if index == 0:
-                return self._open(name, size, known)
-            whose = f"camera {name!r}" if name else "the camera without a name"
-            if known is None:
-                raise UnknownSession(
-                    f"Frame 0 of {whose} must come first, to this instance; got frame {index}. Begin with "
-                    f"frame_id 0; where the endpoint has several instances: {_HOW}"
-                )
-            if index <= known.last or size != known.size:
-                raise CamerasMixed(
-                    f"Frames of {whose} must count up and have one size; got frame {index} of {size[0]}x{size[1]} "
-                    f"after {known.last} of {known.size[0]}x{known.size[1]}, so that these may be two cameras. {_HOW}"
-                )
-            session = self._sessions.get(known.session)
-            known.last, known.used = index, time.monotonic()
-            return session
+            before = self._known.get(name)
+            session = self._session(name, index, size, before)
+            now = self._known[name]
+        try:
+            yield session
+        except BaseException:
+            with self._guard:
+                if self._known.get(name) is now:
+                    self._undo(name, index, before)
+            raise
+
+    def _session(self, name: str, index: int, size: tuple[int, int], known: _Camera | None) -> ServedSession:
+        if index == 0:
+            return self._open(name, size, known)
+        whose = f"camera {name!r}" if name else "the camera without a name"
+        if known is None:
+            raise UnknownSession(
+                f"Frame 0 of {whose} must come first, to this instance; got frame {index}. Begin with "
+                f"frame_id 0; where the endpoint has several instances: {_HOW}"
+            )
+        if index <= known.last or size != known.size:
+            raise CamerasMixed(
+                f"Frames of {whose} must count up and have one size; got frame {index} of {size[0]}x{size[1]} "
+                f"after {known.last} of {known.size[0]}x{known.size[1]}, so that these may be two cameras. {_HOW}"
+            )
+        session = self._sessions.get(known.session)
+        self._known[name] = replace(known, last=index, used=time.monotonic())
+        return session
+
+    def _undo(self, name: str, index: int, before: _Camera | None) -> None:
+        """Forget a frame that came to nothing."""
+        if index == 0:
+            with contextlib.suppress(TrackforgeError):
+                self._sessions.close(self._known.pop(name).session)
+        elif before is not None:
+            self._known[name] = before
 
     def _open(self, name: str, size: tuple[int, int], known: _Camera | None) -> ServedSession:
         now = time.monotonic()

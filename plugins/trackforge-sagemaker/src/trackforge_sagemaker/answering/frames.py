@@ -9,13 +9,13 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from trackforge.serving.http.denials import Late
 
 from trackforge.errors import DataError
 from trackforge.io.builtin_response import response_text
 from trackforge.serving import Engine, ServedSession
 from trackforge.serving.answers import detections_json, step_json
 from trackforge.serving.decoding import picture
+from trackforge.serving.http.denials import Late
 from trackforge.serving.refusals import SessionGone
 from trackforge.types import Frame, Step
 from trackforge_sagemaker.answering.hosting import Hosting

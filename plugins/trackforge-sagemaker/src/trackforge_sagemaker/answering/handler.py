@@ -122,12 +122,12 @@ class Handler:
         told, frame = hints(request.headers), read_frame(document)
         image = self.frames.decoded(frame.picture)
         size = same_size(image, frame.size)
-        if identity:
-            entered: Any = self._session(identity)
-        else:
-            self._may_open()
-            entered = contextlib.nullcontext((self._cameras.session(told.camera, frame.index, size), {}))
-        with entered as (session, headers):
+        with contextlib.ExitStack() as stack:
+            if identity:
+                session, headers = stack.enter_context(self._session(identity))
+            else:
+                self._may_open()
+                session, headers = stack.enter_context(self._cameras.frame(told.camera, frame.index, size)), {}
             given = self.frames.tracked(
                 session, image, request.accept, "fairmot", index=frame.index, timestamp=told.timestamp
             )

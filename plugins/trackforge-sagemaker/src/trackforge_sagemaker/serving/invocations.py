@@ -19,10 +19,10 @@ from typing import Any
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
+
 from trackforge.serving.http.bodies import body_type, read_limited, spool
 from trackforge.serving.http.operations import Answer as Told
 from trackforge.serving.http.operations import Body, operation, paths
-
 from trackforge_sagemaker.answering.handler import Handler
 from trackforge_sagemaker.answering.values import Answer, Request
 from trackforge_sagemaker.formats.media import subject_of

@@ -27,14 +27,14 @@ from typing import Any
 from starlette.routing import BaseRoute
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from trackforge.serving.http.context import context
-from trackforge.serving.http.frames import Conversation
-from trackforge.serving.http.operations import Answer, paths, socket
-from trackforge.serving.http.problems import problem
 
 from trackforge.errors import DataError, TrackforgeError
 from trackforge.intake.documents import parse_json
 from trackforge.serving import ServedSession
+from trackforge.serving.http.context import context
+from trackforge.serving.http.frames import Conversation
+from trackforge.serving.http.operations import Answer, paths, socket
+from trackforge.serving.http.problems import problem
 from trackforge_sagemaker.answering.handler import Handler
 from trackforge_sagemaker.formats.headers import expiring
 from trackforge_sagemaker.formats.standard import SessionRequest, read_session_request
