@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import json
+import shutil
+import ssl
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bright_detector import encoded, scene
-from served import PATIENCE, Server, served
+from cli_runs import run
+from served import PATIENCE, Server, served, until
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -143,3 +149,56 @@ def test_an_address_of_version_6_is_served(tmp_path: Path) -> None:
             assert connection.getresponse().status == 200
         finally:
             connection.close()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_https(tmp_path: Path) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    trusting = ssl.create_default_context(cafile=cert)
+    words = ("--tls-cert", cert, "--tls-key", key)
+    with served(tmp_path, *words, ready=False, TRACKFORGE_SERVE_TOKEN=TOKEN) as server:
+        connection = http.client.HTTPSConnection("localhost", server.port, timeout=PATIENCE, context=trusting)
+        with contextlib.closing(connection):
+            connection.request("GET", "/?token=a+long+s3cret")
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 303
+            assert "Secure" in answer.headers["Set-Cookie"]
+
+            def ready() -> bool:
+                connection.request("GET", "/readyz")
+                said = connection.getresponse()
+                said.read()
+                return said.status == 200
+
+            until(ready)
+            connection.request("POST", "/v1/sessions", headers={"Authorization": BEARER})
+            session = json.loads(connection.getresponse().read())["id"]
+        address = f"wss://localhost:{server.port}/v1/sessions/{session}/stream"
+        with connect(
+            address, ssl=trusting, open_timeout=PATIENCE, additional_headers={"Authorization": BEARER}
+        ) as client:
+            client.send(PICTURE)
+            assert '"tracks"' in client.recv(timeout=PATIENCE)
+        with server.raw() as plain:
+            plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert not plain.recv(1000).startswith(b"HTTP/1.1 200")
+        assert "Traceback" not in server.log
+    locked = tmp_path / "locked.pem"
+    subprocess.run(
+        ["openssl", "ec", "-in", key, "-aes256", "-passout", "pass:x", "-out", locked], check=True, capture_output=True
+    )
+    for wrong in (("--tls-cert", key), ("--tls-key", key), ("--tls-cert", cert, "--tls-key", locked)):
+        done = run("serve", "--detector", "motion", "--port", 0, *wrong, code=2)
+        assert "must name a certificate and its key" in done.stderr
+
+
+def test_cameras_are_allowed_where_the_command_says_so(tmp_path: Path) -> None:
+    with served(tmp_path, "--host", "0.0.0.0", "--allow-cameras", "yes", ready=False) as server:
+        until(lambda: "anybody who can reach" in server.log)
+        assert "Cameras may be opened all the same" in server.log

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import io
 import itertools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import tracemalloc
@@ -17,6 +19,8 @@ import numpy as np
 import pytest
 from aws_tools import moto_server
 from doc_blocks import ROOT, blocks
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from labelled import stills
 
 from trackforge import data
@@ -180,6 +184,29 @@ def test_what_cannot_be_read_is_told_and_leaves_nothing(channel, name):
     with agent(channel, lambda _: content), pytest.raises(DataError, match=message):
         materialise(channel, names)
     assert not list(channel.path.glob("*"))
+
+
+PIECES = st.one_of(
+    st.sampled_from([encode_record(v) for v in (JPEG, b"{}", b'{"annotations": []}', b"", bytes(40))]),
+    st.sampled_from([JPEG, encode_record(JPEG)[:-3], b"\n\x23\xd7\xce", b"\xff" * 8]),
+    st.binary(max_size=12),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(PIECES, max_size=8).map(b"".join), st.sampled_from([(), NAMES, NAMES[::-1]]))
+def test_whatever_comes_is_records_or_an_error(content, names):
+    """What is written is whole and holds what came; here the pipe is a file, which reads the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        channel = Channel("train", Path(folder) / "train", "Pipe")
+        channel.fifo(0).write_bytes(content)
+        try:
+            place = materialise(channel, names)
+        except DataError:
+            assert not list(Path(folder).glob("train/*"))
+            return
+        with RecordReader(place) as reader:
+            assert sorted(reader) == sorted(records(io.BytesIO(content)))
 
 
 def test_a_channel_without_a_pipe_and_attributes_without_a_picture(channel):

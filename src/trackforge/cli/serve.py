@@ -74,12 +74,16 @@ def _left(code: int) -> int:
 GROUPS = {
     "Detector": ("detector", "weights", "conf", "iou", "classes", "class_agnostic", "imgsz", "device", "half"),
     "Tracker": ("tracker", "associator", "motion"),
-    "Address": ("host", "port", "port_file", "token", "hosts", "origins"),
-    "Frames": ("policy", "waiting", "max_batch", "films_dir", "allow_cameras"),
+    "Address": ("host", "port", "port_file", "token", "tls_cert", "tls_key", "hosts", "origins"),
+    "Frames": ("policy", "waiting", "max_batch"),
     "Sessions": ("max_sessions", "session_ttl", "sessions_dir"),
+    "Cameras and films": (
+        "allow_cameras", "allow_devices", "max_cameras", "films_dir", "max_film", "max_films", "films_at_once",
+        "films_space", "film_frames", "film_ttl",
+    ),
     "Limits": (
-        "max_body", "max_film", "max_pixels", "max_waiting_bytes", "max_requests", "max_connections", "request_timeout",
-        "hang", "grace",
+        "max_body", "max_pixels", "max_waiting_bytes", "max_requests", "max_connections", "request_timeout", "hang",
+        "grace",
     ),
     "Log": ("log_format", "quiet", "verbose"),
 }  # fmt: skip

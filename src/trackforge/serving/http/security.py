@@ -153,9 +153,10 @@ class Guard:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])
         if self._token and not _same(given[0], self._token):
             raise Unauthorised("The token in the address must be the server's; got another. Copy it again.")
+        secure = scope["scheme"] in ("https", "wss")
         response = RedirectResponse("/", status_code=303)
         if self._token:
-            response.set_cookie(COOKIE, _cookie(self._token), httponly=True, samesite="strict", path="/")
+            response.set_cookie(COOKIE, _cookie(self._token), httponly=True, samesite="strict", path="/", secure=secure)
         await response(scope, receive, send)
 
     def _secured(self, send: Send) -> Send:
