@@ -45,6 +45,7 @@ def tree(
     config = root / "input/config"
     config.mkdir(parents=True, exist_ok=True)
     resources = {"current_host": host or hosts[0], "hosts": list(hosts), "network_interface_name": "eth0"}
+    resources["current_instance_type"] = "ml.m5.large"
     for name, content in (
         ("hyperparameters", dict(hyperparameters)),
         ("inputdataconfig", {"train": {}, **channels}),

@@ -142,6 +142,16 @@ def test_a_chunked_body_without_end_is_refused(server: Server) -> None:
         assert talk(server, broken)[:13] in (b"HTTP/1.1 400 ", b"")
 
 
+def test_what_is_no_body_is_refused_while_it_is_read(server: Server) -> None:
+    with server.raw() as connection:
+        connection.sendall(head(server, "POST /v1/detect", "Content-Type: image/png", "Transfer-Encoding: chunked"))
+        connection.sendall(b"5\r\nabcde\r\n")
+        until(lambda: server.metric("trackforge_http_requests_at_work") >= 2)
+        connection.sendall(b"no chunk\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+    until(lambda: server.metric("trackforge_http_requests_at_work") == 1)
+
+
 def test_two_lengths_and_smuggled_requests_are_refused(server: Server) -> None:
     for headers in (
         ("Content-Length: 5", "Content-Length: 6"),

@@ -39,6 +39,7 @@ def test_every_sender_gives_one_job(tmp_path, sender):
 
 
 @pytest.mark.sagemaker
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_recording_is_what_the_sdk_sends_today():
     from sagemaker.core.common_utils import to_string
     from sagemaker.train.model_trainer import safe_serialize

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import pytest
 from io_files import picture
 
@@ -13,6 +14,7 @@ from trackforge import Detections, Frame, Step, Tracks, TrackState
 from trackforge.errors import ConfigError, DataError, MissingFileError, SourceError
 from trackforge.io.mot import read_mot
 from trackforge_sagemaker.opt_ml import OptMl
+from trackforge_sagemaker.processing import main
 from trackforge_sagemaker.processing.inputs import Item, find_items
 from trackforge_sagemaker.processing.ledger import DONE, Ledger, digest
 from trackforge_sagemaker.processing.places import FORMATS, placed, sweep
@@ -191,6 +193,7 @@ def test_later_places_win(tmp_path):
     [
         (["--formats", "avi"], "formats must be some of mot, jsonl.*got avi"),
         (["--out", "x.txt"], "writes by its formats; got out"),
+        (["--source.name", "synthetic"], "takes its sources from its input.*got source.name"),
         (["--confidence", "1"], "unknown key 'confidence'. Did you mean 'conf'"),
         (["--progress", "0"], "progress"),
         (["stray"], "stray"),
@@ -199,6 +202,32 @@ def test_later_places_win(tmp_path):
 def test_wrong_words_are_told(tmp_path, words, message):
     with pytest.raises(ConfigError, match=message):
         listen(words, {}, told(tmp_path))
+
+
+def test_what_other_settings_wrote_is_written_anew(tmp_path, monkeypatch, capsys):
+    for k in range(3):
+        (tmp_path / "processing/input").mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / f"processing/input/{k}.png"), picture(k, (64, 48)))
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
+    words = ["--detector", "motion", "--formats", "mot,video", "--sink.box", "detected"]
+
+    def told(*more):
+        assert main([*words, *more]) == 0
+        return capsys.readouterr().out.splitlines()[1]
+
+    assert "done, 3 frames" in told()
+    assert "kept, 3 frames" in told()
+    assert "done, 3 frames" in told("--overlay.trail", "0")
+    assert "done, 3 frames" in told("--overlay.trail", "0", "--resume", "false")
+    assert "kept, 3 frames" in told("--overlay.trail", "0", "--progress", "9")
+    (tmp_path / "processing/output/input.txt").unlink()
+    assert "done, 3 frames" in told("--overlay.trail", "0")
+
+
+def test_help_names_every_setting(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"--{name}  " in text for name in ("formats", "on-failure", "sharding", "conf", "tracker", "stride"))
 
 
 # ---- the rows of FairMOT's batch job

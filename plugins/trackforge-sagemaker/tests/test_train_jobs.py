@@ -104,6 +104,12 @@ def test_the_model_folder_opens_as_a_detector(tuned: dict[str, tuple[Path, str]]
     assert not list(root.glob(".trackforge-*"))
 
 
+def workers(launcher: int) -> list[int]:
+    """Return the processes that train, of all that a launcher has started."""
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children(launcher)}
+    return [pid for pid, words in commands.items() if b"training.worker" in words]
+
+
 # ---- a spot instance
 
 
@@ -152,6 +158,7 @@ class Container:
         return "".join(self.said)
 
 
+@pytest.mark.slow
 def test_taken_away_killed_and_gone_on_is_the_same_model(
     tuned: dict[str, tuple[Path, str]], channel: Path, tmp_path: Path
 ) -> None:
@@ -162,7 +169,7 @@ def test_taken_away_killed_and_gone_on_is_the_same_model(
     began = time.monotonic()
     os.kill(stopped.first, signal.SIGTERM)
     assert stopped.end() == 128 + signal.SIGTERM, stopped.log
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 60  # 30 where nobody else works
     assert "the checkpoint is saved" in stopped.log
     first = step_of(root)
     assert 4 <= first < STEPS
@@ -171,7 +178,7 @@ def test_taken_away_killed_and_gone_on_is_the_same_model(
     killed = Container(root)
     killed.wait_for("total_loss")
     folder = root / "checkpoints/checkpoints"
-    worker = children(killed.first)[0]
+    (worker,) = workers(killed.first)
     until = time.monotonic() + 60
     while True:  # stop it in the middle of writing, see that it is, and then let go of it for good
         assert killed.process.poll() is None, killed.log
@@ -199,6 +206,7 @@ def test_taken_away_killed_and_gone_on_is_the_same_model(
 # ---- several processes
 
 
+@pytest.mark.slow
 def test_a_crashed_process_fails_the_job(channel: Path, tmp_path: Path) -> None:
     root = job(tmp_path / "ml", channel, processes="2")
     with subprocess.Popen(TRAIN, env=environment(root), stdout=subprocess.PIPE, text=True) as running:
@@ -219,6 +227,7 @@ def test_a_crashed_process_fails_the_job(channel: Path, tmp_path: Path) -> None:
     assert not list((root / "model").glob("*"))
 
 
+@pytest.mark.slow
 def test_two_machines_train_one_model(tuned: dict[str, tuple[Path, str]], channel: Path, tmp_path: Path) -> None:
     """Each with a tree of its own; the first of ``hosts`` leads, and the second writes nothing."""
     hosts = ("127.0.0.1", "127.0.0.2")

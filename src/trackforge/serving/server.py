@@ -27,6 +27,7 @@ import uvicorn
 
 from trackforge.errors import ConfigError
 from trackforge.io.atomic import atomic_path
+from trackforge.serving.cameras.addresses import camera_address
 from trackforge.serving.engine import Engine
 from trackforge.serving.http.app import create_app
 from trackforge.serving.http.context import Context
@@ -71,11 +72,14 @@ def serve(
 
     Raises:
         ConfigError: The address cannot be listened on, or a setting is wrong.
+        BadCamera: A camera is none.
         TrackforgeError: The detector cannot be loaded.
     """
     engine = engine or Engine(run)
     options = engine.run
     _check_certificate(options)
+    for camera in options.cameras:
+        camera_address(camera, devices=True)
     app = app or create_app(engine)
     context: Context = app.state.context
     listener = _listen(options)

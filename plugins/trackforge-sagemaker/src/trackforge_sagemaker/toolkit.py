@@ -27,11 +27,11 @@ from pathlib import Path
 from typing import Any
 
 from trackforge.errors import TrackforgeError
-from trackforge.serving import Engine, plan_serving
+from trackforge.serving import Engine
 from trackforge.serving.http.problems import MEDIA_TYPE, problem
 from trackforge_sagemaker.answering.handler import Handler
 from trackforge_sagemaker.answering.values import Request
-from trackforge_sagemaker.serving.environment import hosting, server_layers
+from trackforge_sagemaker.serving.environment import configured
 
 __all__ = ["Prediction", "answered", "input_fn", "model_fn", "output_fn", "predict_fn"]
 
@@ -50,11 +50,12 @@ def model_fn(model_dir: str, context: Any = None) -> Handler:  # noqa: ARG001 - 
     Raises:
         TrackforgeError: There is none, or it cannot be loaded.
     """
-    engine = Engine(plan_serving(*server_layers(Path(model_dir), os.environ)))
+    plan, chosen = configured(Path(model_dir), os.environ)
+    engine = Engine(plan)
     engine.load()
     folder = Path(tempfile.mkdtemp(prefix="trackforge-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Handler(engine, hosting(os.environ), folder)
+    return Handler(engine, chosen, folder)
 
 
 def input_fn(body: bytes | bytearray | str, content_type: str | None, context: Any = None) -> Request:

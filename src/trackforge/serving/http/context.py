@@ -6,9 +6,10 @@ import asyncio
 import functools
 import logging
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from starlette.requests import HTTPConnection
 
@@ -25,6 +26,16 @@ __all__ = ["Context", "context"]
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Closing(Protocol):
+    """What an area keeps for a server."""
+
+    def close(self) -> object:
+        """End all that it does."""
+
+
+Part = TypeVar("Part", bound=Closing)
 
 
 class Context:
@@ -48,6 +59,8 @@ class Context:
         metrics.body_bytes.set_function(lambda: self.bodies.held)
         self.failure: BaseException | None = None
         self.endings: list[Callable[[], object]] = []
+        self._parts: dict[Callable[[Engine], Any], Any] = {}
+        self._making = threading.Lock()
         threads = min(8, 2 + (os.cpu_count() or 1))
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="trackforge-http")
 
@@ -72,10 +85,20 @@ class Context:
             )
         return waited.result()
 
-    def load(self) -> None:
-        """Load the engine; what goes wrong is kept."""
+    def part(self, kind: Callable[[Engine], Part]) -> Part:
+        """Return what an area keeps for this server: made of the engine when first asked for, and closed in time."""
+        with self._making:
+            if kind not in self._parts:
+                self._parts[kind] = part = kind(self.engine)
+                self.endings.append(part.close)
+            made: Part = self._parts[kind]
+        return made
+
+    def load(self, then: Callable[[Context], object]) -> None:
+        """Load the engine, and then do something; what goes wrong is kept."""
         try:
             self.engine.load()
+            then(self)
         except BaseException as error:  # noqa: BLE001 - told by whoever runs the server
             self.failure = error
 

@@ -135,10 +135,16 @@ class _Json(logging.Formatter):
         return json.dumps(told, default=str)
 
 
+def _worth(record: logging.LogRecord) -> bool:
+    """Leave out what uvicorn says of a WebSocket that was refused by an answer, as it may be."""
+    return not str(record.msg).startswith("ASGI callable returned without completing handshake")
+
+
 @contextlib.contextmanager
 def logging_to(kind: Literal["text", "json"], level: int = logging.INFO) -> Iterator[None]:
     """Let the loggers of trackforge and of uvicorn write lines of one kind to stderr while the block runs."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_worth)
     handler.setFormatter(_Json() if kind == "json" else _Text())
     kept = []
     for name, least in (("trackforge", level), ("uvicorn", max(level, logging.WARNING))):

@@ -78,7 +78,8 @@ class Metrics:
         self.sockets = Gauge("trackforge_websockets_open", "WebSockets that are open.", **named)
         self.socket_frames = Counter("trackforge_websocket_frames", "Pictures that came over WebSockets.", **named)
         self.body_bytes = Gauge("trackforge_body_bytes", "What bodies that wait or come take.", **named)
-        self.registry.register(_Sessions(engine))
+        self._covered: set[type[Collector]] = set()
+        self.cover(_Sessions(engine))
         ProcessCollector(registry=self.registry)
 
     def begin(self) -> None:
@@ -90,6 +91,12 @@ class Metrics:
         self._at_work.dec()
         self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def cover(self, collector: Collector) -> None:
+        """Ask another for figures, too; of each kind the first is asked."""
+        if type(collector) not in self._covered:
+            self._covered.add(type(collector))
+            self.registry.register(collector)
 
     def text(self) -> bytes:
         """Return all of it in Prometheus' text format."""

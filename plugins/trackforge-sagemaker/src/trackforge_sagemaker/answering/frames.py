@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as Waited
+import time
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from trackforge.serving import Engine, ServedSession
 from trackforge.serving.answers import detections_json, step_json
 from trackforge.serving.decoding import picture
 from trackforge.serving.http.denials import Late
-from trackforge.serving.refusals import SessionGone
+from trackforge.serving.refusals import Draining, SessionGone
 from trackforge.types import Frame, Step
 from trackforge_sagemaker.answering.hosting import Hosting
 from trackforge_sagemaker.answering.values import Answer
@@ -27,6 +27,8 @@ __all__ = ["Frames"]
 
 T = TypeVar("T")
 Image = npt.NDArray[np.uint8]
+_GLANCE = 0.5
+"""Seconds between two looks whether the server is still there."""
 
 
 class Frames:
@@ -102,19 +104,23 @@ class Frames:
         Raises:
             Late: It took longer.
             SessionGone: The session ended meanwhile.
+            Draining: The server did.
         """
-        try:
-            return future.result(self._hosting.frame_time)
-        except CancelledError:
-            raise SessionGone("The session ended before its frame was tracked. Open a new one.") from None
-        except Waited:
-            if future.done():  # the detector's own
-                raise
-            future.cancel()
-            raise Late(
-                f"An answer must be ready within {self._hosting.frame_time:g} s; it was not. Send fewer requests at "
-                "once, or smaller pictures."
-            ) from None
+        until = time.monotonic() + self._hosting.frame_time
+        while not future.done():
+            left = until - time.monotonic()
+            if left <= 0:
+                future.cancel()
+                raise Late(
+                    f"An answer must be ready within {self._hosting.frame_time:g} s; it was not. Send fewer requests "
+                    "at once, or smaller pictures."
+                )
+            if self._engine.state == "closed":  # of a detector that hangs nothing comes any more
+                raise Draining("The server was stopped before the answer was there. Ask another.")
+            wait([future], min(left, _GLANCE))
+        if future.cancelled():
+            raise SessionGone("The session ended before its frame was tracked. Open a new one.")
+        return future.result()
 
 
 def same_size(image: Image, stated: tuple[int, int] | None) -> tuple[int, int]:

@@ -70,7 +70,7 @@ class Job:
         """
         if not self.items:
             return
-        first = self._planned(self.items[0], ())
+        first = self._planned(self.items[0], placed("any", self.said.run.formats, self.output, alone=self.alone))
         detector = self._once(first)
         if detector.for_sequence("").settings == detector.settings:  # one for all sequences
             detector.create()  # a model that cannot be loaded is the job's fault, no sequence's
@@ -116,8 +116,9 @@ class Job:
     @staticmethod
     def _settings(made: RunPlan) -> Mapping[str, Any]:
         """Return what a result depends on, beside its input."""
-        told = content(made.job())
-        return {key: value for key, value in told.items() if key not in ("sources", "source", "sink", "out")}
+        told = {key: value for key, value in content(made.job()).items() if key not in ("sources", "source")}
+        sinks = [{key: value for key, value in sink.items() if key != "path"} for sink in told.get("sink", ())]
+        return {**told, "sink": sinks}
 
     def _done(self, item: Item, head: str, stopping: Stopping, ledger: Ledger) -> dict[str, Any]:
         """Track a sequence; return what the ledger says of it.
@@ -130,7 +131,6 @@ class Job:
         for place in places:
             if place["path"] in self._taken:
                 raise SinkError(f"{place['path']} holds the results of another sequence. Rename one of the two.")
-            Path(place["path"]).parent.mkdir(parents=True, exist_ok=True)
         self._taken |= {place["path"] for place in places}
         sweep(places)
         made = self._planned(item, places)

@@ -27,7 +27,7 @@ __all__ = ["Said", "help_text", "listen"]
 
 PREFIX = "TRACKFORGE_PROCESS_"
 OWN = tuple(s.name for s in describe(ProcessingRun))
-NOT_HERE = ("sources", "source", "out", "sink", "show", "save_crops")
+NOT_HERE = ("sources", "out", "show", "save_crops")
 """Settings of tracking that a job's own stand for, or that a container has no use for."""
 COMMAND = ("trackforge-sagemaker", "process")
 
@@ -101,7 +101,8 @@ def _of_environment(environment: Mapping[str, Any], where: str) -> Iterator[tupl
 
 def _checked(layer: Layer) -> Layer:
     """Refuse what a job's own settings stand for."""
-    said = [name for name in NOT_HERE if name in layer.options or name in layer.tables]
+    said = [name for name in NOT_HERE if name in layer.options]
+    said += [f"source.{name}" for name in ("name", "path") if name in layer.tables.get("source", {})]
     if said or layer.sinks:
         raise ConfigError(
             f"{layer.where + ': ' if layer.where else ''}a processing job takes its sources from its input, and writes "
@@ -130,11 +131,13 @@ def help_text() -> str:
     ]
     for config in (ProcessingRun, TrackingRun):
         for s in describe(config):
-            if s.name not in NOT_HERE and s.name != "sinks":
+            if s.name not in (*NOT_HERE, "source", "sink", "sinks"):
                 default = "" if s.default in (None, "", ()) else f" ({_shown(s.default)})"
                 lines.append(f"  --{s.name.replace('_', '-')}  {s.help}{default}")
         lines.append("")
-    lines.append("Settings of components: --detector.score 0.3, --tracker.min-hits 3, --overlay.trail 0.")
+    lines.append(
+        "Settings of components: --detector.score 0.3, --tracker.min-hits 3, --overlay.trail 0, --sink.box detected."
+    )
     return "\n".join(lines) + "\n"
 
 

@@ -35,11 +35,11 @@ from typing import Any
 from trackforge.errors import ConfigError
 from trackforge.intake.showing import visible
 from trackforge.runs.layers import Layer, from_environment, from_mapping, options
-from trackforge.serving import ServingRun
+from trackforge.serving import ServingPlan, ServingRun, plan_serving
 from trackforge_sagemaker.answering.hosting import Hosting
 from trackforge_sagemaker.model_dir import find
 
-__all__ = ["hosting", "server_layers"]
+__all__ = ["configured"]
 
 MIB = 2**20
 _REQUEST: Mapping[str, int] = {
@@ -62,32 +62,30 @@ _FRAME_TIME = 60.0
 _LONGEST = 15
 
 
-def server_layers(model: Path, environment: Mapping[str, str]) -> list[Layer]:
-    """Return the settings of the server, from weak to strong.
+def configured(model: Path, environment: Mapping[str, str]) -> tuple[ServingPlan, Hosting]:
+    """Return what is served, and how requests are answered.
 
     Args:
-        model: The model folder.
+        model: The model folder. Its ``trackforge.toml`` may have a table ``[hosting]`` beside the others.
         environment: Variables by name.
 
     Raises:
         ConfigError: A setting is unknown or wrong; the message names the variable or file.
         TrackforgeError: The folder holds no model.
     """
+    found = find(model)
+    table = found.pop("hosting", {})
     said: dict[str, Any] = {"host": "0.0.0.0", "port": 8080, "allow_cameras": False, "log_format": "json"}  # noqa: S104
-    return [
+    plan = plan_serving(
         from_mapping(said, ServingRun, ""),
-        from_mapping(find(model), ServingRun, str(model)),
+        from_mapping(found, ServingRun, str(model)),
         from_mapping(_platform(environment), ServingRun, "the environment"),
         *from_environment(ServingRun, "serve", environment),
-    ]
+    )
+    return plan, _hosting(from_mapping(table, Hosting, f"{model}: hosting"), environment)
 
 
-def hosting(environment: Mapping[str, str]) -> Hosting:
-    """Return how requests are answered.
-
-    Raises:
-        ConfigError: A variable holds no value that it may; the message names it.
-    """
+def _hosting(own: Layer, environment: Mapping[str, str]) -> Hosting:
     said: dict[str, Any] = {}
     answer, time, stride = (
         _largest(environment, _RESPONSE),
@@ -110,8 +108,8 @@ def hosting(environment: Mapping[str, str]) -> Hosting:
                 f"SAGEMAKER_ENABLE_STATEFUL_SESSIONS must be true or false; got {visible(stateful[:40], keep='')!r}."
             )
         said["stateful"] = stateful in ("true", "1")
-    layers = [from_mapping(said, Hosting, "the environment"), *from_environment(Hosting, "hosting", environment)]
-    return options(Hosting, layers)
+    platform = from_mapping(said, Hosting, "the environment")
+    return options(Hosting, [own, platform, *from_environment(Hosting, "hosting", environment)])
 
 
 def _platform(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -21,18 +21,23 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from trackforge.serving.http.bodies import body_type, read_limited, spool
+from trackforge.serving.http.context import Context, context
 from trackforge.serving.http.operations import Answer as Told
 from trackforge.serving.http.operations import Body, operation, paths
+from trackforge.serving.refusals import Draining
 from trackforge_sagemaker.answering.handler import Handler
 from trackforge_sagemaker.answering.values import Answer, Request
 from trackforge_sagemaker.formats.media import subject_of
 from trackforge_sagemaker.serving.files import file_response
+from trackforge_sagemaker.serving.threads import in_thread
 
 __all__ = ["Invocations"]
 
 _AREA = "SageMaker"
 _ANY = {"type": "string", "format": "binary"}
 _JSON = {"type": "object"}
+_MOST_OF = 0.8
+"""Share of the time for a stop after which what is not done is answered by 503."""
 
 
 class Invocations:
@@ -46,12 +51,10 @@ class Invocations:
         self._handler = handler
         run = handler.engine.run
         self._workers = ThreadPoolExecutor(min(64, run.max_sessions + 4), "trackforge-invocation")
-        self._films = ThreadPoolExecutor(32, "trackforge-film")
 
     def close(self) -> None:
         """Let the threads end."""
-        for one in (self._workers, self._films):
-            one.shutdown(wait=False, cancel_futures=True)
+        self._workers.shutdown(wait=False, cancel_futures=True)
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes."""
@@ -112,18 +115,42 @@ class Invocations:
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def _answered(self, request: HttpRequest, given: Request) -> Answer:
-        loop, stop = asyncio.get_running_loop(), Event()
-        workers = self._workers if isinstance(given.body, bytes) else self._films
-        work = loop.run_in_executor(workers, self._handler.answer, given, stop)
+        stop = Event()
+        if isinstance(given.body, bytes):
+            work = asyncio.get_running_loop().run_in_executor(self._workers, self._handler.answer, given, stop)
+        else:  # a film takes its time, and may not come back where a detector hangs
+            work = in_thread("trackforge-film", self._handler.answer, given, stop)
         left: asyncio.Future[Any] = asyncio.ensure_future(_left(request))
+        over: asyncio.Future[Any] = asyncio.ensure_future(_over(context(request)))
         try:
-            await asyncio.wait([work, left], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([work, left, over], return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 stop.set()
+            if over.done() and not work.done():
+                raise Draining("The server was stopped before the answer was there. Ask another.")
             return await work
+        except BaseException:
+            work.add_done_callback(_forget)
+            raise
         finally:
             stop.set()
             left.cancel()
+            over.cancel()
+
+
+async def _over(here: Context) -> None:
+    """Return when a server that is being stopped can wait for answers no longer."""
+    await here.lifetime.stopped()
+    await asyncio.sleep(_MOST_OF * here.run.grace)
+
+
+def _forget(work: asyncio.Future[Answer]) -> None:
+    """Clear away an answer that nobody waits for any more."""
+    if work.cancelled() or work.exception() is not None:
+        return
+    body = work.result().body
+    if isinstance(body, Path):
+        body.unlink(missing_ok=True)
 
 
 async def _left(request: HttpRequest) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trackforge.errors import TrackforgeError
-from trackforge.serving import Engine, create_app, plan_serving, serve
+from trackforge.serving import Engine, create_app, serve
 from trackforge_sagemaker.answering.handler import Handler
 from trackforge_sagemaker.opt_ml import OptMl
-from trackforge_sagemaker.serving.environment import hosting, server_layers
+from trackforge_sagemaker.serving.environment import configured
 from trackforge_sagemaker.serving.invocations import Invocations
 from trackforge_sagemaker.serving.stream import streams
 
@@ -47,11 +47,12 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _serve() -> int:
-    plan = plan_serving(*server_layers(OptMl().model, os.environ))
-    chosen = hosting(os.environ)
+    plan, chosen = configured(OptMl().model, os.environ)
     if plan.run.films_dir is not None:
         plan.run.films_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="trackforge-", dir=plan.run.films_dir) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="trackforge-", dir=plan.run.films_dir, ignore_cleanup_errors=True
+    ) as folder:
         engine = Engine(plan)
         handler = Handler(engine, chosen, Path(folder))
         invocations = Invocations(handler)

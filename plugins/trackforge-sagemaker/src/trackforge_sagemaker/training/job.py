@@ -96,7 +96,8 @@ def read_job(
     sent = received({**from_arguments(list(arguments)), **there.hyperparameters})
     said_before = from_environment(TrainingRun, "train", environment)
     words = _vocabulary(sent, said_before, there.channels)
-    gpus, resources = gpus_here(environment), there.resources
+    unwanted = "train.accelerator" in sent and sent["train.accelerator"].text == "cpu"
+    gpus, resources = 0 if unwanted else gpus_here(environment), there.resources
     said = Said()
 
     def in_use(asked: int | None) -> int:

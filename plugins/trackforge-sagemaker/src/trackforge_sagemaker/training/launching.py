@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,7 +66,10 @@ def carry_out(arguments: Sequence[str]) -> int:
             job = _shared(there, arguments, started)
             for number, handler in before.items():
                 signal.signal(number, handler)
-            return work(there, job)
+            code = work(there, job)
+            if os.environ["LOCAL_RANK"] == "0":
+                shutil.rmtree(_meeting(there), ignore_errors=True)
+            return code
         if any(name in os.environ for name in TOOLKIT):
             end_with_parent()
         there.begin()
@@ -159,7 +163,8 @@ class Workers:
         processes = []
         for local in range(self._placement.processes):
             told = {**os.environ, **self._placement.variables(local, port)}
-            process = subprocess.Popen(self._command, env=told)  # noqa: S603 - this Python, and a module of ours
+            # In a session of its own: Ctrl-C comes to the launcher, which passes it on once.
+            process = subprocess.Popen(self._command, env=told, start_new_session=True)  # noqa: S603
             processes.append(process)
             self._running[process.pid] = local
             if self.stopped:  # the signal came while they were started
@@ -259,7 +264,7 @@ def _shared(there: OptMl, arguments: Sequence[str], started: Placement) -> Job:
     Raises:
         TrainingError: The first process did not leave it.
     """
-    folder = there.output / f".trackforge-{_family()}"
+    folder = _meeting(there)
     file = folder / "job.json"
     if int(os.environ["LOCAL_RANK"]) == 0:
         there.begin()
@@ -277,11 +282,11 @@ def _shared(there: OptMl, arguments: Sequence[str], started: Placement) -> Job:
     return Job.from_json(json.loads(file.read_text(encoding="utf-8")))
 
 
-def _family() -> str:
-    """Return what the processes of one launcher share, and those of no other, not even of one with the same number."""
+def _meeting(there: OptMl) -> Path:
+    """Return the folder of the processes of one launcher, and of no other, not even of one with the same number."""
     parent = os.getppid()
     try:
         began = Path(f"/proc/{parent}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         began = "0"
-    return f"{parent}-{began}"
+    return there.output / f".trackforge-{parent}-{began}"
