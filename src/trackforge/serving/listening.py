@@ -1,4 +1,4 @@
-"""Connections that a server holds: how many, and how long one may take to say what it wants.
+"""Connections that a server holds: how many, and how long one may take, and be, to say what it wants.
 
 uvicorn leaves two things open that a server on a network needs: a client that sends half a head and stops keeps its
 connection for ever, and so does one that opens it and says nothing; and there may be any number of them.
@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections.abc import Iterable
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["HEAD_TIME", "protocol"]
+__all__ = ["HEAD_TIME", "Stuck", "protocol"]
 
+PATIENCE = 30.0
+"""Seconds within which a client must have read the end of an answer behind which its connection is closed."""
 HEAD_TIME = 15.0
 """Seconds within which the head of a request must be whole, from the connection or its first byte on."""
 LONGEST_HEAD = 32 << 10
@@ -110,6 +114,22 @@ def protocol(most: int, head_time: float = HEAD_TIME) -> type[asyncio.Protocol]:
                 self.transport.close()
 
     return Connection
+
+
+class Stuck:
+    """Breaks off connections that are being closed and do not come to it, since nobody reads what was sent."""
+
+    def __init__(self) -> None:
+        self._since: dict[Any, float] = {}
+
+    def look(self, connections: Iterable[Any], patience: float = PATIENCE) -> None:
+        """Break off those that were being closed for longer than so many seconds, as far as earlier looks saw them."""
+        now = time.monotonic()
+        closing = [one for one in connections if one.transport is not None and one.transport.is_closing()]
+        self._since = {one: self._since.get(one, now) for one in closing}
+        for one, since in self._since.items():
+            if now - since >= patience:
+                one.transport.abort()
 
 
 def _ignore(_: object) -> None:
