@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MXNET := .venv-mxnet
+SAGEMAKER := .venv-sagemaker
 export TRACKFORGE_DATA ?= $(abspath ../shared/data)
 export TRACKFORGE_GOLDEN ?= $(abspath ../shared/golden)
 
@@ -20,7 +21,7 @@ QUICK := tests/unit tests/property tests/contract/test_house_rules.py tests/cont
 	--deselect=tests/contract/test_conformance.py::test_installed_trackers_take_embeddings_and_images
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test test-mxnet lint docs nightly fuzz bench golden matrix coverage new-plugin changelog clean
+.PHONY: help demo quick test test-mxnet test-sagemaker lint docs nightly fuzz bench golden matrix coverage new-plugin changelog clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +37,9 @@ test: $(VENV)/.dev lint docs ## What CI runs: lint, docs, every test and every e
 
 test-mxnet: $(MXNET)/.made ## What needs real MXNet and GluonCV, in an environment of their own (part of CI)
 	TRACKFORGE_MXNET=required $(MXNET)/bin/python -m pytest -q -n 0 -m mxnet plugins/trackforge-mxnet tests/parity
+
+test-sagemaker: $(SAGEMAKER)/.made ## What needs AWS's own tools (toolkits, MMS, TorchServe, SDK, moto) and Java (part of CI)
+	TRACKFORGE_SAGEMAKER=required $(SAGEMAKER)/bin/python -m pytest -q -n 2 -m sagemaker plugins/trackforge-sagemaker tests
 
 nightly: $(VENV)/.dev matrix ## What takes too long for every change: every Python, a plugin made and checked
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m nightly
@@ -87,11 +91,15 @@ $(VENV)/.dev: pyproject.toml requirements/dev.txt requirements/constraints.txt $
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/dev.txt
 	@touch $@
 
-# On top of .venv, whose packages it sees: torch and the rest need not be installed twice.
-$(MXNET)/.made: $(VENV)/.dev requirements/mxnet.txt requirements/mxnet-needs.txt
-	test -x $(MXNET)/bin/python || $(BIN)/python -m venv $(MXNET)
+# On top of .venv, whose packages they see: torch and the rest need not be installed twice.
+$(MXNET)/.made: NEEDS := mxnet
+$(SAGEMAKER)/.made: NEEDS := sagemaker
+$(MXNET)/.made: requirements/mxnet.txt requirements/mxnet-needs.txt
+$(SAGEMAKER)/.made: requirements/sagemaker.txt requirements/sagemaker-needs.txt
+$(MXNET)/.made $(SAGEMAKER)/.made: $(VENV)/.dev
+	test -x $(@D)/bin/python || $(BIN)/python -m venv $(@D)
 	$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(%r)' % sysconfig.get_path('purelib'))" \
-		>"$$($(MXNET)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/beneath.pth"
-	$(MXNET)/bin/python -m pip install -q --disable-pip-version-check --no-deps -r requirements/mxnet.txt
-	$(MXNET)/bin/python -m pip install -q --disable-pip-version-check -r requirements/mxnet-needs.txt
+		>"$$($(@D)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/beneath.pth"
+	$(@D)/bin/python -m pip install -q --disable-pip-version-check --no-deps -r requirements/$(NEEDS).txt
+	$(@D)/bin/python -m pip install -q --disable-pip-version-check --no-warn-conflicts -r requirements/$(NEEDS)-needs.txt
 	@touch $@

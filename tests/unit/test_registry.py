@@ -186,11 +186,18 @@ def test_targets_that_cannot_be_had_say_why(fresh: Registry, tmp_path: Path, mon
 def test_file_endings_tell_the_component(fresh: Registry) -> None:
     sinks = [
         ComponentSpec(kind="sink", name=name, target="json:loads", suffixes=suffixes)
-        for name, suffixes in (("a", (".txt", ".csv")), ("b", (".tar.gz",)), ("c", (".csv",)), ("d", ()))
+        for name, suffixes in (
+            ("a", (".txt", ".csv")),
+            ("b", (".tar.gz",)),
+            ("c", (".csv",)),
+            ("d", ()),
+            ("e", (".labels.txt",)),
+        )
     ]
     fresh.register(Plugin(*sinks), "mine")
     assert fresh.for_file("sink", "x/Y.TXT").name == "a"
     assert fresh.for_file("sink", Path("x.tar.gz")).name == "b"
+    assert fresh.for_file("sink", "x.labels.txt").name == "e", "the longest ending that fits"
     with pytest.raises(DuplicateComponentError, match="fits several components: a, c"):
         fresh.for_file("sink", "x.csv")
     with pytest.raises(UnknownComponentError, match=r"no sink is known for 'x.gz'. Known: .txt \(a\)"):

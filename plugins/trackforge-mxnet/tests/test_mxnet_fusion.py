@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trackforge_mxnet.fusion import PackedConvolution, packing_works
+from trackforge.models.packed import PackedConvolution, packing_works
 from trackforge_mxnet.graph import parse_graph
 from trackforge_mxnet.program import compile_graph
 
@@ -67,9 +67,9 @@ def test_normalisations_and_additions_disappear(sketch):
     kinds = [(step.op, step.function) for step in program._steps]
     if packing_works():
         assert [op for op, _ in kinds] == ["Convolution"] * 3 + ["clip", "Convolution"]
-        assert all(isinstance(function, PackedConvolution) for op, function in kinds if op == "Convolution")
-        assert kinds[2][1].adds
-        assert kinds[2][1].cut
+        assert all(isinstance(function.func, PackedConvolution) for op, function in kinds if op == "Convolution")
+        assert len(program._steps[2].inputs) == 2  # what is added
+        assert kinds[2][1].keywords == {"relu": True}
     else:
         assert "BatchNorm" not in [op for op, _ in kinds]
 

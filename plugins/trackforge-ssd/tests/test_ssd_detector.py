@@ -15,10 +15,11 @@ import trackforge
 from trackforge.cli import main
 from trackforge.errors import ConfigError, WeightsError
 from trackforge.models import Given
+from trackforge.models.packed import packing_works
 from trackforge.types import Frame
 from trackforge_ssd.detector import SsdDetector, SsdDetectorConfig
 from trackforge_ssd.export import ExportConfig, export
-from trackforge_ssd.layers import pack, packing_works
+from trackforge_ssd.layers import pack
 from trackforge_ssd.model import SSD, Predictor, fuse
 from trackforge_ssd.weights import load_network
 

@@ -72,6 +72,22 @@ class Tar:
                     break
         return found
 
+    def unpack(self, folder: Path) -> list[Path]:
+        """Write every file below a folder, a piece at a time, and return their places.
+
+        Raises:
+            OSError: The folder cannot be written to.
+        """
+        written = []
+        for name, size, source in self._walk():
+            place = folder / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with place.open("xb") as file:
+                for part in self._pieces(source, size, name):
+                    file.write(part)
+            written.append(place)
+        return written
+
     def _walk(self) -> Iterator[tuple[str, int, IO[bytes]]]:
         self._file.seek(0)
         plain: Any = gzip.GzipFile(fileobj=self._file, mode="rb") if self._packed else self._file
@@ -103,14 +119,15 @@ class Tar:
             self._refuse(f"must be whole; it is damaged or cut short ({str(error)[:100]}). Get it anew")
 
     def _read(self, source: IO[bytes], size: int, name: str) -> bytes:
-        parts, left = [], size
-        while left:
-            part = source.read(min(left, PIECE))
+        return b"".join(self._pieces(source, size, name))
+
+    def _pieces(self, source: IO[bytes], size: int, name: str) -> Iterator[bytes]:
+        while size:
+            part = source.read(min(size, PIECE))
             if not part:
                 self._refuse(f"must be whole; {name!r} is cut short. Get it anew")
-            parts.append(part)
-            left -= len(part)
-        return b"".join(parts)
+            yield part
+            size -= len(part)
 
     def _most(self) -> int:
         return max(SMALL, self._path.stat().st_size * (limits().inflation if self._packed else 1))

@@ -28,6 +28,7 @@ class TextOutput:
 
     Attributes:
         ended: Whether nobody reads it any more.
+        direct: Whether it is a pipe, a terminal or standard output, beside which there is no place for another file.
 
     Raises:
         SinkError: It cannot be written to.
@@ -36,6 +37,7 @@ class TextOutput:
     def __init__(self, path: Path) -> None:
         self.ended = False
         self._partial = PartialFile(path)
+        self.direct = self._partial.direct
         self._standard = str(path) in STDOUT
         with self._partial.writing() as place:
             self._file: TextIO = _stdout() if self._standard else place.open("w", encoding="utf-8", newline="\n")

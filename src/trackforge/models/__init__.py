@@ -1,7 +1,7 @@
 """What every family of networks needs and none should write again: from a picture to the network, and back.
 
 A family brings its network, its selection (what it makes of the network's outputs) and its losses; the shelf has the
-rest. Importing it, and every module but `trackforge.models.suppression` and `trackforge.models.torch_backend`, loads
+rest. Importing it, and every module but `packed`, `suppression` and `torch_backend`, loads
 numpy only; torch, ONNX Runtime and OpenCV come when something runs on them.
 """
 

@@ -216,6 +216,14 @@ SINKS = (
     ),
     ComponentSpec(
         kind="sink",
+        name="seqlabel",
+        target="trackforge.io.seqlabel:SeqLabelSink",
+        config="trackforge.io.seqlabel:SeqLabelSinkConfig",
+        summary="Ground Truth's SeqLabel.json, to be verified and adjusted in a labelling job.",
+        suffixes=(".seqlabel.json",),
+    ),
+    ComponentSpec(
+        kind="sink",
         name="window",
         target="trackforge.io.window:WindowSink",
         config="trackforge.io.window:WindowSinkConfig",

@@ -152,14 +152,16 @@ class Registry:
         return fits[0] if len(fits) == 1 else []
 
     def for_file(self, kind: str, path: str | os.PathLike[str]) -> ComponentSpec:
-        """Return the one component of that kind that stands for the ending of a file name.
+        """Return the one component of that kind that stands for the ending of a file name, the longest that fits.
 
         Raises:
             UnknownComponentError: There is none.
             DuplicateComponentError: There are several.
         """
         name = os.fspath(path)
-        offers = [spec for spec, _ in self.specs(kind) if name.lower().endswith(spec.suffixes)]
+        fits = [(spec, _fitting(name, spec.suffixes)) for spec, _ in self.specs(kind)]
+        longest = max((length for _, length in fits), default=0)
+        offers = [spec for spec, length in fits if length == longest > 0]
         if not offers:
             known = ", ".join(f"{suffix} ({spec.name})" for spec, _ in self.specs(kind) for suffix in spec.suffixes)
             raise UnknownComponentError(
@@ -207,6 +209,11 @@ class Registry:
                 warnings.warn(f"trackforge plugin {entry.name!r} ({owner}) is broken: {reason}", stacklevel=4)
                 continue
             log.log(logging.WARNING if trace else logging.DEBUG, "plugin %s (%s): loaded", entry.name, owner)
+
+
+def _fitting(name: str, suffixes: tuple[str, ...]) -> int:
+    """Return the length of the longest ending that fits, or 0."""
+    return max((len(suffix) for suffix in suffixes if name.lower().endswith(suffix)), default=0)
 
 
 @functools.cache

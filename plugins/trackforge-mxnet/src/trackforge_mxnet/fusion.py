@@ -1,32 +1,30 @@
 """What makes a list of steps quick: batch normalisation folded into convolutions, and what follows them done with them.
 
-Nothing here changes results beyond rounding. On the CPU, convolutions keep their weights in the layout that oneDNN
-chooses, add what a residual block adds, and cut at 0, in one pass; where torch lacks those entrances (on other
-processors), or they fail a trial, plain convolutions do the same.
+Nothing here changes results beyond rounding. On the CPU, convolutions add what a residual block adds, and cut at 0, in
+one pass (`trackforge.models.packed`); where torch lacks the entrances for it (on other processors), or they fail a
+trial, plain convolutions do the same.
 """
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from math import inf
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
 
+from trackforge.models.packed import PackedConvolution, absorb, bounds, packing_works
 from trackforge_mxnet.graph import Edge
 from trackforge_mxnet.ops.network import Convolve, Normalise
 from trackforge_mxnet.steps import Listing, Step
 
-__all__ = ["PackedConvolution", "fuse", "packing_works"]
+__all__ = ["fuse"]
 
 ADDITIONS = frozenset({"elemwise_add", "_plus", "_Plus", "_add", "broadcast_add", "broadcast_plus"})
 ACTIVATIONS = frozenset({"relu", "Activation"})
 FRESH = frozenset({"Convolution", "BatchNorm", "Pooling", "Activation", "relu", "clip", *ADDITIONS})
 """Operators whose output is memory of its own, which may be written over once nobody else needs it."""
-LEAST_GAIN = 1e-30
-"""Below it a gain counts as none: nothing of the input is left, and its bound would be beyond float32."""
 _FOLDED, _OWN = 1 << 20, 1 << 21
 """Numbers, above every output, under which the weights that folding makes are kept."""
 
@@ -92,8 +90,7 @@ def _fold_normalisations(listing: Listing) -> None:
 def _fold_cuts(listing: Listing) -> None:
     """Turn a normalisation that is cut at 0 before 1 x 1 convolutions into one clamping.
 
-    With ``s`` and ``t`` per channel, ``relu(s x + t)`` is ``s clamp(x, low, high) + t``, where the bound on one side is
-    ``-t / s``; what is left of it, a factor and a constant, goes into the weights of the convolutions.
+    What is left of it, a factor and a constant a channel, goes into the weights of the convolutions.
     """
     users = _users(listing)
     maker = {Edge(step.node): step for step in listing.steps}
@@ -111,12 +108,9 @@ def _fold_cuts(listing: Listing) -> None:
         if any(value.shape != (count,) for value in statistics):
             continue
         scale, shift = norm.function.scale_and_shift(*statistics)
-        scale = torch.where(scale.abs() < LEAST_GAIN, 0.0, scale)
-        bound = torch.where(scale == 0, 0.0, -shift / scale)
-        low, high = torch.where(scale > 0, bound, -inf), torch.where(scale < 0, bound, inf)
-        constant = torch.where(scale == 0, shift.clamp(min=0), shift)
+        low, high, factor, constant = bounds(scale, shift)
         for step in taking:
-            _take_factor(step, scale, constant, listing)
+            _take_factor(step, factor, constant, listing)
         places = [Edge(cut.node, _OWN), Edge(cut.node, _OWN + 1)]
         shape = (1, -1, 1, 1)
         listing.constants |= {
@@ -136,69 +130,12 @@ def _takes_factor(step: Step, listing: Listing) -> bool:
     return known and weight is not None and weight.ndim == 4 and weight.dtype == torch.float32
 
 
-def _take_factor(step: Step, scale: Tensor, constant: Tensor, listing: Listing) -> None:
-    weight, *bias = (listing.constants[edge].double() for edge in step.inputs[1:])
-    moved = (weight * constant.reshape(1, -1, 1, 1)).sum((1, 2, 3))
-    made = (weight * scale.reshape(1, -1, 1, 1), moved + bias[0] if bias else moved)
+def _take_factor(step: Step, factor: Tensor, constant: Tensor, listing: Listing) -> None:
+    weight, *bias = (listing.constants[edge] for edge in step.inputs[1:])
+    made = absorb(weight, bias[0] if bias else None, factor, constant)
     places = [Edge(step.node, _OWN), Edge(step.node, _OWN + 1)]
-    listing.constants |= {place: value.float() for place, value in zip(places, made, strict=True)}
+    listing.constants |= dict(zip(places, made, strict=True))
     step.inputs = [step.inputs[0], *places]
-
-
-@functools.cache
-def packing_works() -> bool:
-    """Whether convolutions in oneDNN's layout are there and agree with plain ones."""
-    try:
-        generator = torch.Generator().manual_seed(0)
-        data, other = (
-            torch.randn((1, 8, 9, 9), generator=generator).contiguous(memory_format=torch.channels_last)
-            for _ in range(2)
-        )
-        weight, bias = torch.randn((8, 8, 3, 3), generator=generator), torch.randn(8, generator=generator)
-        plain = Convolve(2, (1, 1), (1, 1), (1, 1), 1)
-        wanted = torch.relu(plain(data, weight, bias) + other)
-        for cut in (False, True):
-            made = PackedConvolution(plain, weight, bias, cut=cut)
-            alone = torch.relu(plain(data, weight, bias)) if cut else plain(data, weight, bias)
-            if not torch.allclose(made(data), alone, atol=1e-4):
-                return False
-        both = PackedConvolution(plain, weight, bias, cut=True, adds=True)
-        return torch.allclose(both(data, other), wanted, atol=1e-4)
-    except (AttributeError, RuntimeError, TypeError, NotImplementedError):
-        return False
-
-
-class PackedConvolution:
-    """A convolution with its weights in oneDNN's layout, which may add a second input, and cut at 0.
-
-    Args:
-        plain: The convolution.
-        weight: ``(out, in / groups, kh, kw)``.
-        bias: ``(out,)`` or None.
-        cut: Whether negative results become 0.
-        adds: Whether it takes a second input that is added before that; its memory is used for the result.
-    """
-
-    def __init__(
-        self, plain: Convolve, weight: Tensor, bias: Tensor | None, *, cut: bool = False, adds: bool = False
-    ) -> None:
-        self.plain, self.weight, self.bias, self.cut, self.adds = plain, weight, bias, cut, adds
-        self._packed: Tensor | None = None
-        self._words: Any = ("relu" if cut else "none", [], "")
-
-    def __call__(self, data: Tensor, other: Tensor | None = None) -> Tensor:
-        """Convolve ``(B, C, H, W)``."""
-        data = data.contiguous(memory_format=torch.channels_last)
-        how: Any = (self.plain.padding, self.plain.stride, self.plain.dilation, self.plain.groups)
-        if self._packed is None:
-            nn: Any = torch._C._nn
-            self._packed = nn.mkldnn_reorder_conv2d_weight(self.weight.to_mkldnn(), *how, list(data.shape))
-        ops: Any = torch.ops.mkldnn
-        if other is None:
-            return ops._convolution_pointwise(data, self._packed, self.bias, *how, *self._words)  # type: ignore[no-any-return]
-        other = other.contiguous(memory_format=torch.channels_last)
-        words: Any = ("add", 1.0, "relu" if self.cut else None, [], None)
-        return ops._convolution_pointwise_.binary(other, data, self._packed, self.bias, *how, *words)  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -243,7 +180,8 @@ def _pack(listing: Listing) -> None:
         if then is not None and _cuts(then):
             found = replace(found, step=then, cut=True)
         inputs = [step.inputs[0]] if found.other is None else [step.inputs[0], found.other]
-        function = PackedConvolution(step.function, weight, bias, cut=found.cut, adds=found.other is not None)
+        how = (step.function.stride, step.function.padding, step.function.dilation, step.function.groups)
+        function = functools.partial(PackedConvolution(weight, bias, *how), relu=found.cut)
         taken = [step]
         if found.other is not None:
             taken.append(users[Edge(step.node)][0])

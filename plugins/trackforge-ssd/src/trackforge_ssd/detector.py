@@ -137,8 +137,9 @@ def _open(config: SsdDetectorConfig) -> Backend:
             )
         return OnnxBackend(opened, opened.card.told("ssd", given, opened.fixed_size(config.size)))
     from trackforge.models.device import torch_device
+    from trackforge.models.packed import packing_works
     from trackforge.models.torch_backend import TorchBackend
-    from trackforge_ssd.layers import pack, packing_works
+    from trackforge_ssd.layers import pack
     from trackforge_ssd.model import Predictor, fuse
 
     network, card = load_network(PUBLISHED.resolve(str(config.weights), ".pth"), given)

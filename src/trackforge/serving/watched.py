@@ -1,0 +1,94 @@
+"""A detector under watch: how much it does, how long it takes, and whether it is still to be trusted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+from trackforge.errors import InvalidInputError
+from trackforge.protocols import Detector, StreamAware, notes_of
+from trackforge.runs.blame import blaming
+from trackforge.runs.component import Component
+from trackforge.types import Detections, Frame, Stream
+
+__all__ = ["Pulse", "Watched"]
+
+
+class Pulse:
+    """What the threads that look tell all others.
+
+    Attributes:
+        batches: Calls of the detector that came back with something.
+        frames: Frames in them.
+        seconds: What they took.
+        failures: Calls that failed.
+        doubt: The latest failure that may be the detector's own and not a frame's; None where there was none since
+            somebody last made sure.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._begun: dict[int, float] = {}
+        self.batches = self.frames = self.failures = 0
+        self.seconds = 0.0
+        self.doubt: BaseException | None = None
+
+    def begin(self) -> None:
+        """Take note that this thread begins to look."""
+        with self._lock:
+            self._begun[threading.get_ident()] = time.monotonic()
+
+    def end(self, frames: int, error: BaseException | None) -> None:
+        """Take note of how it went."""
+        with self._lock:
+            took = time.monotonic() - self._begun.pop(threading.get_ident(), time.monotonic())
+            if error is None:
+                self.batches, self.frames, self.seconds = self.batches + 1, self.frames + frames, self.seconds + took
+            else:
+                self.failures += 1
+                if not isinstance(error, InvalidInputError):  # which says that it is the frame
+                    self.doubt = error
+
+    @property
+    def longest(self) -> float:
+        """Seconds that the longest call under way has taken so far; 0 where there is none."""
+        with self._lock:
+            return time.monotonic() - min(self._begun.values()) if self._begun else 0.0
+
+
+class Watched:
+    """A detector whose calls are timed, and whose faults are named.
+
+    Args:
+        detector: Any; what it remembers, if it does, is not said any more.
+        component: What it was made from.
+        pulse: Is told.
+    """
+
+    def __init__(self, detector: Detector, component: Component, pulse: Pulse) -> None:
+        self._detector, self._component, self._pulse = detector, component, pulse
+        self.classes: Sequence[str] = tuple(detector.classes)
+        self.embedding_dim = detector.embedding_dim
+
+    def open(self, stream: Stream, /) -> None:
+        """Pass on what is known of the frames."""
+        if isinstance(self._detector, StreamAware):
+            self._detector.open(stream)
+
+    def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
+        """Detect, and tell how that went."""
+        error: BaseException | None = None
+        self._pulse.begin()
+        try:
+            with blaming(self._component):
+                return self._detector.detect(frames)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self._pulse.end(len(frames), error)
+
+    def notes(self) -> Sequence[str]:
+        """Pass on what the detector has noticed."""
+        return notes_of(self._detector)
