@@ -1,4 +1,4 @@
-"""The page at ``/``: plain HTML, ES modules and CSS out of the package, under a policy that lets nothing else run.
+"""The page at ``/``: plain HTML, ES modules and CSS out of the package; nothing else runs in it.
 
 Its files are named one by one from what ships, so a path from outside is only ever looked up. They are few and small:
 read once, kept, and answered with an entity tag, so that a browser asks again but seldom gets them again.
@@ -12,18 +12,23 @@ import functools
 import hashlib
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
+import trackforge
 from trackforge import pages
+from trackforge.serving.http.context import context
+from trackforge.serving.http.operations import Answer, json_answer, operation, paths, query
 
 if TYPE_CHECKING:
     from trackforge.serving.engine import Engine
 
-__all__ = ["POLICY", "routes"]
+__all__ = ["routes"]
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -31,27 +36,11 @@ TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' blob: data:",
-        "media-src 'self' blob:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
-)
-"""The Content-Security-Policy of the page: its own files, its own server, and films that the user chose."""
 HEADERS = {
-    "Content-Security-Policy": POLICY,
     "Cache-Control": "no-cache",
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
+"""Beside what every answer says (`trackforge.serving.http.security`): scripts and styles of this server alone."""
 
 
 class _File(NamedTuple):
@@ -90,26 +79,51 @@ async def _page(request: Request) -> Response:
 async def _static(request: Request) -> Response:
     file = _files().get(request.path_params["name"])
     if file is None:
-        return JSONResponse({"title": "Not Found", "status": 404}, 404, media_type="application/problem+json")
+        raise HTTPException(404, "The page has no such file.")
     return _answer(request, file)
 
 
-def routes(engine: Engine) -> list[Route]:
-    """Return the routes of the page and of what it says of the server.
+@operation(
+    "GET",
+    "/v1/server",
+    area="page",
+    summary="What runs here, as the page shows it.",
+    answers={200: Answer("State, detector, tracker, limits.", {"application/json": {
+        "type": "object",
+        "required": ["state", "detector", "tracker", "cameras", "limits", "version"],
+        "properties": {
+            "state": {"enum": ["loading", "ready", "failed", "draining", "closed"]},
+            "detector": {"type": "string"},
+            "model": {"type": "string", "description": "Weights or files of the detector; empty for none."},
+            "tracker": {"type": "string"},
+            "cameras": {"type": "boolean", "description": "Whether addresses of cameras are taken."},
+            "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
+            "version": {"type": "string"},
+        },
+    }})},
+)  # fmt: skip
+async def server(request: Request) -> Response:
+    """Tell what runs here."""
+    query(request)
+    engine = context(request).engine
+    card, run = engine.card(), engine.run
+    return json_answer(
+        {
+            "state": engine.state,
+            "detector": card["detector"]["name"],
+            "model": Path(run.weights).name if run.weights else "",
+            "tracker": card["tracker"]["name"],
+            "cameras": run.cameras_allowed,
+            "limits": {"max_film": run.max_film, "max_pixels": run.max_pixels},
+            "version": trackforge.__version__,
+        }
+    )
 
-    Args:
-        engine: Whose state and card are shown.
-    """
 
-    async def server(_: Request) -> Response:
-        return JSONResponse(_told(engine), headers={"Cache-Control": "no-store"})
-
+def routes(engine: Engine) -> list[BaseRoute]:  # noqa: ARG001 - every area is made alike
+    """Return the routes of the page and of what it says of the server."""
     return [
         Route("/", _page, name="page"),
         Route("/static/{name}", _static, name="static"),
-        Route("/v1/server", server, name="server"),
+        *paths(server),
     ]
-
-
-def _told(engine: Engine) -> dict[str, Any]:
-    return {"state": engine.state, "failure": engine.failure, **engine.card()}

@@ -3,11 +3,11 @@
 import {Cameras} from "./cameras.js";
 import {Films} from "./films.js";
 import {flip} from "./look.js";
-import {$, alert, say, wait} from "./parts.js";
+import {$, alert, say, short, wait} from "./parts.js";
 import {askWith, json} from "./server.js";
 
 const STATES = {loading: "loading …", ready: "ready", failed: "failed", draining: "closing", closed: "closed"};
-const POLL = [1000, 10000]; // milliseconds while it loads, and after
+const POLL = [1000, 10000]; // milliseconds: while it loads, and after
 
 askWith(refused => new Promise(done => {
   const door = $("door");
@@ -20,10 +20,10 @@ askWith(refused => new Promise(done => {
 const facts = {}; // of the server; the views look into it
 
 function tellServer() {
-  const state = STATES[facts.state] ?? facts.state, parts = [facts.detector, facts.weights, facts.tracker, state];
+  const state = STATES[facts.state] ?? facts.state, model = short((facts.model || "").split(/[\\/]/).pop(), 32), parts = [facts.detector, model, facts.tracker, state];
   $("server").dataset.state = facts.state;
   say($("server"), parts.filter(Boolean).join(" · "));
-  if (facts.state === "failed" && facts.failure) alert(facts.failure);
+  if (facts.state === "failed") alert("The detector could not be loaded; the server’s log says why.");
 }
 
 async function watchServer() {
