@@ -54,6 +54,11 @@ for _name, _target, _help in (
     ("report", "report:report", "Show a run in one HTML file: film, ids over time, speeds, scores, worst moments."),
     ("train", "train:train", "Train a detector on labelled pictures, on one or many devices; resumes exactly."),
     ("tune", "tune:app", "Search for the settings that score best: of trackers and detectors, or of a training."),
+    (
+        "serve",
+        "serve:serve",
+        "Serve detection and tracking over HTTP and WebSocket, with a page; many cameras at once.",
+    ),
     ("demo", "demo:demo", "Render a synthetic street, track it and score the result; downloads nothing."),
     ("export", "export:export", "Export a model, say to ONNX."),
     ("convert", "convert:convert", "Convert tracks and data sets from one format to another."),

@@ -3,6 +3,7 @@ from trackforge.serving.answers import step_json as step_json
 from trackforge.serving.decoding import PICTURES as PICTURES
 from trackforge.serving.decoding import picture as picture
 from trackforge.serving.engine import Engine as Engine
+from trackforge.serving.http.app import create_app as create_app
 from trackforge.serving.planning import ServingPlan as ServingPlan
 from trackforge.serving.planning import plan_serving as plan_serving
 from trackforge.serving.refusals import BadPicture as BadPicture
@@ -17,4 +18,5 @@ from trackforge.serving.refusals import TooManySessions as TooManySessions
 from trackforge.serving.refusals import UnknownSession as UnknownSession
 from trackforge.serving.run import ServingRun as ServingRun
 from trackforge.serving.served import ServedSession as ServedSession
+from trackforge.serving.server import serve as serve
 from trackforge.serving.sessions import Sessions as Sessions

@@ -32,6 +32,9 @@ class ServingRun:
         ConfigError: A setting is wrong.
     """
 
+    cameras: tuple[str, ...] = setting(
+        (), help="Cameras that are tracked from the start: addresses, rtsp:// or http://, or numbers of this machine's."
+    )
     detector: Wanted = same_setting(TrackingRun, "detector")
     weights: str | None = same_setting(TrackingRun, "weights")
     conf: float | None = same_setting(TrackingRun, "conf")
@@ -79,6 +82,10 @@ class ServingRun:
     hang: float = setting(
         120.0, above=0, unit="s", help="A detector that takes longer for one batch counts as failed until it is back."
     )
+    max_requests: int = setting(
+        128, minimum=1, help="Requests with a body that may be at work at once; more are told to wait."
+    )
+    max_connections: int = setting(1024, minimum=1, help="Connections that may be open at once, WebSockets included.")
     grace: float = setting(25.0, minimum=0, unit="s", help="When stopped: how long what has begun may take to end.")
     films_dir: Path | None = setting(
         None, help="Folder for films and their results; without one, a temporary folder that goes with the server."

@@ -1,0 +1,158 @@
+"""One line a request, for people or as JSON, with an id that the answer bears, too; and what is counted of it.
+
+A line names method, path, status, time and address, never the query (which may hold a token) nor the body; ids of
+sessions are cut, since who knows one may use the session. Successful frames and health checks, of which there are
+thousands, are told at the level DEBUG only. Control characters are shown as escapes, so that nobody writes lines of his
+own into a log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import logging
+import re
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from typing import Literal
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from trackforge.intake.addresses import without_secrets
+from trackforge.intake.showing import visible
+from trackforge.serving.http.metrics import Metrics
+from trackforge.serving.http.problems import problem_response
+from trackforge.serving.http.security import is_open
+
+__all__ = ["Recorder", "logging_to"]
+
+log = logging.getLogger(__name__)
+GONE = 499
+"""Status, in logs and metrics, of a request whose client went away before its answer (as nginx has it)."""
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SECRET = re.compile(r"(?<=/)([A-Za-z0-9]{8})[A-Za-z0-9]{12,}")
+
+
+class Recorder:
+    """Gives each request an id, says and counts how it ended, and turns what nobody expected into a problem."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request or a WebSocket."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status, begun, whole = 0, time.perf_counter(), False
+
+        async def recorded(message: Message) -> None:
+            nonlocal status, whole
+            kind = message["type"]
+            if kind.endswith("http.response.start"):
+                status = message["status"]
+                MutableHeaders(raw=message["headers"])["X-Request-Id"] = request_id
+            elif kind == "websocket.accept":
+                status = 101
+            elif kind.endswith("http.response.body"):
+                whole = not message.get("more_body", False)
+            await send(message)
+
+        self._metrics.begin()
+        try:
+            await self.app(scope, receive, recorded)
+        except ClientDisconnect:
+            status = GONE
+        except Exception as error:  # the last line of defence; the server lives on
+            log.error("request %s failed: %s: %s", request_id, type(error).__name__, error, exc_info=error)
+            if status and scope["type"] == "http" and not whole:
+                raise  # half an answer is out: the connection is closed, so that nobody takes it for a whole one
+            if not status:
+                await problem_response(error, request_id)(scope, receive, recorded)
+        finally:
+            seconds = time.perf_counter() - begun
+            declared = scope.get("operation")
+            method = "WS" if scope["type"] == "websocket" else scope["method"]
+            route = declared.path if declared is not None else getattr(scope.get("route"), "path", "other")
+            self._metrics.end(scope.get("method", "GET"), route, status or GONE, seconds)
+            self._tell(method, scope, status or GONE, seconds, request_id)
+
+    def _tell(self, method: str, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        path = _SECRET.sub(r"\1...", scope["path"])[:200]
+        often = status < 400 and (path.endswith("/frames") or is_open(path) or path == "/metrics")
+        client = scope.get("client") or ("-", 0)
+        log.log(
+            logging.DEBUG if often else logging.INFO,
+            "%s %s %d %.1f ms %s %s",
+            method,
+            visible(path, keep=""),
+            status,
+            1000 * seconds,
+            client[0],
+            request_id,
+            extra={
+                "said": {
+                    "method": method, "path": path, "status": status, "ms": round(1000 * seconds, 1),
+                    "client": client[0], "request_id": request_id,
+                }
+            },
+        )  # fmt: skip
+
+
+class _Text(logging.Formatter):
+    """A line for people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told = f"{_when(record):%Y-%m-%d %H:%M:%S} {record.levelname.lower():7} {_message(record)}"
+        return told + (f"\n{self.formatException(record.exc_info)}" if record.exc_info else "")
+
+
+class _Json(logging.Formatter):
+    """A line for machines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told = {
+            "time": _when(record).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _message(record),
+            **getattr(record, "said", {}),
+        }
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return json.dumps(told, default=str)
+
+
+@contextlib.contextmanager
+def logging_to(kind: Literal["text", "json"], level: int = logging.INFO) -> Iterator[None]:
+    """Let the loggers of trackforge and of uvicorn write lines of one kind to stderr while the block runs."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if kind == "json" else _Text())
+    kept = []
+    for name, least in (("trackforge", level), ("uvicorn", max(level, logging.WARNING))):
+        logger = logging.getLogger(name)
+        kept.append((logger, logger.handlers[:], logger.level, logger.propagate))
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(least)
+    try:
+        yield
+    finally:
+        for logger, handlers, before, propagate in kept:
+            logger.handlers, logger.propagate = handlers, propagate
+            logger.setLevel(before)
+
+
+def _when(record: logging.LogRecord) -> dt.datetime:
+    return dt.datetime.fromtimestamp(record.created, dt.timezone.utc)
+
+
+def _message(record: logging.LogRecord) -> str:
+    return visible(without_secrets(record.getMessage()), keep="")

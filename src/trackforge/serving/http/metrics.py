@@ -1,0 +1,131 @@
+"""What is counted, for Prometheus, at ``/metrics``.
+
+The number of series is bounded, whoever asks for whatever: paths are counted by route, methods by name of a known one,
+and of sessions the `MOST_SESSIONS` oldest have series of their own, the others are summed up as ``other``. A session is
+called by its name and the first letters of its id, which opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from trackforge.intake.showing import visible
+from trackforge.serving.http.operations import Answer, operation, paths
+
+if TYPE_CHECKING:
+    from trackforge.serving.engine import Engine
+
+__all__ = ["MOST_SESSIONS", "Metrics", "routes", "short_id"]
+
+MOST_SESSIONS = 100
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class Metrics:
+    """The counters of one server.
+
+    Attributes:
+        registry: Where they are, and where others may be put beside them.
+        sockets: WebSockets that are open.
+        socket_frames: Frames that came over WebSockets.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.registry = CollectorRegistry()
+        named: dict[str, Any] = {"registry": self.registry}
+        labels = ("method", "route", "status")
+        self._requests = Counter("trackforge_http_requests", "Requests by route and status.", labels, **named)
+        self._seconds = Histogram(
+            "trackforge_http_request_seconds", "How long requests took.", ("route",), buckets=BUCKETS, **named
+        )
+        self._at_work = Gauge("trackforge_http_requests_at_work", "Requests that are being answered.", **named)
+        self.sockets = Gauge("trackforge_websockets_open", "WebSockets that are open.", **named)
+        self.socket_frames = Counter("trackforge_websocket_frames", "Pictures that came over WebSockets.", **named)
+        self.registry.register(_Sessions(engine))
+        ProcessCollector(registry=self.registry)
+
+    def begin(self) -> None:
+        """Count a request that begins."""
+        self._at_work.inc()
+
+    def end(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request that has ended; 499 is the status of one whose client has gone."""
+        self._at_work.dec()
+        self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def text(self) -> bytes:
+        """Return all of it in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class _Sessions(Collector):
+    """What the engine knows, asked for when somebody scrapes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        engine = self._engine
+        ready = GaugeMetricFamily("trackforge_ready", "Whether the detector is loaded and frames are taken.")
+        ready.add_metric([], float(engine.state == "ready"))
+        yield ready
+        sessions = list(engine.sessions)
+        count = GaugeMetricFamily("trackforge_sessions_open", "Sessions that are open.")
+        count.add_metric([], len(sessions))
+        yield count
+        frames = CounterMetricFamily("trackforge_session_frames", "Frames tracked, by session.", labels=["session"])
+        dropped = CounterMetricFamily("trackforge_session_dropped", "Frames dropped, by session.", labels=["session"])
+        rest = [0, 0]
+        for place, session in enumerate(sorted(sessions, key=lambda one: one.created)):
+            if place < MOST_SESSIONS:
+                name = f"{visible(session.name, keep='')[:64]}:{short_id(session.id)}".lstrip(":")
+                frames.add_metric([name], session.frames)
+                dropped.add_metric([name], session.dropped)
+            else:
+                rest = [rest[0] + session.frames, rest[1] + session.dropped]
+        if len(sessions) > MOST_SESSIONS:
+            frames.add_metric(["other"], rest[0])
+            dropped.add_metric(["other"], rest[1])
+        yield frames
+        yield dropped
+
+
+def short_id(session_id: str) -> str:
+    """Return what tells a session from others and opens none."""
+    return session_id[:8]
+
+
+@operation(
+    "GET",
+    "/metrics",
+    area="health",
+    summary="What is counted, for Prometheus.",
+    answers={200: Answer("Text of Prometheus' format 0.0.4.", {"text/plain": {"type": "string"}})},
+)
+async def metrics(request: Request) -> Response:
+    """Answer with what is counted."""
+    made: Metrics = request.app.state.context.metrics
+    return Response(made.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def routes(engine: Engine) -> list[BaseRoute]:  # noqa: ARG001 - every area is made alike
+    """Return the routes of this area."""
+    return paths(metrics)

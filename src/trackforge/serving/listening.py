@@ -1,0 +1,80 @@
+"""Connections that a server holds: how many, and how long one may take to say what it wants.
+
+uvicorn leaves two things open that a server on a network needs: a client that sends half a head and stops keeps its
+connection for ever, and so does one that opens it and says nothing; and there may be any number of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+__all__ = ["HEAD_TIME", "protocol"]
+
+HEAD_TIME = 15.0
+"""Seconds within which the head of a request must be whole, from the connection or its first byte on."""
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 5\r\n"
+    b"Connection: close\r\nContent-Length: %d\r\n\r\n%s"
+)
+_WHY = (
+    b'{"type": "urn:trackforge:problem:overloaded", "title": "Service Unavailable", "status": 503, '
+    b'"detail": "The server holds as many connections as it may. Try again in a moment."}'
+)
+
+
+def protocol(most: int, head_time: float = HEAD_TIME) -> type[asyncio.Protocol]:
+    """Return how a connection is served.
+
+    Args:
+        most: Connections at once, WebSockets among them.
+        head_time: Seconds for the head of a request.
+    """
+
+    class Connection(H11Protocol):
+        _patience: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            if len(self.connections) >= most:
+                transport.write(_FULL % (len(_WHY), _WHY))
+                transport.close()
+                self.transport = transport
+                self.data_received = _ignore  # type: ignore[method-assign, assignment]
+                self.connection_lost = _ignore  # type: ignore[method-assign, assignment]
+                return
+            super().connection_made(transport)
+            self._wait()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.transport.get_protocol() is not self or self.conn.their_state is not h11.IDLE:
+                self._wait_no_more()  # a WebSocket now, or the head is whole
+            elif self.conn.trailing_data[0]:
+                self._wait()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._wait_no_more()
+            super().connection_lost(exc)
+
+        def _wait(self) -> None:
+            if self._patience is None:
+                self._patience = self.loop.call_later(head_time, self._enough)
+
+        def _wait_no_more(self) -> None:
+            if self._patience is not None:
+                self._patience.cancel()
+                self._patience = None
+
+        def _enough(self) -> None:
+            self._patience = None
+            if not self.transport.is_closing():
+                self.transport.close()
+
+    return Connection
+
+
+def _ignore(_: object) -> None:
+    """Take no notice of what somebody says who was sent away."""
