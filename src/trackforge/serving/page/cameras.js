@@ -1,6 +1,6 @@
 // Live cameras in a grid: those of the server, and this device's own.
 
-import {$, alert, element, wait} from "./parts.js";
+import {$, alert, element, plain, wait} from "./parts.js";
 import {address, call, json} from "./server.js";
 import {CameraStream} from "./streams.js";
 import {Tile} from "./tile.js";
@@ -11,6 +11,7 @@ const POLL = 2000;
 export class Cameras {
   constructor() {
     this.tiles = new Map(); // id of the camera: {tile, stream}
+    this.removed = new Set(); // ids that a list, asked for before, may still name
     this.webcam = null;
     this.seen = false;
     $("add").addEventListener("submit", event => { event.preventDefault(); this.add(); });
@@ -26,7 +27,7 @@ export class Cameras {
     this.tell();
     if (seen) { Tile.offer(); this.refresh().catch(error => alert(error.message)); }
   }
-  look() { for (const {stream} of this.tiles.values()) stream?.pause?.(!this.looking); }
+  look() { for (const {stream} of this.tiles.values()) stream?.pause(!this.looking); }
   async poll() {
     for (;;) {
       await wait(POLL);
@@ -40,7 +41,7 @@ export class Cameras {
     this.tell();
   }
   put(camera) {
-    const facts = this.factsOf(camera);
+    if (this.removed.has(camera.id)) return;
     if (!this.tiles.has(camera.id)) {
       const tile = new Tile(camera.name || camera.address || "camera", () => this.remove(camera.id));
       if (camera.address) tile.root.title = camera.address;
@@ -50,20 +51,17 @@ export class Cameras {
       entry.stream = new CameraStream(camera.id, {
         picture: (picture, step) => { tile.draw(picture, picture.width, picture.height, step); },
         state: state => tile.tell(state),
+        wanted: () => !["failed", "ended"].includes(tile.root.dataset.state),
         vain: () => this.asFilm(camera.id, tile),
       });
       entry.stream.pause(!this.looking);
     }
     const {tile} = this.tiles.get(camera.id), now = tile.root.dataset.state;
-    if (["away", "failed", "connecting"].includes(facts.state) && now !== "drawn") tile.tell(facts.state, facts);
-    else tile.tell(now, facts);
-  }
-  factsOf(camera) {
-    return {state: camera.state, words: camera.failure || "", dropped: camera.dropped || 0};
+    tile.tell(camera.state !== "live" && now !== "drawn" ? camera.state : now, camera);
   }
   // Without a socket: pictures of the server one after another, its boxes drawn in.
   asFilm(id, tile) {
-    const picture = element("img", {alt: tile.canvas.getAttribute("aria-label"), src: address(`v1/cameras/${id}/stream.mjpeg`).href});
+    const picture = element("img", {alt: tile.canvas.getAttribute("aria-label"), src: address(`v1/cameras/${id}/stream.mjpeg`).href, onerror: () => tile.tell("failed", {why: "No picture comes."})});
     tile.canvas.replaceWith(picture);
     tile.tell("drawn");
   }
@@ -75,7 +73,7 @@ export class Cameras {
     tile.root.remove();
   }
   async add() {
-    const body = {address: $("address").value.trim()}, name = $("name").value.trim();
+    const body = {address: $("address").value.trim()}, name = plain($("name").value.trim());
     if (name) body.name = name;
     const button = $("add").querySelector("[type=submit]");
     button.disabled = true;
@@ -90,6 +88,7 @@ export class Cameras {
     }
   }
   async remove(id) {
+    this.removed.add(id);
     if (this.tiles.has(id)) this.drop(id);
     this.tell();
     await call(`v1/cameras/${id}`, {method: "DELETE"}).catch(error => { if (error.status !== 404) alert(error.message); });

@@ -1,12 +1,13 @@
 // Videos: sent to the server one after another, followed while they are tracked, shown, and their results offered.
 
 import {look, offerClasses, onLook} from "./look.js";
-import {$, alert, bytes, element, say, seldom, wait} from "./parts.js";
+import {$, alert, bytes, element, plain, say, seldom, wait} from "./parts.js";
 import {Player} from "./player.js";
 import {address, call, json, lines, upload} from "./server.js";
 import {Steps} from "./steps.js";
 import {TrackTable} from "./tracks.js";
 
+const MINE = "trackforge-films", WHOLE = 20; // characters that an id has at least, where it is not cut
 const FINAL = ["done", "failed", "cancelled"], TRIES = 6, WINDOW = 3000;
 
 const placeOf = (film, kind) => `v1/films/${film.id}/results.${kind}`;
@@ -14,7 +15,7 @@ const placeOf = (film, kind) => `v1/films/${film.id}/results.${kind}`;
 // The address of a result, once it is there; `tell` hears how far the server has come.
 async function ready(film, kind, tell) {
   const {signal} = film.stop;
-  while ((await call(placeOf(film, kind), {method: "HEAD", signal})).status === 202) {
+  while ((await call(`${placeOf(film, kind)}?wait=0`, {method: "HEAD", signal})).status === 202) {
     const {results, frames} = await json(`v1/films/${film.id}`, {signal});
     tell(`Being written: ${results[kind].frames} of ${frames} frames`);
     await wait(500);
@@ -56,11 +57,16 @@ export class Films {
     });
   }
 
-  // Films that the server has already, say after this page was loaded again.
+  // Films that the server has already, say after this page was loaded again. Where anybody may ask, the list names none
+  // in full, so this tab remembers its own.
   async known() {
-    for (const facts of (await json("v1/films")).films) {
+    const listed = (await json("v1/films")).films, ids = new Set(listed.map(facts => facts.id).filter(id => id.length >= WHOLE));
+    for (const id of JSON.parse(sessionStorage.getItem(MINE) || "[]")) ids.add(id);
+    for (const id of ids) {
+      const facts = await json(`v1/films/${id}`).catch(() => null);
+      if (!facts) continue;
       const film = this.make(facts.name || "video");
-      film.id = facts.id;
+      film.id = id;
       this.update(film, facts);
     }
     if (this.films.length) this.show(this.films[this.films.length - 1]);
@@ -86,11 +92,13 @@ export class Films {
     film.state = "uploading";
     this.tell();
     await json("v1/films"); // asks for the token before the film is sent, not after
-    const facts = await upload(`v1/films?name=${encodeURIComponent(film.name)}`, film.file, share => { film.sent = share; this.later(); }, film.stop.signal);
+    const facts = await upload(`v1/films?name=${encodeURIComponent(plain(film.name))}`, film.file, share => { film.sent = share; this.later(); }, film.stop.signal);
     film.id = facts.id;
+    this.remember();
     this.update(film, facts);
     this.follow(film).catch(error => this.fail(film, error));
   }
+  remember() { sessionStorage.setItem(MINE, JSON.stringify(this.films.map(film => film.id).filter(Boolean))); }
   update(film, facts) {
     film.state = facts.state;
     film.done = facts.frames ?? film.done;
@@ -188,6 +196,7 @@ export class Films {
   async remove(film) {
     film.stop.abort();
     this.films = this.films.filter(one => one !== film);
+    this.remember();
     if (film.file) URL.revokeObjectURL(film.url);
     if (film === this.shown) {
       this.shown = null;
@@ -249,7 +258,7 @@ export class Films {
     const frames = film.total ? `${film.done} of ${film.total} frames` : `${film.done} frames`;
     const rate = film.speed && film.steps.count > 1 ? `, ${Math.round(film.speed / film.steps.interval)} a second` : "";
     switch (film.state) {
-      case "receiving": case "waiting": return film.id ? "waits for its turn" : "waits to be sent";
+      case "receiving": case "waiting": return film.words || (film.id ? "waits for its turn" : "waits to be sent");
       case "uploading": return film.sent < 1 ? `sending, ${Math.round(100 * film.sent)} % of ${bytes(film.file.size)}` : "sent, the server opens it";
       case "done": return `${film.done} frames tracked${film.words ? `. ${film.words}` : ""}`;
       case "failed": return film.words || "failed";

@@ -23,6 +23,9 @@ function tellServer() {
   const state = STATES[facts.state] ?? facts.state, model = short((facts.model || "").split(/[\\/]/).pop(), 32), parts = [facts.detector, model, facts.tracker, state];
   $("server").dataset.state = facts.state;
   say($("server"), parts.filter(Boolean).join(" · "));
+  for (const part of ["address", "name"]) $(part).disabled = facts.cameras === false;
+  $("add").querySelector("[type=submit]").disabled = facts.cameras === false;
+  $("closed").hidden = facts.cameras !== false;
   if (facts.state === "failed") alert("The detector could not be loaded; the server’s log says why.");
 }
 

@@ -50,3 +50,6 @@ export function bytes(count) {
 }
 
 export const short = (text, most = 48) => text.length > most ? `${text.slice(0, most - 1)}…` : text;
+
+// A name without what steers a terminal or turns the direction of writing, and not too long.
+export const plain = text => text.replace(/[\p{C}\u2028\u2029]/gu, "").slice(0, 200);

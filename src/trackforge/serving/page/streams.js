@@ -7,10 +7,9 @@ const SHORTEST = 1000, LONGEST = 15000, VAIN = 2;
 
 // A camera of the server. Its socket sends a step as text, then the picture as JPEG, and waits for "next".
 export class CameraStream {
-  constructor(id, {picture, state, vain}) {
+  constructor(id, {picture, state, wanted, vain}) {
     this.path = `v1/cameras/${id}/stream`;
-    this.told = {picture, state, vain};
-    this.open = false;
+    this.told = {picture, state, wanted, vain};
     this.paused = false;
     this.owed = false; // a "next" that is held back while nobody looks
     this.ended = false;
@@ -19,6 +18,10 @@ export class CameraStream {
   }
   async run() {
     for (let failures = 0; !this.ended;) {
+      while (this.paused || !this.told.wanted()) {
+        await wait(SHORTEST / 2);
+        if (this.ended) return;
+      }
       const before = this.opened;
       await this.once();
       if (this.ended) return;
@@ -33,10 +36,9 @@ export class CameraStream {
       const socket = this.socket = new WebSocket(socketAddress(this.path));
       let step = null;
       socket.binaryType = "blob";
-      socket.onopen = () => { this.open = true; };
+      socket.onopen = () => { this.opened++; };
       socket.onmessage = async ({data}) => {
         if (typeof data === "string") { step = JSON.parse(data); return; }
-        this.opened++;
         try {
           const picture = await createImageBitmap(data);
           this.told.picture(picture, step);
@@ -44,16 +46,16 @@ export class CameraStream {
         } catch { /* one damaged picture is no reason to stop */ }
         if (this.paused) this.owed = true; else this.next();
       };
-      socket.onclose = () => { this.open = this.owed = false; done(); };
+      socket.onclose = () => { this.owed = false; done(); };
     });
   }
-  next() { if (this.socket.readyState === WebSocket.OPEN) this.socket.send("next"); }
+  next() { if (this.socket?.readyState === WebSocket.OPEN) this.socket.send("next"); }
   // While nobody looks, no credit is given, and the server sends nothing.
   pause(paused) {
     this.paused = paused;
     if (!paused && this.owed) { this.owed = false; this.next(); }
   }
-  end() { this.ended = true; this.socket.close(); }
+  end() { this.ended = true; this.socket?.close(); }
 }
 
 // Pictures that this device takes, answered with steps: a session of the server. `grab()` gives a JPEG, or null.

@@ -5,6 +5,7 @@ import {offerClasses} from "./look.js";
 import {element, say} from "./parts.js";
 import {tracksOf} from "./steps.js";
 
+const WORDS = {connecting: "connecting …", reconnecting: "away, tried again", ended: "over", drawn: "drawn by the server"};
 const LONGEST_TRAIL = 120, WINDOW = 4000;
 const names = new Set(); // classes of all live pictures
 
@@ -48,14 +49,15 @@ export class Tile {
     const {moments} = this;
     return moments.length > 1 ? 1000 * (moments.length - 1) / (moments[moments.length - 1] - moments[0]) : 0;
   }
-  // `state` is live, connecting, away or failed; `facts` are the server's.
+  // `state` is the server's, or "drawn" for pictures with boxes in them; `facts` are the server's, none for this device.
   tell(state, facts = this.facts) {
     this.facts = facts;
     this.root.dataset.state = state;
     this.state.title = state;
     const parts = [];
-    if (state === "live") parts.push(`${this.count} ${this.count === 1 ? "track" : "tracks"}`, `${this.rate.toFixed(this.rate < 10 ? 1 : 0)} fps`);
-    else parts.push(facts?.words || {connecting: "connecting …", away: "away, tried again", failed: "failed", drawn: "drawn by the server"}[state] || state);
+    const rate = facts?.fps || this.rate;
+    if (state === "live") parts.push(`${this.count} ${this.count === 1 ? "track" : "tracks"}`, `${rate.toFixed(rate < 10 ? 1 : 0)} fps`);
+    else parts.push(facts?.why || WORDS[state] || state);
     if (facts?.dropped) parts.push(`${facts.dropped} dropped`);
     say(this.words, parts.join(" · "));
   }
