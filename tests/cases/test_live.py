@@ -22,7 +22,7 @@ from io_files import index_of, picture, write_video
 import trackforge
 from trackforge import Detections, Frame, Stream
 from trackforge.errors import ConfigError, SourceError
-from trackforge.io import camera as camera_module
+from trackforge.io import absence as absence_module
 from trackforge.io.camera import CameraSource, CameraSourceConfig
 from trackforge.io.fitting import fit_picture
 from trackforge.pipeline import track
@@ -47,8 +47,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(camera_module, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(camera_module, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(absence_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(absence_module, "LONGEST_PAUSE", 0.05)
 
 
 FILMS = "ranges/clip.mp4?id=5 length/clip.mp4 chunked/clip.mp4 ranges/clip.ts length/clip.ts ranges/list.m3u8"
@@ -320,7 +320,7 @@ def test_patience_ends(impatient: None) -> None:
 def test_waits_grow_until_there_is_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that answers, and then sends nothing, is not asked faster and faster."""
     pauses: list[float] = []
-    monkeypatch.setattr(camera_module, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(absence_module, "FIRST_PAUSE", 0.001)
     source = CameraSource(CameraSourceConfig(path=Camera(5, connections=3).address(), latest=False, reconnect=6))
     wait = source._closed.wait
     monkeypatch.setattr(source._closed, "wait", lambda pause: (pauses.append(pause), wait(pause))[1])

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, SourceError
 from trackforge.intake.addresses import shown_address
+from trackforge.io.absence import Absence
 from trackforge.io.decode import Damage, pictures, pixel_aspect
 from trackforge.io.devices import device, device_name
 from trackforge.io.fitting import Steady
@@ -31,8 +32,6 @@ from trackforge.types import Frame, Stream
 __all__ = ["CameraSource", "CameraSourceConfig"]
 
 log = logging.getLogger(__name__)
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds between two attempts to reconnect: they double from the first to the longest."""
 SHORTEST_INTERVAL = 0.01
 """Seconds between pictures of a camera that states no rate, at the least, where they have to be counted by time."""
 Timed: TypeAlias = "tuple[int, float, VideoFrame]"
@@ -97,6 +96,7 @@ class CameraSource:
         rate: Frames per second that the stream states, or None.
         live: Whether the stream has no end of its own.
         dropped: Frames that a slow consumer missed so far.
+        reconnects: How often it broke off and came back.
 
     Raises:
         SourceError: The camera cannot be reached.
@@ -107,16 +107,17 @@ class CameraSource:
         self.config = config
         address, form = device(config.path)
         self.name = device_name(config.path)
-        self.dropped = self._skipped = 0
+        self.dropped = self._skipped = self.reconnects = 0
         self._shown = shown_address(config.path)
         self._closed = threading.Event()
-        self._absence = _Absence()
+        self._absence: Absence | None = None
         options = {"rtsp_transport": "tcp"} if address.lower().startswith(("rtsp://", "rtsps://")) else {}
         options |= dict(option.split("=", 1) for option in config.options)
         advice = "Check the address, and that nobody else uses the camera."
         self._opening = Opening(address, form=form, options=options, timeout=config.timeout, advice=advice, live=True)
         of_file = {key: getattr(config, key) for key in OF_FILES}
         self._film: VideoSource | None = None
+        self._taken: Newest[Timed] | None = None
         with self._opening.look() as (container, stream):
             self.live = not is_finite(container, stream)
             self._opening.hurry(live=self.live)
@@ -142,6 +143,12 @@ class CameraSource:
         """Damaged frames left out so far."""
         return self._skipped if self._film is None else self._film.skipped
 
+    @property
+    def away(self) -> str | None:
+        """What is wrong while the camera is away, without secrets; None while it is there."""
+        absence = self._absence
+        return None if absence is None else absence.problem or "the stream ended"
+
     def __iter__(self) -> Iterator[Frame]:
         """Give frames until the stream ends, or `close` is called.
 
@@ -154,8 +161,14 @@ class CameraSource:
         return self._newest() if self.config.latest else self._receive()
 
     def close(self) -> None:
-        """End the iteration under way, at its next frame, and free the camera."""
+        """End the iteration under way, and free the camera.
+
+        With ``latest`` an iteration that waits for a frame ends at once, otherwise at the next frame or `timeout`.
+        """
         self._closed.set()
+        taken = self._taken
+        if taken is not None:
+            taken.end()
         self._opening.close()
         if self._film is not None:
             self._film.close()
@@ -163,7 +176,10 @@ class CameraSource:
     def _newest(self) -> Iterator[Frame]:
         """Give the newest frame, whenever asked, and tell at the end how many were missed."""
         newest, made = Newest(self._pictures(), f"camera {self.name}"), self._maker()
+        self._taken = newest
         try:
+            if self._closed.is_set():  # before it could be told
+                newest.end()
             for picture in newest:
                 self.dropped = newest.dropped
                 yield made(picture)
@@ -225,7 +241,8 @@ class CameraSource:
                 problem = picture.why
             else:
                 self._skipped += 1
-        if not self._absence.attempts:
+        if self._absence is None:
+            self._absence = Absence(problem)
             log.warning("%s: the stream ended%s%s", self._shown, problem and f": {problem}", self._hope())
 
     def _hope(self) -> str:
@@ -237,13 +254,13 @@ class CameraSource:
 
     def _return(self) -> None:
         """Take note of a picture: the camera is there."""
-        if self._absence.attempts:
+        if self._absence is not None:
             log.warning("%s: is back after %.0f s", self._shown, self._absence.seconds)
-            self._absence = _Absence()
+            self._absence, self.reconnects = None, self.reconnects + 1
 
     def _connections(self) -> Iterator[tuple[InputContainer, VideoStream]]:
         """Give one connection after the other until there is none."""
-        self._absence = _Absence()
+        self._absence = None
         opened: tuple[InputContainer, VideoStream] | None = self._opening.take()
         while opened is not None:
             with opened[0]:
@@ -252,15 +269,14 @@ class CameraSource:
 
     def _reconnect(self) -> tuple[InputContainer, VideoStream] | None:
         """Reach the camera again; a connection without a picture leaves the absence, and its pauses, as they are."""
-        away, problem = self._absence, None
+        away, problem = self._absence or Absence(), None
         most = self.config.reconnect
         if most == 0:
             return None
         while (most is None or away.attempts < most) and not (away.attempts and away.seconds >= self.config.patience):
             if self._closed.wait(min(away.pause, max(0.0, self.config.patience - away.seconds))):
                 return None
-            away.attempts += 1
-            away.pause = min(2 * away.pause, LONGEST_PAUSE)
+            away.try_again()
             try:
                 opened = self._opening.open()
                 if is_finite(*opened):  # the recording of a broadcast that is over, which was seen already
@@ -268,25 +284,9 @@ class CameraSource:
                     return None
                 return opened
             except SourceError as error:
-                problem = error
+                problem, away.problem = error, str(error)
                 log.info("%s: attempt %d: %s", self._shown, away.attempts, error)
         raise SourceError(
             f"A camera must go on; {self._shown} broke off and could not be reached again in {away.attempts} "
             f"attempt(s) over {away.seconds:.0f} s. Check it, or allow more with reconnect=... and patience=..."
         ) from problem
-
-
-class _Absence:
-    """How long a camera has been away, and how often it was looked for."""
-
-    def __init__(self) -> None:
-        self.attempts = 0
-        self.pause = FIRST_PAUSE
-        self._begin: float | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since this was first asked."""
-        now = time.monotonic()
-        self._begin = now if self._begin is None else self._begin
-        return now - self._begin

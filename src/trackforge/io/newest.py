@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Iterator
 from typing import Generic, TypeVar
@@ -31,7 +32,8 @@ class Newest(Generic[T]):
         self._item: T | None = None
         self._error: BaseException | None = None
         self._done = False
-        self._thread = threading.Thread(target=self._fill, name=name, daemon=True)
+        here = contextvars.copy_context()  # the limits that hold here hold there
+        self._thread = threading.Thread(target=here.run, args=(self._fill,), name=name, daemon=True)
         self._thread.start()
 
     def __iter__(self) -> Iterator[T]:
@@ -52,6 +54,13 @@ class Newest(Generic[T]):
             self.taken += 1
             yield item
 
+    def end(self) -> None:
+        """Give no more items: whoever waits for one is woken at once. May be called from any thread."""
+        with self._changed:
+            self._stopped = self._done = True
+            self._item = None
+            self._changed.notify()
+
     def stop(self) -> None:
         """End the thread at its next item; it may sit in a read for longer, and being a daemon holds up nobody."""
         self._stopped = True
@@ -61,14 +70,14 @@ class Newest(Generic[T]):
         error: BaseException | None = None
         try:
             for item in self._items:
-                if self._stopped:
-                    break
                 with self._changed:
+                    if self._stopped:
+                        break
                     self.dropped += self._item is not None
                     self._item = item
                     self._changed.notify()
         except BaseException as problem:  # noqa: BLE001 - it belongs to the thread that takes
             error = problem
         with self._changed:
-            self._error, self._done = error, True
+            self._error, self._done = None if self._stopped else error, True
             self._changed.notify()

@@ -71,6 +71,7 @@ class VideoSource:
         name: The file's name without its ending.
         rate: Frames per second, or None where the file does not say.
         skipped: Damaged frames left out by the latest iteration.
+        lack: What the latest iteration missed at the end, where the film is cut short; empty where it is whole.
 
     Raises:
         SourceError: The file is missing, empty or no video.
@@ -79,7 +80,7 @@ class VideoSource:
     def __init__(self, config: VideoSourceConfig, opening: Opening | None = None) -> None:
         self.config = config
         self.name = source_name(str(config.path))
-        self.skipped = 0
+        self.skipped, self.lack = 0, ""
         self._round = 0
         _check_file(str(config.path))
         self._opening = opening or Opening(str(config.path))
@@ -144,7 +145,7 @@ class VideoSource:
         Raises:
             SourceError: Nothing can be decoded; or, with ``on_corrupt="stop"``, a frame is damaged or the end missing.
         """
-        self.skipped = 0
+        self.skipped, self.lack = 0, ""
         this = self._round
         first, stop, stride = parse_start(self.config.start), self.config.stop, self.config.stride
         container, stream, landing, extent = self._enter(first)
@@ -226,7 +227,8 @@ class VideoSource:
             raise SourceError(f"{self.path} must hold frames that can be decoded; none of {seen} can{why}. {advice}")
         if not lack and not problem:
             return
-        message = f"{self.path} is cut short or damaged: {lack or f'after frame {seen - 1}, {problem}'}"
+        self.lack = lack or f"after frame {seen - 1}, {problem}"
+        message = f"{self.path} is cut short or damaged: {self.lack}"
         if self.config.on_corrupt == "stop":
             raise SourceError(f"{message}. Repair the file, or set on_corrupt='skip'.")
         log.warning("%s", message)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from types import TracebackType
 
 from trackforge.errors import InvalidInputError
-from trackforge.pool.turns import Party, Policy, Turns, Waiting, cancel, fail, fulfil
+from trackforge.pool.turns import Party, Policy, Turns, Waiting, cancel, fail, fulfil, tamed
 from trackforge.session import Session, follows
 from trackforge.types import Detections, Frame, Step
 
@@ -101,9 +103,19 @@ class PooledSession(Party):
         Args:
             within: Seconds to wait at most; what is not done by then is no part of it. None for as long as it takes.
         """
+        with self.still(within=within):
+            return self.session.state()
+
+    @contextlib.contextmanager
+    def still(self, *, within: float | None = None) -> Iterator[None]:
+        """Do what waits now, and keep the session as it is within the block: state and counts fit each other there.
+
+        Args:
+            within: As for `state`.
+        """
         self._idle(within)
         with self._guard:
-            return self.session.state()
+            yield
 
     def close(self, *, within: float | None = None) -> None:
         """Do what waits, and make the outputs final; may be called more than once.
@@ -146,7 +158,7 @@ class PooledSession(Party):
             if failure is not None:
                 self.failed += 1
                 if self._lasting:
-                    self.error = failure
+                    failure = self.error = tamed(failure)
                 else:
                     self.end(failure)
         self._turns.done(self, waiting)

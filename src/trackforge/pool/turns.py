@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, InvalidStateError
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from trackforge.errors import InvalidInputError
+from trackforge.errors import InvalidInputError, PluginError
 from trackforge.protocols import Detector
 from trackforge.types import Detections, Frame
 
-__all__ = ["Looks", "Party", "Policy", "Turns", "Waiting", "cancel", "fail", "fulfil"]
+__all__ = ["Looks", "Party", "Policy", "Turns", "Waiting", "cancel", "fail", "fulfil", "tamed"]
 
 T = TypeVar("T")
 Policy: TypeAlias = Literal["every", "newest"]
@@ -117,7 +117,7 @@ class Looks(Party):
         if isinstance(found, Detections):
             fulfil(waiting[1], found)
             return None
-        fail(waiting[1], found)
+        fail(waiting[1], tamed(found))
         return found
 
 
@@ -131,6 +131,15 @@ def fail(future: Future[Any], error: BaseException | None) -> None:
     """Give an error to a future that may have been given up meanwhile."""
     with contextlib.suppress(InvalidStateError):
         future.set_exception(error)
+
+
+def tamed(error: BaseException) -> Exception:
+    """Return an error that harms nobody who waits: SystemExit would end an event loop, StopIteration break it."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    made = PluginError(f"{type(error).__name__} ended the work on this frame. Send the next; the log says more.")
+    made.__cause__ = error
+    return made
 
 
 def cancel(stale: Iterable[Waiting]) -> None:

@@ -3,6 +3,8 @@ from trackforge.serving.answers import step_json as step_json
 from trackforge.serving.decoding import PICTURES as PICTURES
 from trackforge.serving.decoding import picture as picture
 from trackforge.serving.engine import Engine as Engine
+from trackforge.serving.films.tracking import FilmSummary as FilmSummary
+from trackforge.serving.films.tracking import track_film as track_film
 from trackforge.serving.http.app import create_app as create_app
 from trackforge.serving.planning import ServingPlan as ServingPlan
 from trackforge.serving.planning import plan_serving as plan_serving

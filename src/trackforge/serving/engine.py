@@ -20,6 +20,7 @@ from typing import Any
 
 import trackforge
 from trackforge.runs.facts import about_model, distribution
+from trackforge.serving.keeping import Keeper
 from trackforge.serving.model import Model, State
 from trackforge.serving.planning import ServingPlan, plan_serving, told
 from trackforge.serving.run import ServingRun
@@ -55,6 +56,7 @@ class Engine:
         self.run = self.plan.run
         self.model = Model(self.plan)
         self.sessions = Sessions(self.model)
+        self._keeper: Keeper | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._closing = threading.Lock()
@@ -86,6 +88,14 @@ class Engine:
             TrackforgeError: It cannot be made, or fails; `state` is ``failed`` then, and `failure` says why.
         """
         self.model.load()
+        if self.run.sessions_dir is not None and self._keeper is None:
+            if self.model.remembers:
+                log.warning("sessions cannot be kept, since detector %r remembers frames", self.plan.detector.name)
+            else:
+                self._keeper = Keeper(self.run.sessions_dir, self.sessions)
+                count = self._keeper.restore()
+                log.info("%d sessions of an earlier server go on", count)
+        self.model.begin()
         if self._thread is None:
             self._thread = threading.Thread(target=self._look_after, name="trackforge-engine", daemon=True)
             self._thread.start()
@@ -151,10 +161,12 @@ class Engine:
             while well and time.monotonic() < until and any(one.waiting for one in self.sessions):
                 time.sleep(MOMENT)
             self._stop.set()
-            self.sessions.end(max(0.0, until - time.monotonic()) if well else 0.0)
-            self.model.close(max(0.1, until - time.monotonic()) if well else 0.1)
             if self._thread is not None:
                 self._thread.join(2 * TICK)
+            if self._keeper is not None:
+                self._keeper.save()
+            self.sessions.end(max(0.0, until - time.monotonic()) if well else 0.0)
+            self.model.close(max(0.1, until - time.monotonic()) if well else 0.1)
             self.model.drain("closed")
 
     def __enter__(self) -> Engine:
@@ -169,7 +181,7 @@ class Engine:
     def _look_after(self) -> None:
         """End what has expired, and see whether the detector is well."""
         while not self._stop.wait(TICK):
-            for job in (self.sessions.sweep, self.model.check):
+            for job in (self.sessions.sweep, self.model.check, *([self._keeper.tend] if self._keeper else [])):
                 try:
                     job()
                 except Exception:  # a round that fails must not be the last

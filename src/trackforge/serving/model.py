@@ -62,7 +62,7 @@ class Model:
         self._tried = 0.0
 
     def load(self) -> None:
-        """Make the detector, and let it look at a blank picture; takes as long as it takes.
+        """Make the detector, and let it look at a blank picture; takes as long as it takes. `begin` makes it ready.
 
         Raises:
             TrackforgeError: It cannot be made, or fails; the state is ``failed`` then.
@@ -79,6 +79,10 @@ class Model:
         with self._lock:
             self._pool = pool
             self.classes, self.embedding_dim = tuple(detector.classes), detector.embedding_dim
+
+    def begin(self) -> None:
+        """Take what comes from now on."""
+        with self._lock:
             if self.state in ("loading", "failed"):
                 self.state, self.failure = "ready", ""
 

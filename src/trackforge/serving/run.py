@@ -74,6 +74,9 @@ class ServingRun:
     max_batch: int = setting(8, minimum=1, unit="frames", help="Frames of any sessions that the detector gets at once.")
     max_sessions: int = setting(256, minimum=1, help="Sessions that may be open at once, cameras and films included.")
     session_ttl: float = setting(1200.0, above=0, unit="s", help="After so long without a frame a session expires.")
+    sessions_dir: Path | None = setting(
+        None, help="Folder in which open sessions are kept, so that they go on after a restart or a crash."
+    )
 
     max_body: int = setting(6 * MIB, minimum=1, unit="bytes", help="Largest picture or other request that is taken.")
     max_film: int = setting(2048 * MIB, minimum=1, unit="bytes", help="Largest film that is taken.")
@@ -90,6 +93,13 @@ class ServingRun:
     films_dir: Path | None = setting(
         None, help="Folder for films and their results; without one, a temporary folder that goes with the server."
     )
+    max_films: int = setting(64, minimum=1, help="Films that are kept at once, with their results.")
+    films_at_once: int = setting(2, minimum=1, help="Films that are tracked at once; others wait.")
+    films_space: int = setting(16384 * MIB, minimum=1, unit="bytes", help="What all films and their results may take.")
+    film_frames: int = setting(1_000_000, minimum=1, unit="frames", help="Frames that a film may have.")
+    film_ttl: float = setting(3600.0, above=0, unit="s", help="After so long a film that is done is removed.")
+    max_cameras: int = setting(64, minimum=1, help="Cameras that the server pulls from at once.")
+    allow_devices: bool = setting(False, help="Whether clients may name cameras of this machine by number, too.")
     allow_cameras: bool | None = setting(
         None,
         help="Whether clients may have the server open addresses of cameras; without it, if only this machine can "

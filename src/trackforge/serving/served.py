@@ -53,7 +53,7 @@ class ServedSession:
         self._model, self._pooled, self._leave = model, pooled, leave
         self._lock, self._one = threading.Lock(), threading.Lock()
         self._next = pooled.session.last + 1
-        self._time = saved.time if saved else None
+        self._time = self._before_time = saved.time if saved else None
         self._before = dict(saved.counts) if saved else {}
         self._touched = time.monotonic()
         self._gone = ""
@@ -148,18 +148,21 @@ class ServedSession:
                 "remembers frames, too. Serve a detector that looks at each frame by itself."
             )
         self.present()
-        patience = self._model.plan.run.request_timeout if self._model.state == "ready" else 0.0
-        inner = self._pooled.state(within=patience)
-        last = self.last_step
-        return Saved(
-            session=inner,
-            tracker=self.tracker.table(),
-            name=self.name,
-            rate=self.frame_rate,
-            policy=self.policy,
-            time=self._time if last is None else last.frame.timestamp,
-            counts={"frames": self.frames, "dropped": self.dropped, "failed": self.failed},
-        ).to_bytes()
+        return self.snapshot(self._model.plan.run.request_timeout if self._model.state == "ready" else 0.0)
+
+    def snapshot(self, within: float) -> bytes:
+        """Return what `state` does, after at most so many seconds; what still waits then is no part of it."""
+        with self._pooled.still(within=within):
+            last = self.last_step
+            return Saved(
+                session=self._pooled.session.state(),
+                tracker=self.tracker.table(),
+                name=self.name,
+                rate=self.frame_rate,
+                policy=self.policy,
+                time=self._before_time if last is None else last.frame.timestamp,
+                counts={"frames": self.frames, "dropped": self.dropped, "failed": self.failed},
+            ).to_bytes()
 
     def close(self) -> dict[str, Any]:
         """Do what waits, make outputs final, and return what `counts` says then.

@@ -77,8 +77,25 @@ class Sessions:
             StateError: The state cannot be read, or fits no such tracker.
             InvalidInputError: An argument is wrong.
         """
+        self._model.admit()
+        return self._begin(secrets.token_hex(16), name, tracker, frame_rate, policy, state, ttl, sinks)
+
+    def reopen(self, id: str, state: bytes) -> ServedSession:  # noqa: A002 - what it is called in addresses
+        """Go on with a session of an earlier server under the id that it had; raises as `open` does."""
+        return self._begin(id, "", None, None, None, state, None, ())
+
+    def _begin(
+        self,
+        id: str,  # noqa: A002 - what it is called in addresses
+        name: str,
+        tracker: str | Mapping[str, Any] | None,
+        frame_rate: float | None,
+        policy: Policy | None,
+        state: bytes | None,
+        ttl: float | None,
+        sinks: Iterable[Sink | str | Path],
+    ) -> ServedSession:
         model = self._model
-        model.admit()
         lasting = model.plan.run.session_ttl if ttl is None else ttl
         if not isinstance(lasting, (int, float)) or not lasting > 0:
             raise InvalidInputError(f"ttl must be a number of seconds > 0; got {lasting!r}.")
@@ -106,7 +123,7 @@ class Sessions:
             session = ServedSession(
                 model,
                 pooled,
-                id=secrets.token_hex(16),
+                id=id,
                 name=stream.name or pooled.session.stream.name,
                 tracker=component,
                 frame_rate=stream.rate or pooled.session.stream.rate,

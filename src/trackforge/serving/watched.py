@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from trackforge.errors import InvalidInputError
+from trackforge.errors import InvalidInputError, PluginError
 from trackforge.protocols import Detector, StreamAware, notes_of
 from trackforge.runs.blame import blaming
 from trackforge.runs.component import Component
@@ -77,15 +77,24 @@ class Watched:
             self._detector.open(stream)
 
     def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
-        """Detect, and tell how that went."""
+        """Detect, and tell how that went.
+
+        Raises:
+            PluginError: The detector wanted to end the program: that is a fault of it, and no reason to.
+            Exception: Whatever else it raises.
+        """
         error: BaseException | None = None
         self._pulse.begin()
         try:
             with blaming(self._component):
                 return self._detector.detect(frames)
-        except BaseException as raised:
+        except Exception as raised:
             error = raised
             raise
+        except BaseException as raised:
+            error = raised
+            what = f"The detector {self._component.name!r} ended with {type(raised).__name__}: {raised}."
+            raise PluginError(f"{what} Look into its own log.") from raised
         finally:
             self._pulse.end(len(frames), error)
 
