@@ -74,7 +74,7 @@ def photographs(folder: Path, weights: str, *, height: int = 400) -> Path:
     return out
 
 
-def serve(*, frame: int = 245, size: tuple[int, int] = (1180, 800)) -> Path:
+def serve(*, frame: int = 245, size: tuple[int, int] = (1180, 740)) -> Path:
     """Write ``serve.png``: the page of the server with the street tracked, at rest on a lively frame."""
     from playwright.sync_api import sync_playwright
 
@@ -105,9 +105,9 @@ def serve(*, frame: int = 245, size: tuple[int, int] = (1180, 800)) -> Path:
         finally:
             server.terminate()
             server.wait(30)
-        picture = Image.open(folder / "page.png").convert("RGB").quantize(256, dither=Image.Dither.NONE)
         out = IMAGES / "serve.png"
-        picture.save(out, optimize=True)
+        picture = Image.open(folder / "page.png").convert("RGB")
+        picture.point(lambda value: value & 252 | value >> 6).save(out, optimize=True)  # six bits, which is smaller
     return out
 
 

@@ -77,13 +77,15 @@ export class Films {
     return film;
   }
   take(files) {
+    let first = true;
     for (const file of files) {
       const limit = this.facts.limits?.max_film;
       if (limit && file.size > limit) { alert(`${file.name} has ${bytes(file.size)}; this server takes ${bytes(limit)} at most.`); continue; }
       if (!file.size) { alert(`${file.name} is empty.`); continue; }
       const film = this.make(file.name);
       Object.assign(film, {file, url: URL.createObjectURL(file)});
-      this.show(film);
+      if (first) this.show(film);
+      first = false;
       this.sending = this.sending.then(() => this.send(film)).catch(error => this.fail(film, error));
     }
   }
@@ -165,7 +167,7 @@ export class Films {
     try {
       const url = await ready(film, "mp4", words => { film.making = words; this.player.tell(); });
       Object.assign(film, {url, drawn: true, unplayable: false, making: ""});
-      if (film === this.player.film) { this.player.load(); this.player.tell(); }
+      if (film === this.player.film) { this.player.load(); this.player.tell(); this.tell(); }
     } catch (error) {
       if (error.name !== "AbortError") alert(`${film.name}: ${error.message}`);
     }

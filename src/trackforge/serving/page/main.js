@@ -72,15 +72,15 @@ const drawn = {b: "boxes", i: "ids", c: "classes", s: "scores"};
 // Who clicks with a mouse means the film by the space bar again; who came by the tab key keeps the focus.
 document.addEventListener("click", event => { if (event.detail && event.target.matches("button, input[type=checkbox], input[type=range]")) event.target.blur(); });
 document.addEventListener("keydown", event => {
-  const {target} = event, typing = target.matches("input:not([type=checkbox]), select, textarea");
+  const {target, key} = event, moves = ["ArrowLeft", "ArrowRight", "Home", "End"].includes(key);
   if (event.ctrlKey || event.metaKey || event.altKey || $("door").open) return;
-  if (target.id === "seek" && ["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) { /* it steps by frames, too */ }
-  else if (typing || target.matches(".table") && ["Home", "End", " "].includes(event.key)) return;
-  if (event.key === " " && target.matches("button, input, summary, a")) return;
-  if (drawn[event.key]) return flip(drawn[event.key]);
-  if ($("video").hidden || !films.shown || !keys[event.key]) return;
+  if (target.matches("input:not([type=checkbox], [type=range]), select, textarea")) return; // typing
+  if (moves && target.matches("[type=range]:not(#seek), .table")) return; // the slider of the film steps by frames, too
+  if (key === " " && target.matches("button, [type=checkbox], a, .table")) return;
+  if (drawn[key]) return flip(drawn[key]);
+  if ($("video").hidden || !films.shown || !keys[key]) return;
   event.preventDefault();
-  keys[event.key](event);
+  keys[key](event);
 });
 
 show();

@@ -1,18 +1,21 @@
 // One film with its boxes. Picture and boxes are drawn into one canvas at one time, by the time stamp of the very
 // picture (requestVideoFrameCallback; without it, by the film's clock), so that they always belong together.
 
-import {drawTracks, fit, hit} from "./drawing.js";
-import {look, onLook} from "./look.js";
-import {$, clockTime, say, seldom} from "./parts.js";
 import {Activity} from "./activity.js";
+import {hit} from "./drawing.js";
+import {onLook} from "./look.js";
+import {$, clockTime, say, seldom} from "./parts.js";
+import {Screen} from "./screen.js";
 
 const AHEAD = 0.8; // seconds of tracked film to have before it plays on
-const LATE = 150; // milliseconds after a seek at which a browser that has not said so is taken to show the new picture
+const HEIGHT = 76; // hundredths of the window's
+const LATE = 300; // milliseconds after which no other picture is waited for
 const SLOWEST = 0.1; // of the film's speed, while the tracker is slower than the film
 
 export class Player {
   constructor() {
     this.canvas = $("picture");
+    this.screen = new Screen(this.canvas);
     this.activity = new Activity($("activity"));
     this.video = document.createElement("video");
     this.video.muted = true;
@@ -23,6 +26,7 @@ export class Player {
     this.playing = false; // whether it is meant to play, also while it waits for the tracker
     this.held = false;
     this.chosen = null;
+    this.owed = null; // time stamp of a picture that is to be copied
     this.aim = null; // the frame that was asked for, until its picture is there
     this.onchange = () => {};
     this.listen();
@@ -32,16 +36,16 @@ export class Player {
   listen() {
     const {video} = this;
     this.exact = "requestVideoFrameCallback" in video;
-    const follow = () => video.requestVideoFrameCallback((_, facts) => { this.paint(facts.mediaTime); follow(); });
+    const follow = () => video.requestVideoFrameCallback((_, facts) => {
+      this.taken(facts.mediaTime);
+      follow();
+    });
     if (this.exact) follow();
     video.addEventListener("loadedmetadata", () => { this.sized(); this.redraw(); });
-    video.addEventListener("loadeddata", () => { if (!this.exact) this.paint(video.currentTime); this.more(); });
-    video.addEventListener("seeked", () => {
-      const seen = this.paints = this.paints || 0;
-      setTimeout(() => { if (this.paints === seen && !video.seeking && this.usable) this.paint(video.currentTime); }, this.exact ? LATE : 0);
-    });
+    video.addEventListener("loadeddata", () => { this.taken(this.owed ?? video.currentTime); this.more(); });
+    video.addEventListener("seeked", () => { if (this.owed === null) this.byClock(); else this.settle(this.owed); });
     video.addEventListener("ended", () => { this.playing = false; this.tell(); });
-    video.addEventListener("error", () => { if (video.getAttribute("src")) { this.film.unplayable = true; this.playing = false; this.redraw(); this.tell(); this.onchange(); } });
+    video.addEventListener("error", () => { if (video.getAttribute("src")) { this.film.unplayable = true; this.screen.clear(); this.playing = false; this.redraw(); this.tell(); this.onchange(); } });
     $("seek").addEventListener("input", () => this.go(+$("seek").value));
     $("play").addEventListener("click", () => this.toggle());
     $("back").addEventListener("click", () => this.step(-1));
@@ -51,7 +55,9 @@ export class Player {
     this.later = seldom(() => { this.sized(); this.activity.draw(this.film, this.duration, this.shown); }, 300);
   }
   get steps() { return this.film.steps; }
-  get usable() { return this.film && !this.film.unplayable && this.video.readyState >= 2; }
+  // Whether there is a film that this browser plays, and whether it shows a picture now.
+  get pictured() { return Boolean(this.film?.url) && !this.film.unplayable; }
+  get usable() { return this.pictured && this.video.readyState >= 2; }
   get duration() {
     const known = Number.isFinite(this.video.duration) && !this.film.unplayable ? this.video.duration : 0;
     return Math.max(known, this.steps.end + this.steps.interval, this.film.total ? this.film.total * this.steps.interval : 0);
@@ -64,7 +70,8 @@ export class Player {
     this.playing = this.held = false;
     this.chosen = null;
     this.shown = 0;
-    this.aim = null;
+    this.aim = this.owed = null;
+    this.screen.clear();
     this.started = this.touched = false;
     this.load();
     this.sized();
@@ -83,6 +90,7 @@ export class Player {
     $("seek").max = this.duration;
     const size = this.size;
     this.canvas.style.aspectRatio = `${size[0]} / ${size[1]}`;
+    this.canvas.style.maxWidth = `${HEIGHT * size[0] / size[1]}vh`; // no higher than most of the window
   }
   get size() {
     const {video} = this;
@@ -90,43 +98,52 @@ export class Player {
     return this.steps.size || [16, 9];
   }
 
-  redraw() { if (this.film && (this.video.paused || !this.usable)) this.paint(this.shown); }
-  // Draw the picture that is there, with the boxes of the frame whose time stamp it has.
-  paint(time) {
+  // A picture is there, with this time stamp. While a film is on its way it cannot be copied yet; that is owed then.
+  taken(time) {
     if (!this.film) return;
-    this.paints = (this.paints || 0) + 1;
-    this.shown = time;
+    this.owed = null;
+    if (!this.usable) { this.owed = time; return; }
+    this.screen.take(this.video);
     if (!this.video.seeking) this.aim = null;
-    const {canvas, steps} = this, place = steps.at(time), c = canvas.getContext("2d");
-    fit(canvas, ...this.size);
-    c.globalAlpha = 1;
-    c.clearRect(0, 0, canvas.width, canvas.height);
-    if (this.usable) c.drawImage(this.video, 0, 0, canvas.width, canvas.height);
-    const drawn = this.film.drawn ? 0 : place < 0 ? 0 : drawTracks(canvas, steps.tracks(place), back => place >= back ? steps.tracks(place - back) : null, this.chosen);
-    canvas.dataset.frame = place < 0 ? "" : steps.numbers[place];
-    canvas.dataset.time = time;
-    canvas.dataset.boxes = drawn;
-    this.place = place;
+    this.paint(time);
+    if (this.playing && !this.video.paused && !this.whole && time > this.steps.end - 2 * this.steps.interval) this.hold();
+  }
+  // The film has arrived. What is owed may be the picture of a place before, whose successor will be told of soon.
+  settle(time) {
+    if (!this.film || this.steps.at(time) === this.steps.during(this.video.currentTime)) return this.taken(time);
+    setTimeout(() => { if (this.owed === time && !this.video.seeking) this.taken(time); }, LATE);
+  }
+  // A browser that does not tell time stamps: by the film's clock.
+  byClock() {
+    if (!this.film || this.exact) return;
+    const now = this.video.currentTime, place = this.steps.during(now);
+    this.taken(place < 0 ? now : this.steps.times[place]);
+  }
+  // Draw the boxes of the frame with this time stamp over the picture that was taken.
+  paint(time) {
+    const {steps} = this, place = this.place = steps.at(time);
+    this.shown = time;
+    this.screen.draw(steps, place, this.size, this.chosen, this.film.drawn);
     if (document.activeElement !== $("seek") || this.playing) $("seek").value = time;
     const frame = place < 0 ? "" : `frame ${steps.numbers[place]} · `;
     $("clock").textContent = `${frame}${clockTime(time)}`;
     $("seek").setAttribute("aria-valuetext", `${frame}${clockTime(time)}`);
-    if (this.playing && !this.video.paused && !this.whole && time > steps.end - 2 * steps.interval) this.hold();
   }
+  redraw() { if (this.film) this.paint(this.shown); }
 
   // Show the picture of a time.
   go(time) {
     if (!this.film) return;
     this.touched = true;
     time = Math.max(0, Math.min(time, this.duration));
-    if (this.film.unplayable || !this.film.url) return this.paint(time);
+    if (!this.pictured) return this.paint(time);
     this.video.currentTime = time;
   }
   goTo(place) {
     this.aim = place; // steps are counted from where one wants to be, pictures may come later than keys
     const time = this.steps.middle(place);
     this.go(Math.min(time, Number.isFinite(this.video.duration) ? Math.max(this.steps.times[place], this.video.duration - 1e-3) : time));
-    if (this.film.unplayable || !this.film.url) this.paint(this.steps.times[place]);
+    if (!this.pictured) this.paint(this.steps.times[place]);
   }
   step(by) {
     if (!this.film) return;
@@ -142,8 +159,9 @@ export class Player {
 
   toggle() { this.touched = true; if (this.playing) this.pause(); else this.play(); }
   play() {
-    if (!this.film || !this.film.url || this.film.unplayable) return;
+    if (!this.pictured) return;
     this.playing = this.started = true;
+    this.aim = null;
     this.pace();
     if (!this.whole && this.steps.end - this.shown < 2 * this.steps.interval) this.hold();
     else this.run();
@@ -152,10 +170,10 @@ export class Player {
   run() {
     this.held = false;
     this.video.play().catch(error => { if (error.name !== "AbortError") { this.playing = false; this.tell(); } });
-    if (!this.exact) this.byClock();
+    if (!this.exact) this.runByClock();
   }
-  byClock() {
-    requestAnimationFrame(() => { if (this.playing && !this.video.paused) { this.paint(this.video.currentTime); this.byClock(); } });
+  runByClock() {
+    requestAnimationFrame(() => { if (this.playing && !this.video.paused) { this.byClock(); this.runByClock(); } });
   }
   pause() {
     this.playing = this.held = false;
@@ -181,8 +199,8 @@ export class Player {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     if (!this.started && !this.touched && !still && this.steps.count && this.usable) this.play();
     if (this.held && (this.whole || this.steps.end - this.shown > AHEAD)) this.run();
-    if ((this.film.unplayable || !this.film.url) && !this.whole && this.steps.count) this.paint(this.steps.end);
-    else if (this.video.paused && (this.place ?? -1) < 0) this.redraw();
+    if (!this.pictured && !this.whole && this.steps.count) this.paint(this.steps.end);
+    else if ((this.place ?? -1) < 0) this.redraw();
     this.tell();
   }
 
@@ -205,7 +223,7 @@ export class Player {
     play.textContent = this.playing ? "❚❚" : "▶";
     play.setAttribute("aria-label", this.playing ? "Pause" : "Play");
     if (!film) return;
-    for (const name of ["play", "speed"]) $(name).disabled = !film.url || film.unplayable;
+    for (const name of ["play", "speed"]) $(name).disabled = !this.pictured;
     say($("note"), this.words(film));
   }
   words(film) {

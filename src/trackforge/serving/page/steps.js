@@ -63,13 +63,23 @@ export class Steps {
     }
     this.begins.push(row);
   }
-  // The frame that is shown at a time of the film; -1 where none is known that near. Clocks are rounded, hence nearness.
-  at(time) {
+  // How many frames begin at a time or before.
+  begun(time) {
     let low = 0, high = this.count;
     while (low < high) { const middle = (low + high) >> 1; if (this.times[middle] <= time) low = middle + 1; else high = middle; }
+    return low;
+  }
+  // The frame that has a time stamp, but for rounding; -1 where none is known that near.
+  at(time) {
+    const low = this.begun(time);
     const after = low < this.count ? this.times[low] - time : Infinity, before = low ? time - this.times[low - 1] : Infinity;
     const place = after < before ? low : low - 1, slack = 0.6 * this.interval;
     return place >= 0 && Math.min(after, before) <= slack ? place : -1;
+  }
+  // The frame that is shown while the film's clock says a time; -1 where none is known.
+  during(time) {
+    const place = this.begun(time + 1e-4) - 1;
+    return place >= 0 && (place + 1 < this.count || time - this.times[place] < 2 * this.interval) ? place : -1;
   }
   // A time at which that frame is shown, far from both its ends.
   middle(place) {
