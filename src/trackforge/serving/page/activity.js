@@ -7,9 +7,9 @@ export class Activity {
     new ResizeObserver(() => { if (this.last) this.draw(...this.last); }).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (this.last) this.draw(...this.last); });
   }
-  draw(film, duration, time) {
+  draw(film, duration) {
     if (!film) return;
-    this.last = [film, duration, time];
+    this.last = [film, duration];
     const {canvas} = this, {steps} = film, w = canvas.clientWidth, h = canvas.clientHeight;
     const style = getComputedStyle(canvas);
     canvas.width = Math.round(w * devicePixelRatio);

@@ -167,7 +167,7 @@ export class Films {
     try {
       const url = await ready(film, "mp4", words => { film.making = words; this.player.tell(); });
       Object.assign(film, {url, drawn: true, unplayable: false, making: ""});
-      if (film === this.player.film) { this.player.load(); this.player.tell(); this.tell(); }
+      if (film === this.player.film) { this.player.load(); this.tell(); }
     } catch (error) {
       if (error.name !== "AbortError") alert(`${film.name}: ${error.message}`);
     }
