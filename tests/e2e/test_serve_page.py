@@ -422,7 +422,7 @@ def test_a_film_is_watched_while_it_is_tracked(opened: Any, clip: Path, guarded:
     page.problems.clear()
     gate.touch()
     page.page.locator("#file").set_input_files(clip)
-    page.until("document.querySelector('#shelf li.current .state')?.textContent.startsWith('waits')")
+    page.until("/^(waits|tracking)/.test(document.querySelector('#shelf li.current .state')?.textContent)")
     frames = (
         "+(document.querySelector('#shelf li.current .state').textContent.match(/tracking, (\\d+) of 60/) || [0, 0])[1]"
     )
@@ -472,3 +472,4 @@ def test_a_laptop_users_path(opened: Any, tmp_path_factory: pytest.TempPathFacto
         assert len(ids) > 2
         assert page.page.locator("#rows tr").count() == len(ids)
         assert saved(page, "txt") == rows
+        page.page.close()

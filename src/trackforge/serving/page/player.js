@@ -41,7 +41,6 @@ export class Player {
     const {steps} = this, stated = this.film.total ? this.film.total * steps.interval : 0;
     return Math.max(this.footage.duration, steps.end + steps.interval, stated);
   }
-  get whole() { return ["done", "failed", "cancelled"].includes(this.film.state); }
 
   // Show a film from its beginning.
   open(film) {
@@ -75,7 +74,7 @@ export class Player {
     this.screen.take(this.footage.video);
     if (!this.footage.seeking) this.aim = null;
     this.redraw();
-    if (this.playing && this.footage.running && !this.whole && this.shown > this.steps.end - 2 * this.steps.interval) this.hold();
+    if (this.playing && this.footage.running && !this.film.over && this.shown > this.steps.end - 2 * this.steps.interval) this.hold();
   }
   same(stamp, now) { return !this.film || this.steps.at(stamp) === this.steps.during(now); }
   began(now) { const place = this.film ? this.steps.during(now) : -1; return place < 0 ? now : this.steps.times[place]; }
@@ -131,7 +130,7 @@ export class Player {
     this.playing = this.started = true;
     this.aim = null;
     this.pace();
-    if (!this.whole && this.steps.end - this.shown < 2 * this.steps.interval) this.hold();
+    if (!this.film.over && this.steps.end - this.shown < 2 * this.steps.interval) this.hold();
     else this.run();
     this.tell();
   }
@@ -152,7 +151,7 @@ export class Player {
   }
   // While the tracker is slower than the film, the film goes at the tracker's pace instead of by fits and starts.
   pace() {
-    const tracked = this.film && !this.whole && this.film.speed ? 0.95 * this.film.speed : Infinity;
+    const tracked = this.film && !this.film.over && this.film.speed ? 0.95 * this.film.speed : Infinity;
     this.footage.pace(Math.max(SLOWEST, Math.min(+$("speed").value, tracked)));
   }
   // More steps have come, or the film's state is another.
@@ -163,8 +162,8 @@ export class Player {
     this.pace();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     if (!this.started && !this.touched && !still && this.steps.count && this.footage.usable) this.play();
-    if (this.held && (this.whole || this.steps.end - this.shown > AHEAD)) this.run();
-    if (!this.pictured && !this.whole && this.steps.count) this.paint(this.steps.end);
+    if (this.held && (this.film.over || this.steps.end - this.shown > AHEAD)) this.run();
+    if (!this.pictured && !this.film.over && this.steps.count) this.paint(this.steps.end);
     else if (this.place < 0) this.redraw();
     this.tell();
   }
@@ -192,8 +191,8 @@ export class Player {
   }
   words(film) {
     if (film.making) return film.making;
-    if (!film.url && !this.whole) return "The file itself is not at hand here; its boxes are shown alone until the server has drawn them into a film.";
-    if (film.unplayable && !this.whole) return "This browser cannot play the file itself. Its boxes are shown alone until the server has drawn them into a film.";
+    if (!film.url && !this.film.over) return "The file itself is not at hand here; its boxes are shown alone until the server has drawn them into a film.";
+    if (film.unplayable && !this.film.over) return "This browser cannot play the file itself. Its boxes are shown alone until the server has drawn them into a film.";
     if (film.unplayable && film.steps.count) return "This browser cannot play the film; its boxes are shown alone.";
     if (this.held) return "Waiting for the tracker …";
     return "";
