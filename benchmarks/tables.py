@@ -223,6 +223,50 @@ def fairmot(result: dict[str, Any]) -> str:
     return f"{found}\n{tracks}{words}{_origin(result)}"
 
 
+def serving(result: dict[str, Any]) -> str:
+    """One table a detector, then what memory does, and under which load all this was."""
+    heads = (
+        "",
+        "sessions",
+        "frames a second",
+        "p50 ms",
+        "p99 ms",
+        "frames a batch",
+        "processor ms a frame",
+        "beyond offline",
+    )
+    told = []
+    for label, rows in result["rows"].items():
+        alone = result["offline"][label]
+        lines = []
+        for row in rows:
+            cpu = row["processor ms a frame"]
+            name = row["server"] + (f", {row['how']}" if "frames a batch" in row else "")
+            own = f"{cpu - alone['processor ms a frame']:+.2f}"
+            lines.append(
+                (name, row["sessions"], row["frames a second"], row["p50 ms"], row["p99 ms"],
+                 row.get("frames a batch", ""), f"{cpu:.2f}", own)
+            )  # fmt: skip
+        spent = ", ".join(f"{key.removesuffix(' ms')} {value}" for key, value in alone.items() if key.endswith(" ms"))
+        told.append(
+            f"**{label}**. Offline a frame takes {alone['processor ms a frame']} ms of processor time; by the clock, "
+            f"in ms: {spent}.\n\n{table(heads, lines)}"
+        )
+    asked = sum(row["frames"] for rows in result["rows"].values() for row in rows)
+    kept, load = result["memory"], result["load of the machine"]
+    sizes = ", ".join(f"{mib} MiB after {int(frames):,} frames" for frames, mib in kept["MiB by frames done"].items())
+    peer = f"LitServe {result['LitServe']}" if result["LitServe"] else "LitServe could not be installed"
+    return (
+        "\n".join(told)
+        + f"\nOf {asked:,} frames {result['rows unlike offline or lost']} were lost or have a row unlike offline.\n\n"
+        f"Memory of the server while {kept['sessions opened and closed']:,} sessions came and went, "
+        f"{kept['open at once']} at a time: {sizes}; over the second half it grew by "
+        f"{kept['growth MiB over the second half']} MiB.\n\n"
+        f"{peer}; {result['seconds in all']} s in all; other programs were at work: a load of {load['before']} on two "
+        f"cores before, {load['after']} after.\n" + _origin(result)
+    )
+
+
 def _origin(result: dict[str, Any]) -> str:
     c = result["context"]
     return f"\n{c['machine']}; Python {c['python']}, NumPy {c['numpy']}; revision {c['revision']}.\n"
@@ -233,6 +277,7 @@ WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "accuracy-mot17": accuracy,
     "overfit": overfit,
     "scaling": scaling,
+    "serving": serving,
     "fairmot": fairmot,
     "speed-appearance": association,
     "speed-association": association,

@@ -36,7 +36,7 @@ LONG = 60.0
 @functools.cache
 def crowd(camera: int) -> list[tuple[Frame, Detections]]:
     """Return what a camera sees: `LENGTH` frames."""
-    return list(Crowd(CrowdConfig(objects=5, frames=LENGTH, false_positives=1, seed=camera, size=(640, 480))))
+    return list(Crowd(CrowdConfig(objects=5, frames=LENGTH, false_positives=1, seed=camera, size=(64, 48))))
 
 
 def image(camera: int, index: int, ask: int = 0) -> npt.NDArray[np.uint8]:

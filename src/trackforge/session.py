@@ -142,9 +142,10 @@ class Session:
             InvalidInputError: An argument cannot play its role.
         """
         saved = unpack(state)
-        if saved.get("format") != FORMAT or not {"frame", "stream", "tracker"} <= saved.keys():
+        form = saved.get("format")
+        if type(form) is not int or form != FORMAT or not {"frame", "stream", "tracker"} <= saved.keys():
             raise StateError(
-                f"The state of a session must have format {FORMAT}; got {saved.get('format')!r} with "
+                f"The state of a session must have format {FORMAT}; got {form!r} with "
                 f"{', '.join(map(str, saved)) or 'nothing'}. Save it with this version."
             )
         try:

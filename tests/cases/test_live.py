@@ -69,6 +69,15 @@ def test_a_film_behind_an_address_ends(folder: Path, tail: str) -> None:
         assert len(list(source)) == 50  # and can be seen again
 
 
+def test_a_film_of_which_the_index_comes_last_is_whole(tmp_path: Path) -> None:
+    """FFmpeg reads the end first, and its way back lost the first frames."""
+    write_video(tmp_path / "long.mp4", 100, noise=True)
+    with serving(tmp_path) as server:
+        frames = list(trackforge.source(f"{server.url}/ranges/long.mp4"))
+    assert [frame.index for frame in frames] == list(range(100))
+    assert frames[0].timestamp == 0.0
+
+
 def test_a_film_without_a_video_ending_is_tracked_to_its_end(folder: Path, tmp_path: Path) -> None:
     clip = folder / "download"
     clip.write_bytes((folder / "clip.mp4").read_bytes())

@@ -136,7 +136,8 @@ def test_it_has_the_form_of_real_files(tmp_path):
 def test_the_street_has_the_boxes_and_ids_of_the_mot_file(tmp_path):
     mot, labels = tmp_path / "street.txt", tmp_path / "street.seqlabel.json"
     sinks = [trackforge.sink(mot), trackforge.sink(labels, inside=False)]
-    for _ in trackforge.track("synthetic", trackforge.detector("motion"), "byte", sinks=sinks):
+    street = trackforge.source("synthetic", frames=120, size=(320, 180))
+    for _ in trackforge.track(street, trackforge.detector("motion"), "byte", sinks=sinks):
         pass
     table = read_mot(mot)
     frames = json.loads(labels.read_text(encoding="utf-8"))["tracking-annotations"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import threading
 import time
+import tracemalloc
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -23,6 +26,7 @@ from trackforge.serving import (
     Draining,
     Engine,
     NotReady,
+    ServedSession,
     ServingRun,
     SessionGone,
     SessionInUse,
@@ -400,3 +404,49 @@ def test_kept_sessions_go_on_after_a_stop(control: Control, tmp_path: Path) -> N
         assert (again.name, again.frames, again.last_index) == ("gate", 31, 30)
         assert difference(first + feed(again, 5, range(31, 60)), offline(5)) == ""
         assert len(engine.sessions) == 1
+
+
+def test_sessions_that_have_ended_leave_nothing_behind(engine: Engine) -> None:
+    def some(count: int) -> list[weakref.ref[ServedSession]]:
+        refs = []
+        for _ in range(count):
+            session = engine.sessions.open()
+            session.push(image(0, 0)).result(LONG)
+            session.close()
+            refs.append(weakref.ref(session))
+        return refs
+
+    some(50)
+    tracemalloc.start()
+    try:
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        refs = some(200)
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert not any(ref() for ref in refs[:-1])  # a thread may have the last in its hands
+    assert grown < 200 * 1000  # the id that is remembered, and little else
+
+
+def test_many_frames_take_no_more_memory_than_few(engine: Engine, control: Control) -> None:
+    session = engine.sessions.open(tracker={"max_lost": 5})
+
+    def some(begin: int, count: int) -> None:
+        for k in range(begin, begin + count):
+            session.push(image(0, k % 60), index=k).result(LONG)
+        control.batches.clear()
+
+    some(0, 300)
+    tracemalloc.start()
+    try:
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        some(300, 1200)
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 100_000
+    assert session.frames == 1500

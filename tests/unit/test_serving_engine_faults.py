@@ -29,7 +29,15 @@ from served_scenes import (
 )  # fmt: skip
 
 import trackforge
-from trackforge.errors import ConfigError, PluginError, SinkError, TrackforgeError, WeightsError
+from trackforge.errors import (
+    ConfigError,
+    InvalidInputError,
+    PluginError,
+    SinkError,
+    StateError,
+    TrackforgeError,
+    WeightsError,
+)
 from trackforge.serving import Engine, NotReady, ServingRun
 from trackforge.serving.saving import read_saved
 from trackforge.testing.conformance.rules import difference
@@ -294,3 +302,57 @@ def test_a_killed_server_loses_seconds_at_most(
         again = engine.sessions.get(session.id)
         assert again.last_index == 29
         assert difference(first + feed(again, 0, range(30, LENGTH)), offline(0)) == ""
+
+
+def test_a_tracker_that_hangs_holds_up_no_end(control: Control) -> None:
+    engine = started(hang=0.2, grace=0.5)
+    session = engine.sessions.open()
+    first = feed(session, 0, range(10))
+    stuck = engine.model.pool.open(Stuck(control), lasting=True)  # type: ignore[arg-type]
+    future = stuck.push(frames(1)[0])
+    wait_for(lambda: engine.state == "failed")
+    with pytest.raises(StateError, match="does not come back"):
+        stuck.state(within=0.1)
+    state = session.state()
+    engine.close()
+    assert engine.state == "closed"
+    assert isinstance(future.exception(LONG), TrackforgeError)
+    control.go.set()
+    with started() as engine:
+        assert difference(first + feed(engine.sessions.open(state=state), 0, range(10, LENGTH)), offline(0)) == ""
+
+
+class Stuck(Moody):
+    """A tracker that does not come back."""
+
+    def __init__(self, control: Control) -> None:
+        super().__init__(0, RuntimeError())
+        self._control = control
+
+    def update(self, detections: object, frame: trackforge.Frame, /) -> object:
+        assert self._control.go.wait(LONG)
+        return super().update(detections, frame)
+
+
+def test_a_large_state_that_is_restored_holds_up_no_other(control: Control) -> None:
+    loading, go = threading.Event(), threading.Event()
+
+    class Slow(Moody):
+        def load_state_dict(self, state: object) -> None:
+            loading.set()
+            assert go.wait(LONG)
+            self._inner.load_state_dict(state)  # type: ignore[arg-type]
+
+    with started() as engine:
+        session = engine.sessions.open()
+        pool = engine.model.pool
+        state = pool.open("byte").state()
+        tracker = Slow(-1, RuntimeError())
+        opening = threading.Thread(target=lambda: pool.open(tracker, state=state))  # type: ignore[arg-type]
+        opening.start()
+        assert loading.wait(LONG)
+        assert difference(feed(session, 0, range(LENGTH)), offline(0)) == ""
+        with pytest.raises(InvalidInputError, match="tracker of its own"):
+            pool.open(tracker)  # type: ignore[arg-type]
+        go.set()
+        opening.join(LONG)

@@ -89,7 +89,7 @@ def test_every_result_is_the_offline_one(films: Films, made: Path, offline: Path
     for one, other in zip(*drawn, strict=True):  # x264 with several threads gives like pictures, not like bytes
         assert one.timestamp == other.timestamp
         assert np.abs(one.image.astype(int) - other.image.astype(int)).mean() < 1
-    lines = b"".join(film.steps.read(0)).splitlines()
+    lines = film.steps.read(0).splitlines()
     assert len(lines) == 60
     assert len(films.engine.sessions) == 0
 
@@ -276,7 +276,7 @@ def test_a_full_disk_is_told_by_the_film_that_met_it(films: Films, made: Path) -
     assert other.state == "done"
 
 
-CRASHER = """
+DYING = """
 import sys, time
 from pathlib import Path
 from trackforge.serving.films.storage import Storage
@@ -288,7 +288,7 @@ time.sleep(600)
 
 
 def test_what_a_killed_server_left_goes_with_the_next_start(tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-c", CRASHER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", DYING, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     left = Path(process.stdout.readline().strip())
     alive = Storage(tmp_path)  # a second server beside it harms nobody

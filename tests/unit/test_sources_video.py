@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import logging
 from pathlib import Path
 
@@ -66,6 +67,24 @@ def test_every_iteration_starts_anew_and_several_may_run(tmp_path: Path) -> None
     video = source(write_video(tmp_path / "v.mp4", 5))
     assert [(a.index, b.index) for a, b in zip(video, video, strict=True)] == [(i, i) for i in range(5)]
     assert len(list(video)) == 5
+
+
+def test_pictures_do_not_wait_for_the_garbage_collector(tmp_path: Path) -> None:
+    """It counts objects, not bytes: hundreds of decoded pictures would be in memory before it comes."""
+    path = write_video(tmp_path / "film.mp4", 12)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in VideoSource(VideoSourceConfig(path=str(path))):
+            pass
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = sum(type(one).__name__ == "VideoFrame" for one in gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left <= 2  # the side data of the first one were asked for, here and to see the shape of its pixels
 
 
 def test_close_ends_an_iteration(tmp_path: Path) -> None:

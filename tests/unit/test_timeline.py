@@ -188,3 +188,16 @@ def test_thousandfold_steps_are_noticed_from_the_start_only(caplog: pytest.LogCa
     assert not caplog.records
     placed(Timeline("c", 10.0, origin=0.0), [100.0 * k for k in range(9)])
     assert [record.message[:27] for record in caplog.records] == ["c: pictures are 100 s apart"]
+
+
+def test_a_clock_that_comes_with_the_second_picture_loses_none() -> None:
+    """An RTSP camera's first picture may have no stamp; how long the consumer took for it says nothing."""
+    timeline = Timeline("camera", 25.0)
+    timeline.rejoin()
+    assert timeline.place(0, None, 0.0) == 0.0
+    assert timeline.place(1, 7.04, 1.5) == pytest.approx(0.04)
+    assert timeline.missed == 0
+    assert timeline.place(2, 7.08, 1.51) == pytest.approx(0.08)
+    timeline.rejoin()  # but after an outage that is how the lost ones are counted
+    assert timeline.place(3, 100.0, 2.51) == pytest.approx(2.51)
+    assert timeline.missed == 24

@@ -94,5 +94,7 @@ def test_the_first_reason_of_a_failure_counts(tmp_path):
     assert not there.failure.exists()
     there.message("done")
     assert (tmp_path / "output" / "message").read_text() == "done"
+    there.message("x" + "é" * LONGEST)
+    assert LONGEST - 2 < len((tmp_path / "output" / "message").read_bytes()) <= LONGEST, "no letter is cut in two"
     (tmp_path / "file").write_text("")
     OptMl(tmp_path / "file", {}).fail("no place to say it in, and no error")

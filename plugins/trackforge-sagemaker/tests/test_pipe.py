@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import io
 import itertools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import tracemalloc
@@ -14,6 +17,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aws_tools import moto_server
+from doc_blocks import ROOT, blocks
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from labelled import stills
 
 from trackforge import data
@@ -91,11 +98,17 @@ def test_attributes_in_any_order(manifest, channel, names):
         assert piped.classes == ("person", "car"), "metadata name the classes"
 
 
-def test_without_names_the_picture_comes_first(manifest, channel, tmp_path):
-    with agent(channel, sent(manifest)):
-        same(data.read(materialise(channel, folder=tmp_path / "own")), data.read(manifest / "train.manifest"))
-    with agent(channel, sent(manifest, NAMES[::-1])), pytest.raises(DataError, match="Name them, in the order"):
-        materialise(channel)
+@pytest.mark.parametrize("names", [NAMES, NAMES[::-1], ("bounding-box-metadata", "source-ref", "bounding-box")])
+def test_without_names_the_pictures_tell(manifest, channel, tmp_path, names):
+    """A container is not told AttributeNames."""
+    with agent(channel, sent(manifest, names)):
+        same(data.read(materialise(channel, (), tmp_path / "own")), data.read(manifest / "train.manifest"))
+
+
+def test_one_sample_alone(manifest, channel):
+    line = (manifest / "train.manifest").read_text(encoding="utf-8").splitlines()[0]
+    with agent(channel, of_manifest(line, NAMES[::-1], local_objects(manifest))):
+        assert len(data.read(materialise(channel))) == 1
 
 
 def test_files_of_recordio_come_as_they_are(channel, tmp_path):
@@ -159,6 +172,7 @@ BAD = {
     "a sample cut short": ([encode_record(v) for v in (JPEG, b"{}", JPEG)], NAMES, "sample 1 ends after 1"),
     "a record cut short": ([encode_record(JPEG)[:-8]], NAMES, "record 0 at byte 0 announces"),
     "another order": ([encode_record(v) for v in (b"{}", JPEG)], NAMES, "Record 0 of sample 0 must be its picture"),
+    "labels and no picture": ([encode_record(b"{}")] * 50, (), "Record 0 of sample 0 must be its picture"),
     "records in a record": ([encode_record(encode_record(JPEG))], (), "Leave RecordWrapperType out"),
     "nothing": ([], NAMES, "ended without any"),
 }
@@ -170,6 +184,29 @@ def test_what_cannot_be_read_is_told_and_leaves_nothing(channel, name):
     with agent(channel, lambda _: content), pytest.raises(DataError, match=message):
         materialise(channel, names)
     assert not list(channel.path.glob("*"))
+
+
+PIECES = st.one_of(
+    st.sampled_from([encode_record(v) for v in (JPEG, b"{}", b'{"annotations": []}', b"", bytes(40))]),
+    st.sampled_from([JPEG, encode_record(JPEG)[:-3], b"\n\x23\xd7\xce", b"\xff" * 8]),
+    st.binary(max_size=12),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(PIECES, max_size=8).map(b"".join), st.sampled_from([(), NAMES, NAMES[::-1]]))
+def test_whatever_comes_is_records_or_an_error(content, names):
+    """What is written is whole and holds what came; here the pipe is a file, which reads the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        channel = Channel("train", Path(folder) / "train", "Pipe")
+        channel.fifo(0).write_bytes(content)
+        try:
+            place = materialise(channel, names)
+        except DataError:
+            assert not list(Path(folder).glob("train/*"))
+            return
+        with RecordReader(place) as reader:
+            assert sorted(reader) == sorted(records(io.BytesIO(content)))
 
 
 def test_a_channel_without_a_pipe_and_attributes_without_a_picture(channel):
@@ -233,20 +270,22 @@ def test_a_full_disk_is_told_and_nothing_is_left(channel, tmp_path):
     assert not pipes.served[0].whole, "whose reader went away"
 
 
+def test_the_example_of_the_page_runs(manifest, channel, tmp_path, monkeypatch):
+    (block,) = [one for one in blocks(ROOT / "docs/sagemaker.md") if one.test.endswith(Path(__file__).name)]
+    (tmp_path / "set").symlink_to(manifest)
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(compile(block.text, block.place, "exec"), names)
+    same(names["people"], data.read(manifest / "train.manifest"))
+
+
 @pytest.mark.sagemaker
 def test_the_same_from_s3(manifest, channel):
     """The agent gets manifest and pictures out of S3, moto's, by boto3."""
-    boto3 = pytest.importorskip("boto3")
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        client = boto3.client(
-            "s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1",
-            aws_access_key_id="x", aws_secret_access_key="x",
-        )  # fmt: skip
+    with moto_server() as address:
+        boto3 = importlib.import_module("boto3")
+        session = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1")
+        client = session.client("s3", endpoint_url=address)
         client.create_bucket(Bucket="bucket")
         for file in sorted(path for path in manifest.rglob("*") if path.is_file()):
             client.upload_file(str(file), "bucket", file.relative_to(manifest).as_posix())
@@ -260,7 +299,5 @@ def test_the_same_from_s3(manifest, channel):
             wait_for(channel.fifo(2))
             with channel.fifo(2).open("rb") as stream:
                 assert sum(1 for _ in records(stream)) == 10
-        assert [e.number for e in pipes.served] == [0, 1, 2]
-    finally:
-        server.stop()
+    assert [e.number for e in pipes.served] == [0, 1, 2]
     same(data.read(place), data.read(manifest / "train.manifest"))

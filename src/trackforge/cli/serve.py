@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import logging
+import os
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 from trackforge.cli.flags import Words, command
@@ -51,17 +55,35 @@ def _serve(layers: list[Layer], words: ServeWords) -> int:
     if words.quiet and words.verbose:
         raise ConfigError("Give --verbose or --quiet, not both.")
     level = logging.DEBUG if words.verbose else logging.WARNING if words.quiet else logging.INFO
-    return run(plan, level=level)
+    return _left(run(plan, level=level))
+
+
+def _left(code: int) -> int:
+    """Return the exit code, or end here and now where a library is still loading, or looking at a picture.
+
+    Outputs are final by now. A thread within C++ that the interpreter ends would abort the process.
+    """
+    if any(thread.daemon and thread.name.startswith("trackforge") for thread in threading.enumerate()):
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 GROUPS = {
     "Detector": ("detector", "weights", "conf", "iou", "classes", "class_agnostic", "imgsz", "device", "half"),
     "Tracker": ("tracker", "associator", "motion"),
-    "Address": ("host", "port", "port_file", "token", "hosts", "origins"),
-    "Frames": ("policy", "waiting", "max_batch", "max_sessions", "session_ttl", "films_dir", "allow_cameras"),
+    "Address": ("host", "port", "port_file", "token", "tls_cert", "tls_key", "hosts", "origins"),
+    "Frames": ("policy", "waiting", "max_batch"),
+    "Sessions": ("max_sessions", "session_ttl", "sessions_dir"),
+    "Cameras and films": (
+        "allow_cameras", "allow_devices", "max_cameras", "films_dir", "max_film", "max_films", "films_at_once",
+        "films_space", "film_frames", "film_ttl",
+    ),
     "Limits": (
-        "max_body", "max_film", "max_pixels", "max_waiting_bytes", "max_requests", "max_connections", "request_timeout",
-        "hang", "grace",
+        "max_body", "max_pixels", "max_waiting_bytes", "max_requests", "max_connections", "request_timeout", "hang",
+        "grace",
     ),
     "Log": ("log_format", "quiet", "verbose"),
 }  # fmt: skip

@@ -40,6 +40,8 @@ LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.s
 """For titles that are not UTF-8, which cameras and old programs write; PyAV 19 takes them without being told."""
 JOINED = {"merge_pmt_versions": "1"}
 """So that the parts of a joined transport stream are one stream, though their programs number theirs differently."""
+AGAIN = {"multiple_requests": "1"}
+"""For films on web servers: with a connection for each part that it reads, FFmpeg 8 may lose the first pictures."""
 OBLONG = 8.0
 """Widths of a pixel in heights above which they are an error of the file."""
 
@@ -91,7 +93,8 @@ def open_video(
     shown, given = shown_address(address), file or (address if form else ffmpeg_path(address))
 
     def reach() -> InputContainer:
-        asked = JOINED | dict(options or {})
+        web = str(given).startswith(("http://", "https://"))
+        asked = JOINED | (AGAIN if web else {}) | dict(options or {})
         opened: InputContainer = av.open(given, "r", format=form, options=asked, timeout=timeout, **LENIENT)
         return opened
 

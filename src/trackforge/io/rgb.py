@@ -38,6 +38,8 @@ class Converter:
         self._reformatter = VideoReformatter()
         self._levels = levels or Levels(name)
         self._combed = False
+        self._form: tuple[Any, ...] = ()
+        self._matrix: npt.NDArray[np.int32] | None = None
 
     def __call__(self, picture: VideoFrame) -> npt.NDArray[np.uint8]:
         """Convert one picture, turned and mirrored as its metadata asks for."""
@@ -55,7 +57,23 @@ class Converter:
                 log.info(
                     "%s is interlaced: every second row becomes the middle of itself and its neighbours", self._name
                 )
-        return turned(image, display_matrix(picture))
+        return turned(image, self._turning(picture))
+
+    def _turning(self, picture: VideoFrame) -> npt.NDArray[np.int32] | None:
+        """Return the display matrix of a picture, read again where its angle, size or format is another.
+
+        Not for each: a picture of PyAV and its side data hold each other once these were asked for, so that it would
+        stay in memory until the garbage collector comes, which counts objects, not bytes.
+        """
+        form = (
+            getattr(picture, "rotation", None),
+            picture.width,
+            picture.height,
+            picture.format and picture.format.name,
+        )
+        if form != self._form:
+            self._form, self._matrix = form, display_matrix(picture)
+        return self._matrix
 
 
 def is_deep_grey(form: Any) -> bool:

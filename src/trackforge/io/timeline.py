@@ -76,6 +76,7 @@ class Timeline:
         self._thousandfold = Thousandfold()
         self._shift = 0.0  # what the stamps of the present clock lack
         self._fresh = origin is None  # whether the next stamp begins a clock
+        self._lost = False  # whether that follows a lost connection
         self._last: float | None = None
         self._position = -1
         self._arrival = 0.0
@@ -83,7 +84,7 @@ class Timeline:
 
     def rejoin(self) -> None:
         """Expect a new clock: the stream was lost and connected to again."""
-        self._fresh = True
+        self._fresh, self._lost = True, self._last is not None
 
     def place(self, position: int, stamp: float | None, arrival: float | None = None) -> float:
         """Return the seconds at which a picture was taken; more than for the one before it.
@@ -154,9 +155,11 @@ class Timeline:
         """Let a new clock begin with this stamp."""
         seconds = arrival or 0.0
         if self._last is not None:
-            frames = max(1, position - self._position) if arrival is None else 1
-            seconds = max(seconds, self._last + self._interval * frames)
-            if arrival is not None:
+            # a clock that comes with the second picture says nothing of what was lost: nothing was
+            counted = arrival is None or (self._fresh and not self._lost and self._rate is not None)
+            frames = max(1, position - self._position) if counted else 1
+            seconds = max(0.0 if counted else seconds, self._last + self._interval * frames)
+            if arrival is not None and not counted:
                 self.missed = max(0, round((arrival - self._arrival) * (self._rate or 0.0)) - 1)
         self._fresh, self._origin, self._shift, self._standing = False, stamp, seconds, 0
         return seconds

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from types import TracebackType
 
-from trackforge.errors import InvalidInputError
+from trackforge.errors import InvalidInputError, StateError
 from trackforge.pool.turns import Party, Policy, Turns, Waiting, cancel, fail, fulfil, tamed
 from trackforge.session import Session, follows
 from trackforge.types import Detections, Frame, Step
@@ -20,6 +20,8 @@ from trackforge.types import Detections, Frame, Step
 __all__ = ["PooledSession"]
 
 log = logging.getLogger(__name__)
+MOMENT = 0.1
+"""Seconds that whoever has no time at all waits for a tracker that is at work."""
 
 
 class PooledSession(Party):
@@ -112,10 +114,21 @@ class PooledSession(Party):
 
         Args:
             within: As for `state`.
+
+        Raises:
+            StateError: The tracker or an output is at work, and does not come back in that time.
         """
         self._idle(within)
-        with self._guard:
+        if not self._held(within):
+            raise StateError("A session can be saved between two frames; its tracker does not come back. Try again.")
+        try:
             yield
+        finally:
+            self._guard.release()
+
+    def _held(self, within: float | None) -> bool:
+        """Keep others from working on the session, if they come to an end; tell whether that is so."""
+        return self._guard.acquire(timeout=-1 if within is None else max(within, MOMENT))
 
     def close(self, *, within: float | None = None) -> None:
         """Do what waits, and make the outputs final; may be called more than once.
@@ -128,7 +141,7 @@ class PooledSession(Party):
             self._turns.changed.notify_all()
         if not self._idle(within):
             self._abandon()
-        self._leave(None)
+        self._leave(None, within)
 
     def __enter__(self) -> PooledSession:
         return self
@@ -213,12 +226,20 @@ class PooledSession(Party):
                     continue
             turns.turn()
 
-    def _leave(self, error: BaseException | None) -> None:
-        """Let go of the session, once."""
-        with self._guard:
-            if self._left:
-                return
-            self._left = True
+    def _leave(self, error: BaseException | None, within: float | None = None) -> None:
+        """Let go of the session, once; of one that somebody is stuck in, without its outputs."""
+        free = self._held(within)
+        try:
             with self._turns.changed:
-                self._turns.parties.remove(self)
-            self.session.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
+                if self._left:
+                    return
+                self._left = True
+                with contextlib.suppress(ValueError):
+                    self._turns.parties.remove(self)
+            if free:
+                self.session.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
+            else:
+                log.warning("a session was given up whose tracker does not come back; its outputs are not whole")
+        finally:
+            if free:
+                self._guard.release()

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -14,11 +14,12 @@ from types import TracebackType
 from trackforge.errors import InvalidInputError
 from trackforge.io.outputs import places
 from trackforge.io.targets import keep_apart
+from trackforge.pool.looking import detect_each, looked
 from trackforge.pool.pooled import PooledSession
 from trackforge.pool.turns import Looks, Party, Policy, Turns, Waiting
 from trackforge.protocols import Detector, Remembering, Sink, Tracker
 from trackforge.registry import doors
-from trackforge.session import Session, answers, fit
+from trackforge.session import Session, fit
 from trackforge.types import Detections, Frame, Stream
 
 __all__ = ["SessionPool"]
@@ -26,6 +27,7 @@ __all__ = ["SessionPool"]
 log = logging.getLogger(__name__)
 LOOKS = 64
 """Frames of no session that may wait."""
+CLOSED = "A pool that is closed takes no more sessions. Make a new one."
 BREATH = 0.05
 """Seconds before a thread that something broke into goes on, lest it spin."""
 
@@ -71,8 +73,10 @@ class SessionPool:
         self.max_batch, self.policy, self.waiting = max_batch, _policy(policy), waiting
         self._turns = Turns(self.turn, threaded=thread)
         self._looks: Looks | None = None
+        self._claimed: list[object] = []
         self._closed = False
         self._turning = threading.Lock()
+        self._begun: float | None = None
         self._thread = threading.Thread(target=self._work, name="trackforge-pool", daemon=True) if thread else None
         if self._thread is not None:
             self._thread.start()
@@ -109,24 +113,48 @@ class SessionPool:
         looking = self.detector if detector is None else detector
         if looking is None:
             raise InvalidInputError("A pool without a detector needs one with every session. Give open(detector=...).")
-        with self._turns.changed:
-            if self._closed:
-                raise InvalidInputError("A pool that is closed takes no more sessions. Make a new one.")
-            others = self._sessions()
-            if any(other.session.tracker is made for other in others):  # before a state is loaded into it
-                raise InvalidInputError("Every session needs a tracker of its own; got one that another session has.")
-            if detector is not None and any(other.detector is detector for other in others):
-                raise InvalidInputError("A detector of one session is its own; got one that another session has.")
+        chosen = self.policy if policy is None else _policy(policy)
+        own = [made, *([] if detector is None else [detector])]
+        self._claim(own)
+        try:  # what follows takes its time, and others go on meanwhile
             if state is None:
                 session = Session(looking, made, sinks=sinks, stream=stream)
             else:
                 session = Session.restore(state, looking, made, sinks=sinks)
-            chosen = self.policy if policy is None else _policy(policy)
             pooled = PooledSession(self._turns, session, policy=chosen, most=self.waiting, lasting=lasting)
-            keep_apart(places(sink for one in (*others, pooled) for sink in one.session.sinks))
+            with self._turns.changed:
+                if self._closed:
+                    raise InvalidInputError(CLOSED)
+                keep_apart(places(sink for one in (*self._sessions(), pooled) for sink in one.session.sinks))
+                self._turns.parties.append(pooled)
+        finally:
+            with self._turns.changed:
+                self._claimed = [one for one in self._claimed if not any(one is mine for mine in own)]
+        try:
             session.__enter__()
-            self._turns.parties.append(pooled)
+        except BaseException:
+            with self._turns.changed, contextlib.suppress(ValueError):
+                self._turns.parties.remove(pooled)
+            raise
         return pooled
+
+    def _claim(self, own: Sequence[object]) -> None:
+        """Take note of what a session is going to have for itself, before a state is loaded into it.
+
+        Raises:
+            InvalidInputError: Another session has one of them, or the pool is closed.
+        """
+        with self._turns.changed:
+            if self._closed:
+                raise InvalidInputError(CLOSED)
+            taken = [part for one in self._sessions() for part in (one.session.tracker, one.detector)]
+            for part in own:
+                if any(part is other for other in (*taken, *self._claimed)):
+                    what = "tracker" if part is own[0] else "detector"
+                    raise InvalidInputError(
+                        f"Every session needs a {what} of its own; got one that another session has."
+                    )
+            self._claimed += own
 
     def detect(self, frame: Frame, /) -> Future[Detections] | None:
         """Look at a frame of no session, in a batch with those of sessions; None where too many such frames wait.
@@ -159,6 +187,12 @@ class SessionPool:
     def alive(self) -> bool:
         """Whether the thread of the pool is at work or ready for it."""
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def busy_for(self) -> float:
+        """Seconds that the turn under way has taken so far; 0 where there is none."""
+        begun = self._begun
+        return 0.0 if begun is None else time.monotonic() - begun
 
     def close(self, *, within: float | None = None) -> None:
         """Do what waits, end all sessions, make their outputs final, and stop the thread.
@@ -214,6 +248,7 @@ class SessionPool:
         batch: list[tuple[Party, Waiting]] = []
         with self._turning:
             self._turns.worker = threading.get_ident()
+            self._begun = time.monotonic()
             try:
                 self._turns.batch(self.max_batch, batch)
                 failures = self._served(batch)
@@ -223,6 +258,7 @@ class SessionPool:
                         party.take(waiting, broken)
                 raise
             finally:
+                self._begun = None
                 self._turns.worker = None
         return len(batch), next((f for f in failures if f is not None and not isinstance(f, Exception)), None)
 
@@ -230,11 +266,11 @@ class SessionPool:
         """Look at a batch, what the pool's detector is for first, and go on by it; return what went wrong."""
         shared = [(party, waiting) for party, waiting in batch if party.detector is self.detector]
         frames = [frame for _, (frame, _) in shared]
-        found = _detected(self.detector, frames) if self.detector is not None and frames else []
+        found = detect_each(self.detector, frames) if self.detector is not None and frames else []
         failures = [party.take(waiting, one) for (party, waiting), one in zip(shared, found, strict=True)]
         for party, waiting in batch:
             if party.detector is not self.detector and party.detector is not None:
-                failures.append(party.take(waiting, _looked(party.detector, [waiting[0]])[0]))
+                failures.append(party.take(waiting, looked(party.detector, [waiting[0]])[0]))
         return failures
 
     def _work(self) -> None:
@@ -251,23 +287,6 @@ class SessionPool:
             except BaseException:  # somebody raised it in this thread: those who waited have been told
                 log.exception("the thread of a pool was broken into, and goes on")
                 time.sleep(BREATH)
-
-
-def _detected(detector: Detector, frames: list[Frame]) -> list[Detections | BaseException]:
-    """Detect in a batch; where that fails, frame by frame, so that only the faulty ones suffer."""
-    found = _looked(detector, frames)
-    if len(frames) > 1 and isinstance(found[0], Exception):
-        log.warning("a batch of %d frames failed (%s), which are tried one by one", len(frames), found[0])
-        return [_looked(detector, [frame])[0] for frame in frames]
-    return found
-
-
-def _looked(detector: Detector, frames: list[Frame]) -> list[Detections | BaseException]:
-    """Return what a detector finds in frames, or for each the error that came instead."""
-    try:
-        return list(answers(detector, frames, detector.detect(frames)))
-    except BaseException as error:  # noqa: BLE001 - it belongs to the sessions whose frames these are; Ctrl-C does, too
-        return [error] * len(frames)
 
 
 def _policy(given: Policy) -> Policy:

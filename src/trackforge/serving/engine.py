@@ -30,7 +30,7 @@ from trackforge.types import Detections, Frame
 __all__ = ["Engine"]
 
 log = logging.getLogger(__name__)
-TICK = 0.5
+TICK = 0.2
 """Seconds between two rounds of the thread that looks after everything."""
 MOMENT = 0.02
 """Seconds between two looks at whether all is done, while the server is being stopped."""
@@ -59,7 +59,7 @@ class Engine:
         self._keeper: Keeper | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._closing = threading.Lock()
+        self._loading, self._closing = threading.Lock(), threading.Lock()
 
     @property
     def state(self) -> State:
@@ -82,23 +82,20 @@ class Engine:
         return self.model.embedding_dim
 
     def load(self) -> None:
-        """Make the detector and let it look at a blank picture; takes as long as it takes.
+        """Make the detector and let it look at a blank picture; takes as long as it takes, and once is enough.
 
         Raises:
             TrackforgeError: It cannot be made, or fails; `state` is ``failed`` then, and `failure` says why.
+            Draining: The server has been stopped meanwhile.
         """
-        self.model.load()
-        if self.run.sessions_dir is not None and self._keeper is None:
-            if self.model.remembers:
-                log.warning("sessions cannot be kept, since detector %r remembers frames", self.plan.detector.name)
-            else:
-                self._keeper = Keeper(self.run.sessions_dir, self.sessions)
-                count = self._keeper.restore()
-                log.info("%d sessions of an earlier server go on", count)
-        self.model.begin()
-        if self._thread is None:
+        with self._loading:
+            if self._thread is not None:
+                return
+            self.model.load()
+            self._keeper = self._kept()
             self._thread = threading.Thread(target=self._look_after, name="trackforge-engine", daemon=True)
             self._thread.start()
+            self.model.begin()
 
     def card(self) -> dict[str, Any]:
         """Return what is served, as a value of JSON; files are told by their names alone."""
@@ -177,6 +174,17 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         self.close(0.0 if error is not None else None)
+
+    def _kept(self) -> Keeper | None:
+        """Take up the sessions of an earlier server, where they are kept."""
+        if self.run.sessions_dir is None:
+            return None
+        if self.model.remembers:
+            log.warning("sessions cannot be kept, since detector %r remembers frames", self.plan.detector.name)
+            return None
+        keeper = Keeper(self.run.sessions_dir, self.sessions)
+        log.info("%d sessions of an earlier server go on", keeper.restore())
+        return keeper
 
     def _look_after(self) -> None:
         """End what has expired, and see whether the detector is well."""

@@ -59,6 +59,17 @@ def protocol(most: int, head_time: float = HEAD_TIME) -> type[asyncio.Protocol]:
             self._wait_no_more()
             super().connection_lost(exc)
 
+        def send_400_response(self, msg: str) -> None:
+            """Answer what is no HTTP, which may come within a body that somebody is reading: he hears of it."""
+            cycle = self.cycle
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+                if cycle.response_started:
+                    self.transport.close()
+                    return
+            super().send_400_response(msg)
+
         def _wait(self) -> None:
             if self._patience is None:
                 self._patience = self.loop.call_later(head_time, self._enough)

@@ -66,18 +66,20 @@ class Model:
 
         Raises:
             TrackforgeError: It cannot be made, or fails; the state is ``failed`` then.
+            Draining: The server has been stopped meanwhile.
         """
         try:
             detector = self._make()
             self._glance(detector)
-            run = self.plan.run
-            shared = None if self.remembers else detector
-            pool = SessionPool(shared, max_batch=run.max_batch, waiting=run.waiting, policy=run.policy)
         except BaseException as error:
             self._fail(str(error) or type(error).__name__)
             raise
+        run = self.plan.run
         with self._lock:
-            self._pool = pool
+            if self.state in ("draining", "closed"):
+                raise Draining("The server was stopped while the detector was being loaded.")
+            shared = None if self.remembers else detector
+            self._pool = SessionPool(shared, max_batch=run.max_batch, waiting=run.waiting, policy=run.policy)
             self.classes, self.embedding_dim = tuple(detector.classes), detector.embedding_dim
 
     def begin(self) -> None:
@@ -94,8 +96,13 @@ class Model:
             NotReady: There is no detector yet.
         """
         if self._pool is None:
-            raise NotReady(f"The detector is not loaded{': ' + self.failure if self.failure else ' yet'}.")
+            raise NotReady("The detector is not loaded yet. Try again in a moment.")
         return self._pool
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for frames that wait: none where the detector does not get to them."""
+        return 0.0 if self.state == "failed" else self.plan.run.request_timeout
 
     def detector(self) -> Detector | None:
         """Return a detector for one session alone, or None where all share one."""
@@ -108,13 +115,12 @@ class Model:
             NotReady: The detector is not loaded, or has failed.
             Draining: The server is being stopped.
         """
-        state, failure = self.state, self.failure
+        state = self.state
         if state == "loading":
             raise NotReady("The detector is still being loaded. Try again in a moment.")
-        if state == "failed":
-            raise NotReady(
-                f"The detector has failed, and nothing is taken until it recovers: {failure}", retry_after=AGAIN
-            )
+        if state == "failed":  # why, may name files of this machine
+            what = "The detector has failed; nothing is taken until it recovers. The log of the server says why."
+            raise NotReady(what, retry_after=AGAIN)
         if state != "ready":
             raise Draining("The server is being stopped and takes nothing new. Ask another, or try again later.")
 
@@ -170,7 +176,7 @@ class Model:
         if self._pool is None or self.state not in ("ready", "failed"):
             return
         limit = self.plan.run.hang
-        if self.pulse.longest > limit:
+        if self._pool.busy_for > limit:
             self._fail(f"it has not come back from one batch for {limit:g} s")
         elif not self._pool.alive:
             self._fail("the thread that it runs in has ended")

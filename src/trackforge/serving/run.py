@@ -56,6 +56,10 @@ class ServingRun:
         help="Bearer token that every request must carry. Better told by TRACKFORGE_SERVE_TOKEN, since other users of "
         "the machine can read a command line.",
     )
+    tls_cert: Path | None = setting(
+        None, help="Certificate chain (PEM), to speak HTTPS; without one, plain HTTP, for this machine or a proxy."
+    )
+    tls_key: Path | None = setting(None, help="Its private key (PEM), where that is not in the same file.")
     hosts: tuple[str, ...] = setting(
         (), commas=True, help="Names under which the server may be asked for, beside the address that it listens on."
     )

@@ -53,19 +53,24 @@ def read_saved(state: bytes) -> Saved:
     table = unpack(state)
     if "served" not in table:
         return Saved(session=state)
-    if table.pop("served") != FORMAT:
+    form = table.pop("served")
+    if type(form) is not int or form != FORMAT:
         raise StateError(f"The state of a served session must have format {FORMAT}. Save it with this version.")
-    try:
-        inner = np.asarray(table.pop("session"), np.uint8).tobytes()
-        counts = {str(key): max(0, int(value)) for key, value in dict(table.pop("counts")).items()}
-        saved = Saved(session=inner, counts=counts, **table)
-        texts = isinstance(saved.name, str) and isinstance(saved.policy, (str, type(None)))
-        numbers = all(isinstance(one, (float, int, type(None))) for one in (saved.rate, saved.time))
-        if not (texts and numbers and isinstance(saved.tracker, (Mapping, type(None)))):
-            message = "its fields are of the wrong kinds"
-            raise TypeError(message)
-    except (TypeError, ValueError, KeyError, OverflowError) as error:
-        raise StateError(
-            f"The state of a served session must be one that was saved; {error}. Save it again."
-        ) from error
-    return saved
+    if table.keys() != {f.name for f in dataclasses.fields(Saved)} or not all(_fits(*item) for item in table.items()):
+        raise StateError("The state of a served session must be one that was saved; it is not. Save it again.")
+    return Saved(**{**table, "session": table["session"].tobytes()})
+
+
+def _fits(field: str, value: Any) -> bool:
+    """Tell whether a field holds what it may."""
+    if field == "session":
+        return isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 1
+    if field == "counts":
+        return isinstance(value, dict) and all(type(one) is int and 0 <= one < 2**63 for one in value.values())
+    if field == "name":
+        return isinstance(value, str)
+    if field == "policy":
+        return value is None or (isinstance(value, str) and value in ("every", "newest"))
+    if field == "tracker":
+        return value is None or isinstance(value, dict)
+    return value is None or type(value) in (int, float)  # rate and time

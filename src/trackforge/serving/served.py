@@ -51,7 +51,7 @@ class ServedSession:
         self.id, self.name, self.tracker, self.frame_rate, self.ttl = id, name, tracker, frame_rate, ttl
         self.created = time.time()
         self._model, self._pooled, self._leave = model, pooled, leave
-        self._lock, self._one = threading.Lock(), threading.Lock()
+        self._lock, self._one = threading.RLock(), threading.Lock()
         self._next = pooled.session.last + 1
         self._time = self._before_time = saved.time if saved else None
         self._before = dict(saved.counts) if saved else {}
@@ -148,7 +148,7 @@ class ServedSession:
                 "remembers frames, too. Serve a detector that looks at each frame by itself."
             )
         self.present()
-        return self.snapshot(self._model.plan.run.request_timeout if self._model.state == "ready" else 0.0)
+        return self.snapshot(self._model.patience)
 
     def snapshot(self, within: float) -> bytes:
         """Return what `state` does, after at most so many seconds; what still waits then is no part of it."""

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -29,7 +31,7 @@ from trackforge.serving.engine import Engine
 from trackforge.serving.http.app import create_app
 from trackforge.serving.http.context import Context
 from trackforge.serving.http.logs import logging_to
-from trackforge.serving.listening import protocol
+from trackforge.serving.listening import HEAD_TIME, protocol
 from trackforge.serving.planning import ServingPlan
 from trackforge.serving.run import ServingRun
 
@@ -41,7 +43,9 @@ __all__ = ["serve"]
 log = logging.getLogger(__name__)
 PINGS = 20.0
 """Seconds between two pings of a WebSocket, and for the answer to one: after so long a vanished client is noticed."""
-FORCED = 3.0
+KEPT = 30
+"""Seconds for which a connection is kept that nothing comes on."""
+FORCED = 1.0
 """Seconds that a forced stop may take; then the process ends, whatever threads are at work."""
 
 
@@ -71,23 +75,15 @@ def serve(
     """
     engine = engine or Engine(run)
     options = engine.run
+    _check_certificate(options)
     app = app or create_app(engine)
     context: Context = app.state.context
     listener = _listen(options)
     address = _address(options, listener)
 
-    def listening() -> None:
-        if options.port_file is not None:
-            _write_port(options.port_file, listener)
-        with contextlib.suppress(OSError, ValueError):  # nobody may be reading
-            sys.stdout.write(f"Serving on {address} (Ctrl-C stops)\n")
-            sys.stdout.flush()
-        if ready is not None:
-            ready(address)
-
     config = uvicorn.Config(
         app,
-        http=protocol(options.max_connections),
+        http=protocol(options.max_connections, min(HEAD_TIME, options.request_timeout)),
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -97,9 +93,11 @@ def serve(
         ws_ping_interval=PINGS,
         ws_ping_timeout=PINGS,
         ws_per_message_deflate=False,  # pictures are compressed already, and what is small could unpack to gigabytes
-        timeout_keep_alive=30,
+        timeout_keep_alive=min(KEPT, math.ceil(options.request_timeout)),
+        ssl_certfile=options.tls_cert,
+        ssl_keyfile=options.tls_key,
     )
-    server = _Server(config, context, listening)
+    server = _Server(config, context)
     with logging_to(options.log_format, level):
         if not options.local and not options.token:
             log.warning(
@@ -109,6 +107,13 @@ def serve(
                 "may be opened all the same, as --allow-cameras says" if options.cameras_allowed else "are refused",
             )
         try:
+            if options.port_file is not None:  # whoever comes now waits for a moment in the backlog
+                _write_port(options.port_file, listener)
+            with contextlib.suppress(OSError, ValueError):  # nobody may be reading
+                sys.stdout.write(f"Serving on {address} (Ctrl-C stops)\n")
+                sys.stdout.flush()
+            if ready is not None:
+                ready(address)
             server.run(sockets=[listener])
         finally:
             listener.close()
@@ -121,15 +126,10 @@ def serve(
 class _Server(uvicorn.Server):
     """A server that ends as `serve` says."""
 
-    def __init__(self, config: uvicorn.Config, context: Context, listening: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, context: Context) -> None:
         super().__init__(config)
         self.forced = 0
-        self._context, self._listening = context, listening
-        self._heard = 0
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._listening()
+        self._context = context
 
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or self._context.failure is not None
@@ -187,7 +187,9 @@ def _listen(run: ServingRun) -> socket.socket:
     host = run.host.strip("[]")
     try:
         family, _, _, _, place = socket.getaddrinfo(host, run.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(place[:2], family=family, backlog=512)
+        made = socket.create_server(place[:2], family=family, backlog=512)
+        # asyncio sets TCP_NODELAY on sockets that say that they are TCP; without it answers wait 40 ms for the client
+        return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=made.detach())
     except (OSError, UnicodeError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
         raise ConfigError(
@@ -196,9 +198,29 @@ def _listen(run: ServingRun) -> socket.socket:
         ) from error
 
 
+def _check_certificate(run: ServingRun) -> None:
+    """Refuse what cannot be a certificate and its key, before anything begins.
+
+    Raises:
+        ConfigError: It is none, the key is not its own, or it has a password, which nobody could be asked for.
+    """
+    if run.tls_cert is None and run.tls_key is None:
+        return
+    try:
+        if run.tls_cert is None:
+            raise ValueError("there is a key alone")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(run.tls_cert, run.tls_key, password=lambda: b"")
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"--tls-cert and --tls-key must name a certificate and its key, as PEM and without a password; {error}. "
+            "See whether the files are there and belong together."
+        ) from error
+
+
 def _address(run: ServingRun, listener: socket.socket) -> str:
     host = run.host.strip("[]")
-    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    scheme = "http" if run.tls_cert is None else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 def _write_port(path: Path, listener: socket.socket) -> None:

@@ -222,8 +222,7 @@ class Sessions:
         )
 
     def _leave(self, session: ServedSession) -> dict[str, Any]:
-        patience = self._model.plan.run.request_timeout if self._model.state == "ready" else 0.0
-        self._end(session, "closed", patience)
+        self._end(session, "closed", self._model.patience)
         return session.counts()
 
     def _end(self, session: ServedSession, why: str, within: float) -> None:

@@ -29,32 +29,19 @@ class Pulse:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._begun: dict[int, float] = {}
         self.batches = self.frames = self.failures = 0
         self.seconds = 0.0
         self.doubt: BaseException | None = None
 
-    def begin(self) -> None:
-        """Take note that this thread begins to look."""
+    def add(self, frames: int, took: float, error: BaseException | None) -> None:
+        """Take note of a call of the detector."""
         with self._lock:
-            self._begun[threading.get_ident()] = time.monotonic()
-
-    def end(self, frames: int, error: BaseException | None) -> None:
-        """Take note of how it went."""
-        with self._lock:
-            took = time.monotonic() - self._begun.pop(threading.get_ident(), time.monotonic())
             if error is None:
                 self.batches, self.frames, self.seconds = self.batches + 1, self.frames + frames, self.seconds + took
             else:
                 self.failures += 1
                 if not isinstance(error, InvalidInputError):  # which says that it is the frame
                     self.doubt = error
-
-    @property
-    def longest(self) -> float:
-        """Seconds that the longest call under way has taken so far; 0 where there is none."""
-        with self._lock:
-            return time.monotonic() - min(self._begun.values()) if self._begun else 0.0
 
 
 class Watched:
@@ -84,7 +71,7 @@ class Watched:
             Exception: Whatever else it raises.
         """
         error: BaseException | None = None
-        self._pulse.begin()
+        begun = time.monotonic()
         try:
             with blaming(self._component):
                 return self._detector.detect(frames)
@@ -96,7 +83,7 @@ class Watched:
             what = f"The detector {self._component.name!r} ended with {type(raised).__name__}: {raised}."
             raise PluginError(f"{what} Look into its own log.") from raised
         finally:
-            self._pulse.end(len(frames), error)
+            self._pulse.add(len(frames), time.monotonic() - begun, error)
 
     def notes(self) -> Sequence[str]:
         """Pass on what the detector has noticed."""

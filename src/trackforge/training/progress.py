@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 __all__ = ["Progress", "Teller", "progress_words", "time_words"]
@@ -22,6 +22,8 @@ class Progress:
         epoch: The epoch at hand, counted from 1; 0 before the first.
         epochs: Epochs in all.
         loss: Of the last step.
+        terms: What that loss is made of, by name.
+        epoch_steps: Steps of an epoch; 0 before the first.
         rate: Learning rate of the last step.
         left: Seconds to the end of the run at the speed so far, validations included; None where it is not known.
     """
@@ -33,6 +35,8 @@ class Progress:
     epoch: int = 0
     epochs: int = 0
     loss: float = 0.0
+    terms: Mapping[str, float] = field(default_factory=dict)
+    epoch_steps: int = 0
     rate: float = 0.0
     left: float | None = None
 

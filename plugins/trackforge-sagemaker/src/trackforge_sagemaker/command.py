@@ -6,6 +6,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from trackforge_sagemaker.first_process import carry_out
+
 __all__ = ["main"]
 
 COMMANDS = {
@@ -23,4 +25,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         came = repr(words[0]) if words else "nothing"
         sys.stderr.write(f"The first word must be one of {', '.join(COMMANDS)}; got {came}.\n")
         return 2
-    return int(importlib.import_module(COMMANDS[words[0]]).main(words[1:]))
+    return carry_out(lambda: int(importlib.import_module(COMMANDS[words[0]]).main(words[1:])))

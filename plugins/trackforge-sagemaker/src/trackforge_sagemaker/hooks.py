@@ -9,5 +9,12 @@ from trackforge.registry import ComponentSpec, hookimpl
 
 @hookimpl
 def trackforge_components() -> Iterator[ComponentSpec]:
-    """Offer nothing yet."""
-    yield from ()
+    """Offer the rows of FairMOT's batch job."""
+    yield ComponentSpec(
+        kind="sink",
+        name="fairmot",
+        target="trackforge_sagemaker.processing.fairmot:FairMotSink",
+        config="trackforge_sagemaker.processing.fairmot:FairMotSinkConfig",
+        summary="results.txt as FairMOT's batch job in AWS's sample writes it.",
+        source="FairMOT, MIT, and amazon-sagemaker-fairmot, MIT-0: the form of a row",
+    )

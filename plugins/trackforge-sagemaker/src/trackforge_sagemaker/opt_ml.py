@@ -30,7 +30,7 @@ __all__ = ["BASE", "LONGEST", "Channel", "OptMl", "Resources"]
 BASE = "SAGEMAKER_BASE_DIR"
 """The variable that names another root; AWS's toolkit reads the same."""
 LONGEST = 1024
-"""Characters of a reason for failure, and of a message, that SageMaker shows."""
+"""Bytes of a reason for failure, and of a message, that SageMaker shows; a letter cut in two there fails the job."""
 ALONE = "algo-1"
 
 
@@ -210,12 +210,16 @@ class OptMl:
         for path in (self.failure, self.output / "message"):
             path.unlink(missing_ok=True)
 
-    def fail(self, message: str) -> None:
+    def fail(self, message: str, *, over: bool = False) -> None:
         """Say why the job failed; the first reason counts, since what fails after it mostly fails because of it.
 
         A place that cannot be written to is no second failure: the log has the reason too.
+
+        Args:
+            message: The reason, the most useful words first.
+            over: Whether it is known to be the cause of one that was said before.
         """
-        if not self.failure.is_file() or not self.failure.stat().st_size:
+        if over or not self.failure.is_file() or not self.failure.stat().st_size:
             self._write(self.failure, message)
 
     def message(self, text: str) -> None:
@@ -224,7 +228,7 @@ class OptMl:
 
     def _write(self, path: Path, text: str) -> None:
         with contextlib.suppress(OSError), atomic_path(path) as partial:  # SinkError is one
-            partial.write_text(visible(text)[:LONGEST], encoding="utf-8", errors="replace")
+            partial.write_bytes(visible(text).encode(errors="replace")[:LONGEST].decode(errors="ignore").encode())
 
 
 def _mapping(value: Any, where: str | Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ Source: Amazon SageMaker AI Developer Guide, "Augmented Manifest Files" and "Pip
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -47,7 +48,9 @@ WAIT = 60.0
 GLANCE = 0.05
 """Seconds between two looks whether the pipe is there."""
 JSON = tuple(b'{["-0123456789tfn')
-"""Bytes that the value of an attribute can begin with; labels of an image record never have them all around."""
+"""Bytes that the value of an attribute can begin with."""
+MOST = 16
+"""Attributes that a channel may name."""
 
 
 def materialise(
@@ -64,8 +67,8 @@ def materialise(
 
     Args:
         channel: The channel.
-        attributes: ``AttributeNames`` of an augmented manifest, in their order, which the container is not told
-            otherwise; without, the picture must come first.
+        attributes: ``AttributeNames`` of an augmented manifest, in their order, where they are known: a container is
+            not told. Without them, how often a picture comes tells how many records a sample has.
         folder: Where to; the folder that the channel would have in File mode, unless given.
         classes: Names of the classes, written beside as ``classes.txt``, for streams that do not tell them.
         wait: Seconds within which the pipe must be there.
@@ -87,7 +90,7 @@ def materialise(
     try:
         with atomic_path(place) as partial, pipe.open("rb") as stream, partial.open("wb") as file:
             writer, samples = RecordWriter(file), 0
-            for number, sample in enumerate(_samples(stream, channel, len(attributes), at)):
+            for number, sample in enumerate(_samples(stream, pipe, len(attributes), at)):
                 samples = number + 1
                 for payload in sample:
                     writer.write(payload)
@@ -129,9 +132,8 @@ def _await(pipe: Path, wait: float) -> None:
         time.sleep(GLANCE)
 
 
-def _samples(stream: BinaryIO, channel: Channel, width: int, at: int) -> Iterator[Sequence[bytes]]:
-    """Yield the records of each sample, as they are to be kept; ``width`` is 0 where nobody says how many there are."""
-    where = channel.fifo(0)
+def _samples(stream: BinaryIO, where: Path, width: int, at: int) -> Iterator[Sequence[bytes]]:
+    """Yield the records of each sample as they are to be kept; ``width`` is 0 where nobody says how many there are."""
     buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", stream))
     head = buffered.peek(len(MARK))[: len(MARK)]
     if head and head != MARK[: len(head)]:
@@ -141,34 +143,39 @@ def _samples(stream: BinaryIO, channel: Channel, width: int, at: int) -> Iterato
             path=where,
         )
     coming = records(buffered, name=where)
-    if width:
-        yield from _grouped(coming, width, at, where)
+    first = next(coming, None)
+    if first is None:
         return
-    for number, payload in enumerate(coming):
-        if not number:
-            _check_first(payload, where)
-        yield (payload,)
-
-
-def _check_first(payload: bytes, where: Path) -> None:
-    """Refuse a stream of which the first record shows that nobody could read it."""
-    if payload[:4] == MARK:
+    if first[: len(MARK)] == MARK:
         raise DataError(
             "A record must be a picture or labels; this is a file of RecordIO inside a record. Leave RecordWrapperType "
             "out: .rec files are RecordIO already.",
             path=where,
         )
-    if not is_picture(payload) and _is_value(payload):
-        raise DataError(
-            "Without the names of its attributes, a stream must begin with a picture; it begins with labels. Name "
-            "them, in the order of the channel's AttributeNames: attribute_names=bounding-box,source-ref.",
-            path=where,
-        )
+    begin = [first]
+    if not width and (is_picture(first) or _is_value(first)):
+        begin, width, at = _shape(begin, coming)
+    coming = itertools.chain(begin, coming)
+    if width:
+        yield from _grouped(coming, width, at, where)
+    else:  # pictures with labels, as im2rec writes them
+        yield from ((payload,) for payload in coming)
 
 
 def _is_value(payload: bytes) -> bool:
-    """Tell whether a record is text, the value of an attribute; what `im2rec` writes has zeros in its head."""
+    """Tell whether a record is text, the value of an attribute; what ``im2rec`` writes has zeros in its head."""
     return payload[:1] != b"" and payload[0] in JSON and b"\0" not in payload[:64]
+
+
+def _shape(begin: list[bytes], coming: Iterator[bytes]) -> tuple[list[bytes], int, int]:
+    """Read up to the second picture; return the records, how many a sample has, and which of them is the picture."""
+    pictures = [k for k, payload in enumerate(begin) if is_picture(payload)]
+    while len(pictures) < 2 and len(begin) <= 2 * MOST and (payload := next(coming, None)) is not None:
+        if is_picture(payload):
+            pictures.append(len(begin))
+        begin.append(payload)
+    width = pictures[1] - pictures[0] if len(pictures) == 2 else len(begin)
+    return begin, width, pictures[0] if pictures else 0
 
 
 def _grouped(coming: Iterator[bytes], width: int, at: int, where: Path) -> Iterator[Sequence[bytes]]:

@@ -104,7 +104,6 @@ class Camera:
         if source is not None:
             source.close()
         self._leave()
-        self._state = "removed"
         self.scene.end()
 
     @property
@@ -115,15 +114,16 @@ class Camera:
     @property
     def over(self) -> bool:
         """Whether nothing more comes."""
-        return self._state in ("ended", "failed", "removed")
+        return self.state in ("ended", "failed", "removed")
 
     @property
     def state(self) -> State:
         """``connecting``, ``live``, ``reconnecting``, ``ended``, ``failed`` or ``removed``."""
         source = self._source
-        return (
-            "reconnecting" if self._state == "live" and source is not None and source.away is not None else self._state
-        )
+        if self._stop.is_set():
+            return "removed"
+        away = self._state == "live" and source is not None and source.away is not None
+        return "reconnecting" if away else self._state
 
     @property
     def why(self) -> str:

@@ -39,12 +39,13 @@ def film_name(given: str) -> str:
     return visible(last, keep="").strip(" .")[:LONGEST] or "film"
 
 
-def open_film(path: Path, name: str) -> VideoSource:
+def open_film(path: Path, name: str, stride: int = 1) -> VideoSource:
     """Open a film; its sequence is called as `film_name` makes it, without the ending.
 
     Args:
         path: The file, whatever it is called.
         name: What it is called in messages and results.
+        stride: Give every n-th frame.
 
     Raises:
         SourceError: It is no film, or a list of other places. Neither the message nor its cause names the path.
@@ -54,7 +55,7 @@ def open_film(path: Path, name: str) -> VideoSource:
     advice = "Send one video file that holds its own pictures: MP4, MOV, Matroska, WebM, AVI, MPEG."
     opening = Opening(str(path), options=OPTIONS, advice=advice)
     try:
-        source = VideoSource(VideoSourceConfig(path=str(path)), opening)
+        source = VideoSource(VideoSourceConfig(path=str(path), stride=stride), opening)
     except SourceError as error:
         raise SourceError(_told(error, path, shown)) from None
     source.path = opening.shown = shown

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 
 from trackforge.errors import TrackforgeError
-from trackforge.registry import doors
 from trackforge.serving.engine import Engine
 from trackforge.serving.films.film import Film
 from trackforge.serving.films.making import make
@@ -82,10 +81,10 @@ class Films:
             NoRoom: They take as much room as they may.
             NotReady: The engine has failed for good.
             Draining: The server is being stopped.
-            UnknownComponentError: There is no such tracker.
+            ConfigError: There is no such tracker.
         """
         if tracker is not None:
-            doors.tracker(tracker)
+            self.engine.plan.tracker_for(tracker)
         film = self._made(name, tracker, video=video)
         try:
             yield film

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from trackforge.errors import SinkError
@@ -52,17 +51,12 @@ class StepLines:
         if file >= 0:
             os.close(file)
 
-    def read(self, start: int) -> Iterator[bytes]:
-        """Give what stands there from a byte on, in pieces; ends where the lines end now.
+    def read(self, start: int) -> bytes:
+        """Return what stands there from a byte on, a piece of it; nothing where the lines end now.
 
         Raises:
             OSError: It was removed meanwhile.
         """
         with self.path.open("rb") as file:
             file.seek(start)
-            while start < self.size:
-                piece = file.read(min(PIECE, self.size - start))
-                if not piece:
-                    return
-                start += len(piece)
-                yield piece
+            return file.read(min(PIECE, max(0, self.size - start)))

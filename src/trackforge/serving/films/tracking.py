@@ -76,8 +76,9 @@ def track_film(
     watch: Callable[[Step], object] | None = None,
     opened: Callable[[Stream], object] | None = None,
     most: int | None = None,
+    stride: int = 1,
 ) -> FilmSummary:
-    """Track one film, every frame of it, and write its steps to sinks; blocks until it is done.
+    """Track one film, every frame of it unless said otherwise, and write its steps to sinks; blocks until it is done.
 
     The sinks are written here, not where the sessions are worked at: a slow one, or a full disk, is this film's alone.
     They become final at the end and after a stop; after an error nothing stands under their names.
@@ -92,6 +93,7 @@ def track_film(
         watch: Called with each step, in order, after the sinks have it.
         opened: Called with what the film says of itself, before its first frame.
         most: Frames that it may have.
+        stride: Take every n-th frame; indices and times stay those of the film.
 
     Raises:
         SourceError: It is no film, or one of which nothing can be decoded.
@@ -105,7 +107,7 @@ def track_film(
     made = [doors.sink(sink) if isinstance(sink, (str, Path)) else sink for sink in sinks]
     frames, size = 0, (0, 0)
     with limited(pixels=engine.run.max_pixels), contextlib.ExitStack() as stack:
-        source = open_film(Path(path), name or Path(path).name)
+        source = open_film(Path(path), name or Path(path).name, stride)
         stack.callback(source.close)
         session = engine.sessions.open(name=source.name, tracker=tracker, frame_rate=source.rate, policy="every")
         stack.callback(_close, engine, session)

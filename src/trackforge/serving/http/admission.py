@@ -22,6 +22,10 @@ __all__ = ["Admission"]
 
 LINGER = 2.0
 """Seconds for which the rest of a body is thrown away behind an answer."""
+MOST = 16 << 20
+"""Bytes of it, at most."""
+SILENCE = 0.5
+"""Seconds after which a client that sends nothing counts as one that has read the answer."""
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -105,12 +109,13 @@ class _Tail:
             await self._send(message)
 
     async def _linger(self) -> None:
-        until = time.monotonic() + LINGER
-        while not self._read and (left := until - time.monotonic()) > 0:
+        until, came = time.monotonic() + LINGER, 0
+        while not self._read and came < MOST and (left := until - time.monotonic()) > 0:
             try:
-                await asyncio.wait_for(self.receive(), left)
+                message = await asyncio.wait_for(self.receive(), min(left, SILENCE))
             except asyncio.TimeoutError:
                 return
+            came += len(message.get("body", b""))
 
 
 def _draining() -> Draining:

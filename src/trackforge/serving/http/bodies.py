@@ -17,6 +17,7 @@ from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
 
+from trackforge.serving.http.context import context
 from trackforge.serving.http.denials import NoRoom, SlowBody, WrongType
 from trackforge.serving.http.problems import FULL
 from trackforge.serving.refusals import TooLarge
@@ -66,7 +67,7 @@ async def chunks(request: Request, limit: int, patience: float | None = None) ->
         ClientDisconnect: It ended before its end.
     """
     if patience is None:
-        patience = request.app.state.context.run.request_timeout
+        patience = context(request).run.request_timeout
     stated = request.headers.get("content-length", "")
     if stated.isascii() and stated.isdecimal() and int(stated) > limit:
         raise _too_large(int(stated), limit)
@@ -93,8 +94,21 @@ async def chunks(request: Request, limit: int, patience: float | None = None) ->
 
 
 async def read_limited(request: Request, limit: int) -> bytes:
-    """Return a body that has at most so many bytes; raises as `chunks` does."""
-    return b"".join([piece async for piece in chunks(request, limit)])
+    """Return a body that has at most so many bytes.
+
+    Raises:
+        Overloaded: The bodies of all that are being read would take too much.
+        TooLarge, SlowBody, ClientDisconnect: As `chunks` does.
+    """
+    budget, pieces, held = context(request).bodies, list[bytes](), 0
+    try:
+        async for piece in chunks(request, limit):
+            budget.take(len(piece))
+            held += len(piece)
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        budget.give(held)
 
 
 async def spool(request: Request, folder: Path, limit: int) -> Path:

@@ -6,12 +6,14 @@ import asyncio
 import functools
 import logging
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from starlette.requests import HTTPConnection
 
+from trackforge.serving.http.budget import Budget
 from trackforge.serving.http.denials import Late
 from trackforge.serving.http.lifetime import Lifetime
 
@@ -26,6 +28,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Closing(Protocol):
+    """What an area keeps for a server."""
+
+    def close(self) -> object:
+        """End all that it does."""
+
+
+Part = TypeVar("Part", bound=Closing)
+
+
 class Context:
     """The engine, its settings, and what the HTTP face keeps for itself.
 
@@ -33,6 +45,7 @@ class Context:
         engine: What loads, detects and tracks.
         run: What is served, under which limits.
         lifetime: What is at work, and whether the server is being stopped.
+        bodies: What bodies in memory may take.
         metrics: What is counted.
         failure: What the engine could not be loaded for; None where it could, or is loading.
         endings: Called, in a thread, when the server ends, before the engine is closed; areas with work of their own
@@ -42,8 +55,12 @@ class Context:
     def __init__(self, engine: Engine, metrics: Metrics) -> None:
         self.engine, self.run, self.metrics = engine, engine.run, metrics
         self.lifetime = Lifetime()
+        self.bodies = Budget(self.run.max_waiting_bytes)
+        metrics.body_bytes.set_function(lambda: self.bodies.held)
         self.failure: BaseException | None = None
         self.endings: list[Callable[[], object]] = []
+        self._parts: dict[Callable[[Engine], Any], Any] = {}
+        self._making = threading.Lock()
         threads = min(8, 2 + (os.cpu_count() or 1))
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="trackforge-http")
 
@@ -67,6 +84,15 @@ class Context:
                 "once, or let the server be started with a higher --request-timeout."
             )
         return waited.result()
+
+    def part(self, kind: Callable[[Engine], Part]) -> Part:
+        """Return what an area keeps for this server: made of the engine when first asked for, and closed in time."""
+        with self._making:
+            if kind not in self._parts:
+                self._parts[kind] = part = kind(self.engine)
+                self.endings.append(part.close)
+            made: Part = self._parts[kind]
+        return made
 
     def load(self) -> None:
         """Load the engine; what goes wrong is kept."""

@@ -106,6 +106,8 @@ class Conversation:
             for task in (receiving, *others, stop):
                 task.cancel()
             await asyncio.gather(receiving, *others, stop, return_exceptions=True)
+            for what in self._came:
+                self._give(what)
             for waiting in self._replies:
                 if isinstance(waiting, Future):
                     waiting.cancel()
@@ -136,13 +138,23 @@ class Conversation:
         async with self._changed:
             if isinstance(what, tuple) and sum(isinstance(one, tuple) for one in self._came) >= self._most:
                 if self._newest and isinstance(self._came[-1], tuple):
-                    self._came.pop()
+                    self._give(self._came.pop())
                     self._dropped += 1
                 else:
                     what = Busy(f"At most {self._most} pictures may wait; got one more. Send it after an answer.")
             await self._changed.wait_for(lambda: len(self._came) < 4 * self._most + 4)
+            if isinstance(what, tuple):
+                try:
+                    self._context.bodies.take(len(what[0]))
+                except Refusal as refusal:
+                    what = refusal
             self._came.append(what)
             self._changed.notify_all()
+
+    def _give(self, what: tuple[bytes, dict[str, Any]] | Refusal) -> None:
+        """Give back what a picture took that waits no more."""
+        if isinstance(what, tuple):
+            self._context.bodies.give(len(what[0]))
 
     async def _push(self) -> None:
         """Decode and push one picture after the other, so that they stay in order."""
@@ -160,6 +172,8 @@ class Conversation:
                 reply = await self._pushed(image, said)
             except TrackforgeError as error:
                 reply = error
+            finally:
+                self._give(what)
             async with self._changed:
                 self._pushing = False
                 self._replies.append(reply)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 __all__ = ["Lifetime"]
 
@@ -66,25 +66,3 @@ class Lifetime:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._idle.wait(), max(seconds, 0.001))
         return not self.at_work
-
-    async def until_stop(self, steps: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Yield what an endless answer consists of, until the server is being stopped.
-
-        >>> # StreamingResponse(lifetime.until_stop(pictures()), media_type="multipart/x-mixed-replace; boundary=frame")
-        """
-        stop = asyncio.ensure_future(self._stop.wait())
-        try:
-            while not stop.done():
-                step = asyncio.ensure_future(anext(steps))
-                await asyncio.wait({step, stop}, return_when=asyncio.FIRST_COMPLETED)
-                if not step.done():
-                    step.cancel()
-                    return
-                try:
-                    piece = step.result()
-                except StopAsyncIteration:
-                    return
-                yield piece
-        finally:
-            stop.cancel()
-            await steps.aclose()  # type: ignore[attr-defined]

@@ -38,6 +38,10 @@ _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SECRET = re.compile(r"(?<=/)([A-Za-z0-9]{8})[A-Za-z0-9]{12,}")
 
 
+class _Cut(Exception):  # noqa: N818 - no failure of its own
+    """Tells uvicorn, in its log, that a connection is closed within an answer."""
+
+
 class Recorder:
     """Gives each request an id, says and counts how it ended, and turns what nobody expected into a problem."""
 
@@ -71,12 +75,12 @@ class Recorder:
             await self.app(scope, receive, recorded)
         except ClientDisconnect:
             status = GONE
-        except Exception as error:  # the last line of defence; the server lives on
-            log.error("request %s failed: %s: %s", request_id, type(error).__name__, error, exc_info=error)
-            if status and scope["type"] == "http" and not whole:
-                raise  # half an answer is out: the connection is closed, so that nobody takes it for a whole one
+        except Exception as error:  # noqa: BLE001 - the last line of defence; the server lives on
+            refusal = problem_response(error, request_id)  # which logs it
             if not status:
-                await problem_response(error, request_id)(scope, receive, recorded)
+                await refusal(scope, receive, recorded)
+            elif scope["type"] == "http" and not whole:
+                raise _Cut from None  # half an answer is out; nobody shall take it for a whole one
         finally:
             seconds = time.perf_counter() - begun
             declared = scope.get("operation")
@@ -131,10 +135,16 @@ class _Json(logging.Formatter):
         return json.dumps(told, default=str)
 
 
+def _worth(record: logging.LogRecord) -> bool:
+    """Leave out what uvicorn says of a WebSocket that was refused by an answer, as it may be."""
+    return not str(record.msg).startswith("ASGI callable returned without completing handshake")
+
+
 @contextlib.contextmanager
 def logging_to(kind: Literal["text", "json"], level: int = logging.INFO) -> Iterator[None]:
     """Let the loggers of trackforge and of uvicorn write lines of one kind to stderr while the block runs."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_worth)
     handler.setFormatter(_Json() if kind == "json" else _Text())
     kept = []
     for name, least in (("trackforge", level), ("uvicorn", max(level, logging.WARNING))):

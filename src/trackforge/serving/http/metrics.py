@@ -34,6 +34,24 @@ if TYPE_CHECKING:
 __all__ = ["MOST_SESSIONS", "Metrics", "routes", "short_id"]
 
 MOST_SESSIONS = 100
+GAUGES = {
+    "sessions_open": ("sessions", "Sessions that are open."),
+    "waiting_bytes": ("waiting_bytes", "What decoded pictures that wait take."),
+}
+COUNTERS = {
+    "sessions_opened": ("sessions_opened", "Sessions that were opened."),
+    "sessions_expired": ("sessions_expired", "Sessions that expired."),
+    "detector_batches": ("batches", "Batches that the detector looked at."),
+    "detector_frames": ("batched_frames", "Frames in these batches."),
+    "detector_seconds": ("detect_seconds", "Seconds that the detector took for them."),
+    "detector_failures": ("detect_failures", "Batches that it failed at."),
+}
+BY_SESSION = {
+    "frames": "Frames that were tracked",
+    "dropped": "Frames that gave way to newer ones",
+    "failed": "Frames that could not be tracked",
+}
+"""Attributes of a session."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -45,6 +63,7 @@ class Metrics:
         registry: Where they are, and where others may be put beside them.
         sockets: WebSockets that are open.
         socket_frames: Frames that came over WebSockets.
+        body_bytes: What bodies in memory take.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -58,7 +77,9 @@ class Metrics:
         self._at_work = Gauge("trackforge_http_requests_at_work", "Requests that are being answered.", **named)
         self.sockets = Gauge("trackforge_websockets_open", "WebSockets that are open.", **named)
         self.socket_frames = Counter("trackforge_websocket_frames", "Pictures that came over WebSockets.", **named)
-        self.registry.register(_Sessions(engine))
+        self.body_bytes = Gauge("trackforge_body_bytes", "What bodies that wait or come take.", **named)
+        self._covered: set[type[Collector]] = set()
+        self.cover(_Sessions(engine))
         ProcessCollector(registry=self.registry)
 
     def begin(self) -> None:
@@ -70,6 +91,12 @@ class Metrics:
         self._at_work.dec()
         self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def cover(self, collector: Collector) -> None:
+        """Ask another for figures, too; of each kind the first is asked."""
+        if type(collector) not in self._covered:
+            self._covered.add(type(collector))
+            self.registry.register(collector)
 
     def text(self) -> bytes:
         """Return all of it in Prometheus' text format."""
@@ -83,29 +110,33 @@ class _Sessions(Collector):
         self._engine = engine
 
     def collect(self) -> Iterator[Metric]:
-        engine = self._engine
-        ready = GaugeMetricFamily("trackforge_ready", "Whether the detector is loaded and frames are taken.")
-        ready.add_metric([], float(engine.state == "ready"))
-        yield ready
-        sessions = list(engine.sessions)
-        count = GaugeMetricFamily("trackforge_sessions_open", "Sessions that are open.")
-        count.add_metric([], len(sessions))
-        yield count
-        frames = CounterMetricFamily("trackforge_session_frames", "Frames tracked, by session.", labels=["session"])
-        dropped = CounterMetricFamily("trackforge_session_dropped", "Frames dropped, by session.", labels=["session"])
-        rest = [0, 0]
-        for place, session in enumerate(sorted(sessions, key=lambda one: one.created)):
-            if place < MOST_SESSIONS:
-                name = f"{visible(session.name, keep='')[:64]}:{short_id(session.id)}".lstrip(":")
-                frames.add_metric([name], session.frames)
-                dropped.add_metric([name], session.dropped)
-            else:
-                rest = [rest[0] + session.frames, rest[1] + session.dropped]
-        if len(sessions) > MOST_SESSIONS:
-            frames.add_metric(["other"], rest[0])
-            dropped.add_metric(["other"], rest[1])
-        yield frames
-        yield dropped
+        engine, figures = self._engine, self._engine.figures()
+        yield GaugeMetricFamily(
+            "trackforge_ready", "Whether the detector is loaded and frames are taken.", float(engine.state == "ready")
+        )
+        for name, (key, what) in GAUGES.items():
+            yield GaugeMetricFamily(f"trackforge_{name}", what, figures[key])
+        for name, (key, what) in COUNTERS.items():
+            yield CounterMetricFamily(f"trackforge_{name}", what, figures[key])
+        of_sessions = {
+            attribute: CounterMetricFamily(
+                f"trackforge_session_{attribute}", f"{what}, by session.", labels=["session"]
+            )
+            for attribute, what in BY_SESSION.items()
+        }
+        rest = dict.fromkeys(BY_SESSION, 0)
+        for place, session in enumerate(sorted(engine.sessions, key=lambda one: one.created)):
+            name = f"{visible(session.name, keep='')[:64]}:{short_id(session.id)}".lstrip(":")
+            for attribute, family in of_sessions.items():
+                count = getattr(session, attribute)
+                if place < MOST_SESSIONS:
+                    family.add_metric([name], count)
+                else:
+                    rest[attribute] += count
+        for attribute, family in of_sessions.items():
+            if len(engine.sessions) > MOST_SESSIONS:
+                family.add_metric(["other"], rest[attribute])
+            yield family
 
 
 def short_id(session_id: str) -> str:

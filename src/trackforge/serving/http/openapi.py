@@ -34,6 +34,7 @@ MEANING = {
     403: "A page of another origin asked for what changes something, or the server does not allow it.",
     404: "There is no such thing.",
     405: "The path takes other methods.",
+    406: "The answer is not given in the form that Accept asks for.",
     408: "The body did not come in time.",
     409: "Another request is at work there.",
     410: "It was there, and is closed or expired.",

@@ -16,7 +16,9 @@ from trackforge.serving.http.denials import BadRequest
 __all__ = ["Parameter", "json_object", "object_schema", "values_of"]
 
 _NAMES = {int: "integer", float: "number", str: "string", bool: "boolean", dict: "object"}
-_WHOLE, _NUMBER = re.compile(r"-?\d{1,19}"), re.compile(r"-?\d+(\.\d*)?([eE][+-]?\d{1,3})?")
+_WHOLE, _NUMBER = re.compile(r"-?[0-9]{1,19}"), re.compile(r"-?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?")
+PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]*$"
+"""What any text must match: no control characters (`trackforge.intake.showing.visible`)."""
 LONGEST = 1024
 """Characters of a text where nothing else is said."""
 DEEPEST = 32
@@ -62,7 +64,7 @@ class Parameter:
         made: dict[str, Any] = {"type": names[0] if len(names) == 1 else names}
         if str in self.types:
             made |= {"maxLength": self.longest}
-            made |= {"pattern": f"^(?:{self.pattern})$"} if self.pattern else {}
+            made |= {} if self.choices else {"pattern": f"^(?:{self.pattern})$" if self.pattern else PLAIN}
             made |= {"enum": list(self.choices)} if self.choices else {}
         made |= {} if self.minimum is None else {"minimum": self.minimum}
         made |= {} if self.maximum is None else {"maximum": self.maximum}

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import math
 import re
 from collections.abc import Mapping
@@ -42,6 +43,7 @@ from trackforge.serving.refusals import Refusal
 
 __all__ = ["MEDIA_TYPE", "SCHEMA", "answer", "problem", "problem_response", "status_of"]
 
+log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -80,8 +82,11 @@ def status_of(error: BaseException) -> int:
 
 
 def problem(error: BaseException, request_id: str = "") -> dict[str, Any]:
-    """Return an error as the object of a problem."""
+    """Return an error as the object of a problem; what is the server's own fault goes to its log, too."""
     status = status_of(error)
+    if status == 500:
+        trace = None if isinstance(error, TrackforgeError) else error
+        log.error("request %s failed: %s: %s", request_id or "-", type(error).__name__, error, exc_info=trace)
     if isinstance(error, HTTPException):
         name, detail = HTTPStatus(status).phrase.replace(" ", ""), str(error.detail)
     else:

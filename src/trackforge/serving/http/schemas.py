@@ -47,13 +47,30 @@ DETECTIONS: dict[str, Any] = _rows("detections")
 ID: dict[str, Any] = {"type": "string", "pattern": "^[a-z0-9]{8,64}$"}
 SESSION: dict[str, Any] = {
     "type": "object",
-    "required": ["id", "name", "policy", "frames", "dropped", "created", "expires_at", "classes"],
+    "required": [
+        "id",
+        "name",
+        "policy",
+        "frames",
+        "dropped",
+        "failed",
+        "last_index",
+        "created",
+        "expires_at",
+        "classes",
+    ],
     "properties": {
         "id": {"type": "string", "description": "Who knows it may use the session."},
         "name": {"type": "string"},
         "policy": {"enum": ["every", "newest"]},
         "frames": {"type": "integer", "minimum": 0, "description": "Frames that were tracked."},
         "dropped": {"type": "integer", "minimum": 0, "description": "Frames that gave way to newer ones."},
+        "failed": {"type": "integer", "minimum": 0, "description": "Frames that could not be tracked."},
+        "last_index": {
+            "type": "integer",
+            "minimum": -1,
+            "description": "Index of the last frame that was tracked, -1 before the first: the next must be greater.",
+        },
         "created": {"type": "string", "format": "date-time"},
         "expires_at": {
             "type": ["string", "null"],

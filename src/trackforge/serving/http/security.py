@@ -27,7 +27,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trackforge.intake.showing import visible
-from trackforge.serving.http.denials import ForeignHost, ForeignOrigin, Unauthorised
+from trackforge.serving.http.denials import BadRequest, ForeignHost, ForeignOrigin, Unauthorised
 from trackforge.serving.http.problems import problem_response
 from trackforge.serving.refusals import Refusal
 from trackforge.serving.run import ServingRun
@@ -87,6 +87,8 @@ class Guard:
         headers = Headers(scope=scope)
         secured = self._secured(send)
         try:
+            if "content-length" in headers and "transfer-encoding" in headers:  # two servers may read two requests
+                raise BadRequest("A request must have Content-Length or Transfer-Encoding; got both. Drop one.")
             self._host(headers)
             self._origin(scope, headers)
             if self._enters(scope):
@@ -94,7 +96,9 @@ class Guard:
                 return
             self._authorised(scope, headers)
         except Refusal as refusal:
-            await problem_response(refusal, scope.get("state", {}).get("request_id", ""))(scope, receive, secured)
+            said = {"Connection": "close"} if isinstance(refusal, BadRequest) else {}
+            request_id = scope.get("state", {}).get("request_id", "")
+            await problem_response(refusal, request_id, said)(scope, receive, secured)
             return
         await self.app(scope, receive, secured)
 
@@ -106,7 +110,8 @@ class Guard:
         if self._any:
             return
         name = found[1].strip("[]").rstrip(".").casefold()
-        if name in self._names or (self._local and _is_loopback(name)):
+        address = _address(name)  # rebinding takes a name; an address leads where it says
+        if name in self._names or (address is not None and (address.is_loopback or not self._local)):
             return
         raise ForeignHost(
             f"The server must be asked for by a name of its own; got {visible(name, keep='')[:100]!r}. Use its "
@@ -148,9 +153,10 @@ class Guard:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])
         if self._token and not _same(given[0], self._token):
             raise Unauthorised("The token in the address must be the server's; got another. Copy it again.")
+        secure = scope["scheme"] in ("https", "wss")
         response = RedirectResponse("/", status_code=303)
         if self._token:
-            response.set_cookie(COOKIE, _cookie(self._token), httponly=True, samesite="strict", path="/")
+            response.set_cookie(COOKIE, _cookie(self._token), httponly=True, samesite="strict", path="/", secure=secure)
         await response(scope, receive, send)
 
     def _secured(self, send: Send) -> Send:
@@ -168,11 +174,11 @@ class Guard:
         return secured
 
 
-def _is_loopback(name: str) -> bool:
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return ipaddress.ip_address(name)
     except ValueError:
-        return False
+        return None
 
 
 def _authority(origin: str) -> str:

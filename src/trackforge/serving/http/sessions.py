@@ -53,7 +53,7 @@ RESTORING = (
     POLICY,
     TTL,
 )
-MAX_STATE = 64 << 20
+MAX_STATE = 16 << 20
 """Bytes of a saved state that are taken, at most: some thousand tracks with embeddings."""
 
 
@@ -238,6 +238,8 @@ def told_session(session: ServedSession) -> dict[str, Any]:
         "policy": session.policy,
         "frames": session.frames,
         "dropped": session.dropped,
+        "failed": session.failed,
+        "last_index": session.last_index,
         "created": _time(session.created),
         "expires_at": _time(session.expires_at),
         "classes": list(session.classes),

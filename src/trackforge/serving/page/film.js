@@ -56,13 +56,14 @@ export class Film {
     const told = share => { this.sent = share; this.changed(); };
     this.update(await upload(`v1/films?name=${encodeURIComponent(plain(this.name))}`, this.file, told, this.stop.signal));
   }
-  // Take the steps as they come, until the film is over.
+  // Take the steps as they come, until the film is over; false where that is done already.
   async follow() {
-    if (this.following) return;
+    if (this.following) return false;
     this.following = true;
     const asking = setInterval(() => { if (!this.learnt) this.learn(); }, POLL);
     try {
       await this.take();
+      return true;
     } finally {
       clearInterval(asking);
       this.changed();

@@ -80,8 +80,7 @@ export class Films {
   }
   async follow(film) {
     try {
-      await film.follow();
-      if (film.state === "failed") alert(`${film.name}: ${film.why || "the server could not track it."}`);
+      if (await film.follow() && film.state === "failed") alert(`${film.name}: ${film.why || "the server could not track it."}`);
     } catch (error) {
       this.fail(film, error);
     }

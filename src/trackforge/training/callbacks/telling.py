@@ -48,6 +48,8 @@ class Telling(pl.Callback):
             epoch=self._epoch,
             epochs=self.plan.epochs,
             loss=float(reduced.total),
+            terms={name: float(value) for name, value in reduced.terms.items()},
+            epoch_steps=self.plan.steps_per_epoch,
             rate=float(trainer.optimizers[0].param_groups[0]["lr"]),
             left=(time.monotonic() - self._began) / done * (self.steps - step),
         )

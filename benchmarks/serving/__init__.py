@@ -1,0 +1,4 @@
+"""The server under load: many sessions of one detector over the loopback, beside two servers with the same parts.
+
+``python -m benchmarks.serving`` writes ``results/serving.json`` (`benchmarks.serving.measure` says what is in it).
+"""

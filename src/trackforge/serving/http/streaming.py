@@ -1,0 +1,59 @@
+"""Answers that have no end of their own, or take as long as a film: sent piece by piece, each read in good time.
+
+Such an answer ends when its pieces do, when the client has gone, and when the server is being stopped, which does not
+wait for it. A client that does not read is not waited for longer than a request may take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from trackforge.serving.http.context import Context
+
+__all__ = ["Endless"]
+
+
+class Endless(Response):
+    """An answer of pieces.
+
+    Args:
+        here: Of the server.
+        pieces: The body; it is closed in any case.
+        media_type: What the pieces are.
+    """
+
+    def __init__(self, here: Context, pieces: AsyncGenerator[bytes, None], media_type: str) -> None:
+        self._here, self._pieces = here, pieces
+        super().__init__(status_code=200, headers={"Cache-Control": "no-store"}, media_type=media_type)
+        del self.headers["content-length"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as ASGI has it
+        """Send the pieces."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        with self._here.lifetime.endless() as stop:
+            waits = [asyncio.ensure_future(one) for one in (self._send(send), _gone(receive), stop.wait())]
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                sent = waits[0]
+                if sent.done():
+                    sent.result()
+            finally:
+                for wait in waits:
+                    wait.cancel()
+                await asyncio.gather(*waits, return_exceptions=True)
+                await self._pieces.aclose()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send(self, send: Send) -> None:
+        async for piece in self._pieces:
+            message = {"type": "http.response.body", "body": piece, "more_body": True}
+            await asyncio.wait_for(send(message), self._here.run.request_timeout)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
