@@ -9,10 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks.context import RESULTS, ROOT
+from benchmarks.image import sizes
+from benchmarks.markdown import origin as _origin
+from benchmarks.markdown import table
 from trackforge.io.atomic import atomic_path
 
 BLOCK = re.compile(r"(<!-- results: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -21,13 +24,6 @@ DOCUMENTS = (
     *sorted((ROOT.parent / "docs").glob("*.md")),
     *sorted((ROOT.parent / "plugins").glob("*/README.md")),
 )
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Format a Markdown table; all columns but the first are numbers."""
-    head = list(head)
-    lines = [head, ["---", *["--:"] * (len(head) - 1)], *(list(map(str, row)) for row in rows)]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def accuracy(result: dict[str, Any]) -> str:
@@ -253,23 +249,25 @@ def serving(result: dict[str, Any]) -> str:
             f"in ms: {spent}.\n\n{table(heads, lines)}"
         )
     asked = sum(row["frames"] for rows in result["rows"].values() for row in rows)
-    kept, load = result["memory"], result["load of the machine"]
-    sizes = ", ".join(f"{mib} MiB after {int(frames):,} frames" for frames, mib in kept["MiB by frames done"].items())
+    load = result["load of the machine"]
     peer = f"LitServe {result['LitServe']}" if result["LitServe"] else "LitServe could not be installed"
-    return (
-        "\n".join(told)
-        + f"\nOf {asked:,} frames {result['rows unlike offline or lost']} were lost or have a row unlike offline.\n\n"
-        f"Memory of the server while {kept['sessions opened and closed']:,} sessions came and went, "
-        f"{kept['open at once']} at a time: {sizes}; over the second half it grew by "
-        f"{kept['growth MiB over the second half']} MiB.\n\n"
-        f"{peer}; {result['seconds in all']} s in all; other programs were at work: a load of {load['before']} on two "
-        f"cores before, {load['after']} after.\n" + _origin(result)
+    wrong, seconds = result["rows unlike offline or lost"], result["seconds in all"]
+    words = (
+        f"\nOf {asked:,} frames {wrong} were lost or have a row unlike offline. {peer}; {seconds} s in all; load of "
+        f"the machine {load['before']} before, {load['after']} after.\n"
     )
+    return "\n".join(told) + words + _origin(result)
 
 
-def _origin(result: dict[str, Any]) -> str:
-    c = result["context"]
-    return f"\n{c['machine']}; Python {c['python']}, NumPy {c['numpy']}; revision {c['revision']}.\n"
+def kept(result: dict[str, Any]) -> str:
+    """What memory does over many frames."""
+    rows = [(f"{int(frames):,}", f"{mib:.1f}") for frames, mib in result["MiB by frames done"].items()]
+    return (
+        table(("frames done", "MiB"), rows)
+        + f"\n{result['sessions opened and closed']:,} sessions, {result['open at once']} at a time, pictures of "
+        f"{result['pictures']}, in {result['seconds']:.0f} s; {result['sessions open at the end']} left open. Over the "
+        f"second half memory grew by {result['growth MiB over the second half']} MiB.\n" + _origin(result)
+    )
 
 
 WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -278,7 +276,9 @@ WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "overfit": overfit,
     "scaling": scaling,
     "serving": serving,
+    "serving-memory": kept,
     "fairmot": fairmot,
+    "image": sizes,
     "speed-appearance": association,
     "speed-association": association,
     "speed-evaluation": evaluation,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bright_detector import BrightConfig, BrightDetector, encoded, scene
+from cli_runs import run
+from http_servers import Camera
 from served import PATIENCE, Server, served, until
 
 import trackforge
@@ -148,3 +152,17 @@ def test_two_requests_of_one_session_at_once(tmp_path: Path) -> None:
         assert first == [504]  # the detector does not come back within the time for a request
         gate.unlink()
         until(lambda: server.frame(session, encoded(scene(0))).status == 200)
+
+
+def test_cameras_of_the_command_are_tracked_from_the_start(tmp_path: Path) -> None:
+    """On an open server too, whose clients may add none: who starts it names them."""
+    camera = Camera(200, wait=lambda _: time.sleep(0.02))
+    with served(tmp_path, camera.address(), "--host", "0.0.0.0") as server:
+        until(lambda: server.get("/v1/cameras").json["cameras"])
+        (listed,) = server.get("/v1/cameras").json["cameras"]
+        assert len(listed["id"]) == 8
+        until(lambda: server.get("/v1/cameras").json["cameras"][0]["frames"] > 3)
+        assert server.ask("POST", "/v1/cameras", {"address": camera.address()}).status == 403
+        assert server.end(signal.SIGTERM) == 0
+    wrong = run("serve", "file:///etc/passwd", "--detector", "motion", "--port", 0, code=1)
+    assert "camera must be an address" in wrong.stderr

@@ -60,8 +60,7 @@ def test_the_page_shows_every_operation(server: Server) -> None:
     text = page.body.decode()
     for path in server.get("/openapi.json").json["paths"]:
         assert f"<code>{path}</code>" in text
-    assert "http://" not in text  # nothing comes from elsewhere
-    assert "https://" not in text
+    assert not re.search(r"(src|href|url)\s*[=(]\s*[\"']?(https?:)?//", text)  # nothing comes from elsewhere
     assert "<script" not in text
 
 
@@ -71,7 +70,7 @@ def test_what_is_described_holds_whatever_is_sent(server: Server, tmp_path: Path
     done = subprocess.run(
         [
             sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json", "--seed", "1", "--no-color",
-            "--no-shrink", "--max-examples", "3", "--phases", "coverage,fuzzing", "--exclude-path-regex", SOCKETS,
+            "--no-shrink", "--max-examples", "2", "--phases", "coverage,fuzzing", "--exclude-path-regex", SOCKETS,
         ],
         capture_output=True, text=True, timeout=600, check=False, cwd=tmp_path,
     )  # fmt: skip

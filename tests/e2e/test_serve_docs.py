@@ -14,9 +14,17 @@ from doc_blocks import ROOT, blocks
 from served import PATIENCE, served
 
 from trackforge.serving.http.openapi import MEANING
+from trackforge.serving.http.problems import problem
+from trackforge.serving.refusals import Refusal
 
 PAGE = ROOT / "docs" / "serving.md"
 ADDRESS = "127.0.0.1:8000"
+
+
+def refusals(kind: type[Refusal]) -> set[type[Refusal]]:
+    """Every kind of refusal of the library that there is."""
+    below = {one for sub in kind.__subclasses__() for one in refusals(sub) | {sub}}
+    return {one for one in below if one.__module__.startswith("trackforge.serving")}
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -31,13 +39,12 @@ def test_examples_for_clients_work_as_printed(tmp_path: Path, monkeypatch: pytes
         film.write(scene(k)[:, :, ::-1])
     film.release()
     ours = [block for block in blocks(PAGE) if block.test == "tests/e2e/test_serve_docs.py"]
-    assert [block.language for block in ours] == ["sh", "python", "sh", "python"]
+    assert [block.language for block in ours] == ["sh", "python", "sh", "python", "python"]
     with served(tmp_path, "--tracker", "byte") as server:
         here = f"127.0.0.1:{server.port}"
         names: dict[str, object] = {}
         for block in ours[1:]:
             text = block.text.replace(ADDRESS, here)
-            assert text != block.text
             if block.language == "python":
                 exec(compile(text, block.place, "exec"), names)
                 continue
@@ -46,6 +53,8 @@ def test_examples_for_clients_work_as_printed(tmp_path: Path, monkeypatch: pytes
                 assert '"id"' in done.stdout or '"detections"' in done.stdout, done.stdout
         assert names["counts"] == {**names["counts"], "frames": 12}  # type: ignore[dict-item]
         assert names["step"]["frame"] == 11  # type: ignore[index]
+        assert [one["frame"] for one in names["found"]] == list(range(12))  # type: ignore[attr-defined]
+        assert "1,1," in names["rows"]  # type: ignore[operator]
 
 
 def test_the_first_command_serves_on_the_port_that_the_page_names(tmp_path: Path) -> None:
@@ -74,6 +83,8 @@ def test_the_tables_of_statuses_limits_and_metrics_are_whole(tmp_path: Path) -> 
     told = {int(status) for status in re.findall(r"^\| (\d{3}) \|", text, re.MULTILINE)}
     assert used <= told
     assert told <= set(MEANING)
+    kinds = {problem(kind("...")).get("type", "").rpartition(":")[2] for kind in refusals(Refusal)}
+    assert {kind for kind in kinds if f"`{kind}`" not in text} == set()
     families = set(re.findall(r"^# TYPE (trackforge_\w+) (?:counter|gauge|histogram)$", metrics, re.MULTILINE))
     families = {name for name in families if not name.endswith("_created")}
     assert {name for name in families if f"`{name}`" not in text} == set()

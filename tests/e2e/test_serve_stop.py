@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 from bright_detector import encoded, scene
-from cli_runs import ENVIRONMENT, command, run
 from served import PATIENCE, Server, served, until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+
+from trackforge.cli import main
 
 PICTURE = encoded(scene(0))
 
@@ -46,7 +46,7 @@ def test_a_detector_that_cannot_be_made_ends_the_server(tmp_path: Path) -> None:
         assert "Traceback" not in server.log
 
 
-def test_what_cannot_be_served_is_said_before_anything_begins(tmp_path: Path) -> None:
+def test_what_cannot_be_served_is_said_before_anything_begins(capfd: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         for words, said in (
@@ -60,16 +60,13 @@ def test_what_cannot_be_served_is_said_before_anything_begins(tmp_path: Path) ->
             (("--quiet", "--verbose"), "not both"),
             (("--port", 0, "--port-file", "/dev/null/port"), "port"),
         ):
-            done = subprocess.run(
-                command("serve", *([] if "--detector" in words else ["--detector", "motion"]), *words),
-                capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=tmp_path, env=ENVIRONMENT,
-            )  # fmt: skip
-            assert done.returncode in (1, 2), (words, done.stderr)
-            assert said in done.stderr, done.stderr
-            assert "Traceback" not in done.stderr
-    shown = run("serve", "--detector", "motion", "--help-settings", "--json").stdout
-    assert "motion" in shown
-    assert json.loads(shown)
+            motion = () if "--detector" in words else ("--detector", "motion")
+            assert main(["serve", *motion, *map(str, words)]) in (1, 2), words
+            told = capfd.readouterr().err
+            assert said in told
+            assert "Traceback" not in told
+    assert main(["serve", "--detector", "motion", "--help-settings", "--json"]) == 0
+    assert "motion" in str(json.loads(capfd.readouterr().out))
 
 
 def test_a_stop_waits_for_what_is_at_work_and_takes_nothing_new(tmp_path: Path) -> None:

@@ -9,16 +9,14 @@ import zlib
 
 import numpy as np
 import pytest
-from bright_model import HEIGHT, WIDTH, png, scene, write_model
+from bright_model import HEIGHT, WIDTH, png, scene
 from hosted import fairmot, hosted, invoke, opened, sessions
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 
 @pytest.fixture(scope="module")
-def container(tmp_path_factory):
-    base = tmp_path_factory.mktemp("ml")
-    write_model(base / "model")
+def container(base):
     with hosted(base) as server:
         yield server
         assert "Traceback" not in server.log

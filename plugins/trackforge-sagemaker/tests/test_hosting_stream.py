@@ -5,20 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from bright_model import HEIGHT, WIDTH, png, scene, write_model
-from hosted import FRAMES, hosted, sessions, tracked
+from bright_model import png, scene
+from hosted import FRAMES, hosted, sessions
 from served import PATIENCE, until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
-
-import trackforge
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    base = tmp_path_factory.mktemp("ml")
-    write_model(base / "model")
-    return base
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +17,6 @@ def container(base):
     with hosted(base) as server:
         yield server
         assert "Traceback" not in server.log
-
-
-@pytest.fixture(scope="module")
-def steps(base):
-    weights = str(base / "model" / "model.onnx")
-    detector = trackforge.detector("yolox", weights=weights, size=(HEIGHT, WIDTH), nms=0.2)
-    return lambda camera: tracked(detector, camera)
 
 
 def socket(server):

@@ -7,13 +7,17 @@ connection for ever, and so does one that opens it and says nothing; and there m
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Iterable
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["HEAD_TIME", "protocol"]
+__all__ = ["HEAD_TIME", "Stuck", "protocol"]
 
+PATIENCE = 30.0
+"""Seconds within which a client must have read the end of an answer behind which its connection is closed."""
 HEAD_TIME = 15.0
 """Seconds within which the head of a request must be whole, from the connection or its first byte on."""
 _FULL = (
@@ -85,6 +89,22 @@ def protocol(most: int, head_time: float = HEAD_TIME) -> type[asyncio.Protocol]:
                 self.transport.close()
 
     return Connection
+
+
+class Stuck:
+    """Breaks off connections that are being closed and do not come to it, since nobody reads what was sent."""
+
+    def __init__(self) -> None:
+        self._since: dict[Any, float] = {}
+
+    def look(self, connections: Iterable[Any], patience: float = PATIENCE) -> None:
+        """Break off those that were being closed for longer than so many seconds, as far as earlier looks saw them."""
+        now = time.monotonic()
+        closing = [one for one in connections if one.transport is not None and one.transport.is_closing()]
+        self._since = {one: self._since.get(one, now) for one in closing}
+        for one, since in self._since.items():
+            if now - since >= patience:
+                one.transport.abort()
 
 
 def _ignore(_: object) -> None:

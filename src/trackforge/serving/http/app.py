@@ -73,7 +73,7 @@ def create_app(engine: Engine, *, routes: Iterable[BaseRoute] = (), title: str =
 async def _life(app: Starlette) -> AsyncIterator[None]:
     context: Context = app.state.context
     if context.engine.state == "loading":
-        threading.Thread(target=context.load, name="trackforge-load", daemon=True).start()
+        threading.Thread(target=context.load, args=(cameras.begin,), name="trackforge-load", daemon=True).start()
     try:
         yield
     finally:

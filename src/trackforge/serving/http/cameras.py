@@ -32,7 +32,7 @@ from trackforge.serving.refusals import SessionGone
 if TYPE_CHECKING:
     from trackforge.serving.engine import Engine
 
-__all__ = ["routes"]
+__all__ = ["begin", "routes"]
 
 AREA = "cameras"
 JSON, LINES = "application/json", "application/x-ndjson"
@@ -43,8 +43,7 @@ ADDING = (
     Parameter(
         "address",
         str,
-        "rtsp://, rtsps://, http://, https://, rtmp://, rtmps://, rtp:// or udp://; user and password may stand in it, "
-        "and are never shown.",
+        "Of a stream over RTSP, HTTP, RTMP, RTP, UDP or SRT. User and password may stand in it; they are never shown.",
         required=True,
         longest=2000,
         example="rtsp://user:password@10.0.0.7/stream1",
@@ -248,6 +247,19 @@ def told(camera: Camera, here: Context) -> dict[str, Any]:
     card = camera.card()
     created = datetime.fromtimestamp(card["created"], timezone.utc).isoformat(timespec="milliseconds")
     return {**card, "created": created, "classes": list(here.engine.classes)}
+
+
+def begin(here: Context) -> None:
+    """Add the cameras that the server was started with; to be called when the detector is loaded.
+
+    Raises:
+        TrackforgeError: One cannot be added.
+    """
+    if here.run.cameras:
+        cameras = here.part(Cameras)
+        here.metrics.cover(CameraFigures(cameras))
+        for address in here.run.cameras:
+            cameras.add(address, trusted=True)
 
 
 def routes(engine: Engine) -> list[BaseRoute]:  # noqa: ARG001 - every area is made alike

@@ -94,10 +94,11 @@ class Context:
             made: Part = self._parts[kind]
         return made
 
-    def load(self) -> None:
-        """Load the engine; what goes wrong is kept."""
+    def load(self, then: Callable[[Context], object]) -> None:
+        """Load the engine, and then do something; what goes wrong is kept."""
         try:
             self.engine.load()
+            then(self)
         except BaseException as error:  # noqa: BLE001 - told by whoever runs the server
             self.failure = error
 

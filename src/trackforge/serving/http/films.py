@@ -107,6 +107,8 @@ async def send_film(request: Request) -> Response:
     receiving = films.receiving(said.get("name", ""), tracker=said.get("tracker"), video=said.get("video", False))
     with receiving as film:
         path = await spool(request, film.folder, await here.away(films.room))
+        if not path.stat().st_size:
+            raise BadRequest("The body must be a video file; it is empty. Send the bytes of one.")
         path.replace(film.path)
     return json_answer(told(film, here), 202, {"Location": f"/v1/films/{film.id}"})
 

@@ -28,7 +28,7 @@ __all__ = ["check_ready", "routes"]
 AREA = "health"
 JSON = "application/json"
 _OBJECT = {JSON: {"type": "object"}}
-_MODEL = (Parameter("model", str, "Name of the detector.", longest=200),)
+_MODEL = (Parameter("model", str, "Name of the detector, or trackforge.", longest=200, example="trackforge"),)
 TENSORS: dict[str, Any] = {
     "inputs": [{"name": "picture", "datatype": "BYTES", "shape": [1]}],
     "outputs": [

@@ -17,7 +17,7 @@ __all__ = ["Parameter", "json_object", "object_schema", "values_of"]
 
 _NAMES = {int: "integer", float: "number", str: "string", bool: "boolean", dict: "object"}
 _WHOLE, _NUMBER = re.compile(r"-?[0-9]{1,19}"), re.compile(r"-?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?")
-PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]*$"
+PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$"
 """What any text must match: no control characters (`trackforge.intake.showing.visible`)."""
 LONGEST = 1024
 """Characters of a text where nothing else is said."""

@@ -21,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import logging
 import re
 import threading
 import uuid
@@ -45,6 +46,7 @@ from trackforge_sagemaker.testing.instances import (
 
 __all__ = ["LARGEST", "LARGEST_INLINE", "AsyncOutput", "DataPlane", "HostedEndpoint"]
 
+log = logging.getLogger(__name__)
 LARGEST = 6_291_456
 """Bytes of a body in real time."""
 LARGEST_INLINE = 128_000
@@ -82,8 +84,7 @@ class DataPlane:
                 self.plane = plane
                 super().setup()
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Bound)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), Bound)
         self._thread = threading.Thread(target=self._server.serve_forever, name="data-plane", daemon=True)
 
     @property
@@ -104,6 +105,14 @@ class DataPlane:
         self._thread.join()
         for invoker in self.invokers.values():
             invoker.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """Say in the log, not on standard error, that a client broke off."""
+        log.debug("a client broke off", exc_info=True)
 
 
 class _Handler(BaseHTTPRequestHandler):
