@@ -21,7 +21,7 @@ QUICK := tests/unit tests/property tests/contract/test_house_rules.py tests/cont
 	--deselect=tests/contract/test_conformance.py::test_installed_trackers_take_embeddings_and_images
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test test-mxnet test-sagemaker lint docs nightly fuzz bench golden matrix coverage new-plugin changelog clean
+.PHONY: help demo quick test test-mxnet test-sagemaker lint docs nightly fuzz wheels image-root bench golden matrix coverage new-plugin changelog clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,15 @@ docs: $(VENV)/.dev ## Build the documentation in docs/_build/html; a warning is 
 MINUTES ?= 5
 fuzz: $(VENV)/.dev ## Damaged inputs to every reader, in bounded processes: make fuzz MINUTES=30 SEED=7
 	cd tests && PYTHONPATH=. $(abspath $(BIN))/python -m fuzz --minutes $(MINUTES) --seed $(or $(SEED),0)
+
+wheels: $(VENV)/.dev ## A wheel of every distribution, in dist/
+	rm -rf build plugins/*/build dist
+	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps -w dist . $(dir $(wildcard plugins/*/pyproject.toml))
+
+FLAVOUR ?= cpu
+image-root: $(VENV)/.dev ## The container image without Docker, in out/image-FLAVOUR (as root; needs debootstrap)
+	$(BIN)/python workshop/image build out/image-$(FLAVOUR) --flavour $(FLAVOUR) $(IMAGE_FLAGS)
+	@echo "TRACKFORGE_IMAGE=out/image-$(FLAVOUR) $(BIN)/python -m pytest tests/e2e/test_image.py  tries it."
 
 bench: $(VENV)/.dev ## Write benchmarks/results/*.json afresh (needs the data and a quiet machine)
 	$(BIN)/python -m benchmarks

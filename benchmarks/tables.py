@@ -9,10 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks.context import RESULTS, ROOT
+from benchmarks.image import sizes
+from benchmarks.markdown import origin as _origin
+from benchmarks.markdown import table
 from trackforge.io.atomic import atomic_path
 
 BLOCK = re.compile(r"(<!-- results: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -21,13 +24,6 @@ DOCUMENTS = (
     *sorted((ROOT.parent / "docs").glob("*.md")),
     *sorted((ROOT.parent / "plugins").glob("*/README.md")),
 )
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Format a Markdown table; all columns but the first are numbers."""
-    head = list(head)
-    lines = [head, ["---", *["--:"] * (len(head) - 1)], *(list(map(str, row)) for row in rows)]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def accuracy(result: dict[str, Any]) -> str:
@@ -274,11 +270,6 @@ def kept(result: dict[str, Any]) -> str:
     )
 
 
-def _origin(result: dict[str, Any]) -> str:
-    c = result["context"]
-    return f"\n{c['machine']}; Python {c['python']}, NumPy {c['numpy']}; revision {c['revision']}.\n"
-
-
 WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "accuracy-appearance": looks,
     "accuracy-mot17": accuracy,
@@ -287,6 +278,7 @@ WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "serving": serving,
     "serving-memory": kept,
     "fairmot": fairmot,
+    "image": sizes,
     "speed-appearance": association,
     "speed-association": association,
     "speed-evaluation": evaluation,

@@ -26,15 +26,11 @@ TOOL = [sys.executable, str(ROOT / "workshop" / "image")]
 
 @dataclass
 class Image:
-    """An image that lies in memory while `built` lasts."""
+    """An image: a folder that ``workshop/image build`` filled, seen by ``holder`` where it is given."""
 
     out: Path
-    holder: subprocess.Popen[str]
     around: list[str]
-
-    def path(self, *inner: str) -> Path:
-        """Return where a file of the image's folder lies, seen from this process."""
-        return Path(f"/proc/{self.holder.pid}/root", *self.out.parts[1:], *inner)
+    holder: subprocess.Popen[str] | None = None
 
     @property
     def description(self) -> dict[str, Any]:
@@ -61,6 +57,8 @@ class Image:
         return [*self._enter(), *TOOL, "run", str(self.out), *self.around, *options, "--", *words]
 
     def _enter(self) -> list[str]:
+        if self.holder is None:
+            return []
         return ["nsenter", f"--target={self.holder.pid}", "--mount", f"--wd={Path.cwd()}", "--"]
 
 
@@ -69,8 +67,12 @@ def built(folder: Path) -> Iterator[Image]:
     """Carry out the Dockerfile, and keep what came of it while the block lasts.
 
     Args:
-        folder: New; its path may not be below ``/tmp`` as the image sees it.
+        folder: New, for the image.
     """
+    whole = os.environ.get("TRACKFORGE_IMAGE")
+    if whole:  # one that `make image-root` made, with a Debian and all packages of its own
+        yield Image(Path(whole), [])
+        return
     out, brought = folder / "image", folder / "brought.pth"
     out.mkdir(parents=True)
     brought.write_text("/brought\n")  # a plain path: what is editable in there stays out
@@ -98,7 +100,7 @@ def built(folder: Path) -> Iterator[Image]:
         assert holder.stdout is not None
         said = holder.stdout.readline()
         assert said == "built\n", f"{said}\n{(folder / 'log').read_text(errors='replace')[-4000:]}"
-        yield Image(out, holder, around)
+        yield Image(out, around, holder)
     finally:
         assert holder.stdin is not None
         holder.stdin.close()

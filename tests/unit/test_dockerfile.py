@@ -106,6 +106,11 @@ def test_strangers_and_what_is_not_there_are_not_installed(tmp_path):
         gather.own_wheels(ROOT, tmp_path, ["trackforge-nothing[serve]"])
 
 
+def test_a_base_keeps_its_own_torch():
+    kept = gather.without_installed("# why\nNumPy==1.0\nnot_there==2.0\n", sys.executable)
+    assert kept == "# why\nnot_there==2.0\n"
+
+
 def test_variables_are_put_in():
     put = dockerfile.substitute
     assert put("${A}/$B/${C:-c}/${A:-a}/\\$A", {"A": "1", "B": "2"}) == "1/2/c/1/$A"

@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import ctypes
 import fcntl
+import itertools
 import os
+import shlex
 import socket
 import struct
 import subprocess
@@ -44,7 +46,7 @@ def build(given: argparse.Namespace) -> int:
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", work], check=True)
     base = [Layer(str(path.resolve()), "BASE") for path in given.base] or [debian(work, given.mirror)]
     ignore = given.dockerfile.with_name(given.dockerfile.name + ".dockerignore")
-    arguments = dict(pair.partition("=")[::2] for pair in given.build_arg)
+    arguments = dict(pair.partition("=")[::2] for pair in [*flavour_arguments(given.flavour), *given.build_arg])
     builder = Builder(work, given.context.resolve(), ignore.read_text(), base, arguments, _around(given))
     try:
         image = builder.build(given.dockerfile.read_text())
@@ -78,6 +80,15 @@ def run(given: argparse.Namespace) -> int:
     command = entering(root, image.workdir, words, around)
     os.execvpe(command[0], command, variables)
     return 1
+
+
+def flavour_arguments(flavour: str) -> list[str]:
+    """Return the build arguments that build.sh gives Docker."""
+    if not flavour:
+        return []
+    words = [DOCKERFILE.with_name("build.sh"), "--print", flavour, "tag"]
+    printed = shlex.split(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    return [value for flag, value in itertools.pairwise(printed) if flag == "--build-arg"]
 
 
 def debian(work: Path, mirror: str, suite: str = "bookworm") -> Layer:
@@ -127,6 +138,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     making.add_argument("--dockerfile", type=Path, default=DOCKERFILE)
     making.add_argument("--context", type=Path, default=ROOT)
     making.add_argument("--base", type=Path, action="append", default=[], help="layers of BASE; none: a fresh Debian")
+    making.add_argument("--flavour", default="", help="cpu, gpu or onnx: as build.sh; what --build-arg says wins")
     making.add_argument("--mirror", default="", help="of Debian's packages")
     making.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE")
     making.add_argument("--tmpfs", action="store_true", help="keep everything in memory, until this program ends")

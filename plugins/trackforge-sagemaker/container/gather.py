@@ -32,7 +32,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     given = parser.parse_args(argv)
     ours = own_wheels(given.source, given.wheels / "ours", given.wanted)
     options = ["--extra-index-url", given.index] if given.index else []
-    options += ["--constraint", str(given.constraints)] if given.constraints else []
+    if given.constraints:
+        kept = given.wheels / "constraints.txt"
+        kept.write_text(without_installed(given.constraints.read_text(), given.python))
+        options += ["--constraint", str(kept)]
     missing = lacking(ours, given.python, options)
     for pair in given.instead.split():
         name, _, other = pair.partition("=")
@@ -86,6 +89,15 @@ def lacking(requirements: Sequence[str], python: str, options: Sequence[str]) ->
             f"INSTALL must name every distribution of ours that it needs; it lacks {', '.join(strangers)}."
         )
     return {name: item["metadata"]["version"] for name, item in found.items() if name not in names}
+
+
+def without_installed(constraints: str, python: str) -> str:
+    """Return the lines of a constraints file but those of what ``python`` has: a base's own torch stays."""
+    script = "import importlib.metadata as m; print(*(d.name for d in m.distributions()))"
+    told = subprocess.run([python, "-c", script], check=True, capture_output=True, text=True).stdout
+    installed = {name.lower().replace("_", "-") for name in told.split()}
+    lines = constraints.splitlines()
+    return "".join(f"{line}\n" for line in lines if line.partition("==")[0].lower().replace("_", "-") not in installed)
 
 
 def listed(path: Path, folder: Path) -> None:
