@@ -124,6 +124,12 @@ class Lists(http.server.BaseHTTPRequestHandler):
     film = ""
 
     def do_GET(self) -> None:
+        if self.path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", f"{self.path[4:]}{self.film}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         lists = {
             "/hls": f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://{self.film}\n#EXT-X-ENDLIST\n",
             "/concat": f"ffconcat version 1.0\nfile 'file:{self.film}'\n",
@@ -138,7 +144,7 @@ class Lists(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize("kind", ["hls", "concat"])
+@pytest.mark.parametrize("kind", ["hls", "concat", "to/file:", "to/file://", "to/", "to/concat:", "to/crypto+file:"])
 def test_a_camera_cannot_make_the_server_read_its_own_files(kind: str, tmp_path: Path) -> None:
     Lists.film = str(street(tmp_path / "own.ts", 20))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Lists) as server:
