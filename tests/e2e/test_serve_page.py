@@ -456,11 +456,11 @@ def test_files_are_asked_for_again_but_not_sent_again(server: Server) -> None:
 
 
 def test_a_laptop_users_path(opened: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """``make demo``, ``trackforge serve``, the page, the street dropped: its tracks, equal to those of ``track``."""
+    """As README.md has it: ``make demo``, ``trackforge serve``, the street dropped; its tracks are those of `track`."""
     folder = tmp_path_factory.mktemp("laptop")
     run("demo", "-q", "--frames", 60, cwd=folder)
     street = folder / "demo" / "street.mp4"
-    with served(folder, detector="motion") as laptop:
+    with served(folder, detector="") as laptop:
         page = opened(at=laptop)
         assert page.page.locator("#server").inner_text() == "motion · byte · ready"
         page.page.evaluate(DROP, [street.name, base64.b64encode(street.read_bytes()).decode()])
