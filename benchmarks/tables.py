@@ -249,17 +249,24 @@ def serving(result: dict[str, Any]) -> str:
             f"in ms: {spent}.\n\n{table(heads, lines)}"
         )
     asked = sum(row["frames"] for rows in result["rows"].values() for row in rows)
-    kept, load = result["memory"], result["load of the machine"]
-    sizes = ", ".join(f"{mib} MiB after {int(frames):,} frames" for frames, mib in kept["MiB by frames done"].items())
+    load = result["load of the machine"]
     peer = f"LitServe {result['LitServe']}" if result["LitServe"] else "LitServe could not be installed"
+    wrong, seconds = result["rows unlike offline or lost"], result["seconds in all"]
+    words = (
+        f"\nOf {asked:,} frames {wrong} were lost or have a row unlike offline. {peer}; {seconds} s in all; load of "
+        f"the machine {load['before']} before, {load['after']} after.\n"
+    )
+    return "\n".join(told) + words + _origin(result)
+
+
+def kept(result: dict[str, Any]) -> str:
+    """What memory does over many frames."""
+    rows = [(f"{int(frames):,}", f"{mib:.1f}") for frames, mib in result["MiB by frames done"].items()]
     return (
-        "\n".join(told)
-        + f"\nOf {asked:,} frames {result['rows unlike offline or lost']} were lost or have a row unlike offline.\n\n"
-        f"Memory of the server while {kept['sessions opened and closed']:,} sessions came and went, "
-        f"{kept['open at once']} at a time: {sizes}; over the second half it grew by "
-        f"{kept['growth MiB over the second half']} MiB.\n\n"
-        f"{peer}; {result['seconds in all']} s in all; other programs were at work: a load of {load['before']} on two "
-        f"cores before, {load['after']} after.\n" + _origin(result)
+        table(("frames done", "MiB"), rows)
+        + f"\n{result['sessions opened and closed']:,} sessions, {result['open at once']} at a time, pictures of "
+        f"{result['pictures']}, in {result['seconds']:.0f} s; {result['sessions open at the end']} left open. Over the "
+        f"second half memory grew by {result['growth MiB over the second half']} MiB.\n" + _origin(result)
     )
 
 
@@ -269,6 +276,7 @@ WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "overfit": overfit,
     "scaling": scaling,
     "serving": serving,
+    "serving-memory": kept,
     "fairmot": fairmot,
     "image": sizes,
     "speed-appearance": association,

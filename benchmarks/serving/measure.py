@@ -8,8 +8,9 @@ detector, tracker and decoder; LitServe is installed into a temporary folder whe
 Processor time is of the whole server, its children included, so that other programs on the machine blur it less than
 they do clocks. What a frame takes offline is measured in the same run; the difference is the server's own.
 
-    python -m benchmarks.serving             # writes results/serving.json
-    python -m benchmarks.serving --quick     # a twentieth of it, written nowhere
+    python -m benchmarks.serving             # writes results/serving.json and results/serving-memory.json
+    python -m benchmarks.serving --load      # the first of them: three minutes on two cores that are free
+    python -m benchmarks.serving --memory    # the second
 """
 
 from __future__ import annotations
@@ -40,12 +41,14 @@ from benchmarks.scaling import free_port
 from benchmarks.serving.parts import DETECTORS, TRACKER, Known, differing, save_pictures, settings
 
 FRAMES = {
-    "stored detections": {1: 250, 4: 250, 16: 100, 64: 30},
-    "YOLOX-nano, ONNX Runtime": {1: 200, 4: 100, 16: 40, 64: 12},
+    "stored detections": {1: 150, 4: 100, 16: 50, 64: 20},
+    "YOLOX-nano, ONNX Runtime": {1: 100, 4: 50, 16: 20, 64: 8},
 }
 """Frames of each session, by number of sessions."""
 SESSIONS, EACH, AT_ONCE = 1000, 100, 8
 """For memory: sessions, frames of each, and how many are open at once."""
+SIZE = (320, 240)
+"""Of the pictures then: small, so that a hundred thousand are soon done."""
 TICKS = os.sysconf("SC_CLK_TCK")
 START = 120.0
 """Seconds that a server may take to start."""
@@ -247,7 +250,7 @@ def memory(film: Path, sessions: int) -> dict[str, Any]:
         "sessions opened and closed": int(opened),
         "sessions open at the end": int(left),
         "open at once": AT_ONCE,
-        "pictures": "768x576",
+        "pictures": "{}x{}".format(*SIZE),
         "seconds": round(seconds, 1),
         "MiB by frames done": {str(int(share * frames)): round(mib, 1) for share, mib in marks.items()},
         "growth MiB over the second half": round(_settled(samples, 0.9, 1.0) - _settled(samples, 0.45, 0.55), 2),
@@ -279,15 +282,24 @@ def lit_serve() -> Iterator[dict[str, str] | None]:
         yield {"PYTHONPATH": folder, "version": next(iter(found)).version}
 
 
-def run(frames: dict[str, dict[int, int]], sessions: int) -> dict[str, Any]:
-    """Measure everything."""
+def remembered(sessions: int) -> dict[str, Any]:
+    """Measure the memory of a server over many frames and sessions."""
+    import cv2
+
+    with tempfile.TemporaryDirectory() as temporary:
+        picture = cv2.imencode(".jpg", np.full((SIZE[1], SIZE[0], 3), 90, np.uint8))[1]
+        (Path(temporary) / "0.jpg").write_bytes(picture.tobytes())
+        return {"name": "The memory of the server", **memory(Path(temporary), sessions)}
+
+
+def run(frames: dict[str, dict[int, int]]) -> dict[str, Any]:
+    """Measure every server under every load."""
     load = os.getloadavg()
     rows: dict[str, list[dict[str, Any]]] = {}
     offline: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as temporary, lit_serve() as lit:
-        film, grey = Path(temporary) / "film", Path(temporary) / "grey"
+        film = Path(temporary) / "film"
         film.mkdir()
-        grey.mkdir()
         save_pictures(film)
         for label in DETECTORS:
             known = Known(label)
@@ -312,10 +324,6 @@ def run(frames: dict[str, dict[int, int]], sessions: int) -> dict[str, Any]:
                     for server in servers
                     for how in server.how
                 ]
-        import cv2
-
-        (grey / "0.jpg").write_bytes(cv2.imencode(".jpg", np.full((576, 768, 3), 90, np.uint8))[1].tobytes())
-        kept = memory(grey, sessions)
     wrong = sum(one["rows unlike offline"] + one["lost"] for those in rows.values() for one in those)
     return {
         "name": "The server under load",
@@ -324,7 +332,6 @@ def run(frames: dict[str, dict[int, int]], sessions: int) -> dict[str, Any]:
         "offline": offline,
         "rows": rows,
         "rows unlike offline or lost": wrong,
-        "memory": kept,
         "LitServe": None if lit is None else lit["version"],
         "load of the machine": {"before": round(load[1], 1), "after": round(os.getloadavg()[1], 1)},
     }
@@ -333,14 +340,15 @@ def run(frames: dict[str, dict[int, int]], sessions: int) -> dict[str, Any]:
 def main() -> None:
     """Run as a script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a twentieth of it, written nowhere")
-    if parser.parse_args().quick:
-        few = {label: {sessions: max(5, each // 20) for sessions, each in of.items()} for label, of in FRAMES.items()}
-        print(json.dumps(run(few, SESSIONS // 20), indent=1))
-        return
-    begun = time.perf_counter()
-    result = run(FRAMES, SESSIONS)
-    print(save("serving", {**result, "seconds in all": round(time.perf_counter() - begun)}))
+    parser.add_argument("--load", action="store_true", help="frames a second, latency and processor time alone")
+    parser.add_argument("--memory", action="store_true", help="memory alone")
+    said = parser.parse_args()
+    if said.load or not said.memory:
+        begun = time.perf_counter()
+        result = run(FRAMES)
+        print(save("serving", {**result, "seconds in all": round(time.perf_counter() - begun)}))
+    if said.memory or not said.load:
+        print(save("serving-memory", remembered(SESSIONS)))
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from bright_detector import BrightConfig, BrightDetector, encoded, scene
-from cli_runs import run
 from http_servers import Camera
 from served import PATIENCE, Server, served, until
 
 import trackforge
+from trackforge.cli import main
 from trackforge.serving import step_json
 from trackforge.types import Frame
 
@@ -154,7 +154,7 @@ def test_two_requests_of_one_session_at_once(tmp_path: Path) -> None:
         until(lambda: server.frame(session, encoded(scene(0))).status == 200)
 
 
-def test_cameras_of_the_command_are_tracked_from_the_start(tmp_path: Path) -> None:
+def test_cameras_of_the_command_are_tracked_from_the_start(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """On an open server too, whose clients may add none: who starts it names them."""
     camera = Camera(200, wait=lambda _: time.sleep(0.02))
     with served(tmp_path, camera.address(), "--host", "0.0.0.0") as server:
@@ -164,5 +164,5 @@ def test_cameras_of_the_command_are_tracked_from_the_start(tmp_path: Path) -> No
         until(lambda: server.get("/v1/cameras").json["cameras"][0]["frames"] > 3)
         assert server.ask("POST", "/v1/cameras", {"address": camera.address()}).status == 403
         assert server.end(signal.SIGTERM) == 0
-    wrong = run("serve", "file:///etc/passwd", "--detector", "motion", "--port", 0, code=1)
-    assert "camera must be an address" in wrong.stderr
+    assert main(["serve", "file:///etc/passwd", "--detector", "motion", "--port", "0"]) == 1
+    assert "camera must be an address" in capfd.readouterr().err

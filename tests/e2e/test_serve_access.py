@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 from bright_detector import encoded, scene
-from cli_runs import run
 from served import PATIENCE, Server, served, until
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+
+from trackforge.cli import main
 
 TOKEN = "a long s3cret"
 PICTURE = encoded(scene(0))
@@ -137,7 +138,8 @@ def test_an_open_server_warns_hides_ids_and_opens_no_cameras(tmp_path: Path) -> 
         assert server.get(f"/v1/sessions/{session[:8]}").status == 404
         assert server.frame(session, PICTURE).status == 200
         assert server.get("/healthz", Host="any.example").status == 200
-    with served(tmp_path, "--host", "0.0.0.0", "--hosts", "gate.example") as server:
+    with served(tmp_path, "--host", "0.0.0.0", "--hosts", "gate.example", "--allow-cameras") as server:
+        assert "Cameras may be opened all the same" in server.log
         assert [server.get("/healthz", Host=name).status for name in ("gate.example:80", "other.example")] == [200, 421]
 
 
@@ -152,7 +154,7 @@ def test_an_address_of_version_6_is_served(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
-def test_https(tmp_path: Path) -> None:
+def test_https(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
@@ -194,11 +196,5 @@ def test_https(tmp_path: Path) -> None:
         ["openssl", "ec", "-in", key, "-aes256", "-passout", "pass:x", "-out", locked], check=True, capture_output=True
     )
     for wrong in (("--tls-cert", key), ("--tls-key", key), ("--tls-cert", cert, "--tls-key", locked)):
-        done = run("serve", "--detector", "motion", "--port", 0, *wrong, code=2)
-        assert "must name a certificate and its key" in done.stderr
-
-
-def test_cameras_are_allowed_where_the_command_says_so(tmp_path: Path) -> None:
-    with served(tmp_path, "--host", "0.0.0.0", "--allow-cameras", "yes", ready=False) as server:
-        until(lambda: "anybody who can reach" in server.log)
-        assert "Cameras may be opened all the same" in server.log
+        assert main(["serve", "--detector", "motion", "--port", "0", *map(str, wrong)]) == 2
+        assert "must name a certificate and its key" in capfd.readouterr().err

@@ -185,7 +185,7 @@ def test_a_film_of_30_mb_is_tracked_in_flat_memory(server: Server, street: Path,
     assert (told["state"], told["bytes"]) == ("done", size)
     assert told["frames"] == index > 200
     grown = max(samples) - before
-    assert grown < 20 << 20  # less than the film, let alone its pictures
+    assert grown < 24 << 20  # less than the film, let alone its pictures
     until(lambda: server.get(f"/v1/films/{told['id']}/results.txt").status == 200)
     remove(server, told["id"])
 
@@ -193,7 +193,6 @@ def test_a_film_of_30_mb_is_tracked_in_flat_memory(server: Server, street: Path,
 @pytest.mark.parametrize(
     ("body", "word"),
     [
-        (b"", "no film|empty|hold"),
         (
             b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n",
             "opened as video",
@@ -238,6 +237,7 @@ def test_what_is_refused_at_the_door(server: Server, street: Path) -> None:
     data = street.read_bytes()
     assert send(server, data, kind="text/html").status == 415
     assert send(server, data, "?name=a&name=b").status == 400
+    assert send(server, b"").status == 400
     assert send(server, data, "?tracker=bite").status == 400
     assert send(server, data, "?video=yes").status == 400
     for one in ("nobody", "a" * 32, "%2e%2e", "a" * 100):

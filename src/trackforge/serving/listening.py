@@ -1,4 +1,4 @@
-"""Connections that a server holds: how many, and how long one may take to say what it wants.
+"""Connections that a server holds: how many, and how long one may take, and be, to say what it wants.
 
 uvicorn leaves two things open that a server on a network needs: a client that sends half a head and stops keeps its
 connection for ever, and so does one that opens it and says nothing; and there may be any number of them.
@@ -7,22 +7,44 @@ connection for ever, and so does one that opens it and says nothing; and there m
 from __future__ import annotations
 
 import asyncio
+import json
+import time
+from collections.abc import Iterable
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["HEAD_TIME", "protocol"]
+__all__ = ["HEAD_TIME", "Stuck", "protocol"]
 
+PATIENCE = 30.0
+"""Seconds within which a client must have read the end of an answer behind which its connection is closed."""
 HEAD_TIME = 15.0
 """Seconds within which the head of a request must be whole, from the connection or its first byte on."""
-_FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 5\r\n"
-    b"Connection: close\r\nContent-Length: %d\r\n\r\n%s"
+LONGEST_HEAD = 32 << 10
+"""Bytes that the head of a request may have."""
+
+
+def _refusal(status: str, kind: str, detail: str) -> bytes:
+    """Return a problem as it is sent to whom no application has seen yet."""
+    number, _, title = status.partition(" ")
+    body = json.dumps(
+        {"type": f"urn:trackforge:problem:{kind}", "title": title, "status": int(number), "detail": detail}
+    )
+    lines = (
+        f"HTTP/1.1 {status}", "Content-Type: application/problem+json", f"Content-Length: {len(body)}",
+        *(["Retry-After: 5"] if number == "503" else []), "Connection: close", "", body,
+    )  # fmt: skip
+    return "\r\n".join(lines).encode()
+
+
+_FULL = _refusal(
+    "503 Service Unavailable", "overloaded", "The server holds as many connections as it may. Try again in a moment."
 )
-_WHY = (
-    b'{"type": "urn:trackforge:problem:overloaded", "title": "Service Unavailable", "status": 503, '
-    b'"detail": "The server holds as many connections as it may. Try again in a moment."}'
+_LONG = _refusal(
+    "431 Request Header Fields Too Large",
+    "too-large",
+    f"The head of a request may have {LONGEST_HEAD} bytes. Shorten it.",
 )
 
 
@@ -39,7 +61,7 @@ def protocol(most: int, head_time: float = HEAD_TIME) -> type[asyncio.Protocol]:
 
         def connection_made(self, transport: Any) -> None:
             if len(self.connections) >= most:
-                transport.write(_FULL % (len(_WHY), _WHY))
+                transport.write(_FULL)
                 transport.close()
                 self.transport = transport
                 self.data_received = _ignore  # type: ignore[method-assign, assignment]
@@ -49,6 +71,13 @@ def protocol(most: int, head_time: float = HEAD_TIME) -> type[asyncio.Protocol]:
             self._wait()
 
         def data_received(self, data: bytes) -> None:
+            if self.conn.their_state is h11.IDLE:
+                head = self.conn.trailing_data[0] + data
+                end = head.find(b"\r\n\r\n")
+                if (len(head) if end < 0 else end) > LONGEST_HEAD:
+                    self.transport.write(_LONG)
+                    self.transport.close()
+                    return
             super().data_received(data)
             if self.transport.get_protocol() is not self or self.conn.their_state is not h11.IDLE:
                 self._wait_no_more()  # a WebSocket now, or the head is whole
@@ -85,6 +114,22 @@ def protocol(most: int, head_time: float = HEAD_TIME) -> type[asyncio.Protocol]:
                 self.transport.close()
 
     return Connection
+
+
+class Stuck:
+    """Breaks off connections that are being closed and do not come to it, since nobody reads what was sent."""
+
+    def __init__(self) -> None:
+        self._since: dict[Any, float] = {}
+
+    def look(self, connections: Iterable[Any], patience: float = PATIENCE) -> None:
+        """Break off those that were being closed for longer than so many seconds, as far as earlier looks saw them."""
+        now = time.monotonic()
+        closing = [one for one in connections if one.transport is not None and one.transport.is_closing()]
+        self._since = {one: self._since.get(one, now) for one in closing}
+        for one, since in self._since.items():
+            if now - since >= patience:
+                one.transport.abort()
 
 
 def _ignore(_: object) -> None:

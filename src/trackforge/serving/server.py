@@ -32,7 +32,7 @@ from trackforge.serving.engine import Engine
 from trackforge.serving.http.app import create_app
 from trackforge.serving.http.context import Context
 from trackforge.serving.http.logs import logging_to
-from trackforge.serving.listening import HEAD_TIME, protocol
+from trackforge.serving.listening import HEAD_TIME, Stuck, protocol
 from trackforge.serving.planning import ServingPlan
 from trackforge.serving.run import ServingRun
 
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 log = logging.getLogger(__name__)
+MOMENT = 2.0
+"""Seconds that a client gets to read the end of an answer once the server is being stopped and nothing is at work."""
 PINGS = 20.0
 """Seconds between two pings of a WebSocket, and for the answer to one: after so long a vanished client is noticed."""
 KEPT = 30
@@ -134,8 +136,11 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self.forced = 0
         self._context = context
+        self._stuck = Stuck()
 
     async def on_tick(self, counter: int) -> bool:
+        if counter % 50 == 0:  # of a tenth of a second each
+            self._stuck.look(self.server_state.connections)
         return await super().on_tick(counter) or self._context.failure is not None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -153,7 +158,15 @@ class _Server(uvicorn.Server):
         left = 0.5 if self.force_exit else max(0.5, until - time.monotonic())
         self.config.timeout_graceful_shutdown = max(1, round(left))
         self._context.lifetime.left = max(0.0, until - time.monotonic())
+        breaking = asyncio.ensure_future(self._break_off())
         await super().shutdown(sockets)
+        breaking.cancel()
+
+    async def _break_off(self) -> None:
+        """Wait no longer than `MOMENT` for clients that do not read the end of what they get."""
+        while True:
+            self._stuck.look(self.server_state.connections, MOMENT)
+            await asyncio.sleep(0.1)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

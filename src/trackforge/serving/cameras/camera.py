@@ -269,7 +269,8 @@ class Camera:
                 raise SessionGone("The session of the camera was ended. Add the camera again.")
             try:
                 return future.result()
-            except TrackforgeError as error:
-                self.failures, self._why = self.failures + 1, str(error)
+            except Exception as error:  # noqa: BLE001 - of the detector, at this frame; the session goes on
+                log.warning("camera %s: frame %d: %s", self.id, frame.index, error)
+                self.failures, self._why = self.failures + 1, "Detection failed at a frame; the server's log says why."
                 return None
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
+import os
 import queue
 import secrets
 import shutil
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from trackforge.errors import TrackforgeError
+from trackforge.errors import ConfigError, DataError, SinkError, SourceError
 from trackforge.serving.engine import Engine
 from trackforge.serving.films.film import Film
 from trackforge.serving.films.making import make
@@ -20,7 +21,7 @@ from trackforge.serving.films.opening import film_name
 from trackforge.serving.films.refusals import FilmUnfinished, NoResult, NoRoom, TooManyFilms, UnknownFilm
 from trackforge.serving.films.storage import Storage
 from trackforge.serving.films.tracking import track_film
-from trackforge.serving.refusals import Draining, NotReady, TooManySessions
+from trackforge.serving.refusals import Draining, NotReady, Refusal, TooManySessions
 from trackforge.types import Step
 
 __all__ = ["Films"]
@@ -192,12 +193,8 @@ class Films:
             film.state = "tracking"
             try:
                 self._tracked(film)
-            except TrackforgeError as error:
-                film.end("failed", str(error))
-                log.warning("film %s failed: %s", film.id, error)
-            except Exception:
-                film.end("failed", "The server made a mistake; its log tells more.")
-                log.exception("film %s failed", film.id)
+            except Exception as error:  # noqa: BLE001 - it is this film's; the others go on
+                film.end("failed", _told(error, film))
             if film.stop.is_set():
                 film.end("cancelled")
                 shutil.rmtree(film.folder, ignore_errors=True)
@@ -244,12 +241,8 @@ class Films:
                 continue
             try:
                 make(film, kind, self.engine)
-            except TrackforgeError as error:
-                result.why, result.state = str(error), "failed"
-                log.warning("the %s of film %s failed: %s", kind, film.id, error)
-            except Exception:
-                result.why, result.state = "The server made a mistake; its log tells more.", "failed"
-                log.exception("the %s of film %s failed", kind, film.id)
+            except Exception as error:  # noqa: BLE001 - it is this result's
+                result.why, result.state = _told(error, film), "failed"
             else:
                 result.state = "ready"
             if film.stop.is_set():
@@ -261,3 +254,12 @@ class Films:
                 self.close()
                 return
             self.sweep()
+
+
+def _told(error: Exception, film: Film) -> str:
+    """Return what a client may know of an error, and write the rest to the log."""
+    if isinstance(error, (SourceError, DataError, SinkError, ConfigError, Refusal)):
+        log.warning("film %s failed: %s", film.id, error)
+        return str(error).replace(f"{film.folder}{os.sep}", "")
+    log.error("film %s failed", film.id, exc_info=error)
+    return "The server failed at this film, by its detector, say; its log tells more."

@@ -43,8 +43,7 @@ ADDING = (
     Parameter(
         "address",
         str,
-        "rtsp://, rtsps://, http://, https://, rtmp://, rtmps://, rtp:// or udp://; user and password may stand in it, "
-        "and are never shown.",
+        "Of a stream over RTSP, HTTP, RTMP, RTP, UDP or SRT. User and password may stand in it; they are never shown.",
         required=True,
         longest=2000,
         example="rtsp://user:password@10.0.0.7/stream1",

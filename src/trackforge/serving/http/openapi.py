@@ -44,6 +44,7 @@ MEANING = {
     421: "The server is asked for by a name that is not its own.",
     422: "The film cannot be read.",
     426: "This is a WebSocket.",
+    431: "The head of the request is too long.",
     429: "Too many at once: wait.",
     500: "The server failed; its log says why.",
     501: "The server lacks a package for that.",

@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from trackforge.serving.http.context import Context
 
 __all__ = ["Endless"]
+
+MOMENT = 1.0
+"""Seconds that the end of an answer may take to be sent."""
 
 
 class Endless(Response):
@@ -31,22 +35,31 @@ class Endless(Response):
         super().__init__(status_code=200, headers={"Cache-Control": "no-store"}, media_type=media_type)
         del self.headers["content-length"]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as ASGI has it
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the pieces."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if scope["method"] == "HEAD":  # whoever wants the head alone does not wait for the end
+            await self._pieces.aclose()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
         with self._here.lifetime.endless() as stop:
             waits = [asyncio.ensure_future(one) for one in (self._send(send), _gone(receive), stop.wait())]
             try:
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-                sent = waits[0]
-                if sent.done():
-                    sent.result()
+                if waits[0].done():
+                    waits[0].result()
+            except asyncio.TimeoutError:
+                raise ClientDisconnect from None
             finally:
                 for wait in waits:
                     wait.cancel()
                 await asyncio.gather(*waits, return_exceptions=True)
                 await self._pieces.aclose()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        try:
+            last = {"type": "http.response.body", "body": b"", "more_body": False}
+            await asyncio.wait_for(send(last), MOMENT)
+        except asyncio.TimeoutError:  # whoever does not read keeps no server from its end
+            raise ClientDisconnect from None
 
     async def _send(self, send: Send) -> None:
         async for piece in self._pieces:

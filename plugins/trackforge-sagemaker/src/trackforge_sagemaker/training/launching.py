@@ -48,8 +48,26 @@ WORKER = "trackforge_sagemaker.training.worker"
 STOPPED = 128 + signal.SIGTERM
 
 
-class _Stopped(SystemExit):
-    """A signal came before there was a worker."""
+class _Preparing:
+    """What a signal ends at once, as long as there is no worker that could save anything.
+
+    It does not raise: readers and plugins take an exception, whatever it is, for a fault of what they are reading.
+    """
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def over(self) -> None:
+        """Listen no more."""
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        log.warning("stopped by a signal before the training began")
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        os._exit(128 + number)
 
 
 def carry_out(arguments: Sequence[str]) -> int:
@@ -60,12 +78,11 @@ def carry_out(arguments: Sequence[str]) -> int:
     """
     listen(first=True)
     there, started = OptMl(), started_elsewhere()
-    before = {number: signal.signal(number, _stop_now) for number in (signal.SIGTERM, signal.SIGINT)}
+    preparing = _Preparing()
     try:
         if started is not None:
             job = _shared(there, arguments, started)
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            preparing.over()
             code = work(there, job)
             if os.environ["LOCAL_RANK"] == "0":
                 shutil.rmtree(_meeting(there), ignore_errors=True)
@@ -75,12 +92,10 @@ def carry_out(arguments: Sequence[str]) -> int:
         there.begin()
         _ready(there)
         with tempfile.TemporaryDirectory(prefix=".trackforge-", dir=there.root) as folder:
+            preparing.folder = Path(folder)
             job = read_job(there, arguments, environment=os.environ, scratch=Path(folder) / "inputs")
             _tell(job)
             return _supervised(there, job, Path(folder))
-    except _Stopped as stop:
-        log.warning("stopped by a signal before the training began")
-        return int(stop.code or STOPPED)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told
         if isinstance(error, TrackforgeError):
             log.error("%s", error)
@@ -89,12 +104,7 @@ def carry_out(arguments: Sequence[str]) -> int:
         there.fail(reason(error))
         return 1
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _stop_now(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    raise _Stopped(128 + number)
+        preparing.over()
 
 
 def _ready(there: OptMl) -> None:
@@ -135,6 +145,7 @@ class Workers:
     Args:
         placement: How many, and what each is told.
         command: What each runs.
+        grace: Seconds that they have to end after a signal.
 
     Attributes:
         stopped: Whether a signal came that was passed on.
@@ -142,10 +153,10 @@ class Workers:
         broken: The first that ended otherwise than well, by number, and how; None where a signal was passed on before.
     """
 
-    def __init__(self, placement: Placement, command: Sequence[str]) -> None:
+    def __init__(self, placement: Placement, command: Sequence[str], *, grace: float = GRACE) -> None:
         self.stopped = self.killed = False
         self.broken: tuple[int, int] | None = None
-        self._placement, self._command = placement, list(command)
+        self._placement, self._command, self._grace = placement, list(command), grace
         self._running: dict[int, int] = {}
         self._until = float("inf")
 
@@ -200,7 +211,7 @@ class Workers:
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self.stopped = True
-        self._end_within(GRACE)
+        self._end_within(self._grace)
 
     def _end_within(self, seconds: float) -> None:
         self._until = min(self._until, time.monotonic() + seconds)

@@ -6,6 +6,7 @@ Log and metric lines are on standard output, where the published jobs are looked
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import logging
@@ -118,8 +119,9 @@ class _Stdout(logging.Handler):
 
 
 def _put(line: str) -> None:
-    sys.stdout.write(visible(line) + "\n")
-    sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError):  # where nobody reads it any more the work goes on
+        sys.stdout.write(visible(line) + "\n")
+        sys.stdout.flush()
 
 
 def _while_undisturbed(carry_out: Callable[[], None]) -> None:
