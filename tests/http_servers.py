@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 from io_files import picture
@@ -16,9 +17,9 @@ from io_files import picture
 HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
 
 
-def part(index: int, size: tuple[int, int] = (320, 240)) -> bytes:
+def part(index: int, size: tuple[int, int] = (320, 240), show: Callable[..., Any] = picture) -> bytes:
     """Return one picture of `picture` as such a camera sends it."""
-    ok, data = cv2.imencode(".jpg", picture(index, size)[:, :, ::-1])
+    ok, data = cv2.imencode(".jpg", show(index, size)[:, :, ::-1])
     assert ok
     return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data) + data.tobytes() + b"\r\n"
 
@@ -32,6 +33,7 @@ class Camera:
         connections: After how many connections nobody listens any more.
         port: Where to listen; 0 for a free one.
         wait: Called before each picture with its number, to hold it back.
+        show: Gives a picture by its number and size.
     """
 
     def __init__(
@@ -42,8 +44,9 @@ class Camera:
         connections: int = 1,
         port: int = 0,
         wait: Callable[[int], object] = lambda _: None,
+        show: Callable[..., Any] = picture,
     ) -> None:
-        self._parts = [part(index, size(index)) for index in range(frames)]
+        self._parts = [part(index, size(index), show) for index in range(frames)]
         self._wait = wait
         self._socket = socket.create_server(("127.0.0.1", port))
         self.port = self._socket.getsockname()[1]

@@ -117,7 +117,7 @@ def served(
     Args:
         folder: New or empty; the plugin, the port and the log go there.
         words: Further words of the command line.
-        detector: Its name.
+        detector: Its name; none leaves the choice to the server.
         ready: Wait until it is.
         largest: Bytes of any file that it may write; 0 for no limit.
         environment: Further variables.
@@ -131,7 +131,7 @@ def served(
         if largest:
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
 
-    line = command("serve", "--port", 0, "--port-file", port, "--detector", detector, *words)
+    line = command("serve", "--port", 0, "--port-file", port, *(("--detector", detector) if detector else ()), *words)
     with errors.open("ab") as log:
         process = subprocess.Popen(
             line,

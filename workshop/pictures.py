@@ -1,14 +1,21 @@
-"""Draws the pictures of README and docs: ``python workshop/pictures.py street`` and ``... photographs FOLDER WEIGHTS``.
+"""Draws the pictures of README and docs: ``python workshop/pictures.py street``, ``serve`` or ``photographs F W``.
 
 The street is rendered, found and tracked by the library with nothing set but its size. The photographs are three of
-those that the package scikit-image ships (``FOLDER`` is its ``skimage/data``), all free of rights: the astronaut
+those that the package scikit-image ships (``F`` is its ``skimage/data``), all free of rights: the astronaut
 Eileen Collins (NASA, public domain), the cat Chelsea (Stefan van der Walt, CC0) and a cup of coffee (Rachel Michetti,
-CC0); ``WEIGHTS`` are YOLOX-nano's.
+CC0); ``W`` are YOLOX-nano. ``serve`` is the page of ``trackforge serve`` with the street of ``trackforge demo``
+dropped into it, as Chromium shows it (``TRACKFORGE_CHROMIUM``, or on the PATH; Playwright drives it).
 """
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +74,51 @@ def photographs(folder: Path, weights: str, *, height: int = 400) -> Path:
     return out
 
 
+def serve(*, frame: int = 245, size: tuple[int, int] = (1180, 740)) -> Path:
+    """Write ``serve.png``: the page of the server with the street tracked, at rest on a lively frame."""
+    from playwright.sync_api import sync_playwright
+
+    program = os.environ.get("TRACKFORGE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    command = [sys.executable, "-m", "trackforge"]
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as driver:
+        folder = Path(name)
+        subprocess.run([*command, "demo", "-q"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        words = ["serve", "--port", "0", "--port-file", "port", "--detector", "motion"]
+        server = subprocess.Popen([*command, *words], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            _until((folder / "port").exists)
+            switches = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+            page = driver.chromium.launch(executable_path=program, args=switches).new_page(
+                viewport={"width": size[0], "height": size[1]}, color_scheme="light"
+            )
+            page.goto(f"http://127.0.0.1:{(folder / 'port').read_text()}/")
+            page.locator("#file").set_input_files(folder / "demo" / "street.mp4")
+            _until(lambda: page.locator("#results").is_visible())
+            page.keyboard.press("Home")
+            for _ in range(frame // 10):
+                page.keyboard.press("Shift+ArrowRight")
+            for _ in range(frame % 10):
+                page.keyboard.press("ArrowRight")
+            _until(lambda: page.locator("#picture").get_attribute("data-frame") == str(frame))
+            time.sleep(1)  # the curve and the table are told a little later
+            page.screenshot(path=folder / "page.png")
+        finally:
+            server.terminate()
+            server.wait(30)
+        out = IMAGES / "serve.png"
+        picture = Image.open(folder / "page.png").convert("RGB")
+        picture.point(lambda value: value & 252 | value >> 6).save(out, optimize=True)  # six bits, which is smaller
+    return out
+
+
+def _until(what: Callable[[], bool], *, patience: float = 120.0) -> None:
+    end = time.monotonic() + patience
+    while not what():
+        assert time.monotonic() < end, "waited for too long"
+        time.sleep(0.05)
+
+
 if __name__ == "__main__":
-    made = street() if sys.argv[1:] == ["street"] else photographs(Path(sys.argv[2]), sys.argv[3])
+    makers = {"street": street, "serve": serve}
+    made = makers[sys.argv[1]]() if len(sys.argv) == 2 else photographs(Path(sys.argv[2]), sys.argv[3])
     sys.stdout.write(f"{made}: {made.stat().st_size} bytes\n")

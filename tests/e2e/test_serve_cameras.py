@@ -228,6 +228,21 @@ def test_mjpeg_is_what_a_player_plays_with_the_tracks_drawn_in(server: Server, c
     remove(server, camera)
 
 
+def test_who_asks_for_the_head_alone_gets_it_at_once(server: Server, cameras: Cameras) -> None:
+    camera = add(server, cameras.http("ts/8?fps=30"))
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    with contextlib.closing(connection):
+        for tail, kind in (("steps", "application/x-ndjson"), ("stream.mjpeg", "multipart/x-mixed-replace")) * 2:
+            connection.request(
+                "HEAD", f"/v1/cameras/{camera}/{tail}"
+            )  # on the same connection: the one before has ended
+            answer = connection.getresponse()
+            assert answer.read() == b""
+            assert answer.status == 200
+            assert answer.headers["Content-Type"].startswith(kind)
+    remove(server, camera)
+
+
 def test_passwords_are_seen_nowhere(server: Server, cameras: Cameras) -> None:
     right = add(server, cameras.rtsp("9?locked=1&fps=50", "admin:S3cret"))
     wrong = add(server, cameras.rtsp("9?locked=1&fps=50", "admin:Wr0ngPass"), patience=0)

@@ -258,7 +258,7 @@ def test_a_frame_that_nobody_wants_is_not_detected() -> None:
 
 
 def test_closing_does_what_waits(tmp_path: Path) -> None:
-    known = Gated()
+    known, others = Gated(), threading.enumerate()
     pool = SessionPool(known)
     session = pool.open("byte", sinks=[tmp_path / "a.jsonl"])
     futures = [session.push(frame) for frame in known.frames[CAMERAS[0]][:8]]
@@ -268,7 +268,8 @@ def test_closing_does_what_waits(tmp_path: Path) -> None:
     pool.close()
     assert all(future.done() for future in futures)
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 8
-    assert not any(thread.name == "trackforge-pool" for thread in threading.enumerate())
+    assert not any(one.name == "trackforge-pool" for one in threading.enumerate() if one not in others)
+    assert not pool.alive
     with pytest.raises(InvalidInputError, match="closed takes no more sessions"):
         pool.open("byte")
 
@@ -358,3 +359,64 @@ def test_a_callback_that_would_wait_for_itself_is_told() -> None:
         session.push(known.frames[CAMERAS[0]][1])
         pool.turn()
     assert "Use another thread" in told[0]
+
+
+def test_each_session_has_a_policy_and_may_have_a_detector_of_its_own() -> None:
+    shared, own = Six(), Six()
+    with SessionPool(shared, thread=False) as pool:
+        every, newest = pool.open("byte"), pool.open("byte", policy="newest")
+        alone = pool.open("byte", detector=own)
+        futures = [[one.push(frame) for frame in shared.frames[CAMERAS[0]][:3]] for one in (every, newest, alone)]
+        with pytest.raises(InvalidInputError, match="detector of its own"):
+            pool.open("byte", detector=own)
+        with pytest.raises(InvalidInputError, match="policy must be"):
+            pool.open("byte", policy="oldest")  # type: ignore[arg-type]
+    assert [future.cancelled() for future in futures[1]] == [True, True, False]
+    assert own.batches == [[(CAMERAS[0], index)] for index in range(3)]  # one by one, in their order
+    assert difference(results(futures[0]), results(futures[2])) == ""
+    with (
+        SessionPool(None, thread=False) as pool,
+        pytest.raises(InvalidInputError, match="needs one with every session"),
+    ):
+        pool.open("byte")
+
+
+def test_a_push_that_must_not_wait_says_so() -> None:
+    known = Six()
+    with SessionPool(known, waiting=2, thread=False) as pool:
+        session = pool.open("byte")
+        frames = known.frames[CAMERAS[0]]
+        futures = [session.try_push(frame) for frame in frames[:3]]
+        assert futures[2] is None
+        assert pool.turn() == 2
+        futures[2] = session.try_push(frames[2])
+    assert [future.result(LONG).frame.index for future in futures if future] == [0, 1, 2]
+
+
+def test_a_lasting_session_outlives_errors_and_single_frames_share_its_batches() -> None:
+    known = Six()
+    known.bad = {(CAMERAS[0], 1)}
+    with SessionPool(known, thread=False) as pool:
+        session = pool.open("byte", lasting=True)
+        futures = [session.push(frame) for frame in known.frames[CAMERAS[0]][:4]]
+        look = pool.detect(known.frames[CAMERAS[1]][7])
+        assert look is not None
+        assert pool.turn() == 5
+        assert difference([look.result(LONG)], [known.found[CAMERAS[1], 7]]) == ""
+        assert [type(future.exception(LONG)) for future in futures] == [type(None), PluginError, type(None), type(None)]
+        assert (session.frames, session.failed) == (3, 1)
+        assert session.last_step is not None
+        assert session.last_step.frame.index == 3
+    assert {(CAMERAS[0], 0), (CAMERAS[1], 7)} <= set(known.batches[0])
+
+
+def test_a_pool_ends_within_a_time() -> None:
+    known = Gated()
+    pool = SessionPool(known, max_batch=1)
+    session = pool.open("byte")
+    futures = [session.push(frame) for frame in known.frames[CAMERAS[0]][:3]]
+    assert known.began.acquire(timeout=LONG)
+    pool.close(within=0.1)
+    assert isinstance(futures[0].exception(LONG), InvalidInputError)
+    assert all(future.cancelled() for future in futures[1:])
+    known.go.release()

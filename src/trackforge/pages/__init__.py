@@ -9,6 +9,7 @@ Needs Jinja2 (``pip install 'trackforge-mot[html]'``) when a page is made.
 >>> pages.write("page.html", pages.document("Title", body))    # doctest: +SKIP
 """
 
+from trackforge.pages.assets import asset
 from trackforge.pages.charts import bar_chart, line_chart
 from trackforge.pages.documents import DataBlock, document, write
 from trackforge.pages.embedding import data_uri, picture
@@ -16,6 +17,6 @@ from trackforge.pages.tables import heat_table, table
 from trackforge.pages.templates import joined, render
 
 __all__ = [
-    "DataBlock", "bar_chart", "data_uri", "document", "heat_table", "joined", "line_chart", "picture", "render",
-    "table", "write",
+    "DataBlock", "asset", "bar_chart", "data_uri", "document", "heat_table", "joined", "line_chart", "picture",
+    "render", "table", "write",
 ]  # fmt: skip

@@ -12,12 +12,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trackforge import __version__
 from trackforge.io.atomic import atomic_path
+from trackforge.pages.assets import asset
 from trackforge.pages.templates import markup, render
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def document(
         MissingDependencyError: Jinja2 is not installed.
         ValueError: A style or script would end its element early.
     """
-    styles = [_own_style(), *styles]
+    styles = [asset("page.css"), *styles]
     for text in (*styles, *scripts):
         if any(end in text.lower() for end in ("</script", "</style", "<!--")):
             message = "A style or script must not hold '</script', '</style' or '<!--'. Write it in two parts."
@@ -151,10 +151,6 @@ def write(path: str | Path, text: str) -> None:
     """
     with atomic_path(path) as partial:
         partial.write_bytes(text.encode())  # as it is: another end of line would not fit the hashes
-
-
-def _own_style() -> str:
-    return files(__package__).joinpath("page.css").read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

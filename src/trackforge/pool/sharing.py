@@ -66,7 +66,7 @@ class SessionPool:
         if isinstance(made, Remembering):
             raise InvalidInputError(
                 f"A pool needs a detector that looks at each frame by itself; {type(made).__name__} remembers what "
-                "came before. Give each camera a Session with a detector of its own."
+                "came before. Open each session with one of its own: SessionPool(None).open(..., detector=...)."
             )
         if min(max_batch, waiting) < 1:
             raise InvalidInputError(f"max_batch and waiting must be >= 1; got {max_batch} and {waiting}.")

@@ -145,7 +145,7 @@ class _Report:
             body,
             subtitle=" and ".join(f"{one.folder}" for one in self.results),
             styles=[_file("report.css")],
-            scripts=[_file(name) for name in SCRIPTS],
+            scripts=[pages.asset("ids.js"), *(_file(name) for name in SCRIPTS)],
             data=[pages.DataBlock("report", told), *self.blocks],
             media=["'self'", "file:"] if self.films else [],
         )

@@ -109,7 +109,9 @@ def track_film(
     with limited(pixels=engine.run.max_pixels), contextlib.ExitStack() as stack:
         source = open_film(Path(path), name or Path(path).name, stride)
         stack.callback(source.close)
-        session = engine.sessions.open(name=source.name, tracker=tracker, frame_rate=source.rate, policy="every")
+        session = engine.sessions.open(  # which is closed here, and never kept for another server
+            name=source.name, tracker=tracker, frame_rate=source.rate, policy="every", ttl=float("inf")
+        )
         stack.callback(_close, engine, session)
         stream = dataclasses.replace(source.stream, classes=engine.classes)
         if opened is not None:

@@ -36,6 +36,8 @@ GONE = 499
 """Status, in logs and metrics, of a request whose client went away before its answer (as nginx has it)."""
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SECRET = re.compile(r"(?<=/)([A-Za-z0-9]{8})[A-Za-z0-9]{12,}")
+_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24}\b")
+"""Of a session, camera or film, wherever it is told."""
 
 
 class _Cut(Exception):  # noqa: N818 - no failure of its own
@@ -165,4 +167,4 @@ def _when(record: logging.LogRecord) -> dt.datetime:
 
 
 def _message(record: logging.LogRecord) -> str:
-    return visible(without_secrets(record.getMessage()), keep="")
+    return visible(_ID.sub(r"\1...", without_secrets(record.getMessage())), keep="")

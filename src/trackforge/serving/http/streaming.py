@@ -35,9 +35,13 @@ class Endless(Response):
         super().__init__(status_code=200, headers={"Cache-Control": "no-store"}, media_type=media_type)
         del self.headers["content-length"]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as ASGI has it
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the pieces."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if scope["method"] == "HEAD":  # whoever wants the head alone does not wait for the end
+            await self._pieces.aclose()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
         with self._here.lifetime.endless() as stop:
             waits = [asyncio.ensure_future(one) for one in (self._send(send), _gone(receive), stop.wait())]
             try:
