@@ -12,13 +12,13 @@ import time
 import pytest
 from sagemaker_run import TRAIN, environment, tree
 
-from trackforge_sagemaker.training.launching import ending
+from trackforge_sagemaker.training.endings import ending
 
 pytest.importorskip("trackforge_yolox")
 
 LAUNCH = """
 import json, sys
-from trackforge_sagemaker.training.launching import Workers, ending
+from trackforge_sagemaker.training.launching import Workers
 from trackforge_sagemaker.training.machine import Placement
 
 workers = Workers(Placement(processes=2), [sys.executable, "-c", sys.argv[1]], grace=float(sys.argv[2]))

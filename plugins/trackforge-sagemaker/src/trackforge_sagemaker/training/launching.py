@@ -11,6 +11,7 @@ one of a machine reads the job, since a pipe can be read once, and leaves it whe
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -28,11 +29,12 @@ from types import FrameType
 from trackforge.errors import SinkError, TrackforgeError, TrainingError
 from trackforge.io.atomic import atomic_path
 from trackforge_sagemaker.opt_ml import OptMl
+from trackforge_sagemaker.training.endings import ending, named
 from trackforge_sagemaker.training.job import Job, read_job
 from trackforge_sagemaker.training.machine import Placement, started_elsewhere
 from trackforge_sagemaker.training.worker import end_with_parent, listen, reason, work
 
-__all__ = ["GRACE", "Workers", "carry_out", "ending"]
+__all__ = ["GRACE", "Workers", "carry_out"]
 
 log = logging.getLogger("trackforge.sagemaker")
 GRACE = 25.0
@@ -45,7 +47,6 @@ TOOLKIT = ("SM_TRAINING_ENV", "SM_USER_ENTRY_POINT")
 PATIENCE = 3600.0
 """Seconds within which the first process of a machine has read the job; a pipe may hold much."""
 WORKER = "trackforge_sagemaker.training.worker"
-STOPPED = 128 + signal.SIGTERM
 
 
 class _Preparing:
@@ -64,7 +65,8 @@ class _Preparing:
             signal.signal(number, handler)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        log.warning("stopped by a signal before the training began")
+        with contextlib.suppress(OSError):
+            os.write(1, b"WARNING: stopped by a signal before the training began\n")  # print may be at work below us
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
         os._exit(128 + number)
@@ -188,9 +190,11 @@ class Workers:
             if bad and not self.stopped and self.broken is None:
                 self.broken = bad[0][1:]
                 if self._running:
-                    log.error("process %d ended with %s; the others are stopped", self.broken[0], _named(bad[0][2]))
+                    log.error("process %d ended with %s; the others are stopped", self.broken[0], named(bad[0][2]))
                     self._end_within(AFTER_CRASH)
             if time.monotonic() > self._until:
+                if self.stopped and not self.killed:
+                    log.warning("what had not ended after %.0f s was killed; the last checkpoint counts", self._grace)
                 self.killed = True
                 self._send(signal.SIGKILL)
             time.sleep(GLANCE)
@@ -223,47 +227,6 @@ class Workers:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
-
-
-def ending(
-    codes: Sequence[int], *, broken: tuple[int, int] | None = None, stopped: bool = False, killed: bool = False
-) -> tuple[int, str]:
-    """Return the exit code of a job whose processes ended so, and why it failed; empty where it did not.
-
-    >>> ending([0, 0]), ending([143, 143], stopped=True)
-    ((0, ''), (143, ''))
-    >>> ending([1, -11], broken=(1, -11))
-    (1, 'Process 1 of the training was ended by SIGSEGV, a fault in a library; the log may say more.')
-    """
-    if not any(codes):
-        return 0, ""
-    own = {0, STOPPED, 128 + signal.SIGINT, -signal.SIGTERM, -signal.SIGINT, *((-signal.SIGKILL,) if killed else ())}
-    if broken is None and stopped and set(codes) <= own:
-        if killed:
-            log.warning("the training did not end within %.0f s and was killed; the last checkpoint counts", GRACE)
-        return STOPPED, ""
-    number, code = broken or next(
-        (k, code) for k, code in enumerate(codes) if code and (code not in own or not stopped)
-    )
-    return 1, f"Process {number} of the training {_words(code)}; the log may say more."
-
-
-def _words(code: int) -> str:
-    if code >= 0:
-        return f"ended with exit code {code}"
-    why = {
-        signal.SIGKILL: ", as the system does when memory runs out: take a larger instance or a smaller batch",
-        signal.SIGBUS: ", as it happens when /dev/shm is full: take fewer workers (train__workers)",
-        signal.SIGSEGV: ", a fault in a library",
-    }
-    return f"was ended by {_named(code)}{next((words for number, words in why.items() if number == -code), '')}"
-
-
-def _named(code: int) -> str:
-    try:
-        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    except ValueError:
-        return f"signal {-code}"
 
 
 # ---- processes that somebody else starts
