@@ -164,7 +164,7 @@ def test_more_gpus_than_there_are_is_an_error(tmp_path):
 
 def test_machines_find_each_other_by_resourceconfig(tmp_path):
     there = OptMl(tree(tmp_path, {}, hosts=("algo-2", "algo-1"), host="algo-2"), {})
-    place = placed(there.resources, 4, asked=None, ids=(), processes=1)
+    place = placed(there.resources, "0123", asked=None, ids=(), processes=1)
     told = place.variables(3, 7777)
     assert (told["MASTER_ADDR"], told["MASTER_PORT"], told["NODE_RANK"]) == ("algo-1", "7777", "1")
     assert (told["RANK"], told["LOCAL_RANK"], told["WORLD_SIZE"], told["LOCAL_WORLD_SIZE"]) == ("7", "3", "8", "4")
@@ -176,5 +176,5 @@ def test_what_a_launcher_says_is_believed():
     assert place is not None
     assert (place.processes, place.machines, place.rank, place.gpus) == (4, 2, 1, True)
     assert started_elsewhere({"RANK": "0"}) is None
-    assert gpus_here({"CUDA_VISIBLE_DEVICES": "0, 2"}) == 2
-    assert gpus_here({"CUDA_VISIBLE_DEVICES": ""}) == 0
+    assert gpus_here({"CUDA_VISIBLE_DEVICES": "0, 2"}) == ("0", "2")
+    assert gpus_here({"CUDA_VISIBLE_DEVICES": ""}) == ()
