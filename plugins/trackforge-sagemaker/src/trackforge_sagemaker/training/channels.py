@@ -129,9 +129,10 @@ class Inputs:
             places += [channel.path / name, channel.path / MODELS / name]
         found = next((place for place in places if place.is_file()), None)
         if found is None and (path.suffix.lower() in SUFFIXES or len(path.parts) > 1):
+            looked = dict.fromkeys(str(place.parent) for place in places)
             raise MissingFileError(
                 f"The weights {name!r:.120} must be in a channel; they are not in "
-                f"{', '.join(str(place.parent) for place in places) or 'any'}. Add a channel 'pretrain' with them."
+                f"{', '.join(looked) or 'any'}. Add a channel 'pretrain' with them."
             )
         return str(found or name)
 

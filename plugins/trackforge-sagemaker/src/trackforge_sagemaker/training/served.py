@@ -40,7 +40,13 @@ def served(trainer: str, tracker: str, given: Mapping[str, Mapping[str, Hyperpar
         spec = registry().find("tracker", name)
     except TrackforgeError as error:
         raise mention(error, said.called if said else "Hyperparameter tracker") from None
-    chosen = {"name": spec.name, **_converted(spec.load_config(), tables.get("tracker", {}), f"tracker {spec.name!r}")}
+    owner = f"tracker {spec.name!r}"
+    settings = _converted(spec.load_config(), tables.get("tracker", {}), owner)
+    try:
+        spec.create(settings)
+    except ConfigError as error:  # of settings that do not go together
+        raise mention(error, f"Hyperparameters of {owner}") from None
+    chosen = {"name": spec.name, **settings}
     detector = _detector(trainer, tables.get("detector", {}))
     serve = _serve(tables.get("serve", {}))
     found = {"detector": detector, "tracker": chosen, "serve": serve}
