@@ -110,9 +110,9 @@ def built(folder: Path) -> Iterator[Image]:
 
 def need() -> None:
     """Skip where an overlay in namespaces of one's own is not granted."""
-    script = "mkdir -p $0/m && mount -t tmpfs t $0 && mkdir $0/u $0/w $0/m && "
-    script += "mount -t overlay o -o lowerdir=/,upperdir=$0/u,workdir=$0/w $0/m"
-    words = ["unshare", "--mount", "--pid", "--fork", "sh", "-c", script, "/tmp/trackforge-overlay"]
+    script = "mount -t tmpfs t /tmp && mkdir /tmp/u /tmp/w /tmp/m && "
+    script += "mount -t overlay o -o lowerdir=/,upperdir=/tmp/u,workdir=/tmp/w /tmp/m"
+    words = ["unshare", "--mount", "--pid", "--fork", "sh", "-c", script]
     try:
         granted = subprocess.run(words, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:

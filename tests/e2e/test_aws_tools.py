@@ -1,40 +1,16 @@
-"""Each of AWS's tools that the tests of trackforge-sagemaker lean on starts here, with a toy."""
+"""What the tests of trackforge-sagemaker take for granted of AWS's tools, by themselves.
+
+The servers and the SDK's drivers run there, with real models: test_toolkit_aws.py, test_train_toolkits.py.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import urllib.request
 
 import aws_tools
 import pytest
 
 pytestmark = [pytest.mark.sagemaker, pytest.mark.filterwarnings("ignore")]
-HANDLER = """
-def model_fn(model_dir): return open(model_dir + "/weights.txt").read()
-def input_fn(body, content_type): return body if isinstance(body, str) else bytes(body).decode()
-def predict_fn(data, model): return [model, data]
-def output_fn(prediction, accept):
-    import json
-    return json.dumps(prediction)
-"""
-
-
-@pytest.fixture
-def model(tmp_path):
-    (tmp_path / "ml" / "model" / "code").mkdir(parents=True)
-    (tmp_path / "ml" / "model" / "weights.txt").write_text("toy")
-    (tmp_path / "ml" / "model" / "code" / "inference.py").write_text(HANDLER)
-    return tmp_path / "ml"
-
-
-@pytest.mark.parametrize("server", [aws_tools.mms, aws_tools.torchserve])
-def test_a_toolkits_server_runs_a_handler(server, model, tmp_path):
-    with server(model, tmp_path / "log.txt") as address:
-        request = urllib.request.Request(f"{address}/invocations", b'"hello"', {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            assert json.load(answer) == ["toy", '"hello"']
 
 
 def test_moto_keeps_an_object_and_passes_a_message_on():
@@ -73,28 +49,3 @@ def test_the_training_toolkit_runs_a_script(tmp_path, ending, code):
     assert (tmp_path / "model" / "said").read_text() == "--lr 0.1"
     assert ran.returncode == code, ran.stdout + ran.stderr
     assert (tmp_path / "output" / "failure").exists() == (code != 0)
-
-
-def test_the_sdks_drivers_start_torchrun_as_the_container_does(tmp_path):
-    aws_tools.need("sagemaker.train", "moto", namespaces=True)
-    (tmp_path / "source").mkdir()
-    lines = ["import os, sys", "rank = os.environ['RANK']", "name = os.environ['SM_MODEL_DIR'] + '/rank' + rank"]
-    lines += ["open(name, 'w').write(os.environ['WORLD_SIZE'] + ' ' + ' '.join(sys.argv[1:]))"]
-    (tmp_path / "source" / "script.py").write_text("\n".join(lines) + "\n")
-    base = tmp_path / "ml"
-    base.mkdir()
-    words = aws_tools.model_trainer(
-        base, tmp_path / "source", "script.py", processes=2, hyperparameters={"lr": 0.1, "mot20": True}
-    )
-    assert words[0] == "/bin/bash"
-    ran = subprocess.run(
-        aws_tools.as_opt_ml(base, words),
-        env=aws_tools.environment(**aws_tools.JOB),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    said = {path.name: path.read_text() for path in (base / "model").iterdir()}
-    assert said == {f"rank{rank}": "2 --lr 0.1 --mot20 true" for rank in (0, 1)}
-    assert not os.path.ismount("/opt/ml")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,6 +33,7 @@ ours = [d for d in found if d.name.startswith("trackforge")]
 print(json.dumps({
     "modules": [trackforge.__file__, trackforge_sagemaker.__file__],
     "path": sys.path,
+    "files": sorted(str(p) for d in ours for p in d.files or () if ".dist-info/" not in str(p)),
     "ours": sorted(d.name for d in ours),
     "requires": sorted({r for d in ours for r in d.requires or ()}),
     "imported": sum(name.startswith("trackforge_sagemaker.") for name in sys.modules),
@@ -78,6 +80,8 @@ def test_it_holds_our_wheels_and_no_checkout(image, ml):
     assert ran.returncode == 0, ran.stderr
     said = json.loads(ran.stdout)
     assert all(path.startswith("/opt/trackforge/lib/") for path in said["modules"]), said["modules"]
+    held = {name for name in said["files"] if name.startswith("trackforge") and "__pycache__" not in name}
+    assert held == _sources(), "every file of our packages, and none beside: pages, styles and types as well"
     assert not any(path.startswith(str(image_root.ROOT)) for path in said["path"])
     assert set(said["ours"]) >= {f"trackforge-{name}" for name in OURS}
     assert not any(word in text for word in ("boto", "sagemaker=", "awscli") for text in said["requires"])
@@ -86,6 +90,13 @@ def test_it_holds_our_wheels_and_no_checkout(image, ml):
     assert said["left"] == []
     assert said["unreached"], "a container reaches no network"
     assert said["first"] == 1
+
+
+def _sources():
+    folders = [image_root.ROOT / "src", *image_root.ROOT.glob("plugins/*/src")]
+    files = [(path, folder) for folder in folders for path in folder.rglob("*") if path.is_file()]
+    names = {path.relative_to(folder).as_posix() for path, folder in files}
+    return {name for name in names if not re.search(r"__pycache__|\.egg-info/|\.pyc$", name)}
 
 
 def test_what_is_no_command_is_refused(image, ml):

@@ -77,7 +77,10 @@ def test_with_the_token_everything_works(server: Server) -> None:
 
 
 def test_a_browser_gets_a_cookie_that_is_not_the_token(server: Server) -> None:
-    assert server.get("/?token=wrong").status == 401
+    for wrong in ("/?token=wrong", "/?token=", "/?token=&x=1"):
+        assert server.get(wrong).status == 401
+    assert server.get("/?mytoken=1").status == 200  # the page, which is empty without
+    assert server.get("/?" + "&".join(f"a{k}=1" for k in range(1000))).status in (200, 400)
     entered = server.get("/?token=a+long+s3cret")
     assert entered.status == 303
     assert entered.headers["Location"] == "/"

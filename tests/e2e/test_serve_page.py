@@ -133,8 +133,9 @@ def opened(browser: Any, server: Server) -> Iterator[Any]:
     contexts: list[Any] = []
     pages: list[Opened] = []
 
-    def open_(address: str = "", *, at: Server = server, width: int = 1280, **more: Any) -> Opened:
+    def open_(address: str = "", *, at: Server = server, width: int = 1280, without: str = "", **more: Any) -> Opened:
         contexts.append(browser.new_context(viewport={"width": width, "height": 900}, **more))
+        contexts[-1].add_init_script(without)
         pages.append(Opened(contexts[-1].new_page()))
         pages[-1].page.goto(at.url + "/" + address)
         pages[-1].until("document.querySelector('#server').dataset.state || document.querySelector('#door').open")
@@ -175,6 +176,17 @@ def test_every_frame_has_the_boxes_of_that_frame(opened: Any, clip: Path) -> Non
         page.page.keyboard.press("Shift+ArrowLeft")
     page.at(9)
     assert page.shown()[:3] == [9, 9, 3]
+
+
+def test_a_browser_that_tells_no_time_stamps_shows_the_right_boxes_too(opened: Any, clip: Path) -> None:
+    page = opened(without="delete HTMLVideoElement.prototype.requestVideoFrameCallback")
+    page.send(clip)
+    page.plain()
+    for key, frame in (("ArrowRight", 1), ("Shift+ArrowRight", 11), ("End", 59), ("ArrowLeft", 58), ("Home", 0)):
+        page.page.keyboard.press(key)
+        page.at(frame)
+        until(lambda frame=frame: page.shown()[:3] == [frame, frame, 3])
+        assert page.shown()[3] < STEP / 2
 
 
 def test_it_plays_and_rests_on_the_frame_it_says(opened: Any, clip: Path) -> None:
@@ -354,6 +366,17 @@ def test_cameras_are_added_watched_and_removed(opened: Any, server: Server) -> N
     page.until("!document.querySelector('#no-cameras').hidden")
     assert server.get("/v1/cameras").json["cameras"] == []
     assert page.page.title() == "trackforge"
+
+
+def test_where_no_socket_gets_through_pictures_come_one_by_one(opened: Any, server: Server) -> None:
+    sockets = "class { constructor() { setTimeout(() => this.onclose({}), 10); } close() {} }"
+    camera = Camera(COUNT, connections=1000, wait=lambda _: time.sleep(0.04), show=lambda number, _: numbered(number))
+    told = server.ask("POST", "/v1/cameras", {"address": camera.address("plain"), "name": "plain"})
+    page = opened("#cameras", without=f"window.WebSocket = {sockets}")
+    page.until("document.querySelector('.tile img')?.naturalWidth === 320")
+    page.until("document.querySelector('.tile').dataset.state === 'drawn'")
+    assert server.ask("DELETE", f"/v1/cameras/{told.json['id']}").status == 200
+    page.until("document.querySelector('.tile') === null")
 
 
 def test_an_address_that_is_refused_is_told_in_words(opened: Any) -> None:

@@ -124,6 +124,12 @@ class Lists(http.server.BaseHTTPRequestHandler):
     film = ""
 
     def do_GET(self) -> None:
+        if self.path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", f"{self.path[4:]}{self.film}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         lists = {
             "/hls": f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://{self.film}\n#EXT-X-ENDLIST\n",
             "/concat": f"ffconcat version 1.0\nfile 'file:{self.film}'\n",
@@ -138,7 +144,7 @@ class Lists(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize("kind", ["hls", "concat"])
+@pytest.mark.parametrize("kind", ["hls", "concat", "to/file:", "to/file://", "to/", "to/concat:", "to/crypto+file:"])
 def test_a_camera_cannot_make_the_server_read_its_own_files(kind: str, tmp_path: Path) -> None:
     Lists.film = str(street(tmp_path / "own.ts", 20))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Lists) as server:
@@ -194,8 +200,7 @@ def test_a_slow_detector_sees_the_newest_and_counts_the_rest(processes: Processe
         with Engine(run) as engine:
             cameras = Cameras(engine)
             newest, every = (cameras.add(processes.http("ts/1?fps=50"), policy=one) for one in ("newest", "every"))
-            until(lambda: newest.frames > 10 and every.frames > 10)
-            assert newest.card()["dropped"] > newest.frames
+            until(lambda: every.frames > 10 and newest.card()["dropped"] > 10)
             assert every.card()["dropped"] == 0
             cameras.close()
     finally:
@@ -236,14 +241,13 @@ def test_a_film_behind_an_address_ends(cameras: Cameras, tmp_path: Path) -> None
 def test_removal_while_it_connects_frees_the_session_and_soon_the_thread(
     cameras: Cameras, processes: Processes
 ) -> None:
-    camera = cameras.add(processes.http("silent"), timeout=1.0)
+    camera = cameras.add(processes.http("silent"), timeout=3.0)
     time.sleep(0.2)
     assert camera.state == "connecting"
-    begin = time.monotonic()
     cameras.remove(camera.id)
-    assert time.monotonic() - begin < 0.9
-    assert camera.alive  # what FFmpeg waits for cannot be broken off, but ends
-    until(lambda: not camera.alive, 30)
+    assert camera.alive  # nobody waits for what FFmpeg waits for, which cannot be broken off, but ends
+    assert camera.state == "removed"
+    until(lambda: not camera.alive)
     assert not list(cameras)
 
 
@@ -261,7 +265,7 @@ def test_what_was_live_and_is_silent_now_goes_at_once(cameras: Cameras, tmp_path
 
 
 def test_limits(cameras: Cameras, processes: Processes) -> None:
-    added = [cameras.add(processes.http("silent"), timeout=2.0) for _ in range(3)]
+    added = [cameras.add(processes.http("silent"), timeout=3.0) for _ in range(3)]
     with pytest.raises(TooManyCameras):
         cameras.add(processes.http("mjpeg/1"))
     cameras.remove(added[0].id)

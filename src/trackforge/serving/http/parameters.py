@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 from trackforge.errors import did_you_mean
 from trackforge.intake.showing import visible
 from trackforge.serving.http.denials import BadRequest
+from trackforge.serving.refusals import TooLarge
 
-__all__ = ["Parameter", "json_object", "object_schema", "values_of"]
+__all__ = ["LONGEST_OBJECT", "Parameter", "json_object", "object_schema", "values_of"]
 
 _NAMES = {int: "integer", float: "number", str: "string", bool: "boolean", dict: "object"}
 _WHOLE, _NUMBER = re.compile(r"-?[0-9]{1,19}"), re.compile(r"-?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?")
@@ -21,6 +22,8 @@ PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$"
 """What any text must match: no control characters (`trackforge.intake.showing.visible`)."""
 LONGEST = 1024
 """Characters of a text where nothing else is said."""
+LONGEST_OBJECT = 256 << 10
+"""Bytes of a JSON object; whatever is asked for in one is short."""
 DEEPEST = 32
 """Objects within objects that a body may have."""
 
@@ -175,13 +178,15 @@ def object_schema(parameters: Sequence[Parameter]) -> dict[str, Any]:
 
 
 def _parsed(body: bytes) -> Mapping[str, Any]:
+    if len(body) > LONGEST_OBJECT:
+        raise TooLarge(f"A JSON body must have at most {LONGEST_OBJECT:,} bytes; got {len(body):,}. Say less.")
     if not body.strip():
         return {}
     try:
         text = body.decode("utf-8")
         deepest = depth = 0
-        for mark in re.findall(r"[\[{\]}]", text):
-            depth += 1 if mark in "[{" else -1
+        for mark in re.finditer(r"[\[{\]}]", text):
+            depth += 1 if mark[0] in "[{" else -1
             deepest = max(deepest, depth)
         if deepest > DEEPEST:
             raise BadRequest(f"A JSON body must not be nested deeper than {DEEPEST}; got {deepest}. Flatten it.")

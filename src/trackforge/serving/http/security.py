@@ -147,10 +147,10 @@ class Guard:
 
     def _enters(self, scope: Scope) -> bool:
         """Tell whether somebody comes to the page with a token in the address."""
-        return scope["type"] == "http" and scope["path"] == "/" and b"token=" in scope["query_string"]
+        return scope["type"] == "http" and scope["path"] == "/" and "token" in _asked(scope)
 
     async def _entrance(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])
+        given = _asked(scope)["token"]
         if self._token and not _same(given[0], self._token):
             raise Unauthorised("The token in the address must be the server's; got another. Copy it again.")
         secure = scope["scheme"] in ("https", "wss")
@@ -179,6 +179,10 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(name)
     except ValueError:
         return None
+
+
+def _asked(scope: Scope) -> dict[str, list[str]]:
+    return parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 
 def _authority(origin: str) -> str:

@@ -20,7 +20,7 @@ from trackforge.serving.http.detect import PICTURE_BODY, PICTURE_TYPES
 from trackforge.serving.http.frames import FRAME, Conversation
 from trackforge.serving.http.metrics import short_id
 from trackforge.serving.http.operations import Answer, Body, json_answer, operation, paths, query, socket
-from trackforge.serving.http.parameters import Parameter, json_object, object_schema
+from trackforge.serving.http.parameters import LONGEST_OBJECT, Parameter, json_object, object_schema
 from trackforge.serving.http.problems import problem_response
 from trackforge.serving.http.schemas import SESSION, STEP
 from trackforge.serving.refusals import UnknownSession
@@ -72,7 +72,7 @@ async def open_session(request: Request) -> Response:
     here = context(request)
     query(request)
     body_type(request, (JSON,), default=JSON)
-    said = json_object(await read_limited(request, min(here.run.max_body, 1 << 20)), OPENING)
+    said = json_object(await read_limited(request, min(here.run.max_body, LONGEST_OBJECT)), OPENING)
     session = await here.away(here.engine.sessions.open, **_limited(said, here))
     return _opened(session)
 

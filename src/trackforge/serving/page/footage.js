@@ -21,7 +21,11 @@ export class Footage {
       else if (this.raw === null) this.show(video.currentTime);
       told.ready();
     });
-    video.addEventListener("seeked", () => { if (this.owed === null) this.byClock(); else this.settle(this.owed); });
+    video.addEventListener("seeked", () => {
+      if (this.owed !== null) return this.settle(this.owed);
+      this.byClock();
+      setTimeout(() => { if (!this.seeking) this.byClock(); }, LATE); // some show the new picture a little later
+    });
     video.addEventListener("ended", () => told.ended());
     video.addEventListener("error", () => { if (video.getAttribute("src")) { this.failed = true; told.failed(); } });
   }

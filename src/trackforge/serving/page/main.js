@@ -58,6 +58,7 @@ function show() {
   films.tell();
 }
 addEventListener("hashchange", show);
+for (const link of document.querySelectorAll("nav a")) link.addEventListener("click", () => $("alerts").replaceChildren());
 
 const {player} = films, keys = {
   " ": () => player.toggle(),
