@@ -6,17 +6,14 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 from trackforge.config import check, setting
-from trackforge.errors import SinkError
 from trackforge.intake.names import readable
-from trackforge.io.atomic import STOPPED
 from trackforge.io.csv_lines import csv_text, harmless
 from trackforge.io.jsonl import short
-from trackforge.io.text_output import TextOutput
-from trackforge.types import Step, Stream
+from trackforge.io.text_sink import TextSink
+from trackforge.types import Step
 
 __all__ = ["COLUMNS", "CountSink", "CountSinkConfig"]
 
@@ -36,7 +33,7 @@ class CountSinkConfig:
         check(self)
 
 
-class CountSink:
+class CountSink(TextSink):
     """Writes what `Step.tracks` shows of every frame: all of a detection run, in a tracking run the visible tracks.
 
     CSV: a header and one row for every class of every frame that has some; a frame without any has one row of count 0
@@ -46,56 +43,45 @@ class CountSink:
     ``total`` and ``objects``: the ``number`` that is drawn on its box (`trackforge.io.annotated`), class, score and
     corners in pixels; then over all of them, by class, the ``total`` and the ``most`` in one picture.
 
-    Attributes:
-        ended: Whether nobody reads standard output any more.
-
     Raises:
         SinkError: The file cannot be written.
     """
 
     def __init__(self, config: CountSinkConfig) -> None:
+        super().__init__(config.path)
         self.config = config
-        self._text: TextOutput | None = None
-        self.ended = False
         self._begin()
 
     def _begin(self) -> None:
-        self._stream, self._total, self._most, self._pictures = Stream(), Counter[str](), Counter[str](), 0
+        self._total, self._most, self._pictures = Counter[str](), Counter[str](), 0
 
     @property
     def _json(self) -> bool:
         form = self.config.form
         return form == "json" or (form == "auto" and self.config.path.suffix.lower() == ".json")
 
-    def __enter__(self) -> CountSink:
-        self._text, self.ended = TextOutput(self.config.path), False
+    def head(self) -> str:
+        """Begin the counting anew; return the header row, or what begins the list."""
         self._begin()
-        self._text.write('{"pictures": [' if self._json else csv_text([COLUMNS]))
-        return self
+        return '{"pictures": [' if self._json else csv_text([COLUMNS])
 
-    def open(self, stream: Stream, /) -> None:
-        """Take the names of the classes, and of the sequence for frames that do not know it."""
-        self._stream = stream
-
-    def write(self, step: Step, /) -> None:
-        """Append the counts of one frame."""
-        if self._text is None:
-            raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
+    def body(self, step: Step) -> str:
+        """Return the counts of a frame."""
         names = [self._name(class_id) for class_id in step.tracks.visible.class_id.tolist()]
         counts = Counter(names)
         self._total.update(counts)
         self._most |= counts
-        self._text.write(self._entry(step, names, counts) if self._json else self._rows(step, counts))
+        text = self._entry(step, names, counts) if self._json else self._rows(step, counts)
         self._pictures += 1
-        self.ended = self._text.ended
+        return text
 
     def _name(self, class_id: int) -> str:
-        classes = self.config.classes or self._stream.classes
+        classes = self.config.classes or self.stream.classes
         return classes[class_id] if 0 <= class_id < len(classes) else f"class {class_id}"
 
     def _rows(self, step: Step, counts: Counter[str]) -> str:
         frame = step.frame
-        place = harmless(frame.sequence or self._stream.name), frame.index, harmless(frame.file or "")
+        place = harmless(frame.sequence or self.stream.name), frame.index, harmless(frame.file or "")
         kinds: list[tuple[str, int]] = sorted(counts.items()) or [("", 0)]
         return csv_text((*place, harmless(name), count) for name, count in kinds)
 
@@ -108,7 +94,7 @@ class CountSink:
             )
         ]
         entry = {
-            "sequence": readable(frame.sequence or self._stream.name),
+            "sequence": readable(frame.sequence or self.stream.name),
             "frame": frame.index,
             "file": frame.file,
             "size": list(frame.size),
@@ -118,14 +104,9 @@ class CountSink:
         }
         return ("," if self._pictures else "") + "\n  " + json.dumps(entry, ensure_ascii=False)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        """Make the file final, or leave it under its partial name after an error."""
-        text, self._text = self._text, None
-        if text is None:
-            return
-        if self._json and (kind is None or issubclass(kind, STOPPED)):
-            classes = {name: {"total": n, "most": self._most[name]} for name, n in sorted(self._total.items())}
-            text.write(f'\n],\n "classes": {json.dumps(classes, ensure_ascii=False)}}}\n')
-        text.settle(kind, error)
+    def tail(self) -> str:
+        """Return what was counted over all pictures."""
+        if not self._json:
+            return ""
+        classes = {name: {"total": n, "most": self._most[name]} for name, n in sorted(self._total.items())}
+        return f'\n],\n "classes": {json.dumps(classes, ensure_ascii=False)}}}\n'

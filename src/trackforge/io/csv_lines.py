@@ -7,14 +7,12 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
 from trackforge.config import check, setting
-from trackforge.errors import SinkError
 from trackforge.intake.names import readable
-from trackforge.io.text_output import TextOutput
-from trackforge.types import Step, Stream
+from trackforge.io.text_sink import TextSink
+from trackforge.types import Step
 
 __all__ = ["COLUMNS", "CsvSink", "CsvSinkConfig", "csv_text", "harmless"]
 
@@ -34,44 +32,32 @@ class CsvSinkConfig:
         check(self)
 
 
-class CsvSink:
+class CsvSink(TextSink):
     """Writes a header and one row for every visible track of every frame (RFC 4180, UTF-8, line feeds).
 
     ``frame`` is the 0-based index in the sequence, ``time`` the seconds since its start, empty where it has no clock.
     Corners are in pixels. Numbers are the shortest decimals that give back the very float32. ``file`` is the picture's
     name in a folder of pictures. A name that a spreadsheet would take for a formula gets an apostrophe before it.
 
-    Attributes:
-        ended: Whether nobody reads standard output any more.
-
     Raises:
         SinkError: The file cannot be written.
     """
 
     def __init__(self, config: CsvSinkConfig) -> None:
+        super().__init__(config.path)
         self.config = config
-        self._text: TextOutput | None = None
-        self._stream = Stream()
-        self.ended = False
 
-    def __enter__(self) -> CsvSink:
-        self._text, self._stream, self.ended = TextOutput(self.config.path), Stream(), False
-        self._text.write(csv_text([COLUMNS]))
-        return self
+    def head(self) -> str:
+        """Return the header row."""
+        return csv_text([COLUMNS])
 
-    def open(self, stream: Stream, /) -> None:
-        """Take the names of the classes, and of the sequence for frames that do not know it."""
-        self._stream = stream
-
-    def write(self, step: Step, /) -> None:
-        """Append the rows of one frame."""
-        if self._text is None:
-            raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
+    def body(self, step: Step) -> str:
+        """Return the rows of a frame."""
         frame, tracks = step.frame, step.tracks.visible
         boxes = step.detections.xyxy[tracks.detection] if self.config.box == "detected" else tracks.xyxy
-        classes = self.config.classes or self._stream.classes
+        classes = self.config.classes or self.stream.classes
         time = "" if frame.timestamp is None else repr(round(frame.timestamp, 6))
-        names = harmless(frame.sequence or self._stream.name), harmless(frame.file or "")
+        names = harmless(frame.sequence or self.stream.name), harmless(frame.file or "")
         rows = []
         for row, class_id in enumerate(tracks.class_id.tolist()):
             name = harmless(classes[class_id]) if 0 <= class_id < len(classes) else ""
@@ -79,16 +65,7 @@ class CsvSink:
             rows.append(
                 (frame.index, time, tracks.track_id[row], name, str(tracks.score[row]), *corners, class_id, *names)
             )
-        self._text.write(csv_text(rows))
-        self.ended = self._text.ended
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        """Make the file final, or leave it under its partial name after an error."""
-        text, self._text = self._text, None
-        if text is not None:
-            text.settle(kind, error)
+        return csv_text(rows)
 
 
 def csv_text(rows: Iterable[Iterable[Any]]) -> str:

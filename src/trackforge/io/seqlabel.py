@@ -25,11 +25,10 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
 from trackforge.config import check, setting
-from trackforge.errors import SinkError
 from trackforge.intake.names import readable
 from trackforge.io.atomic import STOPPED, atomic_path
-from trackforge.io.text_output import TextOutput
-from trackforge.types import Frame, Step, Stream
+from trackforge.io.text_sink import TextSink
+from trackforge.types import Frame, Step
 
 __all__ = ["ENDING", "KIND", "SeqLabelSink", "SeqLabelSinkConfig", "metadata_path", "object_id"]
 
@@ -77,7 +76,7 @@ class _Object(NamedTuple):
     class_id: int
 
 
-class SeqLabelSink:
+class SeqLabelSink(TextSink):
     """Writes the visible tracks of every frame, also frames without any, as they come.
 
     ``frame-no`` counts the frames that are written, from 0; ``frame`` is the picture's name. Frames of a film are named
@@ -85,38 +84,27 @@ class SeqLabelSink:
     be joined by it. A track is one object, of the class that it had when it was first seen; its name counts the objects
     of that class from 1. Boxes without identity (``trackforge detect``) are each an object of their own.
 
-    Attributes:
-        ended: Whether nobody reads standard output any more.
-
     Raises:
         SinkError: The file cannot be written.
     """
 
     def __init__(self, config: SeqLabelSinkConfig) -> None:
+        super().__init__(config.path)
         self.config = config
-        self._text: TextOutput | None = None
-        self.ended = False
         self._begin()
 
     def _begin(self) -> None:
-        self._stream, self._frames = Stream(), 0
+        self._frames = 0
         self._objects: dict[tuple[str, int], _Object] = {}
         self._named, self._used = Counter[int](), set[int]()
 
-    def __enter__(self) -> SeqLabelSink:
-        self._text, self.ended = TextOutput(self.config.path), False
+    def head(self) -> str:
+        """Forget all objects; return what begins the list."""
         self._begin()
-        self._text.write('{"tracking-annotations":[')
-        return self
+        return '{"tracking-annotations":['
 
-    def open(self, stream: Stream, /) -> None:
-        """Take the names of the classes, and of the sequence for frames that do not know it."""
-        self._stream = stream
-
-    def write(self, step: Step, /) -> None:
-        """Append one frame."""
-        if self._text is None:
-            raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
+    def body(self, step: Step) -> str:
+        """Return the entry of a frame."""
         entry = {
             "annotations": self._annotations(step),
             "frame-no": str(self._frames),
@@ -124,9 +112,8 @@ class SeqLabelSink:
             "frame-attributes": {},
         }
         before = "," if self._frames else ""
-        self._text.write(f"{before}\n{json.dumps(entry, ensure_ascii=False, separators=(',', ':'))}")
         self._frames += 1
-        self.ended = self._text.ended
+        return f"{before}\n{json.dumps(entry, ensure_ascii=False, separators=(',', ':'))}"
 
     def _annotations(self, step: Step) -> list[dict[str, Any]]:
         tracks = step.tracks.visible
@@ -161,7 +148,7 @@ class SeqLabelSink:
         return left, top, right, bottom
 
     def _object(self, frame: Frame, track: int, class_id: int, row: int) -> _Object:
-        sequence = frame.sequence or self._stream.name
+        sequence = frame.sequence or self.stream.name
         known = self._objects.get((sequence, track)) if track >= 0 else None
         if known is None:
             self._named[class_id] += 1
@@ -173,21 +160,20 @@ class SeqLabelSink:
         return known
 
     def _class(self, class_id: int) -> str:
-        classes = self.config.classes or self._stream.classes
+        classes = self.config.classes or self.stream.classes
         return readable(classes[class_id]) if 0 <= class_id < len(classes) else f"class {class_id}"
+
+    def tail(self) -> str:
+        """Return what ends the list."""
+        return "\n]}\n"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        """Make the file final, or leave it under its partial name after an error."""
-        text, self._text = self._text, None
-        if text is None:
-            return
-        whole = kind is None or issubclass(kind, STOPPED)
-        if whole:
-            text.write("\n]}\n")
-        text.settle(kind, error)
-        if whole and not text.direct:
+        """Make the file final with its metadata beside it, or leave it under its partial name after an error."""
+        text = self._text
+        super().__exit__(kind, error, trace)
+        if text is not None and not text.direct and (kind is None or issubclass(kind, STOPPED)):
             with atomic_path(metadata_path(self.config.path)) as partial:
                 partial.write_text(json.dumps(self._metadata(), ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from trackforge.io.jsonl import short
-from trackforge.io.masks import plain_mask
+from trackforge.io.jsonl import object_rows
 from trackforge.types import Detections, Frame, Step
 
 __all__ = ["detections_json", "step_json"]
@@ -30,16 +29,10 @@ def step_json(step: Step, classes: Sequence[str] = ()) -> dict[str, Any]:
         classes: Names of the detector's classes.
     """
     tracks, masks = step.tracks.visible, step.detections.mask
-    rows = []
-    for track_id, row, detection in zip(
-        tracks.track_id.tolist(),
-        _rows(tracks.xyxy, tracks.score, tracks.class_id, classes),
-        tracks.detection.tolist(),
-        strict=True,
-    ):
-        mask = {} if masks is None or detection < 0 else {"mask": plain_mask(masks[detection])}
-        rows.append({"track_id": track_id, **row, **mask})
-    return {**_about(step.frame), "tracks": rows}
+    found = None if masks is None else masks[tracks.detection]
+    rows = object_rows(tracks.xyxy, tracks.score, tracks.class_id, classes, found)
+    ids = tracks.track_id.tolist()
+    return {**_about(step.frame), "tracks": [{"track_id": one, **row} for one, row in zip(ids, rows, strict=True)]}
 
 
 def detections_json(frame: Frame, found: Detections, classes: Sequence[str] = ()) -> dict[str, Any]:
@@ -50,20 +43,10 @@ def detections_json(frame: Frame, found: Detections, classes: Sequence[str] = ()
         found: In it.
         classes: Names of the detector's classes.
     """
-    rows = list(_rows(found.xyxy, found.score, found.class_id, classes))
-    if found.mask is not None:
-        rows = [{**row, "mask": plain_mask(mask)} for row, mask in zip(rows, found.mask, strict=True)]
+    rows = object_rows(found.xyxy, found.score, found.class_id, classes, found.mask)
     return {**_about(frame), "detections": rows}
 
 
 def _about(frame: Frame) -> dict[str, Any]:
     width, height = frame.size
     return {"frame": frame.index, "timestamp": frame.timestamp, "width": width, "height": height}
-
-
-def _rows(xyxy: Any, score: Any, class_id: Any, classes: Sequence[str]) -> list[dict[str, Any]]:
-    rows = []
-    for box, one, number in zip(short(xyxy), short(score), class_id.tolist(), strict=True):
-        name = {"class": classes[number]} if 0 <= number < len(classes) else {}
-        rows.append({"xyxy": box, "score": one, "class_id": number, **name})
-    return rows

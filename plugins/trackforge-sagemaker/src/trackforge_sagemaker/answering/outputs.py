@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from trackforge.io.text_output import TextOutput
+from trackforge.io.text_sink import TextSink
 from trackforge.types import Step
 
 __all__ = ["JsonArray"]
 
 
-class JsonArray:
+class JsonArray(TextSink):
     """A sink that writes a JSON array of what each frame gives.
 
     Args:
@@ -28,30 +27,23 @@ class JsonArray:
     """
 
     def __init__(self, path: Path, items: Callable[[Step], Iterable[Any]], before: str = "", after: str = "") -> None:
-        self._path, self._items, self._before, self._after = path, items, before, after
-        self._text: TextOutput | None = None
+        super().__init__(path)
+        self._items, self._before, self._after = items, before, after
         self._first = True
 
-    def __enter__(self) -> JsonArray:
-        self._text, self._first = TextOutput(self._path), True
-        self._text.write(self._before + "[")
-        return self
+    def head(self) -> str:
+        """Return what begins the array."""
+        self._first = True
+        return self._before + "["
 
-    def write(self, step: Step, /) -> None:
-        """Append what a frame gives."""
-        if self._text is None:
-            message = "A sink must be open to be written to."
-            raise RuntimeError(message)
+    def body(self, step: Step) -> str:
+        """Return what a frame gives."""
+        texts = []
         for item in self._items(step):
-            self._text.write(("" if self._first else ",\n") + json.dumps(item, ensure_ascii=False, allow_nan=False))
+            texts.append(("" if self._first else ",\n") + json.dumps(item, ensure_ascii=False, allow_nan=False))
             self._first = False
+        return "".join(texts)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        """End the document and make the file final, or leave nothing after an error."""
-        text, self._text = self._text, None
-        if text is not None:
-            if kind is None:
-                text.write("]" + self._after)
-            text.settle(kind, error)
+    def tail(self) -> str:
+        """Return what ends the document."""
+        return "]" + self._after

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from trackforge.config import check, setting
-from trackforge.errors import SinkError
-from trackforge.io.text_output import TextOutput
-from trackforge.types import Step, Stream
+from trackforge.io.text_sink import TextSink
+from trackforge.types import Step
 
 __all__ = ["FairMotSink", "FairMotSinkConfig"]
 
@@ -34,7 +32,7 @@ class FairMotSinkConfig:
         check(self)
 
 
-class FairMotSink:
+class FairMotSink(TextSink):
     """Writes the visible tracks of every frame.
 
     Raises:
@@ -42,20 +40,11 @@ class FairMotSink:
     """
 
     def __init__(self, config: FairMotSinkConfig) -> None:
+        super().__init__(config.path)
         self.config = config
-        self._text: TextOutput | None = None
 
-    def __enter__(self) -> FairMotSink:
-        self._text = TextOutput(self.config.path)
-        return self
-
-    def open(self, stream: Stream, /) -> None:
-        """Do nothing: rows tell no classes."""
-
-    def write(self, step: Step, /) -> None:
-        """Append the rows of one frame."""
-        if self._text is None:
-            raise SinkError(f"{self.config.path} is not open; write inside 'with sink:'.")
+    def body(self, step: Step) -> str:
+        """Return the rows of a frame."""
         tracks, ratio = step.tracks.visible, self.config.max_aspect_ratio
         rows = []
         for track, (x1, y1, x2, y2) in zip(tracks.track_id.tolist(), tracks.xyxy.tolist(), strict=True):
@@ -63,12 +52,4 @@ class FairMotSink:
             if width * height > self.config.min_area and (ratio is None or width <= ratio * height):
                 box = f"{x1:.2f},{y1:.2f},{width:.2f},{height:.2f}"
                 rows.append(f"{step.frame.index + 1},{track},{box},1,-1,-1,-1\n")
-        self._text.write("".join(rows))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        """Make the file final, or leave it under its partial name after an error."""
-        text, self._text = self._text, None
-        if text is not None:
-            text.settle(kind, error)
+        return "".join(rows)
