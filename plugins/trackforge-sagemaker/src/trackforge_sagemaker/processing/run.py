@@ -46,7 +46,7 @@ class ProcessingRun:
     )
     on_failure: Literal["all", "any"] = setting(
         "all",
-        help="The job fails where all sequences failed (with one host), or where any did; the others are done in any case.",
+        help="The job fails where all sequences failed (with one host), or where any did; the others are done anyway.",
     )
     resume: bool = setting(
         True, help="Keep results of an earlier run that are whole and of the same input and settings."
