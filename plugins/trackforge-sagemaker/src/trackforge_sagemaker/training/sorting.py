@@ -24,6 +24,7 @@ from trackforge.errors import ConfigError, did_you_mean
 from trackforge.registry import registry
 from trackforge.training.run import LOOP, TrainingRun
 from trackforge_sagemaker.hyperparameters import UNSAID, Hyperparameter, converted
+from trackforge_sagemaker.model_settings import check_tables
 from trackforge_sagemaker.training.names import Said, Vocabulary
 
 __all__ = ["Ours", "Sorted"]
@@ -117,6 +118,7 @@ class Sorted:
     def _put(self, place: str, value: Any) -> None:
         section, dot, key = place.partition(".")
         if section in (*SERVING, "tracker") and dot:
+            check_tables({section: {key: value}}, "The hyperparameters")
             self.serving.setdefault(section, {})[key] = value.value
             return
         config = Ours if section == "ours" else self.configs.get(section, TrainingRun)
