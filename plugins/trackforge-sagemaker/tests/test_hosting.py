@@ -154,9 +154,9 @@ def test_a_frame_that_came_to_nothing_may_come_again(container):
 
 
 def test_one_request_of_a_session_at_a_time(base, tmp_path):
-    plugins, gate = install(tmp_path / "plugins"), tmp_path / "gate"
+    plugins, gate = install(tmp_path / "plugins"), tmp_path / "model" / "gate"
     (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "trackforge.toml").write_text(f'[detector]\nname = "bright"\ngate = "{gate}"\n')
+    (tmp_path / "model" / "trackforge.toml").write_text('[detector]\nname = "bright"\ngate = "gate"\n')
     with hosted(tmp_path, PYTHONPATH=str(plugins)) as server:
         one, other = opened(server), opened(server)
         gate.touch()

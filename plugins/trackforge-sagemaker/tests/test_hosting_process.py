@@ -21,9 +21,9 @@ def film(tmp_path_factory):
 
 
 def test_a_stop_waits_for_what_is_at_work_but_not_for_ever(film, tmp_path):
-    plugins, gate = install(tmp_path / "plugins"), tmp_path / "gate"
+    plugins, gate = install(tmp_path / "plugins"), tmp_path / "model" / "gate"
     (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "trackforge.toml").write_text(f'[detector]\nname = "bright"\ngate = "{gate}"\n')
+    (tmp_path / "model" / "trackforge.toml").write_text('[detector]\nname = "bright"\ngate = "gate"\n')
     for kind, body, session in (
         ("image/png", png(next(scene(1, 1))), "NEW_SESSION"),
         ("video/mp4", film.read_bytes(), ""),
@@ -47,10 +47,10 @@ def _asked(server, body, kind, session):
 
 
 def test_ping_tells_when_the_model_is_loaded_and_why_it_never_will_be(tmp_path):
-    plugins, load = install(tmp_path / "plugins"), tmp_path / "load"
+    plugins, load = install(tmp_path / "plugins"), tmp_path / "model" / "load"
     settings = tmp_path / "model" / "trackforge.toml"
     settings.parent.mkdir()
-    settings.write_text(f'[detector]\nname = "bright"\nload = "{load}"\n')
+    settings.write_text('[detector]\nname = "bright"\nload = "load"\n')
     with hosted(tmp_path, ready=False, PYTHONPATH=str(plugins)) as server:
         assert server.get("/ping").status == 503
         assert invoke(server, png(next(scene(1, 1)))).status == 503

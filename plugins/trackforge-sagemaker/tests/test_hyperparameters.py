@@ -148,7 +148,7 @@ def test_a_wrong_variable_is_named(tmp_path):
         ({"tracker__name": "bytee"}, r"Hyperparameter tracker.name: There is no tracker 'bytee'"),
         ({"serve__confx": "1"}, r"serve.confx of the server: .*Did you mean 'conf'"),
         ({"serve__conf": "7"}, r"serve.conf of the server: "),
-        ({"serve__weights": "other.pth"}, "serve.weights must be a setting of the server"),
+        ({"serve__weights": "other.pth"}, "of the server a model may set conf.*got 'weights'"),
         ({"detector__scroe": "1"}, r"detector.scroe of detector 'yolox': .*Did you mean 'score'"),
         ({"detector__name": "motion"}, "the detector is what is trained"),
     ],

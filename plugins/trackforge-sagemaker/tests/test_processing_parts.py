@@ -1,11 +1,10 @@
-"""The parts of a processing job: what is looked at, by which host, where it goes, and what is kept."""
+"""The parts of a processing job: what is looked at, by which host, where it goes."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import cv2
 import pytest
 from io_files import picture
 
@@ -16,7 +15,6 @@ from trackforge.io.mot import read_mot
 from trackforge_sagemaker.opt_ml import OptMl
 from trackforge_sagemaker.processing import main
 from trackforge_sagemaker.processing.inputs import Item, find_items
-from trackforge_sagemaker.processing.ledger import DONE, Ledger, digest
 from trackforge_sagemaker.processing.places import FORMATS, placed, sweep
 from trackforge_sagemaker.processing.saying import listen
 from trackforge_sagemaker.processing.sharing import check_whole, share
@@ -63,7 +61,12 @@ def test_videos_folders_of_pictures_and_sequences_at_any_depth(tmp_path):
 
 def test_what_would_be_called_alike_keeps_its_ending(tmp_path):
     root = laid(tmp_path / "input", "a.mp4", "a.avi", "a/1.jpg", "summary.mp4", "x/summary.mp4")
-    assert [i.name for i in find_items(root)] == ["a", "a.avi", "a.mp4", "summary.mp4", "x/summary"]
+    laid(root, "summary/1.jpg", "failures-old/1.jpg", "processed/seqinfo.ini", "x/failures/1.jpg")
+    assert [i.name for i in find_items(root)] == [
+        "a", "a.avi", "a.mp4", "failures-old.pictures", "processed.sequence", "summary.mp4", "summary.pictures",
+        "x/failures", "x/summary",
+    ]  # fmt: skip
+    assert [i.name for i in find_items(root / "summary.mp4")] == ["summary.mp4"]
 
 
 def test_pictures_in_the_input_itself_a_file_and_nothing(tmp_path):
@@ -132,34 +135,6 @@ def test_what_killed_runs_left_is_swept_and_nothing_else(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.partial-xyz.txt", "a.txt", "ab.partial-0123abcd.txt"]
 
 
-# ---- what is kept
-
-
-def test_what_was_done_whole_is_kept_and_nothing_else(tmp_path):
-    laid(tmp_path, "v0.txt", "v1.txt", "v2.txt")
-    a, b, c = items(tmp_path, 3)
-    ledger = Ledger(tmp_path, "", "s1")
-    for item, state in ((a, DONE), (b, "stopped"), (c, DONE)):
-        ledger.add(item, {"state": state, "outputs": ledger.sizes([f"{item.name}.txt"])})
-    with (tmp_path / "processed.jsonl").open("a") as file:
-        file.write('{"name": "v1", "state": "do')  # killed while it wrote
-    again = Ledger(tmp_path, "", "s1")
-    assert [again.kept(item) is not None for item in (a, b, c)] == [True, False, True]
-    again.add(b, {"state": DONE, "outputs": again.sizes(["v1.txt"])})
-    (tmp_path / "v2.txt").write_text("shorter" * 9)
-    final = Ledger(tmp_path, "algo-2", "s1")
-    assert [final.kept(item) is not None for item in (a, b, c)] == [True, True, False]
-    assert final.kept(Item("v0", a.path, "video", 2)) is None, "another film of that name"
-    assert Ledger(tmp_path, "", "s2").kept(a) is None, "other settings"
-
-
-def test_a_model_counts_by_its_content_wherever_it_lies(tmp_path):
-    one, two = laid(tmp_path, "x/m.onnx", "y/m.onnx") / "x/m.onnx", tmp_path / "y/m.onnx"
-    assert digest({"weights": one}) == digest({"weights": str(two)})
-    two.write_bytes(b"54321")
-    assert digest({"weights": one}) != digest({"weights": two})
-
-
 # ---- what is said
 
 
@@ -170,7 +145,7 @@ def test_later_places_win(tmp_path):
     }
     model = tmp_path / "processing/model"
     model.mkdir(parents=True)
-    (model / "trackforge.toml").write_text('[detector]\nname = "motion"\n[serve]\nconf = 0.9\nport = 9\n')
+    (model / "trackforge.toml").write_text('[detector]\nname = "motion"\n[serve]\nconf = 0.9\nmax_sessions = 9\n')
     ml = told(tmp_path, **job)
 
     def merged(said):
@@ -202,26 +177,6 @@ def test_later_places_win(tmp_path):
 def test_wrong_words_are_told(tmp_path, words, message):
     with pytest.raises(ConfigError, match=message):
         listen(words, {}, told(tmp_path))
-
-
-def test_what_other_settings_wrote_is_written_anew(tmp_path, monkeypatch, capsys):
-    for k in range(3):
-        (tmp_path / "processing/input").mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(tmp_path / f"processing/input/{k}.png"), picture(k, (64, 48)))
-    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
-    words = ["--detector", "motion", "--formats", "mot,video", "--sink.box", "detected"]
-
-    def told(*more):
-        assert main([*words, *more]) == 0
-        return capsys.readouterr().out.splitlines()[1]
-
-    assert "done, 3 frames" in told()
-    assert "kept, 3 frames" in told()
-    assert "done, 3 frames" in told("--overlay.trail", "0")
-    assert "done, 3 frames" in told("--overlay.trail", "0", "--resume", "false")
-    assert "kept, 3 frames" in told("--overlay.trail", "0", "--progress", "9")
-    (tmp_path / "processing/output/input.txt").unlink()
-    assert "done, 3 frames" in told("--overlay.trail", "0")
 
 
 def test_help_names_every_setting(capsys):

@@ -160,6 +160,12 @@ def test_our_names_go_before_theirs(tmp_path):
     }
 
 
+def test_what_a_model_has_no_say_in_is_told_before_it_is_trained(tmp_path):
+    _coco(tmp_path / "input/data/train", "labels")
+    with pytest.raises(ConfigError, match=r"a model may set conf, .*got 'films_dir'"):
+        _job(tmp_path, {"trainer": "fairmot", "serve__films_dir": "/tmp/x"})
+
+
 def test_more_gpus_than_there_are_is_an_error(tmp_path):
     _coco(tmp_path / "input/data/train", "labels")
     with pytest.raises(ConfigError, match="at most what a machine has, 2; got 4"):

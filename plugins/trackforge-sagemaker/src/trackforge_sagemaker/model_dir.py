@@ -3,7 +3,8 @@
 ::
 
     model.pth                 one file: weights, detector, preprocessing, classes; or model.onnx
-    trackforge.toml           [detector], [tracker], [serve]: what to serve it with
+    trackforge.toml           [detector], [tracker], [serve], [hosting]: what to serve it with; what may stand there
+                              is told by `trackforge_sagemaker.model_settings`
     code/inference.py         for AWS's own serving images: the functions of trackforge_sagemaker.toolkit
     code/requirements.txt
 
@@ -16,10 +17,8 @@ its pickle as the list of instructions that it is, of which none is carried out.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import pickletools
 import shutil
-import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import trackforge
-from trackforge.errors import ConfigError, DataError, MissingFileError, WeightsError
+from trackforge.errors import DataError, MissingFileError, WeightsError
 from trackforge.intake.folders import is_companion
 from trackforge.intake.names import inside
 from trackforge.intake.reading import reading
@@ -35,6 +34,7 @@ from trackforge.io.atomic import atomic_path
 from trackforge.io.tar_reading import Tar, is_tar
 from trackforge.registry.bundles import component_of
 from trackforge.runs.values import toml
+from trackforge_sagemaker.model_settings import is_file_name, settled
 
 __all__ = ["SETTINGS", "find", "unpack", "write"]
 
@@ -100,33 +100,43 @@ def find(path: str | Path) -> dict[str, Any]:
     """Return what a folder, or a file, has to be served with: keys of `trackforge.serving.ServingRun`.
 
     ``detector`` is a table whose ``name`` is the path of the weights, or the name of the detector with ``weights``
-    beside it; ``tracker`` is there where the folder says so.
+    beside it; ``tracker`` is there where the folder says so, and ``hosting`` is a table for who answers requests.
 
     Raises:
         MissingFileError: There is no such place, or no model in it.
         WeightsError: There are several models, or nothing tells what the weights are of.
-        ConfigError: ``trackforge.toml`` cannot be read, or leads out of the folder.
-        DataError: An archive is damaged, or breaks a rule; see `unpack`.
+        ConfigError: ``trackforge.toml`` cannot be read, or says what a model has no say in.
+        UnknownComponentError: It names a component that there is not.
+        DataError: It leads out of the folder; an archive is damaged, or breaks a rule; see `unpack`.
     """
     path = Path(path)
     if path.is_file():
-        inside_of = unpack(path) if _is_archive(path) else path
-        return {"detector": _detector(path)} if inside_of == path else find(inside_of)
+        return _of_archive(path) if _is_archive(path) else {"detector": _detector(path)}
     if not path.is_dir():
         raise MissingFileError(f"A model must be a folder or a file; there is no {path}. Check the path.")
-    file = path / SETTINGS
-    found = _settings(file) if file.is_file() else {}
-    table = dict(found.get("detector") or {})
-    named = table.pop("name", "") or ""
-    weights = table.pop("weights", "") or ""
-    in_file = weights or (named if named.endswith((*WEIGHTS, *ARCHIVES, SYMBOL)) else "")
-    if not found and (packed := _only_archive(path)) is not None:
-        return find(packed)
-    model = inside(path, str(in_file), "The model", path=file) if in_file else None
+    if not (path / SETTINGS).is_file() and (packed := _only_archive(path)) is not None:
+        return _of_archive(packed)
+    return _of_folder(path)
+
+
+def _of_archive(archive: Path) -> dict[str, Any]:
+    """Return what an archive holds; one in it is not unpacked, since some hold themselves."""
+    folder = unpack(archive)
+    return {"detector": _detector(archive)} if folder == archive else _of_folder(folder)
+
+
+def _of_folder(folder: Path) -> dict[str, Any]:
+    file = folder / SETTINGS
+    found = settled(file) if file.is_file() else {}
+    table = dict(found.pop("detector", {}))
+    found = {**found.pop("serve", {}), **found}
+    named, weights = table.pop("name", ""), table.pop("weights", "")
+    in_file = weights or (named if is_file_name(named) else "")
+    model = inside(folder, in_file, "The model", path=file) if in_file else None
     if model is not None and not model.is_file():
         raise MissingFileError(f"The model that {file} names must exist; there is no {model}. Pack it anew.")
     if model is not None or not named:
-        known = _detector(model or _only_model(path))
+        known = _detector(model or _only_model(folder))
         if named and named != in_file:
             known = {"name": named, "weights": str(known.get("weights", known["name"]))}
         table = {**known, **table}
@@ -156,18 +166,6 @@ def unpack(archive: Path, into: Path | None = None) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             tar.unpack(folder)
     return folder
-
-
-def _settings(file: Path) -> dict[str, Any]:
-    reader = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        content: dict[str, Any] = reader.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{file} must be a TOML file; it cannot be read: {error}.") from error
-    serve = content.pop("serve", {})
-    if not all(isinstance(table, dict) for table in (serve, *content.values())):
-        raise ConfigError(f"{file} must hold tables only: [detector], [tracker], [serve]. Put the others into [serve].")
-    return {**serve, **content}
 
 
 def _is_archive(path: Path) -> bool:

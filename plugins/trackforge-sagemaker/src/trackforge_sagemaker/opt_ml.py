@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from trackforge.errors import DataError
+from trackforge.errors import DataError, SinkError
 from trackforge.intake.documents import load_json, parse_json
 from trackforge.intake.names import plain_name
 from trackforge.intake.showing import visible
@@ -206,9 +206,20 @@ class OptMl:
         return _mapping(load_json(path, "The file of the processing job"), path) if path.is_file() else {}
 
     def begin(self) -> None:
-        """Forget what an earlier run on this machine left as its end."""
+        """Forget what an earlier run on this machine left as its end.
+
+        Raises:
+            SinkError: It is there, and cannot be removed: it would be taken for the end of this run.
+        """
         for path in (self.failure, self.output / "message"):
-            path.unlink(missing_ok=True)
+            try:
+                if path.exists():  # a folder that cannot be written to is no fault where there is nothing
+                    path.unlink(missing_ok=True)
+            except OSError as error:
+                raise SinkError(
+                    f"{path}, which an earlier run left, must be removed; it cannot be: {error.strerror or error}. "
+                    "Make its folder writable."
+                ) from error
 
     def fail(self, message: str, *, over: bool = False) -> None:
         """Say why the job failed; the first reason counts, since what fails after it mostly fails because of it.

@@ -118,7 +118,7 @@ class _Text(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         told = f"{_when(record):%Y-%m-%d %H:%M:%S} {record.levelname.lower():7} {_message(record)}"
-        return told + (f"\n{self.formatException(record.exc_info)}" if record.exc_info else "")
+        return told + (f"\n{visible(self.formatException(record.exc_info))}" if record.exc_info else "")
 
 
 class _Json(logging.Formatter):

@@ -10,8 +10,8 @@ why (both with the name of the host in theirs where there are several). ``/opt/m
 sentence, and ``/opt/ml/output/failure`` where the job failed.
 
 The exit code is 0 unless all sequences failed, or any with ``--on-failure any``, or nothing could be begun: 1; after a
-signal it is 128 and the signal's number. A host of several knows its own sequences only; where the only one that it has
-fails, that is not all.
+signal it is 128 and the signal's number. A host of several knows its own sequences only, and nothing of what became of
+the others': so where there are several, no sequence makes a host fail but with ``--on-failure any``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import json
 import logging
 import os
 import sys
-import traceback
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -35,6 +34,7 @@ from trackforge.intake.showing import visible
 from trackforge.io.atomic import atomic_path
 from trackforge.runs import Stopping
 from trackforge.runs.facts import stamp
+from trackforge_sagemaker.log import show_log
 from trackforge_sagemaker.opt_ml import OptMl
 from trackforge_sagemaker.processing.inputs import find_items
 from trackforge_sagemaker.processing.job import FAILED, KEPT, STOPPED, Job
@@ -59,15 +59,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if {"--help", "-h"} & set(words):
         sys.stdout.write(help_text())
         return 0
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    show_log()
     ml = OptMl()
-    ml.begin()
     try:
+        ml.begin()
         return _process(words, ml)
     except TrackforgeError as error:
         reason = without_secrets(str(error))
-    except Exception as error:  # noqa: BLE001 - the platform shows nothing but what is left in the file
-        traceback.print_exc()
+    except Exception as error:  # the platform shows nothing but what is left in the file
+        log.exception("the job failed")
         reason = f"{type(error).__name__}: {error}"
     _tell(f"The job failed: {visible(reason)}")
     ml.message(reason)
@@ -122,8 +122,7 @@ def _ended(job: Job, said: Said, ml: OptMl, stopping: Stopping) -> int:
     done = states[DONE] + states[KEPT]
     if stopping.signal:
         return stopping.exit_code
-    # one alone, on one host of several, is not all
-    all_failed = not done and (len(ml.hosts) == 1 or len(failures) > 1)
+    all_failed = not done and len(ml.hosts) == 1  # one host of several cannot know
     if failures and (said.run.on_failure == "any" or all_failed):
         ml.fail(told)
         return 1

@@ -6,7 +6,8 @@
   taken for what they mostly are, previews, and left out.
 
 What systems leave behind, hidden files and links to folders are no input. Sequences are called by their place:
-``cam1/monday`` is ``cam1/monday.mp4``; where two would be called alike, they keep their endings.
+``cam1/monday`` is ``cam1/monday.mp4``; where two would be called alike, they keep their endings. What would be called
+like a file of the job itself (``summary.json``) does so too, a folder as ``summary.pictures``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from trackforge.errors import MissingFileError, SourceError
 from trackforge.intake.folders import is_companion
 from trackforge.registry.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-__all__ = ["Item", "find_items"]
+__all__ = ["Item", "files_of", "find_items"]
 
 SEQINFO = "seqinfo.ini"
 RESERVED = ("summary", "failures", "processed")
@@ -61,7 +62,7 @@ def find_items(root: str | Path, without: str | Path | None = None) -> list[Item
     if not root.exists():
         raise MissingFileError(f"The input must be a folder or a file; there is no {root}. Check the job's inputs.")
     if root.is_file():
-        return [Item(root.stem, root, "video", root.stat().st_size)]
+        return list(_told_apart([Item(root.stem, root, "video", root.stat().st_size)]))
     try:
         found = list(_below(root, root, None if without is None else os.path.realpath(without)))
     except OSError as error:
@@ -91,13 +92,31 @@ def _below(folder: Path, root: Path, without: str | None) -> Iterator[Item]:
             yield from _below(Path(entry.path), root, without)
 
 
+def files_of(item: Item) -> list[Path]:
+    """Return the files of a sequence, in an order that is always the same.
+
+    Raises:
+        OSError: Its folder cannot be listed.
+    """
+    if item.kind == "video":
+        return [item.path]
+    if item.kind == "sequence":
+        return sorted(file for file in item.path.rglob("*") if file.is_file())
+    return sorted(file for file in item.path.iterdir() if _is_picture(file.name) and file.is_file())
+
+
+def _is_picture(name: str) -> bool:
+    return name.lower().endswith(IMAGE_SUFFIXES) and not is_companion(name)
+
+
 def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _told_apart(items: list[Item]) -> Iterator[Item]:
-    """Give those that would be called alike, or like a file of the job, the ending that they have."""
+    """Give those that would be called alike, or like a file of the job, the ending that they have, or their kind."""
     times = Counter(item.name for item in items)
     for item in items:
         reserved = item.name.partition("-")[0] in RESERVED
-        yield replace(item, name=item.name + item.path.suffix) if times[item.name] > 1 or reserved else item
+        ending = item.path.suffix if item.kind == "video" else f".{item.kind}" if reserved else ""
+        yield replace(item, name=item.name + ending) if times[item.name] > 1 or reserved else item

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ import trackforge
 from trackforge.errors import SinkError, TrackforgeError
 from trackforge.intake.addresses import without_secrets
 from trackforge.intake.showing import visible
+from trackforge.io.mot_labels import names_path
 from trackforge.runs import Layer, RunPlan, Stopping, Summary, carry_out, plan
+from trackforge.runs.facts import distribution
 from trackforge.runs.layers import content
 from trackforge_sagemaker.opt_ml import OptMl
+from trackforge_sagemaker.processing.contents import digest
 from trackforge_sagemaker.processing.inputs import Item
-from trackforge_sagemaker.processing.ledger import DONE, Ledger, digest
+from trackforge_sagemaker.processing.ledger import DONE, Ledger, seen
 from trackforge_sagemaker.processing.made_once import MadeOnce
 from trackforge_sagemaker.processing.places import Place, placed, sweep
 from trackforge_sagemaker.processing.saying import Said
@@ -118,7 +122,8 @@ class Job:
         """Return what a result depends on, beside its input."""
         told = {key: value for key, value in content(made.job()).items() if key not in ("sources", "source")}
         sinks = [{key: value for key, value in sink.items() if key != "path"} for sink in told.get("sink", ())]
-        return {**told, "sink": sinks}
+        owners = {distribution(component) for component in (made.detector, made.tracker)}
+        return {**told, "sink": sinks, "code": {one: version(one) for one in owners if one}}
 
     def _done(self, item: Item, head: str, stopping: Stopping, ledger: Ledger) -> dict[str, Any]:
         """Track a sequence; return what the ledger says of it.
@@ -133,6 +138,7 @@ class Job:
                 raise SinkError(f"{place['path']} holds the results of another sequence. Rename one of the two.")
         self._taken |= {place["path"] for place in places}
         sweep(places)
+        looks = seen(item)
         made = self._planned(item, places)
         made = dataclasses.replace(made, detector=self._once(made))
         summaries: list[Summary] = []
@@ -144,12 +150,16 @@ class Job:
             sweep(places)
             raise
         result = summaries[0].results[0]
-        outputs = [Path(place["path"]).relative_to(self.output).as_posix() for place in places]
+        files = [Path(place["path"]) for place in places]
+        files += [
+            names for place in places if place["name"] == "mot" and (names := names_path(place["path"])).is_file()
+        ]
         facts = result.as_dict()
         scores = {} if summaries[0].scores is None else {"scores": summaries[0].scores.as_dict()}
         return {
             "state": STOPPED if result.stopped and stopping.signal else DONE,
-            "outputs": ledger.sizes(outputs),
+            "sha256": looks,
+            "outputs": ledger.outputs(file.relative_to(self.output).as_posix() for file in files),
             **{
                 key: facts[key]
                 for key in ("frames", "skipped", "detections", "boxes", "ids", "seconds", "fps", "notes")

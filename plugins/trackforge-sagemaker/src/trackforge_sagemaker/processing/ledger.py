@@ -1,14 +1,14 @@
 """What a job has done so far, a line a sequence, so that one that is started again goes on where it was.
 
 ``processed.jsonl`` lies beside the results (``processed-HOST.jsonl`` where there are several hosts) and grows as
-sequences end. A sequence is kept where some line says that it was done whole, from an input of the same size, with
-the same settings and model, and its outputs are still as large as they were: results become final whole, but those of
-a run that was stopped hold what came before, and those of other settings are others.
+sequences end. A sequence is kept where some line says that it was done whole, from an input of the same content, with
+the same settings and model, and its outputs are what they were: results become final whole, but those of a run that
+was stopped hold what came before, and those of other settings are others. Contents are compared by their SHA-256; when
+files were written tells nothing, since SageMaker copies them anew for every job.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -17,45 +17,22 @@ from typing import Any
 
 from trackforge.errors import SinkError
 from trackforge.intake.documents import parse_json
-from trackforge_sagemaker.processing.inputs import Item
+from trackforge_sagemaker.processing.contents import of_files
+from trackforge_sagemaker.processing.inputs import Item, files_of
 
-__all__ = ["DONE", "Ledger", "digest"]
+__all__ = ["DONE", "Ledger", "seen"]
 
 DONE = "done"
 NAME = "processed"
 
 
-def digest(facts: Any) -> str:
-    """Return 16 hexadecimal digits that change with anything in the facts; files count by their content.
+def seen(item: Item) -> str:
+    """Return what a sequence looks like before it is tracked, for its line.
 
-    Where a file lies does not matter: a model that is unpacked anew lies elsewhere every time.
+    Raises:
+        OSError: It cannot be read.
     """
-    text = json.dumps(_contents(facts), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _contents(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _contents(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_contents(one) for one in value]
-    if isinstance(value, (str, Path)) and os.sep in str(value):
-        try:
-            with Path(value).open("rb") as file:
-                return (
-                    hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha(file)
-                )
-        except (OSError, ValueError):  # no file: a folder, an address, some other text
-            return str(value)
-    return value
-
-
-def _sha(file: Any) -> str:
-    """Do as `hashlib.file_digest` of Python 3.11."""
-    found = hashlib.sha256()
-    while piece := file.read(1 << 20):
-        found.update(piece)
-    return found.hexdigest()
+    return of_files(files_of(item), item.path.parent)
 
 
 class Ledger:
@@ -96,12 +73,15 @@ class Ledger:
             return None
         if entry.get("settings") != self._settings or not isinstance(entry.get("outputs"), dict):
             return None
-        now = self.sizes(entry["outputs"])
-        return entry if now == entry["outputs"] else None
+        try:
+            same = self.outputs(entry["outputs"]) == entry["outputs"] and seen(item) == entry.get("sha256")
+        except OSError:  # whoever tracks it will say what is wrong with it
+            return None
+        return entry if same else None
 
-    def sizes(self, places: Iterable[str]) -> dict[str, int]:
-        """Return how large outputs are, by their places below the folder; -1 for what is not there."""
-        return {place: _size(self._output / place) for place in places}
+    def outputs(self, places: Iterable[str]) -> dict[str, str]:
+        """Return the SHA-256 of outputs, by their places below the folder; empty for what is not there."""
+        return {place: of_files([self._output / place], self._output) for place in places}
 
     def add(self, item: Item, entry: Mapping[str, Any]) -> dict[str, Any]:
         """Write down what became of a sequence; return the line.
@@ -128,9 +108,3 @@ class Ledger:
 def _ends_with_line(file: Any) -> bool:
     file.seek(-1, os.SEEK_END)
     return bool(file.read(1) == b"\n")
-
-
-def _size(path: Path) -> int:
-    if path.is_dir():
-        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return path.stat().st_size if path.is_file() else -1

@@ -45,9 +45,12 @@ class ProcessingRun:
         "as the S3DataDistributionType of the input says.",
     )
     on_failure: Literal["all", "any"] = setting(
-        "all", help="The job fails where all sequences failed, or where any did; the others are done in any case."
+        "all",
+        help="The job fails where all sequences failed (with one host), or where any did; the others are done anyway.",
     )
-    resume: bool = setting(True, help="Keep results of an earlier run that are whole and of the same settings.")
+    resume: bool = setting(
+        True, help="Keep results of an earlier run that are whole and of the same input and settings."
+    )
     progress: float = setting(30.0, above=0, unit="s", help="Time between two lines that say how far a sequence is.")
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trackforge.errors import TrackforgeError
+from trackforge.intake.showing import visible
 from trackforge.serving import Engine, create_app, serve
 from trackforge_sagemaker.answering.handler import Handler
 from trackforge_sagemaker.opt_ml import OptMl
@@ -42,7 +43,7 @@ def run(argv: Sequence[str]) -> int:
     try:
         return _serve()
     except TrackforgeError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {visible(str(error))}\n")
         return 2 if isinstance(error, ValueError) else 1
 
 

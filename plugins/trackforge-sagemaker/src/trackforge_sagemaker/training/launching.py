@@ -116,6 +116,8 @@ def _ready(there: OptMl) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SinkError(f"{folder} must be a folder; it cannot be made: {error.strerror}.") from error
+        if not os.access(folder, os.W_OK):  # told now, and not after hours
+            raise SinkError(f"{folder} must be a folder that can be written to; it is not. Look at how it is mounted.")
 
 
 def _tell(job: Job) -> None:

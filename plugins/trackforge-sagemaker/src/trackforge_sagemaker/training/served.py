@@ -8,9 +8,10 @@ from typing import Any
 from trackforge.errors import ConfigError, TrackforgeError
 from trackforge.registry import registry
 from trackforge.runs.component import mention
-from trackforge.runs.layers import Layer, sections
+from trackforge.runs.layers import Layer
 from trackforge.serving import ServingRun, plan_serving
 from trackforge_sagemaker.hyperparameters import UNSAID, Hyperparameter, converted
+from trackforge_sagemaker.model_settings import check_tables
 
 __all__ = ["served"]
 
@@ -66,13 +67,9 @@ def _detector(trainer: str, table: Mapping[str, Hyperparameter]) -> dict[str, An
 
 
 def _serve(table: Mapping[str, Hyperparameter]) -> dict[str, Any]:
-    foreign = (*sections(ServingRun), "weights")
-    own = next((table[name] for name in foreign if name in table), None)
-    if own is not None:
-        raise ConfigError(
-            f"{own.called} must be a setting of the server; say detector__NAME, tracker__NAME, or tracker=NAME."
-        )
-    return _converted(ServingRun, table, "the server")
+    found = _converted(ServingRun, table, "the server")
+    check_tables({"serve": found}, "The hyperparameters")
+    return found
 
 
 def _converted(config: type | None, table: Mapping[str, Hyperparameter], owner: str) -> dict[str, Any]:

@@ -115,7 +115,7 @@ class _Stdout(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         head = "" if record.levelno <= logging.INFO else f"{record.levelname}: "
-        _put(head + record.getMessage())
+        _put(head + visible(record.getMessage(), keep=""))  # a name in it makes no line of its own
 
 
 def _put(line: str) -> None:
