@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.websockets import WebSocket
 
-from trackforge.errors import TrackforgeError
+from trackforge.errors import InvalidInputError, TrackforgeError
 from trackforge.serving.answers import step_json
 from trackforge.serving.decoding import picture
 from trackforge.serving.http.bodies import body_type, read_limited
@@ -158,7 +158,12 @@ async def push_frame(request: Request) -> Response:
     body = await read_limited(request, here.run.max_body)  # a client that vanishes within it holds no session
     image = await here.away(picture, body, max_pixels=here.run.max_pixels)
     with session.exclusive():
-        step = await here.result(session.push(image, **said))
+        try:
+            step = await here.result(session.push(image, **said))
+        except InvalidInputError:
+            if session.gone:  # closed while the detector was at the frame
+                raise here.given_up() from None
+            raise
     return json_answer(step_json(step, session.classes))
 
 
