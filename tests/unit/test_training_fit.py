@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import math
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -452,6 +453,18 @@ def test_scoring_the_start_changes_nothing_of_the_training(data: Dataset, tmp_pa
     steps = [one for one in first if one.stage == "training"]
     assert [(one.done, one.total, one.epoch) for one in steps] == [(1, 4, 1), (2, 4, 1), (3, 4, 2), (4, 4, 2)]
     assert steps[-1].left == 0
+
+
+def test_a_run_that_goes_on_in_mid_epoch_knows_how_long_steps_take(data: Dataset, tmp_path: Path) -> None:
+    fit(TinyRecipe(TinyConfig()), data, None, settings(checkpoint_steps=1, max_steps=3), tmp_path)
+    told: list[Progress] = []
+    began = time.monotonic()
+    fit(TinyRecipe(TinyConfig()), data, None, settings(checkpoint_steps=1, max_steps=0), tmp_path, resume=True,
+        tell=told.append)  # fmt: skip
+    steps = [one for one in told if one.stage == "training"]
+    assert [one.done for one in steps] == [4]
+    assert steps[0].step_time is not None
+    assert 0 < steps[0].step_time < time.monotonic() - began  # and not since the machine was started
 
 
 def test_a_run_that_made_it_worse_keeps_the_start(data: Dataset, tmp_path: Path) -> None:

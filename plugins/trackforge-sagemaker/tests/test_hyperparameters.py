@@ -100,6 +100,64 @@ def test_the_environment_stands_below_them(tmp_path):
     assert (job.trainer, job.run.train["epochs"], job.run.train["seed"]) == ("yolox", 5, 3)
 
 
+def _told(**variables):
+    return {f"TRACKFORGE_TRAIN_{name}": value for name, value in variables.items()}
+
+
+def test_a_variable_says_whatever_a_hyperparameter_says(tmp_path):
+    """Options, our own, published names in small letters, devices; and what is said once is said in one way."""
+    (tmp_path / "input/data/train").mkdir(parents=True)
+    (tmp_path / "input/data/train/start.pth").write_bytes(b"weights")
+    told = _told(
+        RESUME="false", WEIGHTS="start.pth", DATA="train/labels.json", VAL_SHARE="0.2", K="7", ARTEFACT="onnx",
+        TRAINER="fairmot", TRAIN__DEVICES="2", SERVE__CONF="0.25", ARCH="", VAL_INTERVALS="3",
+    )  # fmt: skip
+    job = _job(tmp_path, {"hm_weight": "2"}, environment=told)
+    said = job.run
+    assert (said.resume, said.val_share, said.val) == (False, 0.2, None)
+    assert said.data == (tmp_path / "input/data/train/labels.json",)
+    assert said.weights == str(tmp_path / "input/data/train/start.pth")
+    assert dict(said.trainer.settings) == {"hm_weight": 2.0, "max_objects": 7}
+    assert (job.ours.artefact, job.placement.processes, said.train["validate_every"]) == ("onnx", 2, 3)
+    assert job.serving["serve"] == {"conf": 0.25}
+
+
+@pytest.mark.parametrize("sent", [{"num_epochs": "5"}, {"train__epochs": "5"}, {"epochs": "5"}])
+def test_hyperparameters_decide_whatever_they_are_called(tmp_path, sent):
+    told = _told(TRAIN__EPOCHS="7", NUM_EPOCHS="8", VAL_SHARE="0.2", TRAIN__SEED="3", TRAIN__LOG_EVERY="4")
+    more = {"trainer": "fairmot", "half_val": "1", "train__seed": "", **sent}
+    job = _job(tmp_path, more, environment=told)
+    assert (job.run.train["epochs"], job.run.half_val, job.run.val_share) == (5, 1, None)
+    assert (job.run.train["seed"], job.run.train["log_every"]) == (3, 4)  # an empty text says nothing
+
+
+def test_a_wrong_variable_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"unknown: TRACKFORGE_TRAIN_EPOCS \(did you mean 'epochs'\?\)"):
+        _job(tmp_path, {"trainer": "yolox"}, environment=_told(EPOCS="3"))
+    with pytest.raises(ConfigError, match=r"TRACKFORGE_TRAIN_TRAIN__EPOCHS: .*'many'"):
+        _job(tmp_path, {"trainer": "yolox"}, environment=_told(TRAIN__EPOCHS="many"))
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "words"),
+    [
+        ({"tracker__high_scor": "0.5"}, r"tracker.high_scor of tracker 'byte': .*Did you mean 'high_score'"),
+        ({"tracker__high_score": "much"}, r"tracker.high_score of tracker 'byte'"),
+        ({"tracker__high_score": "0.2", "tracker__low_score": "0.9"}, r"tracker 'byte': low_score must be at most"),
+        ({"tracker": "bytee"}, r"Hyperparameter tracker: There is no tracker 'bytee'"),
+        ({"tracker__name": "bytee"}, r"Hyperparameter tracker.name: There is no tracker 'bytee'"),
+        ({"serve__confx": "1"}, r"serve.confx of the server: .*Did you mean 'conf'"),
+        ({"serve__conf": "7"}, r"serve.conf of the server: "),
+        ({"serve__weights": "other.pth"}, "of the server a model may set conf.*got 'weights'"),
+        ({"detector__scroe": "1"}, r"detector.scroe of detector 'yolox': .*Did you mean 'score'"),
+        ({"detector__name": "motion"}, "the detector is what is trained"),
+    ],
+)
+def test_what_the_model_is_served_with_is_checked_before_it_is_trained(tmp_path, hyperparameters, words):
+    with pytest.raises((ConfigError, UnknownComponentError), match=words):
+        _job(tmp_path, {"trainer": "yolox", **hyperparameters})
+
+
 @pytest.mark.parametrize(
     ("hyperparameters", "error", "words"),
     [
@@ -118,6 +176,8 @@ def test_the_environment_stands_below_them(tmp_path):
         ({"depth": "0.5", "width": "0.5"}, ConfigError, "published network"),
         ({"basic_lr_per_img": "0.001/0"}, ConfigError, "must be a number"),
         ({"trainer": "fairmot", "train__bogus__x": "1"}, ConfigError, "no setting"),
+        ({"max_epoch": "3", "fp16": "maybe"}, ConfigError, "fp16 must be true or false; got 'maybe'"),
+        ({"trainer": "yolox", "train__nodes": "2"}, ConfigError, "nodes must be the machines of the job, 1; got 2"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, hyperparameters, error, words):

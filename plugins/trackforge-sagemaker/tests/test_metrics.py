@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -114,6 +115,12 @@ def test_lines_come_as_often_as_asked():
     for done in range(1, 40):
         lines.step(Progress(stage="training", done=done, total=117, epoch=1, epochs=3, epoch_steps=39, loss=1.0))
     assert [line.split(", ")[1] for line in said] == ["iter: 20/39", "iter: 39/39"]
+    at_once: list[str] = []
+    first = Lines("yolox", 1, at_once.append)
+    first.step(dataclasses.replace(STEP, step_time=2.5))  # as after a resume: nothing was seen before
+    first.step(dataclasses.replace(STEP, done=58, step_time=2.5))
+    assert "iter_time: 2.500s" in at_once[0]
+    assert "iter_time: 0.000s" in at_once[1]
     quiet: list[str] = []
     other = Lines("ssd", 20, quiet.append)
     for done in range(1, 40):

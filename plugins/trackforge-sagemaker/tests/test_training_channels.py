@@ -141,6 +141,16 @@ def test_a_pipe_is_read_once_into_records(tmp_path):
     assert (tmp_path / "scratch") in found["data"][0].parents
 
 
+def test_pictures_to_validate_on_without_labels_are_refused(tmp_path):
+    """Of the built-in algorithm's four channels three came: the job must not train without validation."""
+    inputs = _inputs(tmp_path, "train", "train_annotation", "validation")
+    with pytest.raises(ConfigError, match="validation must have its labels in a channel validation_annotation"):
+        inputs.data({})
+    assert "val_split" not in inputs.data({"val_share": 0.2})  # the job says what to validate on
+    whole = _inputs(tmp_path, "train", "train_annotation", "validation", "validation_annotation")
+    assert whole.data({})["val_split"] == "validation"
+
+
 def test_what_cannot_be_trained_on_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="there is validation"):
         _inputs(tmp_path, "validation").data({})

@@ -87,7 +87,7 @@ def test_fairmot_without_a_gpu_keeps_the_numbers_of_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("gpus", "here", "used"), [("4", 8, 4), ("0", 8, 1), ("-1", 8, 0), ("[0, 1]", 2, 2), ("0,5", 8, 2)]
+    ("gpus", "here", "used"), [("4", 8, 4), ("0", 8, 1), ("-1", 8, 0), ("[0, 1]", 2, 2), ("0,5", 8, 2), ("0,1", 0, 0)]
 )
 def test_gpus_are_names_or_how_many(tmp_path, gpus, here, used):
     _coco(tmp_path / "input/data/train", "labels")
@@ -153,7 +153,11 @@ def test_our_names_go_before_theirs(tmp_path):
     )  # fmt: skip
     assert (job.run.train["epochs"], job.run.trainer.settings["lr"]) == (2, 2.0)
     assert job.ours.tracker == "byte"
-    assert job.serving == {"tracker": {"high_score": 0.7}, "detector": {"score": 0.3}, "serve": {"waiting": 4}}
+    assert job.serving == {
+        "tracker": {"name": "byte", "high_score": 0.7},
+        "detector": {"score": 0.3},
+        "serve": {"waiting": 4},
+    }
 
 
 def test_what_a_model_has_no_say_in_is_told_before_it_is_trained(tmp_path):
@@ -168,9 +172,37 @@ def test_more_gpus_than_there_are_is_an_error(tmp_path):
         _job(tmp_path, {"trainer": "fairmot", "gpus": "0,1,2,3"}, gpus=2)
 
 
+def test_gpus_that_are_not_there_are_an_error(tmp_path):
+    _coco(tmp_path / "input/data/train", "labels")
+    with pytest.raises(ConfigError, match="gpus must name GPUs that a machine has, 0,1; got 5,6"):
+        _job(tmp_path, {"trainer": "fairmot", "gpus": "5,6"}, gpus=2)
+    there = OptMl(tree(tmp_path, {"trainer": "fairmot", "gpus": "5,6"}), {})
+    told = {"SM_NUM_GPUS": "2", "CUDA_VISIBLE_DEVICES": "5,6"}
+    assert read_job(there, environment=told, scratch=tmp_path / "scratch").placement.ids == ("5", "6")
+
+
+@pytest.mark.parametrize("name", ["accelerator", "train__accelerator"])
+def test_what_to_train_on_is_believed_or_refused(tmp_path, name):
+    _coco(tmp_path / "input/data/train", "labels")
+    job = _job(tmp_path, {"trainer": "fairmot", "lr": "1", name: "cpu"}, gpus=2)
+    assert (job.placement.gpus, job.placement.world, job.run.train["accelerator"]) == (False, 1, "cpu")
+    assert job.run.trainer.settings["lr"] == 1.0
+    assert _job(tmp_path, {"trainer": "fairmot", name: "gpu"}, gpus=2).placement.world == 2
+    with pytest.raises(ConfigError, match="accelerator=gpu must have a GPU"):
+        _job(tmp_path, {"trainer": "fairmot", name: "gpu"})
+    with pytest.raises(ConfigError, match="accelerator=gpu must have a GPU"):
+        _job(tmp_path, {"trainer": "fairmot", "gpus": "-1", name: "gpu"}, gpus=2)
+
+
+def test_devices_are_the_gpus_that_rates_are_multiplied_by(tmp_path):
+    _coco(tmp_path / "input/data/train", "labels")
+    job = _job(tmp_path, {"trainer": "fairmot", "lr": "1", "devices": "2"}, gpus=8)
+    assert (job.placement.world, job.run.trainer.settings["lr"]) == (2, 2.0)
+
+
 def test_machines_find_each_other_by_resourceconfig(tmp_path):
     there = OptMl(tree(tmp_path, {}, hosts=("algo-2", "algo-1"), host="algo-2"), {})
-    place = placed(there.resources, 4, asked=None, ids=(), processes=1)
+    place = placed(there.resources, "0123", asked=None, ids=(), processes=1)
     told = place.variables(3, 7777)
     assert (told["MASTER_ADDR"], told["MASTER_PORT"], told["NODE_RANK"]) == ("algo-1", "7777", "1")
     assert (told["RANK"], told["LOCAL_RANK"], told["WORLD_SIZE"], told["LOCAL_WORLD_SIZE"]) == ("7", "3", "8", "4")
@@ -182,5 +214,5 @@ def test_what_a_launcher_says_is_believed():
     assert place is not None
     assert (place.processes, place.machines, place.rank, place.gpus) == (4, 2, 1, True)
     assert started_elsewhere({"RANK": "0"}) is None
-    assert gpus_here({"CUDA_VISIBLE_DEVICES": "0, 2"}) == 2
-    assert gpus_here({"CUDA_VISIBLE_DEVICES": ""}) == 0
+    assert gpus_here({"CUDA_VISIBLE_DEVICES": "0, 2"}) == ("0", "2")
+    assert gpus_here({"CUDA_VISIBLE_DEVICES": ""}) == ()

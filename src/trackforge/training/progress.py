@@ -26,6 +26,7 @@ class Progress:
         epoch_steps: Steps of an epoch; 0 before the first.
         rate: Learning rate of the last step.
         left: Seconds to the end of the run at the speed so far, validations included; None where it is not known.
+        step_time: Seconds of a step in the mean so far, validations included; None where it is not known.
     """
 
     stage: Literal["loading", "start", "training", "validating"]
@@ -39,6 +40,7 @@ class Progress:
     epoch_steps: int = 0
     rate: float = 0.0
     left: float | None = None
+    step_time: float | None = None
 
 
 Teller: TypeAlias = Callable[[Progress], object]

@@ -11,7 +11,7 @@ boto3, console                  any text
 
 A tuner sends every number as text (``"0.00031"``). So a value is read as JSON, else as a literal of Python, else as the
 text that it is, and then taken as the setting's declared type wants it: ``2024`` is a number for a number of epochs,
-and a text for a name.
+and a text for a name. Variables ``TRACKFORGE_TRAIN_NAME`` are hyperparameters of a lower rank.
 
 Source: what the SDKs send, recorded in this plugin's tests.
 """
@@ -27,10 +27,11 @@ from typing import Any
 from trackforge.config import convert
 from trackforge.errors import ConfigError
 
-__all__ = ["UNSAID", "Hyperparameter", "converted", "from_arguments", "received"]
+__all__ = ["UNSAID", "Hyperparameter", "converted", "from_arguments", "from_variables", "received"]
 
 OTHERS = ("sagemaker_", "_")
 """Beginnings of what is meant for the toolkits, and of what tuners and the built-in algorithm keep to themselves."""
+PREFIX = "TRACKFORGE_TRAIN_"
 SHOWN = 80
 LITERALS = ("True", "False", "None")
 
@@ -52,11 +53,18 @@ class Hyperparameter:
         name: As it came, but ``-`` became ``_``, and ``__`` the dot of our settings: ``train__epochs``.
         text: As it came, without the quotes that one more encoding put around it.
         value: What that text means by itself.
+        variable: Of the environment, where it came from there.
     """
 
     name: str
     text: Any
     value: Any
+    variable: str = ""
+
+    @property
+    def called(self) -> str:
+        """What a message calls it."""
+        return self.variable or f"Hyperparameter {self.name}"
 
 
 def received(sent: Mapping[str, Any]) -> dict[str, Hyperparameter]:
@@ -77,6 +85,20 @@ def received(sent: Mapping[str, Any]) -> dict[str, Hyperparameter]:
             raise ConfigError(f"Every hyperparameter must be given once; {name} came in two spellings. Drop one.")
         text, value = _decoded(sent_value)
         found[name] = Hyperparameter(name, text, value)
+    return found
+
+
+def from_variables(environment: Mapping[str, str]) -> dict[str, Hyperparameter]:
+    """Return the hyperparameters that variables say, by name; one that is set but empty says nothing.
+
+    >>> [(one.name, one.value) for one in from_variables({"TRACKFORGE_TRAIN_TRAIN__EPOCHS": "3"}).values()]
+    [('train.epochs', 3)]
+    """
+    found: dict[str, Hyperparameter] = {}
+    for key in sorted(environment):
+        if key.startswith(PREFIX) and environment[key]:
+            name = key.removeprefix(PREFIX).lower().replace("__", ".")
+            found[name] = Hyperparameter(name, *_decoded(environment[key]), key)
     return found
 
 
@@ -119,7 +141,7 @@ def converted(config: type, name: str, given: Hyperparameter, owner: str = "") -
     except ConfigError as error:
         if given.value is None or given.text == "":
             return UNSAID
-        raise ConfigError(f"Hyperparameter {given.name}{f' of {owner}' if owner else ''}: {error}") from None
+        raise ConfigError(f"{given.called}{f' of {owner}' if owner else ''}: {error}") from None
 
 
 def _fitting(config: type, name: str, given: Hyperparameter) -> Any:

@@ -29,8 +29,8 @@ class Telling(pl.Callback):
         self.steps = min(whole, settings.max_steps) if settings.max_steps else whole
         self._began, self._before, self._epoch = 0.0, 0, 0
 
-    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
-        """Start the clock with the first step of this call."""
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
+        """Start the clock with the first step of this call; a run resumed in mid-epoch starts no epoch."""
         if not self._began:
             self._began, self._before = time.monotonic(), int(trainer.global_step)
 
@@ -40,7 +40,7 @@ class Telling(pl.Callback):
         self._epoch = (step - 1) // self.plan.steps_per_epoch + 1
         if self.tell is None or reduced is None or (batch_idx + 1) % self.pieces or not trainer.is_global_zero:
             return
-        done = max(step - self._before, 1)
+        mean = (time.monotonic() - self._began) / max(step - self._before, 1)
         now = Progress(
             stage="training",
             done=step,
@@ -51,7 +51,8 @@ class Telling(pl.Callback):
             terms={name: float(value) for name, value in reduced.terms.items()},
             epoch_steps=self.plan.steps_per_epoch,
             rate=float(trainer.optimizers[0].param_groups[0]["lr"]),
-            left=(time.monotonic() - self._began) / done * (self.steps - step),
+            left=mean * (self.steps - step),
+            step_time=mean,
         )
         self.tell(now)
 

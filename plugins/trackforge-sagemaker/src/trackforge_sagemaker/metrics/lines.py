@@ -95,8 +95,8 @@ class Lines:
         """Tell of a step, if it is time to."""
         here = time.monotonic()
         if self._trainer == "yolox" and now.stage == "training":
-            if not self._time:
-                self._step, self._time = now.done - 1, here
+            if not self._time:  # the first step that is told of: how long it took, the training knows
+                self._step, self._time = now.done - 1, here - (now.step_time or 0.0)
             if now.done % self._every == 0 or now.done == now.epoch * now.epoch_steps:
                 self._put(bytetrack_line(now, (here - self._time) / max(now.done - self._step, 1)))
                 self._step, self._time = now.done, here

@@ -162,12 +162,16 @@ class PipeAgent:
         sent, whole = 0, True
         try:
             for piece in self._content(epoch):
-                sent += self._written(pipe, piece)
+                taken = self._written(pipe, piece)
+                sent += taken
+                if taken < len(piece):  # the block ended
+                    whole = False
+                    break
         except BrokenPipeError:
             whole = False
         finally:
             os.close(pipe)
-        self.served.append(Epoch(epoch, sent, whole and not self._ending.is_set()))
+        self.served.append(Epoch(epoch, sent, whole))
         return True
 
     def _opened(self, path: Path) -> int | None:

@@ -32,7 +32,7 @@ OBJECT_DETECTION = Vocabulary(
     places={name: f"trainer.{name}" for name in NAMES},
     marks=frozenset(NAMES) - frozenset(COMMON),
     ignored={"nms_topk": "as many boxes are compared as the network's card says"},
-    combined=frozenset(),
+    combined={},
     combine=_combine,
 )
 """Its own; what begins with an underscore never gets here."""

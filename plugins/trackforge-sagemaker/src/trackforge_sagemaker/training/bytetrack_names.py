@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 from trackforge.errors import ConfigError
 from trackforge_sagemaker.hyperparameters import Hyperparameter
-from trackforge_sagemaker.training.names import Said, Vocabulary, number, numbers
+from trackforge_sagemaker.training.names import Said, Vocabulary, number, numbers, truth
 
 __all__ = ["BYTETRACK", "SCALES"]
 
@@ -29,7 +29,6 @@ SCALES: Mapping[tuple[float, float], str] = {
 SIZE = (800, 1440)
 STEP = 32
 """Pixels of a step of input sizes."""
-YES = ("true", "1", "yes", "on")
 
 
 def _combine(sent: Mapping[str, Hyperparameter], said: Said, in_use: Callable[[int | None], int]) -> None:  # noqa: ARG001
@@ -57,7 +56,7 @@ def _combine(sent: Mapping[str, Hyperparameter], said: Said, in_use: Callable[[i
         said.places["trainer.size_steps"] = (drawn[0] - middle, drawn[1] - middle)
     if "basic_lr_per_img" in sent:
         said.places["trainer.learning_rate"] = number(sent["basic_lr_per_img"])
-    if "fp16" in sent and str(sent["fp16"].value).casefold() in YES:
+    if "fp16" in sent and truth(sent["fp16"]):
         said.places["train.precision"] = "fp16"
     if "pretrained_model" in sent:
         said.weights = str(sent["pretrained_model"].text)
@@ -91,12 +90,12 @@ BYTETRACK = Vocabulary(
         "num_classes": "there are as many classes as the data have",
         "infer_device": "training finds its devices by itself",
     },
-    combined=frozenset(
-        {
-            "depth", "width", "input_size_h", "input_size_w", "test_size_h", "test_size_w", "random_size_h",
-            "random_size_w", "basic_lr_per_img", "fp16", "pretrained_model",
-        }
-    ),
+    combined={
+        "depth": "trainer.variant", "width": "trainer.variant", "input_size_h": "trainer.size",
+        "input_size_w": "trainer.size", "test_size_h": "test_size", "test_size_w": "test_size",
+        "random_size_h": "trainer.size_steps", "random_size_w": "trainer.size_steps",
+        "basic_lr_per_img": "trainer.learning_rate", "fp16": "train.precision", "pretrained_model": "weights",
+    },
     combine=_combine,
 )  # fmt: skip
 """ByteTrack's."""

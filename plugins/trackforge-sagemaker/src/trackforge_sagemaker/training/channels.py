@@ -38,6 +38,8 @@ TOOLS = ("code", "sm_drivers", "sourcecode", "log", "sagemaker_code")
 ANNOTATION = "_annotation"
 PARTS = (("train_half", "val_half"), ("train", "val_half"), ("train", "val"), ("train", "valid"), ("train", "test"))
 """Parts of a COCO folder that are trained and validated on where nobody says which, the first pair that is there."""
+OTHER_WAYS = ("val_split", "halves", "half_val", "val_share", "val_sequences")
+"""Options that say what to validate on, beside ``val``."""
 LISTS = "data.json"
 MODELS = "pretrained-models"
 """The folder of weights in a channel of FairMOT's jobs."""
@@ -100,7 +102,7 @@ class Inputs:
             found |= self._usual(said)
         if said.get("val"):
             found["val"] = self._placed(said["val"])
-        if any(said.get(key) for key in ("val_split", "halves", "half_val", "val_share", "val_sequences")):
+        if any(said.get(key) for key in OTHER_WAYS):
             found.pop("val", None)  # the job says what to validate on
             found.pop("val_split", None)
         return {**found, **{key: value for key, value in said.items() if key not in ("data", "val")}}
@@ -127,9 +129,10 @@ class Inputs:
             places += [channel.path / name, channel.path / MODELS / name]
         found = next((place for place in places if place.is_file()), None)
         if found is None and (path.suffix.lower() in SUFFIXES or len(path.parts) > 1):
+            looked = dict.fromkeys(str(place.parent) for place in places)
             raise MissingFileError(
                 f"The weights {name!r:.120} must be in a channel; they are not in "
-                f"{', '.join(str(place.parent) for place in places) or 'any'}. Add a channel 'pretrain' with them."
+                f"{', '.join(looked) or 'any'}. Add a channel 'pretrain' with them."
             )
         return str(found or name)
 
@@ -183,16 +186,21 @@ class Inputs:
                 f"{', '.join(self.channels) or 'none'}. Name one so, or say data=CHANNEL/PATH."
             )
         if f"{train.name}{ANNOTATION}" in self.channels:
-            return self._annotated(train, val)
+            return self._annotated(train, val, said)
         found: dict[str, Any] = {"data": (self._set(train),)}
         if val is not None:
             return {**found, "val": self._set(val)}
         return found if said.get("split") or said.get("val_split") else {**found, **self._parts(found["data"][0])}
 
-    def _annotated(self, train: Channel, val: Channel | None) -> dict[str, Any]:
+    def _annotated(self, train: Channel, val: Channel | None, said: Mapping[str, Any]) -> dict[str, Any]:
         """Return the built-in algorithm's four channels, which are one data set of two parts."""
         found: dict[str, Any] = {"data": (train.path.parent,), "format": "sagemaker-json", "split": train.name}
-        if val is not None and f"{val.name}{ANNOTATION}" in self.channels:
+        if val is not None and not any(said.get(key) for key in ("val", *OTHER_WAYS)):
+            if f"{val.name}{ANNOTATION}" not in self.channels:
+                raise ConfigError(
+                    f"Channel {val.name} must have its labels in a channel {val.name}{ANNOTATION}, as {train.name} "
+                    f"has; there is none. Add it, or leave out {val.name}."
+                )
             found["val_split"] = val.name
         return found
 

@@ -93,7 +93,10 @@ FAIRMOT = Vocabulary(
         "master_batch_size": "every GPU has an equal share of the batch",
         "not_cuda_benchmark": "torch decides",
     },
-    combined=frozenset({"input_h", "input_w", "reg_loss", "lr", "batch_size", "load_model", "data_name", "gpus"}),
+    combined={
+        "input_h": "trainer.size", "input_w": "trainer.size", "reg_loss": "reg_loss", "lr": "trainer.lr",
+        "batch_size": "train.batch_size", "load_model": "weights", "data_name": "data", "gpus": "train.devices",
+    },
     combine=_combine,
 )  # fmt: skip
 """FairMOT's."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from trackforge.errors import ConfigError
 from trackforge.registry import registry
-from trackforge.runs.layers import Layer, content, from_environment, from_mapping
+from trackforge.runs.layers import Layer, content, from_mapping
 from trackforge.runs.values import plain
 from trackforge.training.run import TrainingRun, TrainingTask
-from trackforge_sagemaker.hyperparameters import Hyperparameter, from_arguments, received
+from trackforge_sagemaker.hyperparameters import UNSAID, Hyperparameter, from_arguments, from_variables, received
 from trackforge_sagemaker.opt_ml import OptMl
 from trackforge_sagemaker.training.builtin_names import OBJECT_DETECTION
 from trackforge_sagemaker.training.bytetrack_names import BYTETRACK
@@ -21,7 +21,8 @@ from trackforge_sagemaker.training.channels import Inputs
 from trackforge_sagemaker.training.fairmot_names import FAIRMOT
 from trackforge_sagemaker.training.machine import Placement, gpus_here, placed
 from trackforge_sagemaker.training.names import Said, Vocabulary
-from trackforge_sagemaker.training.sorting import Ours, Sorted
+from trackforge_sagemaker.training.served import served
+from trackforge_sagemaker.training.sorting import Names, Ours, Sorted
 
 __all__ = ["Job", "read_job"]
 
@@ -38,7 +39,7 @@ class Job:
         run: What to train.
         placement: By which processes.
         ours: This plugin's own settings.
-        serving: Settings to serve the model with, by table.
+        serving: What to serve the model with, tables of ``trackforge.toml``.
         notes: What a user may not expect, one sentence each.
     """
 
@@ -89,66 +90,100 @@ def read_job(
         started: Its processes, where somebody else starts them.
 
     Raises:
-        ConfigError: A hyperparameter is unknown or wrong, or nothing tells which trainer is meant.
+        ConfigError: A hyperparameter is unknown or wrong, for the training or for serving what comes of it, the
+            machines of the job are not as it says, or nothing tells which trainer is meant.
         DataError, MissingFileError, WeightsError: A channel does not hold what it must.
         UnknownComponentError: There is no such trainer or tracker.
     """
-    sent = received({**from_arguments(list(arguments)), **there.hyperparameters})
-    said_before = from_environment(TrainingRun, "train", environment)
-    words = _vocabulary(sent, said_before, there.channels)
-    unwanted = "train.accelerator" in sent and sent["train.accelerator"].text == "cpu"
-    gpus, resources = 0 if unwanted else gpus_here(environment), there.resources
-    said = Said()
+    given = received({**from_arguments(list(arguments)), **there.hyperparameters})
+    below = from_variables(environment)
+    words = _vocabulary({**below, **given}, there.channels)
+    names, said, resources = Names(words), Said(), there.resources
+    sent = {one.name: one for one in names.merged(given, below)}
+    on, devices = _machine(names, sent.values())
+    gpus = () if on == "cpu" else gpus_here(environment)
+    if started is not None and on == "cpu":
+        started = dataclasses.replace(started, gpus=False)
 
     def in_use(asked: int | None) -> int:
-        used = started or placed(resources, gpus, asked=asked, ids=(), processes=1)
+        used = started or placed(resources, gpus, asked=devices if gpus and devices else asked, ids=(), processes=1)
         return used.world if used.gpus else 1
 
     if isinstance(words, Vocabulary):
         words.combine({name: one for name, one in sent.items() if words.knows(name)}, said, in_use)
-    sorted_out = Sorted(words, said)
+    sorted_out = Sorted(names, said)
     sorted_out.take(sent.values())
     ours = Ours(**sorted_out.ours)
-    devices = sorted_out.tables["train"].pop("devices", None)
+    serving = served(names.trainer, ours.tracker, sorted_out.serving)
     place = started or placed(
-        resources, gpus, asked=said.gpus if devices is None or not gpus else int(devices), ids=said.ids,
-        processes=int(devices or ours.processes),
+        resources, gpus, asked=devices if gpus and devices else said.gpus, ids=said.ids,
+        processes=devices or ours.processes,
     )  # fmt: skip
+    train = sorted_out.tables["train"]
+    _check_placed(place, on, devices, train.get("nodes"))
+    if said.gpus and not place.gpus:
+        said.notes.append("gpus asks for GPUs; there is none to train on, so training is on the CPU.")
+    if not place.gpus and train.get("precision") == "fp16":
+        train.pop("precision")
+        said.notes.append("fp16 needs a GPU; there is none, so training is in 32 bits.")
     inputs = Inputs(there.channels, scratch, place.machines, ours.attribute_names)
     options = sorted_out.options
     chosen = {key: options.pop(key) for key in _OF_DATA if key in options}
     options |= inputs.data(chosen, said.data)
     options["weights"] = inputs.weights(str(options.get("weights") or said.weights))
     spread = {"devices": place.processes, "nodes": place.machines, "accelerator": "gpu" if place.gpus else "cpu"}
-    if not place.gpus and sorted_out.tables["train"].get("precision") == "fp16":
-        sorted_out.tables["train"].pop("precision")
-        said.notes.append("fp16 needs a GPU; there is none, so training is in 32 bits.")
     task = TrainingTask.of(
         Layer("", tables={"train": {"checkpoint_steps": EVERY}}),
-        *said_before,
         Layer("hyperparameters", tables=sorted_out.tables, options={"resume": True, **options}),
         Layer("", tables={"train": spread}, options={"out": there.checkpoints}),
     )
     task.check()
     run = dataclasses.replace(task.job(), resume=task.options.resume)
     notes = [*said.notes, *sorted_out.notes, *inputs.notes]
-    return Job(run, place, ours, sorted_out.serving, notes)
+    return Job(run, place, ours, serving, notes)
+
+
+def _machine(names: Names, sent: Iterable[Hyperparameter]) -> tuple[str, int | None]:
+    """Return what to train on, and how many devices of each machine, as far as hyperparameters say it."""
+    said = {place: names.value(place, one) for one in sorted(sent, key=lambda one: "." in one.name)
+            if (place := names.place(one.name)) in ("train.accelerator", "train.devices")}  # fmt: skip
+    on, devices = said.get("train.accelerator", UNSAID), said.get("train.devices", UNSAID)
+    return "auto" if on is UNSAID else str(on), None if devices in (UNSAID, None) else int(devices)
+
+
+def _check_placed(place: Placement, on: str, devices: int | None, nodes: int | None) -> None:
+    """Refuse what the machines of the job are not.
+
+    Raises:
+        ConfigError: There is no GPU and one must be, or the job has other machines or processes.
+    """
+    if on == "gpu" and not place.gpus:
+        raise ConfigError(
+            "accelerator=gpu must have a GPU to train on; the job has none. Take an instance type with GPUs, or leave "
+            "it out."
+        )
+    if devices is not None and devices != place.processes:
+        raise ConfigError(
+            f"devices must be as many as the launcher has started processes on each machine, {place.processes}; got "
+            f"{devices}. Leave it out."
+        )
+    if nodes not in (None, place.machines):
+        raise ConfigError(
+            f"nodes must be the machines of the job, {place.machines}; got {nodes}. Leave it out, and set the job's "
+            "InstanceCount."
+        )
 
 
 _OF_DATA = ("data", "val", "format", "split", "val_split", "halves", "half_val", "val_share", "val_sequences")
 
 
-def _vocabulary(
-    sent: Mapping[str, Hyperparameter], before: Sequence[Layer], channels: Mapping[str, Any]
-) -> Vocabulary | str:
+def _vocabulary(sent: Mapping[str, Hyperparameter], channels: Mapping[str, Any]) -> Vocabulary | str:
     """Return the vocabulary of the trainer that is meant, or its name where it has none.
 
     Raises:
         ConfigError: Nothing tells which it is.
     """
     named = str(sent["trainer"].text) if "trainer" in sent else ""
-    named = named or next((str(one.tables["trainer"]["name"]) for one in reversed(before)
-                           if one.tables.get("trainer", {}).get("name")), "")  # fmt: skip
     if named:
         return next((one for one in VOCABULARIES if one.trainer == named), named)
     marks = {one.trainer: len(one.marks & sent.keys()) for one in VOCABULARIES}

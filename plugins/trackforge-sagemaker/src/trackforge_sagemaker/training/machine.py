@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,34 +108,46 @@ class Placement:
                 return
 
 
-def gpus_here(environment: Mapping[str, str] | None = None) -> int:
-    """Return how many GPUs this machine gives; loads nothing."""
+def gpus_here(environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return which GPUs this machine gives, by number or name; loads nothing."""
     told = os.environ if environment is None else environment
-    if told.get("SM_NUM_GPUS", "").isdecimal():
-        return int(told["SM_NUM_GPUS"])
     visible = told.get("CUDA_VISIBLE_DEVICES")
+    names = tuple(one.strip() for one in (visible or "").split(",") if one.strip() not in ("", "-1"))
+    if told.get("SM_NUM_GPUS", "").isdecimal():
+        many = int(told["SM_NUM_GPUS"])
+        return names if len(names) == many else tuple(map(str, range(many)))
     if visible is not None:
-        return len([one for one in visible.split(",") if one.strip() and one.strip() != "-1"])
-    return sum(path.name.removeprefix("nvidia").isdecimal() for path in Path("/dev").glob("nvidia*"))
+        return names
+    numbers = (path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia*"))
+    return tuple(map(str, range(sum(one.isdecimal() for one in numbers))))
 
 
-def placed(resources: Resources, gpus: int, *, asked: int | None, ids: tuple[str, ...], processes: int) -> Placement:
+def placed(
+    resources: Resources, here: Sequence[str], *, asked: int | None, ids: tuple[str, ...], processes: int
+) -> Placement:
     """Return the processes of a job.
 
     Args:
         resources: Its machines.
-        gpus: How many GPUs each has.
+        here: The GPUs that each has.
         asked: How many of them are wanted; None for all.
         ids: Which, where the job names them.
         processes: Of each machine, where there is no GPU to use.
 
     Raises:
-        ConfigError: More GPUs are wanted than there are.
+        ConfigError: More GPUs are wanted than there are, or others.
     """
+    gpus = len(here)
     if gpus and (asked or 0) > gpus:
         raise ConfigError(
             f"Hyperparameter gpus must be at most what a machine has, {gpus}; got {asked}. Take another instance type, "
             "or leave it out: all are used."
+        )
+    absent = [one for one in ids if one not in here]
+    if gpus and absent:
+        raise ConfigError(
+            f"Hyperparameter gpus must name GPUs that a machine has, {','.join(here)}; got {','.join(ids)[:80]}. Say "
+            f"how many instead, gpus={len(ids)}, or leave it out: all are used."
         )
     used = gpus if asked is None else min(asked, gpus)
     return Placement(
@@ -157,6 +169,6 @@ def started_elsewhere(environment: Mapping[str, str] | None = None) -> Placement
     here = int(told.get("LOCAL_WORLD_SIZE") or 1)
     machines = max(int(told["WORLD_SIZE"]) // here, 1)
     return Placement(
-        processes=here, gpus=gpus_here(told) > 0, machines=machines, rank=int(told["RANK"]) // here,
+        processes=here, gpus=bool(gpus_here(told)), machines=machines, rank=int(told["RANK"]) // here,
         first=told.get("MASTER_ADDR", "127.0.0.1"),
     )  # fmt: skip

@@ -14,7 +14,9 @@ from typing import Any
 from trackforge.errors import ConfigError
 from trackforge_sagemaker.hyperparameters import Hyperparameter
 
-__all__ = ["Said", "Vocabulary", "number", "numbers", "whole"]
+__all__ = ["Said", "Vocabulary", "number", "numbers", "truth", "whole"]
+
+YES, NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
 @dataclass
@@ -48,7 +50,7 @@ class Vocabulary:
         places: Places by name, where one is all of the other.
         marks: Names that only this job has, by which it is known.
         ignored: Names that mean nothing here, with the reason.
-        combined: Names that `combine` sees to.
+        combined: Names that `combine` sees to, and the place that each has a say in.
         combine: Sees to what is no plain renaming; gets what was sent, what was said so far, and who tells how many
             GPUs will be used in all, at least 1, where so many (None: all) of each machine are asked for.
     """
@@ -58,12 +60,17 @@ class Vocabulary:
     places: Mapping[str, str]
     marks: frozenset[str]
     ignored: Mapping[str, str]
-    combined: frozenset[str]
+    combined: Mapping[str, str]
     combine: Callable[[Mapping[str, Hyperparameter], Said, Callable[[int | None], int]], None]
 
     def knows(self, name: str) -> bool:
         """Whether it has a hyperparameter of that name."""
         return name in self.places or name in self.ignored or name in self.combined
+
+    def named(self, name: str) -> str:
+        """Return how it spells a name that came in small letters, as variables' do; another name as it is."""
+        known = {one.casefold(): one for one in (*self.places, *self.ignored, *self.combined)}
+        return known.get(name, name)
 
 
 def number(given: Hyperparameter) -> float:
@@ -76,7 +83,7 @@ def number(given: Hyperparameter) -> float:
         above, stroke, below = str(given.text).partition("/")
         return float(above) / float(below) if stroke else float(above)
     except (ValueError, ZeroDivisionError):
-        raise ConfigError(f"Hyperparameter {given.name} must be a number; got {given.text!r:.80}.") from None
+        raise ConfigError(f"{given.called} must be a number; got {given.text!r:.80}.") from None
 
 
 def whole(given: Hyperparameter) -> int:
@@ -87,8 +94,20 @@ def whole(given: Hyperparameter) -> int:
     """
     found = number(given)
     if not found.is_integer():
-        raise ConfigError(f"Hyperparameter {given.name} must be a whole number; got {given.text!r:.80}.")
+        raise ConfigError(f"{given.called} must be a whole number; got {given.text!r:.80}.")
     return int(found)
+
+
+def truth(given: Hyperparameter) -> bool:
+    """Return whether it says yes.
+
+    Raises:
+        ConfigError: It says neither yes nor no.
+    """
+    said = str(given.value).strip().casefold()
+    if said not in (*YES, *NO):
+        raise ConfigError(f"{given.called} must be true or false; got {given.text!r:.80}.")
+    return said in YES
 
 
 def numbers(sent: Mapping[str, Hyperparameter], *names: str) -> tuple[int, ...] | None:

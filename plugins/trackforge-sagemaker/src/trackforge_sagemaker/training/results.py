@@ -10,7 +10,6 @@ from typing import Any
 import trackforge
 from trackforge.errors import SinkError
 from trackforge.io.atomic import atomic_path
-from trackforge.registry import registry
 from trackforge_sagemaker import model_dir
 from trackforge_sagemaker.opt_ml import OptMl
 from trackforge_sagemaker.training.job import Job
@@ -19,9 +18,6 @@ __all__ = ["KEPT", "clear_partials", "lay_out"]
 
 KEPT = ("run.toml", "summary.json", "epochs.csv", "losses.csv", "training.png", "predictions.jpg")
 """Files of a run that are for people."""
-USUAL = {"fairmot": "fairmot"}
-"""Trackers that the models of a trainer are published with; others are served with `OTHERWISE`."""
-OTHERWISE = "byte"
 
 
 def lay_out(there: OptMl, job: Job, run: Path, model: Path) -> None:
@@ -37,10 +33,7 @@ def lay_out(there: OptMl, job: Job, run: Path, model: Path) -> None:
         SinkError: A place cannot be written to, or is full.
         WeightsError, MissingDependencyError: The model cannot be exported.
     """
-    tracker = {"name": job.ours.tracker or _usual(job.trainer), **job.serving.get("tracker", {})}
-    tables: dict[str, Any] = {
-        "detector": job.serving.get("detector"), "tracker": tracker, "serve": job.serving.get("serve")
-    }  # fmt: skip
+    tables: dict[str, Any] = {name: job.serving.get(name) for name in ("detector", "tracker", "serve")}
     if job.ours.artefact == "onnx":
         with tempfile.TemporaryDirectory(dir=there.root) as folder:
             exported = trackforge.export(model, output=Path(folder) / "model.onnx")
@@ -64,8 +57,3 @@ def clear_partials(folder: Path) -> list[Path]:
     for file in found:
         file.unlink(missing_ok=True)
     return found
-
-
-def _usual(trainer: str) -> str:
-    names = {spec.name for spec, _ in registry().specs("tracker")}
-    return next((one for one in (USUAL.get(trainer, OTHERWISE), OTHERWISE) if one in names), OTHERWISE)

@@ -10,12 +10,13 @@ A hyperparameter is, in this order:
 * a setting to serve the model with, ``detector__score``, ``tracker__high_score``, ``serve__conf``.
 
 Two underscores stand for a dot, since SDK v3 takes letters, digits and underscores in names only. The environment says
-the same under ``TRACKFORGE_TRAIN_...``, below the hyperparameters.
+the same under ``TRACKFORGE_TRAIN_...``, below the hyperparameters: what both say, under whatever names, they decide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,12 +25,13 @@ from trackforge.errors import ConfigError, did_you_mean
 from trackforge.registry import registry
 from trackforge.training.run import LOOP, TrainingRun
 from trackforge_sagemaker.hyperparameters import UNSAID, Hyperparameter, converted
-from trackforge_sagemaker.model_settings import check_tables
 from trackforge_sagemaker.training.names import Said, Vocabulary
 
-__all__ = ["Ours", "Sorted"]
+__all__ = ["Names", "Ours", "Sorted"]
 
-SERVING = ("detector", "serve")
+SERVING = ("detector", "tracker", "serve")
+WAYS = frozenset({"val", "val_split", "halves", "half_val", "val_share", "val_sequences"})
+"""Options that say what to validate on, of which one counts."""
 NOT_OURS = ("trainer", "train", "out")
 """Options that no hyperparameter gives: two are tables, the third is `/opt/ml`'s affair."""
 
@@ -51,63 +53,30 @@ class Ours:
         check(self)
 
 
-class Sorted:
-    """Hyperparameters sorted by where they belong.
+class Names:
+    """What names of hyperparameters stand for.
 
     Args:
         words: The vocabulary of the trainer, or its name where it has none.
-        said: What the vocabulary has put together.
-
-    Attributes:
-        tables: Settings of ``trainer`` and ``train``.
-        options: Of the job.
-        ours: Of this plugin.
-        serving: Settings to serve the model with, by table.
-        notes: One sentence each.
     """
 
-    def __init__(self, words: Vocabulary | str, said: Said) -> None:
+    def __init__(self, words: Vocabulary | str) -> None:
         self.words = words if isinstance(words, Vocabulary) else None
         self.trainer = words.trainer if isinstance(words, Vocabulary) else words
         self.configs: dict[str, type] = {
             "trainer": _config(registry().find("trainer", self.trainer).load_config()),
             "train": _config(LOOP.load_config()),
         }
-        self.tables: dict[str, dict[str, Any]] = {"trainer": {"name": self.trainer}, "train": {}}
-        self.options: dict[str, Any] = {}
-        self.ours: dict[str, Any] = {}
-        self.serving: dict[str, dict[str, Any]] = {}
-        self.notes = [f"The hyperparameters are {self.words.title}'s." for _ in [0] if self.words and said.places]
         self.own = {config: _names(config) for config in (TrainingRun, Ours)}
         self.own[TrainingRun] -= set(NOT_OURS)
-        for place, value in said.places.items():
-            self._put(place, value)
 
-    def take(self, sent: Iterable[Hyperparameter]) -> None:
-        """Sort them; what our own names say goes before what a vocabulary's do.
-
-        Raises:
-            ConfigError: Some are unknown, or one is wrong.
-        """
-        unknown = []
-        for given in sorted(sent, key=lambda one: self.words is None or not self.words.knows(one.name)):
-            if given.name == "trainer" or (self.words and given.name in self.words.combined):
-                continue
-            if self.words and given.name in self.words.ignored:
-                self.notes.append(f"Hyperparameter {given.name} means nothing here: {self.words.ignored[given.name]}.")
-            elif self.words and given.name in self.words.places:
-                self._put(self.words.places[given.name], given)
-            elif (place := self._place(given.name)) is not None:
-                self._put(place, given)
-            else:
-                unknown.append(given.name)
-        if unknown:
-            raise ConfigError(self._unknown(unknown))
-
-    def _place(self, name: str) -> str | None:
+    def place(self, name: str) -> str | None:
+        """Return where a value belongs: ``train.epochs``, an option, ``ours.processes``; None for an unknown name."""
+        if self.words and name in self.words.places:
+            return self.words.places[name]
         section, dot, key = name.partition(".")
         if dot:
-            return name if key and section in (*self.tables, *SERVING, "tracker") else None
+            return name if key and section in (*self.configs, *SERVING) else None
         if name in self.own[TrainingRun]:
             return name
         if name in self.own[Ours]:
@@ -115,21 +84,40 @@ class Sorted:
         sections = ("trainer", "train")
         return next((f"{one}.{name}" for one in sections if name in _names(self.configs[one])), None)
 
-    def _put(self, place: str, value: Any) -> None:
-        section, dot, key = place.partition(".")
-        if section in (*SERVING, "tracker") and dot:
-            check_tables({section: {key: value}}, "The hyperparameters")
-            self.serving.setdefault(section, {})[key] = value.value
-            return
-        config = Ours if section == "ours" else self.configs.get(section, TrainingRun)
-        target = self.ours if section == "ours" else self.tables[section] if dot else self.options
-        if isinstance(value, Hyperparameter):
-            owner = f"trainer {self.trainer!r}" if section == "trainer" else ""
-            value = converted(config, key or section, value, owner)
-        if value is not UNSAID:
-            target[key or section] = value
+    def concerns(self, name: str) -> str | None:
+        """Return the place that a name has a say in, also where it is one of several."""
+        if name == "trainer":
+            return "trainer.name"
+        return self.words.combined[name] if self.words and name in self.words.combined else self.place(name)
 
-    def _unknown(self, names: list[str]) -> str:
+    def merged(self, sent: Mapping[str, Hyperparameter], below: Mapping[str, Hyperparameter]) -> list[Hyperparameter]:
+        """Return hyperparameters with those of a lower rank that say something of which the others say nothing."""
+        taken = {self.concerns(name) for name, one in sent.items() if self._says(one)}
+        if taken & WAYS:
+            taken |= WAYS
+        more = {self.words.named(name) if self.words else name: one for name, one in below.items()}
+        kept = {name: dataclasses.replace(one, name=name) for name, one in more.items()
+                if self.concerns(name) is None or self.concerns(name) not in taken}  # fmt: skip
+        return [*kept.values(), *(one for name, one in sent.items() if name not in kept)]
+
+    def _says(self, given: Hyperparameter) -> bool:
+        place = self.place(given.name)
+        if (given.value is not None and given.text != "") or place is None or place.partition(".")[0] in SERVING:
+            return True
+        return self.value(place, given) is not UNSAID
+
+    def value(self, place: str, given: Hyperparameter) -> Any:
+        """Return a value of the type that is declared at its place, or `UNSAID`.
+
+        Raises:
+            ConfigError: It is wrong there, or there is no such setting.
+        """
+        section, _, key = place.partition(".")
+        config = Ours if section == "ours" else self.configs.get(section, TrainingRun)
+        return converted(config, key or section, given, f"trainer {self.trainer!r}" if section == "trainer" else "")
+
+    def unknown(self, given: Iterable[Hyperparameter]) -> ConfigError:
+        """Return the error that names what nobody knows, and the nearest that somebody does."""
         known = {
             *self.own[TrainingRun],
             *self.own[Ours],
@@ -137,11 +125,67 @@ class Sorted:
         }
         if self.words:
             known |= {*self.words.places, *self.words.ignored, *self.words.combined}
-        listed = ", ".join(f"{name}{_hint(name, known)}" for name in names)
-        return (
+        listed = ", ".join(f"{one.variable or one.name}{_hint(one.name, known)}" for one in given)
+        return ConfigError(
             f"Every hyperparameter must be one that training {self.trainer} knows; unknown: {listed}. Settings are "
             "spelled train__NAME and trainer__NAME; drop what is not meant for the training."
         )
+
+
+class Sorted:
+    """Hyperparameters sorted by where they belong.
+
+    Args:
+        names: What names stand for.
+        said: What the vocabulary has put together.
+
+    Attributes:
+        tables: Settings of ``trainer`` and ``train``.
+        options: Of the job.
+        ours: Of this plugin.
+        serving: What to serve the model with, as it came, by table and name.
+        notes: One sentence each.
+    """
+
+    def __init__(self, names: Names, said: Said) -> None:
+        self.names = names
+        self.tables: dict[str, dict[str, Any]] = {"trainer": {"name": names.trainer}, "train": {}}
+        self.options: dict[str, Any] = {}
+        self.ours: dict[str, Any] = {}
+        self.serving: dict[str, dict[str, Hyperparameter]] = {}
+        self.notes = [f"The hyperparameters are {names.words.title}'s." for _ in [0] if names.words and said.places]
+        for place, value in said.places.items():
+            self._put(place, value)
+
+    def take(self, sent: Iterable[Hyperparameter]) -> None:
+        """Sort them; what our own names say goes before what a vocabulary's do, and with a prefix before all.
+
+        Raises:
+            ConfigError: Some are unknown, or one is wrong.
+        """
+        unknown, words = [], self.names.words
+        for given in sorted(sent, key=lambda one: (words is None or not words.knows(one.name), "." in one.name)):
+            if given.name == "trainer" or (words and given.name in words.combined):
+                continue
+            if words and given.name in words.ignored:
+                self.notes.append(f"{given.called} means nothing here: {words.ignored[given.name]}.")
+            elif (place := self.names.place(given.name)) is not None:
+                self._put(place, given)
+            else:
+                unknown.append(given)
+        if unknown:
+            raise self.names.unknown(unknown)
+
+    def _put(self, place: str, value: Any) -> None:
+        section, dot, key = place.partition(".")
+        if section in SERVING and dot:
+            self.serving.setdefault(section, {})[key] = value
+            return
+        target = self.ours if section == "ours" else self.tables[section] if dot else self.options
+        if isinstance(value, Hyperparameter):
+            value = self.names.value(place, value)
+        if value is not UNSAID:
+            target[key or section] = value
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
