@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from bright_detector import BrightConfig, BrightDetector
+from bright_detector import BrightConfig, BrightDetector, encoded, scene
 from camera_processes import Cameras
 from served import PATIENCE, Server, served, until
 from websockets.exceptions import ConnectionClosed
@@ -311,10 +311,14 @@ def test_the_server_stops_while_somebody_watches(cameras: Cameras, tmp_path: Pat
     with served(tmp_path, "--grace", "20") as server:
         camera = add(server, cameras.http("ts/1?fps=50"))
         add(server, cameras.http("silent"), timeout=60)
-        with Lines(server, f"/v1/cameras/{camera}/steps"), watching(server, camera) as watcher:
+        with Lines(server, f"/v1/cameras/{camera}/steps") as lines, watching(server, camera) as watcher:
             look(watcher)
+            (session,) = (one["id"] for one in server.get("/v1/sessions").json["sessions"])
+            assert server.frame(session, encoded(scene(0)), "?index=1000000").status == 409  # it is the camera's alone
             begin = time.monotonic()
             assert server.end(15) == 0
             assert time.monotonic() - begin < 15  # not for the whole grace
             assert closing(watcher) == 1012
+            *_, last = iter(lines.next, None)
+            assert last["problem"]["type"] == "urn:trackforge:problem:draining"
         assert "Traceback" not in server.log

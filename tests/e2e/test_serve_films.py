@@ -17,7 +17,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from bright_detector import BrightConfig, BrightDetector, scene
+from bright_detector import BrightConfig, BrightDetector, encoded, scene
 from served import PATIENCE, Answer, Server, served, until
 
 import trackforge
@@ -119,6 +119,9 @@ def test_steps_are_followed_while_the_film_is_tracked(tmp_path: Path) -> None:
         until(lambda: server.get(f"/v1/films/{one}").json["state"] == "tracking")
         assert server.get(f"/v1/films/{one}/results.txt").status == 409
         assert server.get(f"/v1/films/{one}").json["frames"] == 0
+        until(lambda: server.get("/v1/sessions").json["sessions"])
+        (session,) = (told["id"] for told in server.get("/v1/sessions").json["sessions"])
+        assert server.frame(session, encoded(scene(0)), "?index=1000000").status == 409  # it is the film's alone
         gate.unlink()
         assert json.loads(answer.readline())["frame"] == 0
         assert [json.loads(line)["frame"] for line in answer] == list(range(1, 30))
@@ -141,9 +144,17 @@ def test_steps_are_followed_while_the_film_is_tracked(tmp_path: Path) -> None:
         process.kill()  # as a machine that loses its power
         process.wait()
         assert folder.exists(), log
-    with served(tmp_path / "again", "--films-dir", tmp_path / "spool") as server:
-        sent(server, tmp_path / "street.mp4")
+    words = ("--films-dir", tmp_path / "spool", "--set", f"detector.gate={gate}", "--grace", 1)
+    with served(tmp_path / "again", *words) as server:
+        gate.touch()
+        one = sent(server, tmp_path / "street.mp4")
         assert not folder.exists()
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        connection.request("GET", f"/v1/films/{one}/steps")
+        answer = connection.getresponse()
+        server.process.send_signal(signal.SIGTERM)
+        assert json.loads(answer.read())["problem"]["type"] == "urn:trackforge:problem:draining"
+        connection.close()
 
 
 def memory(process: int) -> int:

@@ -85,6 +85,7 @@ FORBIDDEN = [
     "rtsp://host/a?listen=1",
     "rtmp://host/a?listen=2",
     "srt://host:1?mode=listener",
+    "srt://host:1#?mode=listener",
     "udp://h:1?MODE=Listener",
     'http://ho"st/a',
     "http://h\\st/a",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import struct
 import tracemalloc
 import zlib
@@ -12,9 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from io_files import picture as drawn
+from slow_pictures import many_scans, overfull
 
+from trackforge.errors import DataError
+from trackforge.intake.limits import limited
+from trackforge.io.headers import read_header
+from trackforge.io.passes import scans
 from trackforge.io.pictures import decode_picture
 from trackforge.serving import BadPicture, TooLarge, picture
+from trackforge.serving.http.denials import Late
+from trackforge.serving.http.lanes import Lanes
 
 MOST = 1_000_000
 RGB = drawn(3, (160, 120))
@@ -97,3 +106,69 @@ def test_damaged_bytes_give_a_picture_or_a_refusal(ending: str, data: st.DataObj
         return
     assert got.ndim == 3
     assert got.shape[0] * got.shape[1] <= MOST
+
+
+def test_a_jpeg_of_many_scans_is_refused_by_every_reader() -> None:
+    assert picture(many_scans(320, 240, 100), max_pixels=MOST).shape == (240, 320, 3)
+    body = many_scans(320, 240, 101)
+    with pytest.raises(BadPicture, match=r"scans of a JPEG must be at most 100; got 101"):
+        picture(body, max_pixels=MOST)
+    with pytest.raises(DataError, match="TRACKFORGE_LIMIT_SCANS"):
+        decode_picture(body, "x.jpg")
+    with limited(scans=101):
+        assert decode_picture(body, "x.jpg").shape == (240, 320, 3)
+    with pytest.raises(BadPicture, match="got 101"):  # segments without end, each walked
+        picture(body[:-2] + b"\xff\xfe\0\2" * 100_000 + b"\xff\xd9", max_pixels=MOST)
+
+
+def test_scans_of_thumbnails_and_behind_the_end_do_not_count() -> None:
+    jpeg = encoded(".jpg")
+    held = b"\xff\xe2" + struct.pack(">H", 40_002) + b"\xff\xda" * 20_000
+    dressed = jpeg[:2] + held + jpeg[2:] + b"\xff\xda" * 1000
+    assert np.array_equal(picture(dressed, max_pixels=MOST), picture(jpeg, max_pixels=MOST))
+    ok, progressive = cv2.imencode(".jpg", RGB, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
+    body = progressive.tobytes()
+    header = read_header(io.BytesIO(body))
+    assert ok
+    assert header is not None
+    inner = body[: header.scan] + held + body[header.scan :]
+    assert scans(inner, header._replace(scan=header.scan), 100) == scans(body, header, 100) == 10
+    assert scans(body, header, 5) == 6
+
+
+def test_a_png_that_unpacks_to_more_than_its_pixels_is_refused() -> None:
+    assert picture(overfull(1 << 20), max_pixels=MOST).shape == (8, 8, 3)
+    with pytest.raises(BadPicture, match="unpacks to far more"):
+        picture(overfull(300 << 20), max_pixels=MOST)
+
+
+def test_pictures_that_take_long_stand_in_nobodys_way() -> None:
+    long, short = many_scans(7000, 7000, 60), encoded(".jpg")
+
+    async def asked(patience: float) -> list[str]:
+        lanes, order = Lanes(50_000_000, patience), list[str]()
+
+        async def one(name: str, body: bytes) -> None:
+            try:
+                await lanes.decoded(body)
+                order.append(name)
+            except Late:
+                order.append("late")
+
+        try:
+            many = [asyncio.ensure_future(one("long", long)) for _ in range(24)]
+            await asyncio.sleep(0.2)
+            await one("short", short)
+            told = list(order)
+            if patience < 10:
+                await asyncio.gather(*many)
+                return order
+            for each in many:
+                each.cancel()
+            await asyncio.gather(*many, return_exceptions=True)
+            return told
+        finally:
+            lanes.close()
+
+    assert asyncio.run(asked(60.0)).count("long") < 24  # the short one did not wait for all of them
+    assert "late" in asyncio.run(asked(0.1))

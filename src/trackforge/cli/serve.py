@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from trackforge.cli.flags import Words, command
@@ -63,7 +64,11 @@ def _left(code: int) -> int:
 
     Outputs are final by now. A thread within C++ that the interpreter ends would abort the process.
     """
-    if any(thread.daemon and thread.name.startswith("trackforge") for thread in threading.enumerate()):
+    ours = [thread for thread in threading.enumerate() if thread.name.startswith("trackforge")]
+    until = time.monotonic() + MOMENT
+    for thread in ours:
+        thread.join(max(0.0, until - time.monotonic()))
+    if any(thread.is_alive() for thread in ours):
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
             sys.stderr.flush()
@@ -71,6 +76,8 @@ def _left(code: int) -> int:
     return code
 
 
+MOMENT = 0.3
+"""Seconds that threads with nothing to do get to end."""
 GROUPS = {
     "Detector": ("detector", "weights", "conf", "iou", "classes", "class_agnostic", "imgsz", "device", "half"),
     "Tracker": ("tracker", "associator", "motion"),

@@ -30,6 +30,7 @@ class Limits:
         boxes: Boxes that a few words of a file stand for: interpolated ones, regions that hold in every frame.
         classes: Classes of a data set or a result, and so the highest class number.
         pixels: Width times height of a picture, a frame or a network's input.
+        scans: Passes over a JPEG; encoders make a dozen, and each costs the time of the whole picture, however empty.
         bytes: What one tensor, picture or member of an archive may take in memory, in bytes.
         inflation: How many times its size a compressed file may take when it is unpacked (small ones: 64 MiB).
         members: Files in an archive.
@@ -40,6 +41,7 @@ class Limits:
     boxes: int = 2_000_000
     classes: int = 100_000
     pixels: int = 200_000_000
+    scans: int = 100
     bytes: int = 16 * 2**30
     inflation: int = 200
     members: int = 5_000_000

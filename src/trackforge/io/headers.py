@@ -71,6 +71,7 @@ def _jpeg(file: BinaryIO) -> Header | None:
     size: tuple[int, int] | None = None
     orientation = rubbish = 0
     while rubbish < START:
+        rubbish += 1  # of millions of segments, too
         found = file.read(4)
         while (found[0] != 0xFF or found[1] == 0xFF) and rubbish < START:  # or fill bytes
             found = found[1:] + file.read(1)

@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import DataError, MissingDependencyError
-from trackforge.intake.limits import check_limit
+from trackforge.intake.limits import check_limit, limits
 from trackforge.io.headers import Header, is_whole, read_header
 from trackforge.io.levels import stretch
+from trackforge.io.passes import is_overfull, scans
 
 __all__ = ["Deep", "decode_picture", "opencv", "picture_bytes", "picture_size"]
 
@@ -91,6 +92,7 @@ def decode_upright(data: Any, header: Header | None, path: str | Path, deep: Dee
         check_pixels(header, path)
         if header.kind == "png" and not is_whole(data):
             raise DataError("The PNG is cut short or damaged. Restore it, or leave it out.", path=path)
+        check_passes(data, header, path)
         bytes_, color = np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
         with contextlib.suppress(cv2.error):
             image = cv2.imdecode(bytes_, color | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -117,6 +119,18 @@ def check_pixels(header: Header, path: str | Path) -> None:
     """
     what = f"The pixels of a picture ({header.width} x {header.height})"
     check_limit("pixels", header.width * header.height, what, path=path)
+
+
+def check_passes(data: bytes, header: Header, path: str | Path) -> None:
+    """Refuse a picture that takes far longer than its pixels tell.
+
+    Raises:
+        DataError: It is a JPEG of more scans than the limit, or a PNG with data behind its pixels.
+    """
+    if header.kind == "jpeg":
+        check_limit("scans", scans(data, header, limits().scans), "The scans of a JPEG", path=path)
+    elif header.kind == "png" and is_overfull(data, header):
+        raise DataError("The PNG unpacks to far more than its pixels. Restore it, or leave it out.", path=path)
 
 
 def upright(image: Any, orientation: int = 1) -> npt.NDArray[np.uint8]:

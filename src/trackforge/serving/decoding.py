@@ -14,14 +14,27 @@ import numpy.typing as npt
 from trackforge.errors import DataError
 from trackforge.intake.limits import limited, limits
 from trackforge.io.headers import read_header
+from trackforge.io.passes import scans
 from trackforge.io.pictures import decode_picture
 from trackforge.serving.refusals import BadPicture, TooLarge
 
-__all__ = ["PICTURES", "picture"]
+__all__ = ["PICTURES", "effort", "picture"]
 
 PICTURES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp", "bmp": "image/bmp"}
 """Kinds of pictures that are taken, and their media types."""
+SLOWER = {"png": 2, "webp": 4}
+"""How much longer than a JPEG of one scan such a picture takes, about."""
 KNOWN = "a JPEG, PNG, WebP or BMP picture"
+
+
+def effort(body: bytes | memoryview) -> int:
+    """Return what decoding a picture costs: its pixels, times the passes over them; 0 where it is none."""
+    data = bytes(body)
+    header = read_header(io.BytesIO(data))
+    if header is None:
+        return 0
+    passes = scans(data, header, limits().scans) if header.kind == "jpeg" else SLOWER.get(header.kind, 1)
+    return header.width * header.height * passes
 
 
 def picture(body: bytes | memoryview, *, max_pixels: int) -> npt.NDArray[np.uint8]:

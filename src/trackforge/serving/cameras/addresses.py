@@ -59,6 +59,8 @@ def camera_address(text: str, *, devices: bool = False) -> str:
         asked, split = [], urlsplit("")
     if not split.hostname:
         raise BadCamera(f"The address of a camera must name a host; {shown_address(text)} does not.")
+    if split.fragment:  # FFmpeg reads options there, too
+        raise BadCamera(f"The address of a camera must end before '#'; {shown_address(text)} goes on. Write it as %23.")
     for key, value in asked:
         if value.lower() in LISTENING.get(key.lower(), ()):
             raise BadCamera(

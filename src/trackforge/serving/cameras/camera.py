@@ -198,6 +198,10 @@ class Camera:
         session = self._opened(source) if source is not None else None
         if source is None or session is None:
             return
+        with session.exclusive():  # nobody else's frames come between
+            self._track(source, session)
+
+    def _track(self, source: CameraSource, session: ServedSession) -> None:
         frames = iter(source)
         if self._stop.is_set():  # before there was an iteration that could be told
             source.close()

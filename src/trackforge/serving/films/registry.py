@@ -152,7 +152,7 @@ class Films:
         if self._closed.is_set() or self.engine.state in ("draining", "closed"):
             raise Draining("The server is being stopped and takes no film. Send it again in a moment.")
         if self.engine.state == "failed":
-            raise NotReady(f"The server cannot track: {self.engine.failure}")
+            raise NotReady("The detector has failed; no film is taken until it recovers. The server's log says why.")
         if self.room() <= 0:
             raise NoRoom(
                 "The films that are kept take as much room as they may. Delete one, or wait until one expires."

@@ -113,6 +113,7 @@ def track_film(
             name=source.name, tracker=tracker, frame_rate=source.rate, policy="every", ttl=float("inf")
         )
         stack.callback(_close, engine, session)
+        stack.enter_context(session.exclusive())  # nobody else's frames come between
         stream = dataclasses.replace(source.stream, classes=engine.classes)
         if opened is not None:
             opened(stream)

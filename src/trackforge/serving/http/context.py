@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 
 from trackforge.serving.http.budget import Budget
 from trackforge.serving.http.denials import Late
+from trackforge.serving.http.lanes import Lanes
 from trackforge.serving.http.lifetime import Lifetime
 from trackforge.serving.refusals import Draining, Refusal, SessionGone
 
@@ -47,6 +48,7 @@ class Context:
         run: What is served, under which limits.
         lifetime: What is at work, and whether the server is being stopped.
         bodies: What bodies in memory may take.
+        pictures: What decodes pictures.
         metrics: What is counted.
         failure: What the engine could not be loaded for; None where it could, or is loading.
         endings: Called, in a thread, when the server ends, before the engine is closed; areas with work of their own
@@ -64,6 +66,7 @@ class Context:
         self._making = threading.Lock()
         threads = min(8, 2 + (os.cpu_count() or 1))
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="trackforge-http")
+        self.pictures = Lanes(self.run.max_pixels, self.run.request_timeout)
 
     async def away(self, do: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do in a thread what takes more than a moment: decoding a picture, making a tracker."""
@@ -124,6 +127,7 @@ class Context:
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self.pictures.close()
 
 
 def context(request: HTTPConnection) -> Context:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from trackforge.serving.answers import detections_json
-from trackforge.serving.decoding import PICTURES, picture
+from trackforge.serving.decoding import PICTURES
 from trackforge.serving.http.bodies import body_type, read_limited
 from trackforge.serving.http.context import context
 from trackforge.serving.http.operations import Answer, Body, json_answer, operation, paths, query
@@ -42,7 +42,7 @@ async def detect(request: Request) -> Response:
     query(request)
     body_type(request, PICTURE_TYPES)
     body = await read_limited(request, here.run.max_body)
-    image = await here.away(picture, body, max_pixels=here.run.max_pixels)
+    image = await here.pictures.decoded(body)
     frame = Frame(index=0, size=(image.shape[1], image.shape[0]), image=image)
     found = await here.result(here.engine.detect(frame))
     return json_answer(detections_json(frame, found, here.engine.classes))

@@ -26,7 +26,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from trackforge.errors import InvalidInputError, TrackforgeError
 from trackforge.serving.answers import step_json
-from trackforge.serving.decoding import picture
 from trackforge.serving.http.context import Context
 from trackforge.serving.http.denials import Late, SlowBody
 from trackforge.serving.http.parameters import Parameter, json_object
@@ -178,7 +177,7 @@ class Conversation:
                 if isinstance(what, Refusal):
                     raise what
                 data, said = what
-                image = await self._context.away(picture, data, max_pixels=self._context.run.max_pixels)
+                image = await self._context.pictures.decoded(data)
                 reply = await self._pushed(image, said)
             except TrackforgeError as error:
                 reply = error

@@ -13,7 +13,6 @@ from starlette.websockets import WebSocket
 
 from trackforge.errors import InvalidInputError, TrackforgeError
 from trackforge.serving.answers import step_json
-from trackforge.serving.decoding import picture
 from trackforge.serving.http.bodies import body_type, read_limited
 from trackforge.serving.http.context import Context, context
 from trackforge.serving.http.detect import PICTURE_BODY, PICTURE_TYPES
@@ -156,7 +155,7 @@ async def push_frame(request: Request) -> Response:
     session = _session(request)
     body_type(request, PICTURE_TYPES)
     body = await read_limited(request, here.run.max_body)  # a client that vanishes within it holds no session
-    image = await here.away(picture, body, max_pixels=here.run.max_pixels)
+    image = await here.pictures.decoded(body)
     with session.exclusive():
         try:
             step = await here.result(session.push(image, **said))
