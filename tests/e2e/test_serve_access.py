@@ -26,7 +26,7 @@ BEARER = f"Bearer {TOKEN}"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    more = {"TRACKFORGE_SERVE_TOKEN": TOKEN, "TRACKFORGE_SERVE_ORIGINS": "https://wall.example"}
+    more = {"TRACKFORGE_SERVE_TOKEN": TOKEN, "TRACKFORGE_SERVE_ORIGINS": "https://Wall.example/"}
     with served(tmp_path_factory.mktemp("guarded"), "--host", "0.0.0.0", "--verbose", **more) as running:
         yield running
 
@@ -120,15 +120,21 @@ def test_a_page_that_may_is_let_in_and_told_so(server: Server) -> None:
         "/v1/sessions",
         Origin=wall,
         Access_Control_Request_Method="POST",
-        Access_Control_Request_Headers="authorization",
-        Authorization=BEARER,
+        Access_Control_Request_Headers="authorization",  # which a browser does not send with this
     )
     assert asked.status == 200
     assert asked.headers["Access-Control-Allow-Origin"] == wall
     answer = server.ask("POST", "/v1/sessions", {}, Origin=wall, Authorization=BEARER)
     assert answer.status == 201
     assert answer.headers["Access-Control-Allow-Origin"] == wall
-    assert server.ask("POST", "/v1/sessions", {}, Origin="https://other.example", Authorization=BEARER).status == 403
+    wrong = server.ask("POST", "/v1/sessions", {}, Origin=wall, Authorization="Bearer x")
+    assert (wrong.status, wrong.headers["Access-Control-Allow-Origin"]) == (401, wall)  # so that the page can read it
+    other = {"Origin": "https://other.example", "Access_Control_Request_Method": "POST"}
+    assert server.ask("POST", "/v1/sessions", {}, **other, Authorization=BEARER).status == 403
+    refused = server.ask("OPTIONS", "/v1/sessions", **other)
+    assert refused.status == 400
+    assert "Access-Control-Allow-Origin" not in refused.headers
+    assert server.ask("OPTIONS", "/v1/sessions", Origin=wall).status == 401  # nothing that a browser asks first
 
 
 def test_an_open_server_warns_hides_ids_and_opens_no_cameras(tmp_path: Path) -> None:

@@ -311,12 +311,15 @@ def test_names_steer_no_header_no_log_and_no_metric(server: Server) -> None:
     assert "X-Evil" not in answer.headers
     answer = server.get("/healthz", X_Request_Id="mine-7")
     assert answer.headers["X-Request-Id"] == "mine-7"
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"  # as of W3C's Trace Context, and as ids of sessions are made
+    assert server.get("/v1/sessions/nosuch", X_Request_Id=trace).json["request_id"] == trace
+    until(lambda: trace in server.log)
     for given in ("a b", "x" * 65, "<script>", "a;b=c"):
         assert server.get("/healthz", X_Request_Id=given).headers["X-Request-Id"] != given
     evil = head(server, "GET /v1/evil%0d%0a2026-01-01%20info%20forged", "Connection: close")
     assert status(talk(server, evil)) == 404
     assert "\n2026-01-01 info forged" not in server.log
-    assert r"evil\r\n2026" in server.log
+    until(lambda: r"evil\r\n2026" in server.log)
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,7 @@ def test_who_asks_for_the_head_alone_gets_it_at_once(server: Server, cameras: Ca
             assert answer.read() == b""
             assert answer.status == 200
             assert answer.headers["Content-Type"].startswith(kind)
+    assert card(server, camera)["watchers"] == 0
     remove(server, camera)
 
 

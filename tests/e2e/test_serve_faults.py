@@ -42,6 +42,31 @@ def test_a_server_that_is_killed_keeps_its_sessions(tmp_path: Path) -> None:
     assert read_saved(file.read_bytes()).counts["frames"] == 16  # a stop loses nothing
 
 
+def test_a_session_that_is_closed_under_its_frame_says_so(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with served(tmp_path, "--set", f"detector.gate={gate}", "--hang", 4) as server:
+        both = [server.open() for _ in range(2)]
+        gate.touch()
+        answers: list[Answer] = []
+        waiting = [
+            threading.Thread(target=lambda one=one: answers.append(server.frame(one, encoded(scene(0)))))
+            for one in both
+        ]
+        for thread in waiting:
+            thread.start()
+        until(lambda: server.metric("trackforge_waiting_bytes") == 2 * 160 * 120 * 3)
+        assert server.metric("trackforge_body_bytes") >= 2 * 100  # as sent, while they are answered
+        until(lambda: server.get("/readyz").status == 503)
+        for session in both:
+            assert server.ask("DELETE", f"/v1/sessions/{session}").status == 200
+        for thread in waiting:
+            thread.join(PATIENCE)
+        assert [(one.status, one.json["type"]) for one in answers] == [(410, "urn:trackforge:problem:session-gone")] * 2
+        assert server.metric("trackforge_body_bytes") == 0
+        assert "Traceback" not in server.log
+        gate.unlink()
+
+
 def test_a_detector_that_hangs_is_told_and_what_is_known_can_be_saved(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     with served(tmp_path, "--set", f"detector.gate={gate}", "--hang", 0.4) as server:

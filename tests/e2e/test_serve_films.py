@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -256,6 +257,46 @@ def test_names_lead_nowhere(server: Server, street: Path, spool: Path, name: str
     assert "\n" not in result.headers["Content-Disposition"]
     assert {path.parent.parent for path in spool.rglob("results.txt")} == set(spool.glob("trackforge-films-*/"))
     remove(server, one)
+
+
+def test_who_does_not_read_a_result_is_not_waited_for_and_who_reads_slowly_is(tmp_path: Path, street: Path) -> None:
+    size, spool = 12 << 20, tmp_path / "spool"
+    spool.mkdir()
+    with served(tmp_path, "--films-dir", spool, "--request-timeout", 2) as server:
+        one = sent(server, street)
+        assert over(server, one)["state"] == "done"
+        (place,) = spool.rglob("results.txt")
+        place.write_bytes(bytes(size))  # what a film of hours has
+
+        def asked() -> socket.socket:
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            client.settimeout(PATIENCE)
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(f"GET /v1/films/{one}/results.txt HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            return client
+
+        with asked() as slow, asked():
+            came, begun = 0, time.monotonic()
+            while came < size:
+                piece = slow.recv(1 << 18)
+                assert piece, f"cut off after {came} bytes"
+                came += len(piece)
+                time.sleep(max(0.0, begun + 4 * came / size - time.monotonic()))  # for twice the time of a request
+            until(lambda: server.metric("trackforge_http_requests_at_work") == 1)  # this question itself
+            series = (
+                'trackforge_http_requests_total{method="GET",route="/v1/films/{film_id}/results.{kind}",status="%d"}'
+            )
+            assert [server.metric(series % status) for status in (200, 499)] == [1, 1]
+            assert "Traceback" not in server.log
+    with served(tmp_path, "--films-dir", spool, "--grace", 1000) as server:
+        one = sent(server, street)
+        assert over(server, one)["state"] == "done"
+        (place,) = spool.rglob("results.txt")
+        place.write_bytes(bytes(size))
+        with asked():
+            until(lambda: server.metric("trackforge_http_requests_at_work") == 2)
+            assert server.end(signal.SIGTERM) == 0  # and not after the grace
 
 
 def test_what_is_refused_at_the_door(server: Server, street: Path) -> None:

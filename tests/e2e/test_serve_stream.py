@@ -80,7 +80,7 @@ def test_of_every_frame_none_is_lost_and_more_than_may_wait_are_refused_in_their
     refused = [one["problem"]["status"] for one in answers if "problem" in one]
     assert len(steps) + len(refused) == 20
     assert steps == sorted(steps)
-    assert steps[:4] == [0, 1, 2, 3]
+    assert steps[:3] == [0, 1, 2]  # so many may wait; of the others it depends on when they come
     assert set(refused) == {429}
     assert server.get(f"/v1/sessions/{session}").json["dropped"] == 0
 
@@ -104,6 +104,8 @@ def test_of_the_newest_the_older_ones_give_way_and_are_counted(server: Server, g
     assert len(steps) + dropped == 30
     assert dropped > 0
     assert steps == sorted(steps)
+    assert server.get(f"/v1/sessions/{session}").json["dropped"] == dropped
+    assert server.metric(f'trackforge_session_dropped_total{{session="{session[:8]}"}}') == dropped
 
 
 def test_a_wrong_picture_costs_that_picture_alone(server: Server) -> None:
@@ -162,16 +164,14 @@ def test_a_session_that_is_closed_closes_its_socket(server: Server) -> None:
     session = server.open()
     with stream(server, session) as client:
         assert server.ask("DELETE", f"/v1/sessions/{session}").status == 200
-        client.send(PICTURE)
-        assert told(client)["problem"]["status"] == 410
         with pytest.raises(ConnectionClosed) as closed:
             told(client)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4410
 
 
-def test_a_session_without_pictures_closes_its_socket_when_it_has_expired(tmp_path: Path) -> None:
-    with served(tmp_path, "--session-ttl", 1) as server, stream(server, server.open()) as client:
+def test_a_session_without_pictures_closes_its_socket_when_it_has_expired(server: Server) -> None:
+    with stream(server, server.open(ttl=1)) as client:
         with pytest.raises(ConnectionClosed) as closed:
             told(client)
         assert closed.value.rcvd is not None

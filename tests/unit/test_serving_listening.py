@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Any
 
 import pytest
+import uvicorn
+from websockets.asyncio.client import connect
 
 from trackforge.serving import ServingRun
+from trackforge.serving.listening import Socket
 from trackforge.serving.server import _listen
 
 
@@ -31,3 +35,41 @@ def test_what_is_accepted_sends_at_once(host: str) -> None:
         if ":" not in host:
             raise
         pytest.skip(f"this machine has no addresses of version 6: {error}")
+
+
+def test_a_client_is_not_blamed_for_what_the_server_has_not_read() -> None:
+    """Pings every .2 s: one that waits for the server stays, one that has gone is noticed."""
+    codes: list[int] = []
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        for _ in range(3):  # reads no pong meanwhile, which comes behind the second picture
+            assert (await receive())["type"] == "websocket.receive"
+            await asyncio.sleep(1.5)
+        await send({"type": "websocket.send", "text": "all"})
+        while (message := await receive())["type"] != "websocket.disconnect":
+            pass
+        codes.append(message["code"])
+
+    async def talk() -> None:
+        with _listen(ServingRun(host="127.0.0.1", port=0)) as listener:
+            port = listener.getsockname()[1]
+            config = uvicorn.Config(
+                slow, ws=Socket, ws_ping_interval=0.2, ws_ping_timeout=0.2, lifespan="off", log_config=None
+            )
+            server = uvicorn.Server(config)
+            serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+            async with connect(f"ws://127.0.0.1:{port}", open_timeout=60, ping_interval=None) as client:
+                for _ in range(3):
+                    await client.send(bytes(300_000))
+                assert await asyncio.wait_for(client.recv(), 60) == "all"
+                client.transport.pause_reading()  # no pong any more
+                until = asyncio.get_running_loop().time() + 60
+                while not codes and asyncio.get_running_loop().time() < until:
+                    await asyncio.sleep(0.05)
+            server.should_exit = True
+            await serving
+
+    asyncio.run(talk())
+    assert codes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 from bright_model import png, scene
@@ -42,6 +43,27 @@ def test_pictures_in_and_tracks_out_as_offline(container, steps):
         with pytest.raises(ConnectionClosed):
             client.recv(PATIENCE)
     until(lambda: sessions(container) == 0)
+
+
+def test_close_waits_for_what_came_before(container, steps):
+    with socket(container) as client:
+        for image in scene(3, 6):
+            client.send(png(image))
+        client.send('{"requestType": "CLOSE"}')
+        assert "session" in told(client)
+        assert [told(client) for _ in range(6)] == steps(3, 6)
+        assert told(client)["frames"] == 6
+    until(lambda: sessions(container) == 0)
+
+
+def test_a_stream_on_which_nothing_came_holds_up_no_stop(base):
+    with hosted(base, "idle", TRACKFORGE_SERVE_GRACE="1000") as server, socket(server) as client:
+        until(lambda: server.metric("trackforge_http_requests_at_work") == 2)
+        assert server.end(signal.SIGTERM) == 0
+        assert told(client)["ModelStreamError"]["ErrorCode"] == "draining"
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(PATIENCE)
+        assert closed.value.rcvd.code == 1012
 
 
 def test_a_camera_goes_on_in_a_further_connection(container, steps):

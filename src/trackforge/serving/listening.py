@@ -14,8 +14,9 @@ from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-__all__ = ["HEAD_TIME", "Stuck", "protocol"]
+__all__ = ["HEAD_TIME", "Socket", "Stuck", "protocol"]
 
 PATIENCE = 30.0
 """Seconds within which a client must have read the end of an answer behind which its connection is closed."""
@@ -114,6 +115,25 @@ def protocol(most: int, head_time: float = HEAD_TIME) -> type[asyncio.Protocol]:
                 self.transport.close()
 
     return Connection
+
+
+class Socket(WebSocketsSansIOProtocol):
+    """A WebSocket whose client is not blamed for a pong that lies behind pictures which the server has not read."""
+
+    _heard = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        """Note that the client is there."""
+        self._heard = self.loop.time()
+        super().data_received(data)
+
+    def keepalive_timeout(self) -> None:
+        """Close, unless the client was heard, or could not be."""
+        patience = self.ping_timeout or 0.0
+        if self.read_paused or self.loop.time() - self._heard < patience:
+            self.pong_timer = self.loop.call_later(patience, self.keepalive_timeout)
+            return
+        super().keepalive_timeout()
 
 
 class Stuck:

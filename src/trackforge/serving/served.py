@@ -56,6 +56,7 @@ class ServedSession:
         self._next = pooled.session.last + 1
         self._time = self._before_time = saved.time if saved else None
         self._before = dict(saved.counts) if saved else {}
+        self._passed_by = 0
         self._touched = time.monotonic()
         self._gone = ""
 
@@ -205,6 +206,11 @@ class ServedSession:
             pass
         self._pooled.close(within=within)
 
+    def passed_over(self) -> None:
+        """Count a frame that gave way to a newer one before it was handed in."""
+        with self._lock:
+            self._passed_by += 1
+
     def touch(self) -> None:
         """Begin the time anew after which it expires."""
         self._touched = time.monotonic()
@@ -238,7 +244,7 @@ class ServedSession:
     @property
     def dropped(self) -> int:
         """Frames that gave way to newer ones."""
-        return self._before.get("dropped", 0) + self._pooled.dropped
+        return self._before.get("dropped", 0) + self._passed_by + self._pooled.dropped
 
     @property
     def failed(self) -> int:

@@ -32,7 +32,7 @@ from trackforge.serving.engine import Engine
 from trackforge.serving.http.app import create_app
 from trackforge.serving.http.context import Context
 from trackforge.serving.http.logs import logging_to
-from trackforge.serving.listening import HEAD_TIME, Stuck, protocol
+from trackforge.serving.listening import HEAD_TIME, Socket, Stuck, protocol
 from trackforge.serving.planning import ServingPlan
 from trackforge.serving.run import ServingRun
 
@@ -90,6 +90,7 @@ def serve(
     config = uvicorn.Config(
         app,
         http=protocol(options.max_connections, min(HEAD_TIME, options.request_timeout)),
+        ws=Socket,
         lifespan="on",
         log_config=None,
         access_log=False,

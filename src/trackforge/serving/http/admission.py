@@ -12,9 +12,11 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from trackforge.serving.http.bodies import HELD
 from trackforge.serving.http.context import Context
 from trackforge.serving.http.denials import Overloaded
 from trackforge.serving.http.problems import problem_response
+from trackforge.serving.http.reading import patient
 from trackforge.serving.http.security import is_open
 from trackforge.serving.refusals import Draining, Refusal
 
@@ -55,7 +57,7 @@ class Admission:
             with lifetime.working():
                 await self.app(scope, receive, send)
             return
-        tail = _Tail(scope, receive, send)
+        tail = _Tail(scope, receive, patient(self._context, send))
         heavy = scope["method"] not in _WITHOUT_BODY
         if not is_open(scope["path"]):
             if lifetime.stopping:
@@ -71,6 +73,7 @@ class Admission:
                 await self.app(scope, tail.receive, tail.send)
         finally:
             self._sending -= heavy
+            self._context.bodies.give(scope.get("state", {}).pop(HELD, 0))
 
     async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
         await problem_response(refusal, scope.get("state", {}).get("request_id", ""))(scope, receive, send)

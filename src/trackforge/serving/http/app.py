@@ -48,7 +48,7 @@ def create_app(engine: Engine, *, routes: Iterable[BaseRoute] = (), title: str =
     run = engine.run
     cors = Middleware(
         CORSMiddleware,
-        allow_origins=list(run.origins),
+        allow_origins=[origin.strip().rstrip("/").casefold() for origin in run.origins],  # as browsers say them
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["authorization", "content-type", "x-request-id"],
         expose_headers=["x-request-id", "retry-after", "location"],
@@ -58,9 +58,9 @@ def create_app(engine: Engine, *, routes: Iterable[BaseRoute] = (), title: str =
         lifespan=_life,
         middleware=[
             Middleware(Recorder, metrics=context.metrics),
+            *([cors] if run.origins else []),  # before the guard: what a browser asks first bears no token
             Middleware(Guard, run=run),
             Middleware(Admission, context=context, most=run.max_requests),
-            *([cors] if run.origins else []),
         ],
         exception_handlers={TrackforgeError: answer, HTTPException: answer},
     )

@@ -22,10 +22,12 @@ from trackforge.serving.http.denials import NoRoom, SlowBody, WrongType
 from trackforge.serving.http.problems import FULL
 from trackforge.serving.refusals import TooLarge
 
-__all__ = ["LEAST_RATE", "body_type", "chunks", "read_limited", "spool"]
+__all__ = ["HELD", "LEAST_RATE", "body_type", "chunks", "read_limited", "spool"]
 
 LEAST_RATE = 16 * 1024
 """Bytes a second that must come, on average, once ``request_timeout`` is over."""
+HELD = "body_bytes"
+"""Where the state of a request says what its body takes; it is given back when the request ends."""
 PIECE = 1 << 20
 """Bytes that are gathered before they are written."""
 SPARE = 16 << 20
@@ -94,7 +96,7 @@ async def chunks(request: Request, limit: int, patience: float | None = None) ->
 
 
 async def read_limited(request: Request, limit: int) -> bytes:
-    """Return a body that has at most so many bytes.
+    """Return a body that has at most so many bytes; they count as taken until the request ends.
 
     Raises:
         Overloaded: The bodies of all that are being read would take too much.
@@ -106,9 +108,12 @@ async def read_limited(request: Request, limit: int) -> bytes:
             budget.take(len(piece))
             held += len(piece)
             pieces.append(piece)
-        return b"".join(pieces)
-    finally:
+    except BaseException:
         budget.give(held)
+        raise
+    state = request.scope.setdefault("state", {})
+    state[HELD] = state.get(HELD, 0) + held
+    return b"".join(pieces)
 
 
 async def spool(request: Request, folder: Path, limit: int) -> Path:

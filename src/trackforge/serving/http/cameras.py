@@ -189,7 +189,8 @@ async def camera_steps(request: Request) -> Response:
     here = context(request)
     query(request)
     camera = _camera(request)
-    return Endless(here, _lines(camera, camera.scene.follow()), LINES)
+    watch = camera.scene.follow()
+    return Endless(here, _lines(camera, watch), LINES, held=watch)
 
 
 @operation(
@@ -207,7 +208,8 @@ async def watch_camera(request: Request) -> Response:
     here = context(request)
     boxes = query(request).get("boxes", True)
     camera = _camera(request)
-    return Endless(here, _parts(camera.scene.watch(), here, boxes=boxes), MJPEG)
+    watch = camera.scene.watch()
+    return Endless(here, _parts(watch, here, boxes=boxes), MJPEG, held=watch)
 
 
 @socket(

@@ -17,6 +17,7 @@ from trackforge.serving.http.budget import Budget
 from trackforge.serving.http.denials import Late
 from trackforge.serving.http.lanes import Lanes
 from trackforge.serving.http.lifetime import Lifetime
+from trackforge.serving.refusals import Draining, Refusal, SessionGone
 
 if TYPE_CHECKING:
     from trackforge.serving.engine import Engine
@@ -77,6 +78,7 @@ class Context:
 
         Raises:
             Late: It takes longer; it is not waited for any more.
+            SessionGone, Draining: It was given up, with its session or with the server.
         """
         waited = asyncio.wrap_future(future)
         done, _ = await asyncio.wait({waited}, timeout=self.run.request_timeout)
@@ -86,7 +88,15 @@ class Context:
                 f"A request may take {self.run.request_timeout:g} s; the answer was not ready by then. Send less at "
                 "once, or let the server be started with a higher --request-timeout."
             )
+        if waited.cancelled():
+            raise self.given_up()
         return waited.result()
+
+    def given_up(self) -> Refusal:
+        """Return what is told of a frame that was given up before it was tracked."""
+        if self.lifetime.stopping:
+            return Draining("The server was stopped before the answer was there. Ask another, or this one in a while.")
+        return SessionGone("The session ended before its frame was tracked. Open a new one.")
 
     def part(self, kind: Callable[[Engine], Part]) -> Part:
         """Return what an area keeps for this server: made of the engine when first asked for, and closed in time."""

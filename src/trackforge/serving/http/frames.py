@@ -8,9 +8,9 @@ next. What it sends before is up to the policy of the session:
 
 A text message ``{"index": 12, "timestamp": 0.48}`` before a picture says which frame that is; without, frames count
 up. What is wrong with one picture is answered by ``{"problem": {...}}`` (RFC 9457), and the session goes on. The socket
-closes with 4000 + the status of what ended it: 4408 where nothing came for the time that a session lives, 4410 where
-the session has been closed; with 1012 where the server is being stopped, after the frames that came; with 1009 for a
-message that is longer than may be. One socket, or one request, at a time works in a session.
+closes with 4000 + the status of what ended it: 4408 where the session has expired, since nothing came for its time to
+live, 4410 where it has been closed; with 1012 where the server is being stopped, after the frames that came; with 1009
+for a message that is longer than may be. One socket, or one request, at a time works in a session.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from trackforge.errors import TrackforgeError
+from trackforge.errors import InvalidInputError, TrackforgeError
 from trackforge.serving.answers import step_json
 from trackforge.serving.http.context import Context
 from trackforge.serving.http.denials import Late, SlowBody
 from trackforge.serving.http.parameters import Parameter, json_object
 from trackforge.serving.http.problems import problem
-from trackforge.serving.refusals import Busy, Refusal, SessionGone, UnknownSession
+from trackforge.serving.refusals import Busy, Draining, Refusal, SessionGone, UnknownSession
 from trackforge.types import Step
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ FRAME = (
 )
 """What is said of a frame beside its picture."""
 NORMAL, FAILED, RESTART = 1000, 1011, 1012
-_FATAL = (SessionGone, UnknownSession)
+GLANCE = 0.25
+"""Seconds between two looks at whether the session is still open."""
+_FATAL = (SessionGone, UnknownSession, Draining)
 
 
 class Conversation:
@@ -79,7 +81,8 @@ class Conversation:
 
     async def run(self) -> None:
         """Talk until the client hangs up, the session ends, or the server is being stopped."""
-        receiving, *others = [asyncio.ensure_future(one) for one in (self._receive(), self._push(), self._answer())]
+        work = (self._receive(), self._push(), self._answer(), self._ended())
+        receiving, *others = [asyncio.ensure_future(one) for one in work]
         stop = asyncio.ensure_future(self._context.lifetime.stopped())
         code = NORMAL
         try:
@@ -87,7 +90,7 @@ class Conversation:
             if stop.done():
                 code = RESTART
                 receiving.cancel()
-                flush = asyncio.ensure_future(self._flush())
+                flush = asyncio.ensure_future(self.flush())
                 await asyncio.wait({flush, *others}, return_when=asyncio.FIRST_COMPLETED)
                 flush.cancel()
                 others.append(flush)
@@ -116,10 +119,7 @@ class Conversation:
     async def _receive(self) -> None:
         said: dict[str, Any] = {}
         while True:
-            try:
-                message = await asyncio.wait_for(self._socket.receive(), self._context.run.session_ttl)
-            except asyncio.TimeoutError:
-                raise SlowBody("A picture must come while a session lives; none did. Open the socket again.") from None
+            message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(message.get("code") or NORMAL)
             data = message.get("bytes")
@@ -133,12 +133,22 @@ class Conversation:
             await self._take((data, said))
             said = {}
 
+    async def _ended(self) -> None:
+        """End with the session, whoever ended it, once what came has been answered."""
+        while not self._session.gone:
+            await asyncio.sleep(GLANCE)
+        await self.flush()
+        if self._session.gone == "expired":
+            raise SlowBody("A picture must come while a session lives; none did. Open another session.")
+        self._session.present()
+
     async def _take(self, what: tuple[bytes, dict[str, Any]] | Refusal) -> None:
         async with self._changed:
             if isinstance(what, tuple) and sum(isinstance(one, tuple) for one in self._came) >= self._most:
                 if self._newest and isinstance(self._came[-1], tuple):
                     self._give(self._came.pop())
                     self._dropped += 1
+                    self._session.passed_over()
                 else:
                     what = Busy(f"At most {self._most} pictures may wait; got one more. Send it after an answer.")
             await self._changed.wait_for(lambda: len(self._came) < 4 * self._most + 4)
@@ -223,9 +233,15 @@ class Conversation:
             if not done:
                 waited.cancel()
                 raise Late("A step must be ready within the time for a request; it was not. Send fewer pictures.")
+            if waited.cancelled() and self._session.gone:
+                raise self._context.given_up()
             return None if waited.cancelled() else step_json(waited.result(), self._session.classes)
         except _FATAL:
             raise
+        except InvalidInputError as error:
+            if self._session.gone:  # closed while the detector was at the frame
+                raise self._context.given_up() from None
+            return {"problem": problem(error, self._request_id)}
         except Exception as error:  # noqa: BLE001 - of the detector or the tracker: this frame's, not the socket's
             return {"problem": problem(error, self._request_id)}
 
@@ -237,7 +253,7 @@ class Conversation:
         except asyncio.TimeoutError:
             raise SlowBody("Answers must be read; the client did not for too long.") from None
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
         """Wait until what came has been answered."""
         async with self._changed:
             await self._changed.wait_for(lambda: not (self._came or self._replies or self._pushing))

@@ -8,7 +8,9 @@ own into a log.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import contextvars
 import datetime as dt
 import json
 import logging
@@ -28,6 +30,7 @@ from trackforge.intake.showing import visible
 from trackforge.serving.http.metrics import Metrics
 from trackforge.serving.http.problems import problem_response
 from trackforge.serving.http.security import is_open
+from trackforge.serving.refusals import Draining
 
 __all__ = ["Recorder", "logging_to"]
 
@@ -38,6 +41,8 @@ _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SECRET = re.compile(r"(?<=/)([A-Za-z0-9]{8})[A-Za-z0-9]{12,}")
 _ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24}\b")
 """Of a session, camera or film, wherever it is told."""
+_at_work = contextvars.ContextVar("_at_work", default="")
+"""Id of the request at work, which is told whole, even where its client made it look like that of a session."""
 
 
 class _Cut(Exception):  # noqa: N818 - no failure of its own
@@ -73,8 +78,15 @@ class Recorder:
             await send(message)
 
         self._metrics.begin()
+        token = _at_work.set(request_id)
         try:
             await self.app(scope, receive, recorded)
+        except asyncio.CancelledError:  # the time for a stop is over
+            if scope["type"] == "http" and not status:
+                over = Draining("The server was stopped before the answer was there. Ask another.")
+                await problem_response(over, request_id)(scope, receive, recorded)
+            elif scope["type"] == "http" and not whole:
+                raise _Cut from None
         except ClientDisconnect:
             status = GONE
         except Exception as error:  # noqa: BLE001 - the last line of defence; the server lives on
@@ -90,6 +102,7 @@ class Recorder:
             route = declared.path if declared is not None else getattr(scope.get("route"), "path", "other")
             self._metrics.end(scope.get("method", "GET"), route, status or GONE, seconds)
             self._tell(method, scope, status or GONE, seconds, request_id)
+            _at_work.reset(token)
 
     def _tell(self, method: str, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         path = _SECRET.sub(r"\1...", scope["path"])[:200]
@@ -167,4 +180,6 @@ def _when(record: logging.LogRecord) -> dt.datetime:
 
 
 def _message(record: logging.LogRecord) -> str:
-    return visible(_ID.sub(r"\1...", without_secrets(record.getMessage())), keep="")
+    own = _at_work.get()
+    told = _ID.sub(lambda found: own if found[0] == own else f"{found[1]}...", without_secrets(record.getMessage()))
+    return visible(told, keep="")

@@ -1,7 +1,7 @@
 """What is counted, for Prometheus, at ``/metrics``.
 
 The number of series is bounded, whoever asks for whatever: paths are counted by route, methods by name of a known one,
-and of sessions the `MOST_SESSIONS` oldest have series of their own, the others are summed up as ``other``. A session is
+and of sessions `MOST_SESSIONS` have series of their own, the others are summed up as ``other``. A session is
 called by its name and the first letters of its id, which opens nothing.
 """
 
@@ -30,6 +30,7 @@ from trackforge.serving.http.operations import Answer, operation, paths
 
 if TYPE_CHECKING:
     from trackforge.serving.engine import Engine
+    from trackforge.serving.served import ServedSession
 
 __all__ = ["MOST_SESSIONS", "Metrics", "routes", "short_id"]
 
@@ -108,6 +109,9 @@ class _Sessions(Collector):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._own: dict[str, tuple[str, ServedSession]] = {}
+        self._others: dict[str, ServedSession] = {}
+        self._ended = dict.fromkeys(BY_SESSION, 0)
 
     def collect(self) -> Iterator[Metric]:
         engine, figures = self._engine, self._engine.figures()
@@ -124,19 +128,34 @@ class _Sessions(Collector):
             )
             for attribute, what in BY_SESSION.items()
         }
-        rest = dict.fromkeys(BY_SESSION, 0)
-        for place, session in enumerate(sorted(engine.sessions, key=lambda one: one.created)):
-            name = f"{visible(session.name, keep='')[:64]}:{short_id(session.id)}".lstrip(":")
-            for attribute, family in of_sessions.items():
-                count = getattr(session, attribute)
-                if place < MOST_SESSIONS:
-                    family.add_metric([name], count)
-                else:
-                    rest[attribute] += count
+        self._share_out(sorted(engine.sessions, key=lambda one: one.created))
         for attribute, family in of_sessions.items():
-            if len(engine.sessions) > MOST_SESSIONS:
-                family.add_metric(["other"], rest[attribute])
+            for name, session in self._own.values():
+                family.add_metric([name], getattr(session, attribute))
+            if self._others or any(self._ended.values()):
+                rest = sum(getattr(session, attribute) for session in self._others.values())
+                family.add_metric(["other"], self._ended[attribute] + rest)
             yield family
+
+    def _share_out(self, sessions: list[ServedSession]) -> None:
+        """Give sessions a series of their own while there are any to be had; who once was another stays one.
+
+        What counts must not fall: others that have ended are counted on, and none gets a series later on.
+        """
+        there = {session.id for session in sessions}
+        for gone in self._others.keys() - there:
+            session = self._others.pop(gone)
+            for attribute in BY_SESSION:
+                self._ended[attribute] += getattr(session, attribute)
+        self._own = {name: own for name, own in self._own.items() if name in there}
+        for session in sessions:
+            if session.id in self._own or session.id in self._others:
+                continue
+            if len(self._own) < MOST_SESSIONS:
+                name = f"{visible(session.name, keep='')[:64]}:{short_id(session.id)}".lstrip(":")
+                self._own[session.id] = (name, session)
+            else:
+                self._others[session.id] = session
 
 
 def short_id(session_id: str) -> str:

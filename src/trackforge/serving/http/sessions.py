@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.websockets import WebSocket
 
-from trackforge.errors import TrackforgeError
+from trackforge.errors import InvalidInputError, TrackforgeError
 from trackforge.serving.answers import step_json
 from trackforge.serving.http.bodies import body_type, read_limited
 from trackforge.serving.http.context import Context, context
@@ -157,7 +157,12 @@ async def push_frame(request: Request) -> Response:
     body = await read_limited(request, here.run.max_body)  # a client that vanishes within it holds no session
     image = await here.pictures.decoded(body)
     with session.exclusive():
-        step = await here.result(session.push(image, **said))
+        try:
+            step = await here.result(session.push(image, **said))
+        except InvalidInputError:
+            if session.gone:  # closed while the detector was at the frame
+                raise here.given_up() from None
+            raise
     return json_answer(step_json(step, session.classes))
 
 

@@ -8,8 +8,10 @@ does not read is not waited for longer than a request may take.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -33,16 +35,27 @@ class Endless(Response):
         here: Of the server.
         pieces: The body; it is closed in any case.
         media_type: What the pieces are.
+        held: Left when the answer is over, even if no piece was asked for.
     """
 
-    def __init__(self, here: Context, pieces: AsyncGenerator[bytes, None], media_type: str) -> None:
-        self._here, self._pieces = here, pieces
+    def __init__(
+        self,
+        here: Context,
+        pieces: AsyncGenerator[bytes, None],
+        media_type: str,
+        held: AbstractContextManager[object] | None = None,
+    ) -> None:
+        self._here, self._pieces, self._held = here, pieces, held or contextlib.nullcontext()
         self._within = False  # a line of which a part is sent
         super().__init__(status_code=200, headers={"Cache-Control": "no-store"}, media_type=media_type)
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the pieces."""
+        with self._held:
+            await self._all(scope, receive, send)
+
+    async def _all(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         if scope["method"] == "HEAD":  # whoever wants the head alone does not wait for the end
             await self._pieces.aclose()

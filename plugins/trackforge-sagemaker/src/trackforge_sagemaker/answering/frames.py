@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.errors import DataError
+from trackforge.errors import DataError, InvalidInputError
 from trackforge.io.builtin_response import response_text
 from trackforge.serving import Engine, ServedSession
 from trackforge.serving.answers import detections_json, step_json
@@ -89,7 +89,11 @@ class Frames:
         """
         form = chosen(accept, "session", default)
         with session.exclusive():
-            step = self.settled(session.push(image, index=index, timestamp=timestamp))
+            try:
+                step = self.settled(session.push(image, index=index, timestamp=timestamp))
+            except InvalidInputError:
+                session.present()  # it may have been closed while the detector was at the frame
+                raise
         return Answer(body=self.text(step, form).encode())
 
     def text(self, step: Step, form: Form) -> str:

@@ -7,9 +7,9 @@ binary messages, text as text; what is sent here goes back.
   how to track; without it the first picture opens a session. Its answer tells the id.
 * A binary message is a picture; its answer is a text message with the tracks, and the credit for the next. More
   pictures at once, and ``{"index": 12, "timestamp": 0.48}`` before one, are as in `trackforge.serving.http.frames`.
-* ``{"requestType": "CLOSE"}`` ends the session: its counts are the last message. With ``"state": true`` the state comes
-  along, to go on in a further connection: SageMaker ends each after 30 minutes, and may lead the next to another
-  instance.
+* ``{"requestType": "CLOSE"}`` ends the session, once the pictures before it are answered: its counts are the last
+  message. With ``"state": true`` the state comes along, to go on in a further connection: SageMaker ends each after 30
+  minutes, and may lead the next to another instance.
 * What is wrong is told as ``{"ModelStreamError": {"ErrorCode": ..., "Message": ...}}``; the session goes on if it can.
 
 A client that leaves without CLOSE ends its session.
@@ -30,7 +30,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from trackforge.errors import DataError, TrackforgeError
 from trackforge.intake.documents import parse_json
-from trackforge.serving import ServedSession
+from trackforge.serving import Draining, ServedSession
 from trackforge.serving.http.context import context
 from trackforge.serving.http.frames import Conversation
 from trackforge.serving.http.operations import Answer, paths, socket
@@ -42,7 +42,7 @@ from trackforge_sagemaker.formats.standard import SessionRequest, read_session_r
 __all__ = ["streams"]
 
 _PATH = "/invocations-bidirectional-stream"
-_FAILED = 1011
+_FAILED, _RESTART = 1011, 1012
 
 
 def streams(handler: Handler) -> list[BaseRoute]:
@@ -67,6 +67,7 @@ class _Camera:
         self._handler, self._outer = handler, websocket
         self._here = context(websocket)
         self._first: Message | None = None
+        self._talk: Conversation | None = None
         self._asked: SessionRequest | None = None
         self._request_id = str(websocket.scope.get("state", {}).get("request_id", ""))
 
@@ -80,21 +81,30 @@ class _Camera:
             return
         except TrackforgeError as error:
             await self._tell(self._error(problem(error, self._request_id)))
-            await self._close(_FAILED)
+            await self._close(_RESTART if isinstance(error, Draining) else _FAILED)
             return
         try:
             with session.exclusive():
-                await Conversation(inner, session, self._here, self._request_id).run()
+                self._talk = Conversation(inner, session, self._here, self._request_id)
+                await self._talk.run()
         finally:
             await self._ended(session)
 
     async def _opened(self) -> ServedSession:
         """Wait for the first message, and open a session as it says."""
         patience = self._here.run.session_ttl
+        came = asyncio.ensure_future(self._outer.receive())
+        stop = asyncio.ensure_future(self._here.lifetime.stopped())
         try:
-            message = await asyncio.wait_for(self._outer.receive(), patience)
-        except asyncio.TimeoutError:
-            raise DataError(f"A stream must begin within {patience:g} s; nothing came. Open it again.") from None
+            await asyncio.wait({came, stop}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            if not came.done():
+                if stop.done():
+                    raise Draining("The server is being stopped. Open the stream again: another one answers.")
+                raise DataError(f"A stream must begin within {patience:g} s; nothing came. Open it again.")
+            message = came.result()
+        finally:
+            came.cancel()
+            stop.cancel()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code") or 1000)
         asked = _request(message)
@@ -127,6 +137,8 @@ class _Camera:
         with contextlib.suppress(DataError):  # the conversation says what is wrong
             asked = _request(message)
             if asked is not None and asked.kind == "CLOSE":
+                if self._talk is not None:  # what came before is answered first
+                    await self._talk.flush()
                 self._asked = asked
                 return {"type": "websocket.disconnect", "code": 1000}
         return message
