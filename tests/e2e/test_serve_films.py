@@ -144,11 +144,24 @@ def test_steps_are_followed_while_the_film_is_tracked(tmp_path: Path) -> None:
         process.kill()  # as a machine that loses its power
         process.wait()
         assert folder.exists(), log
-    words = ("--films-dir", tmp_path / "spool", "--set", f"detector.gate={gate}", "--grace", 1)
+    words = (
+        "--films-dir",
+        tmp_path / "spool",
+        "--set",
+        f"detector.gate={gate}",
+        "--grace",
+        1,
+        "--films-space",
+        3_000_000,
+    )
     with served(tmp_path / "again", *words) as server:
         gate.touch()
         one = sent(server, tmp_path / "street.mp4")
         assert not folder.exists()
+        with server.raw() as raw:
+            raw.sendall(b"POST /v1/films HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2000000\r\n\r\nhalf")
+            until(lambda: len(server.get("/v1/films").json["films"]) == 2)
+            assert send(server, bytes(2_000_000)).status == 507  # the other's room is promised
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
         connection.request("GET", f"/v1/films/{one}/steps")
         answer = connection.getresponse()
@@ -302,6 +315,12 @@ def test_what_is_refused_at_the_door(server: Server, street: Path) -> None:
         raw.sendall(b"POST /v1/films HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\nhalf")
         until(lambda: [film["state"] for film in server.get("/v1/films").json["films"]] == ["receiving"])
     until(lambda: not server.get("/v1/films").json["films"])  # half a body leaves nothing
+    with server.raw() as raw:
+        raw.sendall(b"POST /v1/films HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\nhalf")
+        until(lambda: server.get("/v1/films").json["films"])
+        remove(server, server.get("/v1/films").json["films"][0]["id"])
+        raw.sendall(bytes(996))
+        assert raw.recv(100).startswith(b"HTTP/1.1 404")
 
 
 def test_as_many_films_as_may_be(server: Server, street: Path) -> None:

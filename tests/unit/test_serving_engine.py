@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
 import math
@@ -36,7 +37,9 @@ from trackforge.serving import (
     step_json,
 )
 from trackforge.serving.answers import detections_json
+from trackforge.serving.saving import read_saved
 from trackforge.testing.conformance.rules import difference
+from trackforge.types import Stream
 
 
 @pytest.fixture
@@ -390,10 +393,11 @@ def test_the_shape_of_answers(engine: Engine) -> None:
 def test_kept_sessions_go_on_after_a_stop(control: Control, tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     with started(sessions_dir=folder) as engine:
-        session, ended = engine.sessions.open(name="gate"), engine.sessions.open()
+        session, ended = engine.sessions.open(name="gate", ttl=77), engine.sessions.open()
         camera = engine.sessions.open(ttl=math.inf)  # whoever opened it opens it anew
         camera.push(image(2, 0)).result(LONG)
         first = feed(session, 5, range(31))
+        tracks = session.tracks
         feed(ended, 1, range(3))
         ended.close()
     assert [file.name for file in folder.iterdir()] == [f"{session.id}.session"]
@@ -402,8 +406,29 @@ def test_kept_sessions_go_on_after_a_stop(control: Control, tmp_path: Path) -> N
     with started(sessions_dir=folder) as engine:
         again = engine.sessions.get(session.id)
         assert (again.name, again.frames, again.last_index) == ("gate", 31, 30)
+        assert (again.ttl, again.tracks) == (77, tracks)
+        assert tracks > 1
         assert difference(first + feed(again, 5, range(31, 60)), offline(5)) == ""
         assert len(engine.sessions) == 1
+
+
+def test_the_name_in_a_saved_state_is_one(engine: Engine) -> None:
+    session = engine.sessions.open()
+    session.push(image(0, 0)).result(LONG)
+    saved = read_saved(session.state())
+    with pytest.raises(StateError):
+        engine.sessions.open(state=dataclasses.replace(saved, name="x" * 201).to_bytes())
+    told = dataclasses.replace(saved, name="a\x1b[2J\nb", ttl=5.0).to_bytes()
+    again = engine.sessions.open(state=told)
+    assert again.name.isprintable()
+    assert again.ttl == 5
+    assert engine.sessions.open(state=told, ttl=9).ttl == 9
+    assert engine.sessions.open(state=dataclasses.replace(saved, ttl=1e9).to_bytes()).ttl == engine.run.session_ttl
+    for ttl in (math.nan, math.inf, 0.0, -1):
+        with pytest.raises(StateError):
+            engine.sessions.open(state=dataclasses.replace(saved, ttl=ttl).to_bytes())
+    plain = trackforge.Session(Encoded(), "byte", stream=Stream(name="y\n" * 1000))
+    assert len(engine.sessions.open(state=plain.state()).name) <= 200
 
 
 def test_sessions_that_have_ended_leave_nothing_behind(engine: Engine) -> None:

@@ -292,7 +292,13 @@ def test_a_killed_server_loses_seconds_at_most(
     monkeypatch.setattr("trackforge.serving.keeping.EVERY", 0.01)
     kept, found = tmp_path / "kept", tmp_path / "found"
     with started(sessions_dir=kept) as engine:
-        session = engine.sessions.open()
+        session, closed = engine.sessions.open(), engine.sessions.open()
+        feed(closed, 1, range(3))
+        wait_for((kept / f"{closed.id}.session").exists)
+        monkeypatch.setattr("trackforge.serving.keeping.EVERY", 1000.0)  # no round comes to it
+        closed.close()
+        assert not (kept / f"{closed.id}.session").exists()
+        monkeypatch.setattr("trackforge.serving.keeping.EVERY", 0.01)
         first = feed(session, 0, range(30))
         file = kept / f"{session.id}.session"
         wait_for(lambda: file.exists() and read_saved(file.read_bytes()).counts["frames"] == 30)

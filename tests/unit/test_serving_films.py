@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import shutil
 import signal
@@ -247,6 +248,63 @@ def test_limits_of_number_room_and_age(made: Path, tmp_path: Path) -> None:
         until(lambda: not list(folder.iterdir()))
         films.close()
         assert not list((tmp_path / "spool").iterdir())
+
+
+def test_room_is_promised_to_films_that_come(tmp_path: Path) -> None:
+    with served(tmp_path, films_space=10_000, max_film=8_000) as engine:
+        films = Films(engine)
+        with films.receiving("first") as first, films.receiving("second") as second:
+            assert films.room.take(first, 6_000) == 6_000
+            with pytest.raises(NoRoom):
+                films.room.take(second, 6_000)
+            assert films.room.take(second, None) == 4_000  # of a length that nobody knows
+            with pytest.raises(NoRoom), films.receiving("third"):
+                pass
+            first.path.write_bytes(b"short")
+            second.path.write_bytes(b"short")
+        with films.receiving("fourth") as fourth:  # those that are here take what they take
+            assert films.room.take(fourth, 100_000) == 8_000
+            fourth.path.write_bytes(b"short")
+        films.close()
+
+
+def test_results_take_no_more_room_than_there_is(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trackforge.serving.films.room.GLANCE", 0.0)
+
+    def tracked(space: int) -> tuple[Films, Film]:
+        engine = stack.enter_context(served(tmp_path, films_space=space))
+        films = Films(engine)
+        stack.callback(films.close)
+        film = send(films, made / "long.mp4")
+        until(lambda: film.over)
+        return films, film
+
+    size = (made / "long.mp4").stat().st_size
+    with contextlib.ExitStack() as stack:
+        _, whole = tracked(1 << 30)
+        assert whole.state == "done"
+        _, grown = tracked(size + 20_000)
+        assert (grown.state, 0 < grown.frames < 600) == ("failed", True)
+        assert "--films-space" in grown.why
+        until(lambda: not grown.path.exists())
+        films, film = tracked(whole.room + 1000)
+        assert film.state == "done"
+        with pytest.raises(NoResult, match="--films-space"):
+            until(lambda: films.result(film, "mp4"))
+        assert not film.place("mp4").exists()
+
+
+def test_a_film_that_is_removed_while_it_comes_says_so(films: Films, made: Path) -> None:
+    with pytest.raises(UnknownFilm, match="removed"), films.receiving("gone") as film:  # noqa: PT012 - that is the case
+        films.remove(film.id)
+        shutil.copy(made / "street.mp4", film.path)
+    with pytest.raises(UnknownFilm, match="removed"), films.receiving("late") as film:  # noqa: PT012
+        film.path.write_bytes(b"all of it")
+        held = film.folder.with_name("held")
+        film.folder.rename(held)
+        films.remove(film.id)
+        held.rename(film.folder)
+    assert not film.folder.exists()
 
 
 def test_half_an_upload_leaves_nothing(films: Films) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 from trackforge.errors import SinkError, StateError, TrackforgeError
@@ -41,6 +41,8 @@ class Keeper:
     def __init__(self, folder: Path, sessions: Sessions) -> None:
         self._folder, self._sessions = folder, sessions
         self._saved: dict[str, int] = {}
+        self._lock = threading.Lock()  # a session that ends is not written any more
+        sessions.ended = self._forget
         self._round = time.monotonic()
         self.complained = False
         try:
@@ -76,28 +78,35 @@ class Keeper:
         for session in open_ones:
             if session.ttl != float("inf") and self._saved.get(session.id) != session.frames:
                 self._write(session)
-        self._clear(self._saved.keys() - {one.id for one in open_ones})
+        with self._lock:
+            ended = self._saved.keys() - {one.id for one in open_ones}
+        for one in ended:
+            self._forget(one)
 
     def _write(self, session: ServedSession) -> None:
         frames = session.frames
-        try:
-            with atomic_path(self._place(session.id)) as partial:
-                partial.chmod(0o600)
-                partial.write_bytes(session.snapshot(0.0))
-        except (StateError, SinkError) as error:
-            if not self.complained:
-                log.error("sessions cannot be kept: %s", error)
-            self.complained = True
-            return
-        self._saved[session.id] = frames
-
-    def _clear(self, ended: Iterable[str]) -> None:
-        for one in list(ended):
-            self._saved.pop(one, None)
+        with self._lock:
+            if session.gone:
+                return
             try:
-                self._place(one).unlink(missing_ok=True)
+                with atomic_path(self._place(session.id)) as partial:
+                    partial.chmod(0o600)
+                    partial.write_bytes(session.snapshot(0.0))
+            except (StateError, SinkError) as error:
+                if not self.complained:
+                    log.error("sessions cannot be kept: %s", error)
+                self.complained = True
+                return
+            self._saved[session.id] = frames
+
+    def _forget(self, ended: str) -> None:
+        """Remove what is kept of a session that has ended: no later server goes on with it."""
+        with self._lock:
+            self._saved.pop(ended, None)
+            try:
+                self._place(ended).unlink(missing_ok=True)
             except OSError as error:
-                log.warning("%s cannot be removed: %s", self._place(one), error.strerror or error)
+                log.warning("%s cannot be removed: %s", self._place(ended), error.strerror or error)
 
     def _place(self, session: str) -> Path:
         return self._folder / f"{session}{SUFFIX}"

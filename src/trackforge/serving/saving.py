@@ -11,9 +11,11 @@ import numpy as np
 from trackforge.errors import StateError
 from trackforge.packing import pack, unpack
 
-__all__ = ["Saved", "read_saved"]
+__all__ = ["NAME", "Saved", "read_saved"]
 
 FORMAT = 1
+NAME = 200
+"""Characters of a session's name."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,8 @@ class Saved:
         rate: Frames a second, or None.
         policy: ``every``, ``newest`` or None for the server's.
         time: Timestamp of the last frame, or None.
-        counts: ``frames``, ``dropped`` and ``failed`` so far.
+        counts: ``frames``, ``dropped``, ``failed`` and ``tracks`` so far.
+        ttl: Seconds without a frame after which it expires; None for the server's.
     """
 
     session: bytes
@@ -37,6 +40,7 @@ class Saved:
     policy: str | None = None
     time: float | None = None
     counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    ttl: float | None = None
 
     def to_bytes(self) -> bytes:
         """Return all of it as bytes."""
@@ -56,6 +60,7 @@ def read_saved(state: bytes) -> Saved:
     form = table.pop("served")
     if type(form) is not int or form != FORMAT:
         raise StateError(f"The state of a served session must have format {FORMAT}. Save it with this version.")
+    table.setdefault("ttl", None)  # which older ones do not have
     if table.keys() != {f.name for f in dataclasses.fields(Saved)} or not all(_fits(*item) for item in table.items()):
         raise StateError("The state of a served session must be one that was saved; it is not. Save it again.")
     return Saved(**{**table, "session": table["session"].tobytes()})
@@ -68,7 +73,9 @@ def _fits(field: str, value: Any) -> bool:
     if field == "counts":
         return isinstance(value, dict) and all(type(one) is int and 0 <= one < 2**63 for one in value.values())
     if field == "name":
-        return isinstance(value, str)
+        return isinstance(value, str) and len(value) <= NAME
+    if field == "ttl":
+        return value is None or (type(value) in (int, float) and 0 < value < float("inf"))
     if field == "policy":
         return value is None or (isinstance(value, str) and value in ("every", "newest"))
     if field == "tracker":

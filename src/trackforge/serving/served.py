@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -162,7 +163,8 @@ class ServedSession:
                 rate=self.frame_rate,
                 policy=self.policy,
                 time=self._before_time if last is None else last.frame.timestamp,
-                counts={"frames": self.frames, "dropped": self.dropped, "failed": self.failed},
+                counts={"frames": self.frames, "dropped": self.dropped, "failed": self.failed, "tracks": self.tracks},
+                ttl=self.ttl if math.isfinite(self.ttl) else None,
             ).to_bytes()
 
     def close(self) -> dict[str, Any]:
@@ -252,7 +254,7 @@ class ServedSession:
     @property
     def tracks(self) -> int:
         """How many tracks there were, as the greatest id says."""
-        return self._pooled.greatest
+        return max(self._before.get("tracks", 0), self._pooled.greatest)
 
     @property
     def last_index(self) -> int:

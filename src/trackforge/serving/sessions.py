@@ -8,16 +8,17 @@ import math
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from trackforge.errors import InvalidInputError
+from trackforge.intake.showing import visible
 from trackforge.pool import Policy
 from trackforge.protocols import Sink
 from trackforge.serving.model import Model
 from trackforge.serving.refusals import SessionGone, TooManySessions, UnknownSession
-from trackforge.serving.saving import read_saved
+from trackforge.serving.saving import NAME, read_saved
 from trackforge.serving.served import ServedSession
 from trackforge.types import Stream
 
@@ -28,8 +29,6 @@ REMEMBERED = 10_000
 """Sessions that are gone, of which it is still known that they were there."""
 MEMORY = 3600.0
 """Seconds for which that is known."""
-NAME = 200
-"""Characters of a session's name."""
 
 
 class Sessions:
@@ -38,6 +37,7 @@ class Sessions:
     Attributes:
         opened: How many were opened so far.
         expired: How many of them expired.
+        ended: Called with the id of a session that was closed or has expired, before its closer hears of that.
     """
 
     def __init__(self, model: Model) -> None:
@@ -47,6 +47,7 @@ class Sessions:
         self._opening = 0
         self._gone: collections.OrderedDict[str, tuple[str, float]] = collections.OrderedDict()
         self.opened = self.expired = 0
+        self.ended: Callable[[str], object] = str  # nobody wants to know
 
     def open(
         self,
@@ -82,7 +83,7 @@ class Sessions:
 
     def reopen(self, id: str, state: bytes) -> ServedSession:  # noqa: A002 - what it is called in addresses
         """Go on with a session of an earlier server under the id that it had; raises as `open` does."""
-        return self._begin(id, "", None, None, None, state, None, ())
+        return self._begin(id, "", None, None, None, state, read_saved(state).ttl, ())
 
     def _begin(
         self,
@@ -96,17 +97,19 @@ class Sessions:
         sinks: Iterable[Sink | str | Path],
     ) -> ServedSession:
         model = self._model
+        saved = None if state is None else read_saved(state)
         lasting = model.plan.run.session_ttl if ttl is None else ttl
+        if ttl is None and saved is not None and saved.ttl is not None:
+            lasting = min(saved.ttl, lasting)
         if not isinstance(lasting, (int, float)) or not lasting > 0:
             raise InvalidInputError(f"ttl must be a number of seconds > 0; got {lasting!r}.")
         if not isinstance(name, str) or len(name) > NAME:
             raise InvalidInputError(f"name must be text of at most {NAME} characters; got {str(name)[:NAME]!r}.")
-        saved = None if state is None else read_saved(state)
         if tracker is None and saved is not None and saved.tracker is not None:
             component = model.plan.tracker_saved(saved.tracker)
         else:
             component = model.plan.tracker_for(tracker)
-        known = saved.name if saved is not None and not name else name
+        known = _shown(saved.name) if saved is not None and not name else name
         rate = saved.rate if saved is not None and frame_rate is None else frame_rate
         stream = Stream(name=known, rate=rate)
         self._reserve()
@@ -124,7 +127,7 @@ class Sessions:
                 model,
                 pooled,
                 id=id,
-                name=stream.name or pooled.session.stream.name,
+                name=stream.name or _shown(pooled.session.stream.name),
                 tracker=component,
                 frame_rate=stream.rate or pooled.session.stream.rate,
                 ttl=float(lasting),
@@ -184,6 +187,8 @@ class Sessions:
                 log.warning(
                     "session %s has expired, and one of its outputs could not be finished: %s", session.id, error
                 )
+        for session in overdue:
+            self.ended(session.id)
         self.expired += ended
         return ended
 
@@ -222,7 +227,10 @@ class Sessions:
         )
 
     def _leave(self, session: ServedSession) -> dict[str, Any]:
-        self._end(session, "closed", self._model.patience)
+        try:
+            self._end(session, "closed", self._model.patience)
+        finally:
+            self.ended(session.id)
         return session.counts()
 
     def _end(self, session: ServedSession, why: str, within: float) -> None:
@@ -237,3 +245,8 @@ class Sessions:
                 self._gone[session.id] = (why, time.monotonic())
                 while len(self._gone) > REMEMBERED:
                     self._gone.popitem(last=False)
+
+
+def _shown(name: str) -> str:
+    """Return the name in a saved state, which may have come from anybody, fit to be shown."""
+    return visible(name, keep="")[:NAME]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,14 @@ TOGETHER = 500
 """Frames that are in memory at once."""
 
 
-def write_coco_of(lines: Path, path: Path, classes: Sequence[str]) -> None:
+def write_coco_of(lines: Path, path: Path, classes: Sequence[str], look: Callable[[], object]) -> None:
     """Write a file of JSON lines (`trackforge.io.jsonl`) as COCO json, whole or not at all.
 
     Args:
         lines: The lines, all of one sequence.
         path: What to write.
         classes: Names of the classes.
+        look: Called as it is written; what it raises ends that.
 
     Raises:
         SinkError: It cannot be written.
@@ -41,14 +42,20 @@ def write_coco_of(lines: Path, path: Path, classes: Sequence[str]) -> None:
         def images() -> Iterator[dict[str, Any]]:
             nonlocal categories
             for document in _documents(lines, classes):
+                look()
                 categories = max(categories, document["categories"], key=len)
                 yield from document["images"]
+
+        def annotations() -> Iterator[dict[str, Any]]:
+            for document in _documents(lines, classes):
+                look()
+                yield from document["annotations"]
 
         first = next(_documents(lines, classes), head)
         file.write(f'{{"videos": {json.dumps(first["videos"])}, "images": [')
         _write(file, images())
         file.write(f'], "categories": {json.dumps(categories)}, "annotations": [')
-        _write(file, (one for document in _documents(lines, classes) for one in document["annotations"]))
+        _write(file, annotations())
         file.write("]}")
 
 

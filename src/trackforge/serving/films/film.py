@@ -45,6 +45,7 @@ class Film:
         state: ``"receiving"``, ``"waiting"`` for its turn, ``"tracking"``, ``"done"``, ``"failed"`` or ``"cancelled"``.
         why: What went wrong.
         bytes: Size of the film.
+        promised: Bytes that nobody else may take while it comes.
         frames: Frames that are tracked.
         total: Frames that the film says it has, or None.
         rate: Frames per second of the film, or None.
@@ -59,7 +60,7 @@ class Film:
         self.tracker, self.video = tracker, video
         self.state: State = "receiving"
         self.why = ""
-        self.bytes = self.frames = 0
+        self.bytes = self.promised = self.frames = 0
         self.total: int | None = None
         self.rate: float | None = None
         self.size = (0, 0)

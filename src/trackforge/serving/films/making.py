@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from trackforge.intake.limits import limited
 from trackforge.io.overlay import OverlaySink, OverlaySinkConfig
@@ -19,11 +19,17 @@ from trackforge.types import Frame
 __all__ = ["make"]
 
 
-def make(film: Film, kind: str, engine: Engine) -> None:
+def make(film: Film, kind: str, engine: Engine, look: Callable[[], object]) -> None:
     """Make a result of a film that is done: ``"json"`` or ``"mp4"``.
 
     Both are read from its JSON lines, the pictures of the video from the film once more; so neither the detector nor
     the tracker has any part in it, and nothing grows with the film.
+
+    Args:
+        film: The film.
+        kind: The result.
+        engine: Its tracker's.
+        look: Called as the result grows; what it raises ends it, and nothing of it is left.
 
     Raises:
         SinkError: It cannot be written.
@@ -31,7 +37,7 @@ def make(film: Film, kind: str, engine: Engine) -> None:
     """
     lines, place = film.place("jsonl"), film.place(kind)
     if kind == "json":
-        write_coco_of(lines, place, engine.classes)
+        write_coco_of(lines, place, engine.classes, look)
         film.results[kind].frames = film.frames
         return
     with limited(pixels=engine.run.max_pixels), contextlib.ExitStack() as stack:
@@ -44,6 +50,7 @@ def make(film: Film, kind: str, engine: Engine) -> None:
                 sink.open(stream.seen(step.frame))
             sink.write(step)
             film.results[kind].frames += 1
+            look()
 
 
 def _frames(source: VideoSource, film: Film) -> Iterator[Frame]:

@@ -18,7 +18,8 @@ from trackforge.serving.engine import Engine
 from trackforge.serving.films.film import Film
 from trackforge.serving.films.making import make
 from trackforge.serving.films.opening import film_name
-from trackforge.serving.films.refusals import FilmUnfinished, NoResult, NoRoom, TooManyFilms, UnknownFilm
+from trackforge.serving.films.refusals import FilmUnfinished, NoResult, TooManyFilms, UnknownFilm
+from trackforge.serving.films.room import Room
 from trackforge.serving.films.storage import Storage
 from trackforge.serving.films.tracking import track_film
 from trackforge.serving.refusals import Draining, NotReady, Refusal, TooManySessions
@@ -38,10 +39,14 @@ class Films:
 
     Args:
         engine: What tracks them; its settings tell the limits.
+
+    Attributes:
+        room: What they take on disk.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.room = Room(engine.run.films_space, engine.run.max_film, self)
         self._films: dict[str, Film] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -68,11 +73,6 @@ class Films:
             )
         return film
 
-    def room(self) -> int:
-        """Return the bytes that another film may take."""
-        run = self.engine.run
-        return min(run.max_film, run.films_space - sum(film.room for film in self))
-
     @contextlib.contextmanager
     def receiving(self, name: str, *, tracker: str | None = None, video: bool = False) -> Iterator[Film]:
         """Make place for a film while the block runs, which writes it to ``film.path``; then it waits for its turn.
@@ -83,6 +83,7 @@ class Films:
             NotReady: The engine has failed for good.
             Draining: The server is being stopped.
             ConfigError: There is no such tracker.
+            UnknownFilm: Somebody has removed it meanwhile.
         """
         if tracker is not None:
             self.engine.plan.tracker_for(tracker)
@@ -90,10 +91,18 @@ class Films:
         try:
             yield film
             film.bytes = film.path.stat().st_size
-        except BaseException:
+        except BaseException as error:
+            removed = film.stop.is_set()
             self._forget(film)
+            if removed and isinstance(error, FileNotFoundError):
+                raise self._removed() from None
             raise
-        film.state = "waiting"
+        with self._lock:
+            if not film.stop.is_set():
+                film.state, film.promised = "waiting", 0
+        if film.stop.is_set():
+            shutil.rmtree(film.folder, ignore_errors=True)
+            raise self._removed()
         self._waiting.put(film)
 
     def result(self, film: Film, kind: str) -> bool:
@@ -153,10 +162,7 @@ class Films:
             raise Draining("The server is being stopped and takes no film. Send it again in a moment.")
         if self.engine.state == "failed":
             raise NotReady("The detector has failed; no film is taken until it recovers. The server's log says why.")
-        if self.room() <= 0:
-            raise NoRoom(
-                "The films that are kept take as much room as they may. Delete one, or wait until one expires."
-            )
+        self.room.check()
         with self._lock:
             if len(self._films) >= run.max_films:
                 raise TooManyFilms(f"{run.max_films} films are kept, the most that may be. Delete one, or wait.")
@@ -168,6 +174,11 @@ class Films:
             self._films[id] = film
         return film
 
+    def _removed(self) -> Refusal:
+        if self._closed.is_set():
+            return Draining("The server is being stopped; the film is not kept. Send it again in a moment.")
+        return UnknownFilm("The film was removed while it came. Send it again, if it is wanted.")
+
     def _begin(self) -> None:
         works = [(self._track, "film")] * self.engine.run.films_at_once + [(self._make, "film-results")]
         for work, name in [*works, (self._age, "films-age")]:
@@ -178,8 +189,8 @@ class Films:
 
     def _forget(self, film: Film) -> None:
         """Take a film out, and remove its files; what is at work in it ends soon."""
-        film.stop.set()
         with self._lock:
+            film.stop.set()
             self._films.pop(film.id, None)
         if film.state in ("receiving", "waiting"):
             film.end("cancelled")
@@ -195,6 +206,7 @@ class Films:
                 self._tracked(film)
             except Exception as error:  # noqa: BLE001 - it is this film's; the others go on
                 film.end("failed", _told(error, film))
+                film.path.unlink(missing_ok=True)  # nothing is made of it any more
             if film.stop.is_set():
                 film.end("cancelled")
                 shutil.rmtree(film.folder, ignore_errors=True)
@@ -205,8 +217,11 @@ class Films:
             pass
         film.began = time.monotonic()
 
+        look = self.room.watch()
+
         def watch(step: Step) -> None:
             film.see(step, engine.classes)
+            look()
 
         while not film.stop.is_set():
             try:
@@ -240,7 +255,7 @@ class Films:
             if film.stop.is_set():
                 continue
             try:
-                make(film, kind, self.engine)
+                make(film, kind, self.engine, self.room.watch())
             except Exception as error:  # noqa: BLE001 - it is this result's
                 result.why, result.state = _told(error, film), "failed"
             else:

@@ -96,7 +96,7 @@ FILM: dict[str, Any] = {
     ),
     body=Body("A video file.", {media: {"type": "string", "format": "binary"} for media in TYPES}),
     answers={202: Answer("It is here, and waits for its turn.", {JSON: FILM})},
-    errors=(408, 413, 415, 429, 507),
+    errors=(404, 408, 413, 415, 429, 507),
 )
 async def send_film(request: Request) -> Response:
     """Take a film."""
@@ -106,7 +106,9 @@ async def send_film(request: Request) -> Response:
     body_type(request, TYPES)
     receiving = films.receiving(said.get("name", ""), tracker=said.get("tracker"), video=said.get("video", False))
     with receiving as film:
-        path = await spool(request, film.folder, await here.away(films.room))
+        stated = request.headers.get("content-length", "")
+        length = int(stated) if stated.isascii() and stated.isdecimal() else None
+        path = await spool(request, film.folder, await here.away(films.room.take, film, length))
         if not path.stat().st_size:
             raise BadRequest("The body must be a video file; it is empty. Send the bytes of one.")
         path.replace(film.path)
