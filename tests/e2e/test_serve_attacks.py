@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from bright_detector import encoded, scene
 from served import PATIENCE, Server, served, until
+from slow_pictures import many_scans
 
 PICTURE = encoded(scene(0))
 LIMIT = 200_000
@@ -103,6 +104,14 @@ def test_what_is_no_picture_and_what_is_too_large_one_is_refused(server: Server)
         assert answer.status == expected, (body[:20], answer.body)
         assert answer.json["status"] == expected
         assert answer.json["detail"]
+
+
+def test_a_picture_that_would_take_minutes_is_refused(server: Server) -> None:
+    session = server.open()
+    for body in (many_scans(400, 480, 1200), many_scans(400, 480, 90)):
+        answer = server.frame(session, body)
+        assert (answer.status, "scans" in answer.json["detail"]) == (400, True)
+    assert server.frame(session, many_scans(400, 480, 12)).status == 200
 
 
 def test_a_body_that_is_too_long_is_refused_before_it_comes_and_the_refusal_arrives(server: Server) -> None:

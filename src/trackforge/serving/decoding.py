@@ -24,6 +24,8 @@ PICTURES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp", "bmp
 """Kinds of pictures that are taken, and their media types."""
 SLOWER = {"png": 2, "webp": 4}
 """How much longer than a JPEG of one scan such a picture takes, about."""
+PASSES = 16
+"""Scans of a JPEG of the largest size that is taken; encoders make a dozen at most."""
 KNOWN = "a JPEG, PNG, WebP or BMP picture"
 
 
@@ -60,6 +62,11 @@ def picture(body: bytes | memoryview, *, max_pixels: int) -> npt.NDArray[np.uint
         raise TooLarge(
             f"A picture must have at most {most:,} pixels; this one has {header.width} x {header.height}. Send a "
             "smaller one, or raise --max-pixels."
+        )
+    if header.kind == "jpeg" and header.width * header.height * scans(data, header, limits().scans) > PASSES * most:
+        raise BadPicture(
+            f"A JPEG of the largest size may have {PASSES} scans, a smaller one more; this one, {header.width} x "
+            f"{header.height}, has too many. Save it anew, as encoders do by themselves."
         )
     try:
         with limited(pixels=most):
