@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+from pathlib import Path
 
 import pytest
 from bright_detector import install
 from bright_model import HEIGHT, WIDTH, write_film
 from hosted import hosted, invoke, opened, plain, sessions, shown
 from served import until
+from starlette.requests import ClientDisconnect
 
 import trackforge
 from trackforge.serving import step_json
+from trackforge_sagemaker.serving.files import file_response
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +95,24 @@ def test_a_client_that_leaves_ends_its_film(base, film, tmp_path):
             until(lambda: sessions(server) == 1)
         until(lambda: sessions(server) == 0)  # 40 frames at half a second would take longer
         assert "Traceback" not in server.log
+
+
+def test_an_answer_lets_go_of_its_file_when_its_client_leaves(tmp_path):
+    path = tmp_path / "answer.mp4"
+    path.write_bytes(bytes(3 << 18))
+
+    async def leave(message):
+        if message["type"] == "http.response.body":
+            raise ClientDisconnect
+
+    async def wait():
+        await asyncio.Event().wait()
+
+    async def answered():
+        response = file_response(path, "video/mp4", {})
+        with pytest.raises(ClientDisconnect):
+            await response({"type": "http", "asgi": {"spec_version": "2.3"}}, wait, leave)
+        return [place for place in Path("/proc/self/fd").iterdir() if path.name in os.path.realpath(place)]
+
+    assert asyncio.run(answered()) == []
+    assert list(tmp_path.iterdir()) == []

@@ -151,8 +151,9 @@ class _Json(logging.Formatter):
 
 
 def _worth(record: logging.LogRecord) -> bool:
-    """Leave out what uvicorn says of a WebSocket that was refused by an answer, as it may be."""
-    return not str(record.msg).startswith("ASGI callable returned without completing handshake")
+    """Leave out what uvicorn says of a WebSocket that was refused by an answer, and of a client that read no answer."""
+    said = "ASGI callable returned without completing "
+    return not str(record.msg).startswith((f"{said}handshake", f"{said}response"))  # the line of the request says 499
 
 
 @contextlib.contextmanager
