@@ -35,6 +35,8 @@ def scans(data: bytes, header: Header, most: int) -> int:
         most: How many are counted.
     """
     at, count = header.scan, 0
+    if (pairs := data.count(b"\xff\xda", at)) <= 1:  # nearly every picture, and many times as quick as to walk
+        return pairs
     for _ in range(SEGMENTS):
         found = _MARKER.search(data, at)
         if found is None or found[1] == b"\xd9":
