@@ -14,7 +14,7 @@ QUICK := tests/unit tests/property tests/contract/test_house_rules.py tests/cont
 	--ignore-glob='*online_flat*' --ignore-glob='*online_properties*' --ignore-glob='*sources_camera*' \
 	--ignore-glob='*metrics_detection*' --ignore-glob='*metrics_properties*' --ignore-glob='*ocsort_golden*' \
 	--ignore-glob='*motion_detector*' --ignore-glob='*interop*' --ignore-glob='*any_bytes*' --ignore-glob='*roundtrip*' \
-	--ignore-glob='*fuzz*' --ignore-glob='*label_bytes*' --ignore-glob='*format_properties*' \
+	--ignore-glob='*fuzz*' --ignore-glob='*_serving_[cefls]*' --ignore-glob='*label_bytes*' --ignore-glob='*format_properties*' \
 	--deselect=tests/unit/test_packing.py::test_everything_comes_back_to_the_bit \
 	--deselect=tests/contract/test_conformance.py::test_streams_are_what_trackers_take \
 	--deselect='tests/contract/test_conformance.py::test_installed_detectors[yolox]' \
