@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 
 from bright_model import png, scene
 from cli_runs import ENVIRONMENT
-from served import Answer, Server, until
+from served import Answer, Server, running
 
 import trackforge
 from trackforge.serving import step_json
@@ -46,30 +44,10 @@ def hosted(base: Path, name: str = "container", *, ready: bool = True, **environ
         environment: Further variables.
     """
     port, errors = base / f"{name}-port", base / f"{name}-log"
-    port.unlink(missing_ok=True)
-    with errors.open("wb") as log:
-        process = subprocess.Popen(
-            SERVE,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            cwd=base,
-            env={**hosted_environment(base), "TRACKFORGE_SERVE_PORT_FILE": str(port), **environment},
-        )
-    try:
-        until(lambda: port.exists() or process.poll() is not None)
-        assert process.poll() is None, errors.read_text()
-        server = Server(process, int(port.read_text()), errors)
-        if ready:
-            until(lambda: server.get("/ping").status == 200)
+    errors.unlink(missing_ok=True)
+    told = {**hosted_environment(base), "TRACKFORGE_SERVE_PORT_FILE": str(port), **environment}
+    with running(SERVE, base, port, errors, told, ready="/ping" if ready else "") as server:
         yield server
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 def memory(pid: int) -> int:

@@ -104,6 +104,41 @@ def until(what: Callable[[], object], patience: float = PATIENCE) -> None:
 
 
 @contextlib.contextmanager
+def running(
+    line: list[str], folder: Path, port: Path, errors: Path, environment: dict[str, str], *, ready: str, **more: Any
+) -> Iterator[Server]:
+    """Run a process that serves while the block does.
+
+    Args:
+        line: Its command.
+        folder: Where it runs.
+        port: The file that it writes its port into.
+        errors: The file that its log is added to.
+        environment: All of its variables.
+        ready: A path to ask until it answers 200; none to wait for the port alone.
+        more: For `subprocess.Popen`.
+    """
+    port.unlink(missing_ok=True)
+    with errors.open("ab") as log:
+        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=log, cwd=folder, env=environment, **more)
+    try:
+        until(lambda: port.exists() or process.poll() is not None)
+        assert process.poll() is None, errors.read_text()
+        server = Server(process, int(port.read_text()), errors)
+        if ready:
+            until(lambda: server.get(ready).status == 200)
+        yield server
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextlib.contextmanager
 def served(
     folder: Path,
     *words: object,
@@ -124,7 +159,6 @@ def served(
     """
     plugins = folder / "plugins" if (folder / "plugins").is_dir() else install(folder / "plugins")
     port, errors = folder / "port", folder / "stderr"
-    port.unlink(missing_ok=True)
     path = os.pathsep.join([str(plugins), *filter(None, [ENVIRONMENT.get("PYTHONPATH")])])
 
     def bound() -> None:
@@ -132,27 +166,6 @@ def served(
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
 
     line = command("serve", "--port", 0, "--port-file", port, *(("--detector", detector) if detector else ()), *words)
-    with errors.open("ab") as log:
-        process = subprocess.Popen(
-            line,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            cwd=folder,
-            preexec_fn=bound,
-            env={**ENVIRONMENT, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment},
-        )
-    try:
-        until(lambda: port.exists() or process.poll() is not None)
-        assert process.poll() is None, errors.read_text()
-        server = Server(process, int(port.read_text()), errors)
-        if ready:
-            until(lambda: server.get("/readyz").status == 200)
+    told = {**ENVIRONMENT, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment}
+    with running(line, folder, port, errors, told, ready="/readyz" if ready else "", preexec_fn=bound) as server:
         yield server
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()

@@ -23,8 +23,9 @@ from trackforge.io.video import VideoSource, VideoSourceConfig
 from trackforge.serving import Engine, ServingRun
 from trackforge.serving.films import Film, Films, track_film
 from trackforge.serving.films.opening import film_name
-from trackforge.serving.films.refusals import FilmUnfinished, NoResult, NoRoom, TooManyFilms, UnknownFilm
+from trackforge.serving.films.refusals import FilmUnfinished, NoResult, TooManyFilms, UnknownFilm
 from trackforge.serving.films.storage import Storage
+from trackforge.serving.refusals import NoRoom
 from trackforge.types import Step
 
 

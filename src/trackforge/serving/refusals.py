@@ -12,6 +12,7 @@ error                status meaning
 `TooManySessions`    429    as many sessions are open as may be
 `NotReady`           503    the detector is not loaded yet, or has failed for good
 `Draining`           503    the server is being stopped
+`NoRoom`             507    what was sent cannot be kept
 ==================== ====== ===========================================================
 """
 
@@ -25,6 +26,7 @@ __all__ = [
     "BadPicture",
     "Busy",
     "Draining",
+    "NoRoom",
     "NotReady",
     "Refusal",
     "SessionGone",
@@ -109,3 +111,10 @@ class Draining(Refusal):
 
     status = 503
     retry_after = 5.0
+
+
+class NoRoom(Refusal):
+    """What was sent cannot be kept: the disk is full, or films take as much room as they may."""
+
+    status = 507
+    retry_after = 60.0

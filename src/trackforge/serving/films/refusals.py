@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trackforge.serving.refusals import Refusal
 
-__all__ = ["FilmUnfinished", "NoResult", "NoRoom", "TooManyFilms", "UnknownFilm"]
+__all__ = ["FilmUnfinished", "NoResult", "TooManyFilms", "UnknownFilm"]
 
 
 class UnknownFilm(Refusal):
@@ -30,11 +30,4 @@ class TooManyFilms(Refusal):
     """As many films are kept as may be."""
 
     status = 429
-    retry_after = 60.0
-
-
-class NoRoom(Refusal):
-    """The films that are kept take as much room as they may."""
-
-    status = 507
     retry_after = 60.0

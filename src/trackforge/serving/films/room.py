@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from trackforge.serving.films.film import Film
-from trackforge.serving.films.refusals import NoRoom
+from trackforge.serving.refusals import NoRoom
 
 __all__ = ["Room"]
 

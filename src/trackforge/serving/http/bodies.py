@@ -18,9 +18,9 @@ from pathlib import Path
 from starlette.requests import ClientDisconnect, Request
 
 from trackforge.serving.http.context import context
-from trackforge.serving.http.denials import NoRoom, SlowBody, WrongType
+from trackforge.serving.http.denials import SlowBody, WrongType
 from trackforge.serving.http.problems import FULL
-from trackforge.serving.refusals import TooLarge
+from trackforge.serving.refusals import NoRoom, TooLarge
 
 __all__ = ["HELD", "LEAST_RATE", "body_type", "chunks", "read_limited", "spool"]
 

@@ -12,7 +12,6 @@ error                   status meaning
 `UpgradeRequired`       426    a WebSocket was asked for as a plain request
 `Overloaded`            503    as many requests are at work as may be
 `Late`                  504    the answer was not ready within the time for a request
-`NoRoom`                507    the disk is full
 ======================= ====== ===============================================================
 """
 
@@ -25,7 +24,6 @@ __all__ = [
     "ForeignHost",
     "ForeignOrigin",
     "Late",
-    "NoRoom",
     "Overloaded",
     "SlowBody",
     "Unauthorised",
@@ -87,10 +85,3 @@ class Late(Refusal):
     """The answer was not ready within the time that a request may take."""
 
     status = 504
-
-
-class NoRoom(Refusal):
-    """What was sent cannot be kept: the disk is full."""
-
-    status = 507
-    retry_after = 60.0
