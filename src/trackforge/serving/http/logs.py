@@ -19,7 +19,7 @@ import secrets
 import sys
 import time
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -126,7 +126,15 @@ class Recorder:
         )  # fmt: skip
 
 
-class _Text(logging.Formatter):
+class _Careful(logging.Formatter):
+    """Shows no secrets of addresses in tracebacks either."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - as logging has it
+        """Return the traceback."""
+        return without_secrets(super().formatException(ei))
+
+
+class _Text(_Careful):
     """A line for people."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -134,7 +142,7 @@ class _Text(logging.Formatter):
         return told + (f"\n{visible(self.formatException(record.exc_info))}" if record.exc_info else "")
 
 
-class _Json(logging.Formatter):
+class _Json(_Careful):
     """A line for machines."""
 
     def format(self, record: logging.LogRecord) -> str:
