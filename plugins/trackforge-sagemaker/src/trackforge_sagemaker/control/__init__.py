@@ -1,0 +1,1 @@
+"""``trackforge sagemaker ...``: everything from the bucket to the clean-up, by commands."""

@@ -1,0 +1,1 @@
+"""What people want to know of tracks: counts at lines and in zones, how long, where, how fast, how far."""

@@ -1,0 +1,1 @@
+"""From footage to checked labels: label by a model, have people check, measure, choose, train, and again."""

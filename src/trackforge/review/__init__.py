@@ -1,0 +1,1 @@
+"""Tracked labels that people check: keyframes, edits that can be undone, documents that are saved after each."""
