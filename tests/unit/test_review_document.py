@@ -19,7 +19,7 @@ def walk(frames: int = 21, step: float = 2.0) -> TrackTable:
     x = at * step
     return TrackTable(
         frame=at,
-        track_id=np.ones(frames),
+        track_id=np.ones(frames, np.int64),
         xyxy=np.stack((x, np.full(frames, 5.0), x + 10, np.full(frames, 25.0)), axis=1),
         score=np.full(frames, 0.5),
         sequence="walk",
@@ -34,7 +34,7 @@ def test_a_straight_walk_needs_two_keyframes() -> None:
 
 
 def test_a_track_that_ends_early_is_ended_by_a_keyframe_outside() -> None:
-    document = Document.from_table(walk(), classes=("person",), frames=range(0, 40))
+    document = Document.from_table(walk(), classes=("person",), frames=range(40))
     last = document.tracks[0].keyframes[-1]
     assert (last.frame, last.outside) == (21, True)
     assert len(document.table()) == 21
