@@ -2,27 +2,28 @@
 
 >>> aws = Aws(AwsRun(project="street", region="eu-west-1", account="123456789012"), dry_run=True)
 >>> aws.bucket, aws.role
-('street-123456789012-eu-west-1', 'arn:aws:iam::123456789012:role/street-sagemaker')
+('street-eu-west-1-123456789012', 'arn:aws:iam::123456789012:role/street-sagemaker')
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib.util
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from trackforge.cli.printing import put
-from trackforge.config import check, setting
+from trackforge.config import check as check_settings
+from trackforge.config import setting
 from trackforge.errors import ConfigError
 from trackforge.intake.addresses import without_secrets
 from trackforge_sagemaker.client.connecting import client, region_of, session
 from trackforge_sagemaker.client.failures import explaining
 from trackforge_sagemaker.client.places import split_place
+from trackforge_sagemaker.requests import bucket_name, check, project_tags
 
 __all__ = ["EXAMPLE_ACCOUNT", "Aws", "AwsRun"]
 
@@ -41,14 +42,14 @@ class AwsRun:
     )
     region: str | None = setting(None, help="Region; that of AWS_REGION or the profile where it is not given.")
     profile: str | None = setting(None, help="Profile of ~/.aws/config.")
-    bucket: str | None = setting(None, help="Bucket; PROJECT-ACCOUNT-REGION where it is not given.")
+    bucket: str | None = setting(None, help="Bucket; PROJECT-REGION-ACCOUNT where it is not given.")
     role: str | None = setting(
         None, help="Role that jobs and endpoints act as, its name or ARN; PROJECT-sagemaker where it is not given."
     )
     account: str | None = setting(None, help="Number of the account; asked of STS where it is not given.")
 
     def __post_init__(self) -> None:
-        check(self)
+        check_settings(self)
         if not _PROJECT.fullmatch(self.project):
             raise ConfigError(
                 "project must be at most 24 small letters, digits and single hyphens, as buckets' names begin with it; "
@@ -100,13 +101,18 @@ class Aws:
     @property
     def bucket(self) -> str:
         """Where data, models and results lie."""
-        return self.run.bucket or f"{self.project}-{self.account}-{self.region}"
+        return self.run.bucket or bucket_name(self.account, self.region, base=self.project)
 
     @property
     def role(self) -> str:
         """ARN of the role that jobs and endpoints act as."""
         role = self.run.role or f"{self.project}-sagemaker"
         return role if role.startswith("arn:") else f"arn:{self.partition}:iam::{self.account}:role/{role}"
+
+    @property
+    def tags(self) -> list[dict[str, str]]:
+        """What everything that the project makes is tagged with."""
+        return project_tags(self.project)
 
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of something in this account and region: ``arn("sagemaker", "endpoint/street")``."""
@@ -216,7 +222,7 @@ class Aws:
             put(text.rstrip("\n") + "\n")
 
     def _show(self, service: str, operation: str, request: dict[str, Any]) -> None:
-        _checker()(service, operation, request)
+        check(service, operation, {key: b"" if key == "Body" else value for key, value in request.items()})
         entry = {"service": service, "operation": operation, "request": request}
         self.shown.append(json.loads(_text(entry)))
         if not self.as_json:
@@ -225,31 +231,6 @@ class Aws:
     def _operation(self, service: str, operation: str) -> str:
         """Return AWS's name of what boto3 calls ``create_model``."""
         return str(self.client(service).meta.method_to_api_mapping.get(operation, operation))
-
-
-def _checker() -> Callable[[str, str, dict[str, Any]], None]:
-    """Return what checks a request, where botocore is there to know it."""
-    if importlib.util.find_spec("botocore") is None:
-        return lambda *_: None
-    return _checked
-
-
-def _checked(service: str, operation: str, request: dict[str, Any]) -> None:
-    from botocore import xform_name
-    from botocore.session import Session as Botocore
-    from botocore.validate import ParamValidator
-
-    model = Botocore().get_service_model(service)
-    name = next((one for one in model.operation_names if xform_name(one) == operation), "")
-    if not name:
-        raise ConfigError(f"{service} has no operation {operation!r}.")
-    shape = model.operation_model(name).input_shape
-    bare = {key: b"" if key == "Body" else value for key, value in request.items()}
-    with explaining(service, name):
-        if shape is not None and (report := ParamValidator().validate(bare, shape)).has_errors():
-            from botocore.exceptions import ParamValidationError
-
-            raise ParamValidationError(report=report.generate_report())
 
 
 def _text(value: Any) -> str:
