@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from trackforge.analytics.together import Given, Together
 from trackforge.errors import InvalidInputError, PluginError, StateError
 from trackforge.io.outputs import Outputs, finishing
 from trackforge.packing import pack, unpack
@@ -33,7 +34,7 @@ FORMAT = 1
 
 
 class Session:
-    """A detector, a tracker and sinks, to which frames of one sequence are pushed one by one.
+    """A detector, a tracker, analytics and sinks, to which frames of one sequence are pushed one by one.
 
     Sinks are opened by ``with`` or by the first frame. Outputs become final with `close`, and at the end of a ``with``
     block that was left without an exception or through Ctrl-C; after any other exception nothing stands under their
@@ -45,9 +46,13 @@ class Session:
         tracker: A Tracker, or the name of one. It goes on from where it stands.
         sinks: Sinks, or file names whose ending tells which sink is meant. Opened and closed here.
         stream: What is known about the frames beforehand; class names are taken from the detector.
+        analytics: What is to be made of the tracks: Analytics, or names of such that need no settings; in a mapping the
+            keys are the names of their answers. What each knows is in `Step.analytics`. They go on from where they
+            stand.
 
     Attributes:
         stream: What is known about the frames, the detector's classes included.
+        analytics: The analytics; ``analytics.result()`` is what came of all frames so far, by name.
         last: Index of the last frame; -1 before the first.
 
     Raises:
@@ -62,6 +67,7 @@ class Session:
         *,
         sinks: Iterable[Sink | str | Path] = (),
         stream: Stream | None = None,
+        analytics: Given = (),
     ) -> None:
         if isinstance(sinks, (str, Path)):
             raise InvalidInputError(f"sinks must be a list; got {str(sinks)!r}. Write sinks=[{str(sinks)!r}].")
@@ -72,6 +78,7 @@ class Session:
             fit(doors.sink(sink) if isinstance(sink, (str, Path)) else sink, "sink", "write", "__enter__")
             for sink in sinks
         ]
+        self.analytics = Together(analytics)
         self.stream = dataclasses.replace(stream or Stream(), classes=_classes(self.detector))
         self.last = -1
         self._told = self._closed = False
@@ -103,11 +110,14 @@ class Session:
             )
         step = Step(frame=frame, detections=detections, tracks=tracks)
         self.last = frame.index  # after an error of the tracker's, which undoes its own, the frame may come again
+        step = self.analytics.update(step)
         outputs.write(step)
         return step
 
     def state(self) -> bytes:
         """Return everything that is needed to go on elsewhere, as bytes (`trackforge.packing`); outputs stay here.
+
+        Analytics are part of it as far as they are `Savable`.
 
         Raises:
             StateError: The detector remembers something, which cannot be saved.
@@ -118,7 +128,10 @@ class Session:
                 "frames, too. Use a detector that looks at each frame by itself."
             )
         known = dataclasses.asdict(self.stream)
-        return pack({"format": FORMAT, "frame": self.last, "stream": known, "tracker": self.tracker.state_dict()})
+        counted = {"analytics": self.analytics.state_dict()} if self.analytics else {}
+        return pack(
+            {"format": FORMAT, "frame": self.last, "stream": known, "tracker": self.tracker.state_dict(), **counted}
+        )
 
     @classmethod
     def restore(
@@ -128,6 +141,7 @@ class Session:
         tracker: Tracker | str,
         *,
         sinks: Iterable[Sink | str | Path] = (),
+        analytics: Given = (),
     ) -> Session:
         """Go on where `state` was taken: the next frame gets the very step that it would have got there.
 
@@ -136,9 +150,10 @@ class Session:
             detector: A detector like the one of before.
             tracker: A tracker of the same settings; it takes over the state.
             sinks: Where the steps from here on go.
+            analytics: Those of before, made anew; one that the state knows nothing of begins here.
 
         Raises:
-            StateError: The bytes are no such state, or that of another tracker.
+            StateError: The bytes are no such state, or that of another tracker or analytic.
             InvalidInputError: An argument cannot play its role.
         """
         saved = unpack(state)
@@ -154,8 +169,9 @@ class Session:
             raise StateError(
                 f"The state of a session must tell its stream and last frame; {error}. Save it again."
             ) from error
-        session = cls(detector, tracker, sinks=sinks, stream=stream)
+        session = cls(detector, tracker, sinks=sinks, stream=stream, analytics=analytics)
         session.tracker.load_state_dict(saved["tracker"])
+        session.analytics.load_state_dict(saved.get("analytics", {}))
         session.last = last
         return session
 
@@ -202,6 +218,7 @@ class Session:
         for component in (self.detector, self.tracker):
             if isinstance(component, StreamAware):
                 component.open(stream)
+        self.analytics.open(stream)
         outputs.open(stream)
 
 
