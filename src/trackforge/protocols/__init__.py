@@ -19,7 +19,7 @@ from trackforge.protocols.tracking import (
     Tracker,
     WarpingMotionModel,
 )
-from trackforge.protocols.using import Analytic, Command, Exporter
+from trackforge.protocols.using import Analytic, Command, Drawing, Eventful, Exporter, Savable
 
 __all__ = [
     "Analytic",
@@ -28,9 +28,11 @@ __all__ = [
     "Closable",
     "Command",
     "Detector",
+    "Drawing",
     "Dropping",
     "Embedder",
     "Ending",
+    "Eventful",
     "Exporter",
     "Lossy",
     "MotionModel",
@@ -38,6 +40,7 @@ __all__ = [
     "MotionView",
     "Noting",
     "Remembering",
+    "Savable",
     "Sink",
     "Source",
     "StagedDetector",
