@@ -26,7 +26,8 @@ from trackforge.analytics.together import Given
 from trackforge.errors import InvalidInputError
 from trackforge.protocols import Closable, Detector, Sink, Source, StagedDetector, Tracker, stream_of
 from trackforge.registry import doors
-from trackforge.session import Session, Steps, answers, fit, follows
+from trackforge.roles import answers, fit, follows
+from trackforge.session import Session, Steps
 from trackforge.types import Detections, Frame, Step
 
 __all__ = ["track"]

@@ -1,4 +1,4 @@
-"""The analytics of one sequence: they get the same steps, each under its name, and whoever reads them may do so anytime.
+"""The analytics of one sequence: the same steps for all, an answer under each name, readable at any time.
 
 >>> from trackforge import Detections, Frame, Step, Tracks
 >>> class Frames:
@@ -18,9 +18,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,9 +35,14 @@ from trackforge.types import Step, Stream
 
 __all__ = ["Given", "Together"]
 
-Given: TypeAlias = "Iterable[Analytic | str] | Mapping[str, Analytic | str]"
+Given: TypeAlias = "Iterable[Analytic | str] | Mapping[str, Analytic | str] | Together"
 """How analytics are given: one after the other, or by the names that their answers shall have."""
-Painter: TypeAlias = "Callable[[npt.NDArray[np.uint8], Step], None]"
+Guard: TypeAlias = "Callable[[str, str], AbstractContextManager[object]]"
+"""Stands around every call of an analytic; called with its name and where the run is: ``"at frame 12"``."""
+
+
+def _unguarded(name: str, where: str) -> AbstractContextManager[object]:  # noqa: ARG001 - see `Guard`
+    return contextlib.nullcontext()
 
 
 class Together:
@@ -44,16 +51,23 @@ class Together:
     Args:
         given: Analytics, or names of such that need no settings. In a mapping the keys are the names of the answers;
             else that is the name by which an analytic was asked for, its attribute ``name``, or that of its class.
+        guard: Stands around every call.
+
+    Attributes:
+        members: The analytics by name.
 
     Raises:
         InvalidInputError: One is no analytic, or two have one name.
         UnknownComponentError: None has such a name.
     """
 
-    def __init__(self, given: Given = ()) -> None:
+    def __init__(self, given: Given = (), guard: Guard = _unguarded) -> None:
+        self._guard = guard
         self.members: dict[str, Analytic] = {}
         if isinstance(given, (str, bytes)):
             raise InvalidInputError(f"analytics must be a list; got {given!r}. Write analytics=[{given!r}].")
+        if isinstance(given, Together):
+            given = given.members
         pairs = given.items() if isinstance(given, Mapping) else ((None, one) for one in given)
         for key, one in pairs:
             made = doors.analytic(one) if isinstance(one, str) else one
@@ -77,9 +91,10 @@ class Together:
     def open(self, stream: Stream) -> None:
         """Tell those that want to know about the stream."""
         with self._lock:
-            for one in self.members.values():
+            for name, one in self.members.items():
                 if isinstance(one, StreamAware):
-                    one.open(stream)
+                    with self._guard(name, "as it was told of the stream"):
+                        one.open(stream)
 
     def update(self, step: Step) -> Step:
         """Return the step with what all know now, and what happened in it.
@@ -91,41 +106,49 @@ class Together:
             return step
         known: dict[str, Mapping[str, Any]] = {}
         happened: list[Mapping[str, Any]] = []
+        where = f"at frame {step.frame.index}"
         with self._lock:
             for name, one in self.members.items():
-                values = one.update(step)
+                with self._guard(name, where):
+                    values = one.update(step)
+                    news = one.events() if isinstance(one, Eventful) else ()
                 if not isinstance(values, Mapping):
                     raise PluginError(
                         f"update() must return a mapping; {type(one).__name__} gave {type(values).__name__}. "
                         "trackforge.testing.check_analytic shows what else it must do."
                     )
                 known[name] = values
-                if isinstance(one, Eventful):
-                    happened += [{"analytic": name, **event} for event in one.events()]
+                happened += [{"analytic": name, **event} for event in news]
         return dataclasses.replace(step, analytics=known, events=tuple(happened))
 
     def result(self) -> dict[str, Mapping[str, Any]]:
         """Return what came of all steps so far, by name."""
+        results: dict[str, Mapping[str, Any]] = {}
         with self._lock:
-            return {name: one.result() for name, one in self.members.items()}
+            for name, one in self.members.items():
+                with self._guard(name, "as it was asked for its result"):
+                    results[name] = one.result()
+        return results
 
     def reset(self) -> None:
         """Let all forget everything."""
         with self._lock:
-            for one in self.members.values():
-                one.reset()
+            for name, one in self.members.items():
+                with self._guard(name, "as it was reset"):
+                    one.reset()
 
     def draw(self, image: npt.NDArray[np.uint8], step: Step) -> None:
         """Let those that can draw into an RGB uint8 picture ``(H, W, 3)``."""
         with self._lock:
-            for one in self.members.values():
+            for name, one in self.members.items():
                 if isinstance(one, Drawing):
-                    one.draw(image, step)
+                    with self._guard(name, f"as it drew into frame {step.frame.index}"):
+                        one.draw(image, step)
 
     @property
-    def painter(self) -> Painter | None:
-        """What draws into pictures; None where nothing would."""
-        return self.draw if any(isinstance(one, Drawing) for one in self.members.values()) else None
+    def draws(self) -> bool:
+        """Whether one of them can draw."""
+        return any(isinstance(one, Drawing) for one in self.members.values())
 
     def state_dict(self) -> dict[str, Any]:
         """Return what those know that can go on elsewhere, by name."""
