@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from trackforge.protocols.detecting import Detector, Embedder, Remembering, StagedDetector
 from trackforge.protocols.noting import Noting, notes_of
-from trackforge.protocols.streaming import Closable, Dropping, Ending, Lossy, Sink, Source, StreamAware, stream_of
+from trackforge.protocols.streaming import (
+    Closable,
+    Dropping,
+    Ending,
+    Lossy,
+    Painting,
+    Sink,
+    Source,
+    StreamAware,
+    stream_of,
+)
 from trackforge.protocols.tracking import (
     Associator,
     CameraMotion,
@@ -39,6 +49,7 @@ __all__ = [
     "MotionState",
     "MotionView",
     "Noting",
+    "Painting",
     "Remembering",
     "Savable",
     "Sink",
