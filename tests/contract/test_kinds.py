@@ -12,7 +12,7 @@ import pytest
 
 import trackforge
 from trackforge.data import format_named, formats
-from trackforge.errors import ConfigError, SinkError
+from trackforge.errors import ConfigError, SinkError, StateError
 from trackforge.io.atomic import atomic_path
 from trackforge.registry import KINDS, ComponentSpec, hookimpl, kind_named, registry
 from trackforge.testing import (
@@ -93,6 +93,39 @@ class Count:
         return {"total": len(self.ids)}
 
 
+class Arrivals(Count):
+    """All that an analytic may be."""
+
+    def open(self, stream, /):
+        self.classes = stream.classes
+
+    def reset(self):
+        super().reset()
+        self.classes, self.new = (), []
+
+    def update(self, step, /):
+        new = set(step.tracks.visible.track_id.tolist()) - self.ids
+        self.new += [
+            {"frame": step.frame.index, "time": step.frame.timestamp, "kind": "arrival", "track_id": one} for one in new
+        ]
+        return super().update(step)
+
+    def events(self):
+        new, self.new = self.new, []
+        return new
+
+    def draw(self, image, step, /):
+        image[:1] = len(step.tracks)
+
+    def state_dict(self):
+        return {"format": "arrivals", "ids": sorted(self.ids)}
+
+    def load_state_dict(self, state, /):
+        if state.get("format") != "arrivals":
+            raise StateError("of somebody else")
+        self.ids = set(state["ids"])
+
+
 def to_json(path):
     with atomic_path(path) as partial:
         partial.write_text(json.dumps({"weights": [1, 2]}))
@@ -112,6 +145,7 @@ def test_good_ones_pass():
     check_embedder(Colours)
     check_camera_motion(Shift)
     check_analytic(Count)
+    check_analytic(Arrivals)
     check_exporter(to_json, suffix=".json")
     check_command(make_hello)
 
@@ -134,6 +168,30 @@ def test_bad_ones_are_told():
         def reset(self):
             self.ids = getattr(self, "ids", set())
 
+    class Meddling(Arrivals):
+        def draw(self, image, step, /):
+            self.ids.add(-1)
+
+    class Chatty(Arrivals):
+        def events(self):
+            return self.new
+
+    class Vague(Arrivals):
+        def events(self):
+            return [{"kind": "arrival", "track": {"id": 1}} for _ in super().events()]
+
+    class Forgetful(Arrivals):
+        def load_state_dict(self, state, /):
+            super().load_state_dict({**state, "ids": ()})
+
+    class Trusting(Arrivals):
+        def load_state_dict(self, state, /):
+            self.ids = set(state.get("ids", ()))
+
+    class Picky(Arrivals):
+        def open(self, stream, /):
+            self.rate = 1 / int(stream.rate or 1)
+
     def littering(path):
         path.with_suffix(".tmp").write_text("")
         path.write_text("x")
@@ -150,6 +208,12 @@ def test_bad_ones_are_told():
         (check_embedder, Long, "gives_one_vector_a_box"),
         (check_camera_motion, Still, "follows_a_pan"),
         (check_analytic, Sticky, "forgets_on_reset"),
+        (check_analytic, Meddling, "draws_in_place"),
+        (check_analytic, Chatty, "tells_what_happened: events.. tells an event twice"),
+        (check_analytic, Vague, "tells_what_happened: an event has no frame, time"),
+        (check_analytic, Forgetful, "goes_on_from_its_state"),
+        (check_analytic, Trusting, "refuses_a_foreign_state"),
+        (check_analytic, Picky, "is_told_about_the_stream"),
         (check_exporter, littering, "writes_one_whole_file"),
         (check_command, lambda: mute, "explains_itself"),
         (

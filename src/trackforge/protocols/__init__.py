@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from trackforge.protocols.detecting import Detector, Embedder, Remembering, StagedDetector
 from trackforge.protocols.noting import Noting, notes_of
-from trackforge.protocols.streaming import Closable, Dropping, Ending, Lossy, Sink, Source, StreamAware, stream_of
+from trackforge.protocols.streaming import (
+    Closable,
+    Dropping,
+    Ending,
+    Lossy,
+    Painting,
+    Sink,
+    Source,
+    StreamAware,
+    stream_of,
+)
 from trackforge.protocols.tracking import (
     Associator,
     CameraMotion,
@@ -19,7 +29,7 @@ from trackforge.protocols.tracking import (
     Tracker,
     WarpingMotionModel,
 )
-from trackforge.protocols.using import Analytic, Command, Exporter
+from trackforge.protocols.using import Analytic, Command, Drawing, Eventful, Exporter, Savable
 
 __all__ = [
     "Analytic",
@@ -28,16 +38,20 @@ __all__ = [
     "Closable",
     "Command",
     "Detector",
+    "Drawing",
     "Dropping",
     "Embedder",
     "Ending",
+    "Eventful",
     "Exporter",
     "Lossy",
     "MotionModel",
     "MotionState",
     "MotionView",
     "Noting",
+    "Painting",
     "Remembering",
+    "Savable",
     "Sink",
     "Source",
     "StagedDetector",

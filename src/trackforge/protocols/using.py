@@ -6,14 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
+
 from trackforge.types import Step
 
-__all__ = ["Analytic", "Command", "Exporter"]
+__all__ = ["Analytic", "Command", "Drawing", "Eventful", "Exporter", "Savable"]
 
 
 @runtime_checkable
 class Analytic(Protocol):
-    """Turns the steps of a run into what people want to know: counts, speeds, times."""
+    """Turns the steps of a run into what people want to know: counts, speeds, times.
+
+    One may also be `StreamAware`, `Drawing`, `Eventful` and `Savable`.
+    """
 
     def update(self, step: Step, /) -> Mapping[str, Any]:
         """Take the results of one frame; return what is known now, by name: numbers, strings and lists of them."""
@@ -23,6 +29,46 @@ class Analytic(Protocol):
 
     def reset(self) -> None:
         """Forget everything."""
+
+
+@runtime_checkable
+class Drawing(Protocol):
+    """An analytic that can show in the picture what it knows."""
+
+    def draw(self, image: npt.NDArray[np.uint8], step: Step, /) -> None:
+        """Draw in place on an RGB picture ``(H, W, 3)``; called after ``update()`` of the same step, or not at all.
+
+        The picture is a copy of the step's, in which others may have drawn. The step stays as it is, and so does what
+        the analytic knows: whether a run is drawn changes no number.
+        """
+
+
+@runtime_checkable
+class Eventful(Protocol):
+    """An analytic that tells what happened: crossings, entries, exits."""
+
+    def events(self) -> Sequence[Mapping[str, Any]]:
+        """Return what happened since the last call, oldest first, and forget it.
+
+        Each event is flat, as a row of a table: texts, numbers, true, false and None by name. It has at least ``frame``
+        (index of the frame in which it was noticed), ``time`` (seconds since the start of the sequence, or None) and
+        ``kind``; those of one track have ``track_id`` and ``class`` (its name, or its number as a text).
+        """
+
+
+@runtime_checkable
+class Savable(Protocol):
+    """A component that can go on elsewhere: it gives what it knows, and takes it back."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything needed to go on elsewhere: arrays, numbers, strings, and dicts and lists of them."""
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Continue exactly where `state_dict` was taken.
+
+        Raises:
+            StateError: The state is of another component, or of other settings.
+        """
 
 
 class Exporter(Protocol):
