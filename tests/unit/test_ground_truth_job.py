@@ -1,4 +1,4 @@
-"""Ground Truth's labelling jobs: what is written has the form that the service wants, and what it refuses is refused."""
+"""Labelling jobs of Ground Truth: files in the form that the service wants, and its rules of names and sizes."""
 
 from __future__ import annotations
 
