@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from trackforge.data.checking import CheckReport, Summary, check, summarise
 from trackforge.data.columns import Boxes, Images
+from trackforge.data.consolidating import consolidate
 from trackforge.data.conversion import ConversionReport, convert, prepare
 from trackforge.data.formats import Format, format_named, formats, losses, read, sniff
 from trackforge.data.grid import draw, show
@@ -39,6 +40,7 @@ __all__ = [
     "Summary",
     "check",
     "concatenate",
+    "consolidate",
     "convert",
     "draw",
     "format_named",

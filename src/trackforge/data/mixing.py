@@ -13,7 +13,7 @@ from trackforge.data.columns import Boxes, Images
 from trackforge.data.model import Dataset
 from trackforge.errors import DataError, InvalidInputError
 
-__all__ = ["concatenate"]
+__all__ = ["absolute_paths", "allowed_folders", "concatenate"]
 
 
 def concatenate(
@@ -52,7 +52,7 @@ def concatenate(
             )
         im, bx = part.images, part.boxes
         if len(roots) > 1:
-            im = im.replace(path=_absolute(part))
+            im = im.replace(path=absolute_paths(part))
         if identities == "distinct":
             im = im.replace(sequence=_distinct(im.sequence, taken, part.name or f"set{k}"))
             still = (im.sequence[bx.image] == "") & (bx.track_id >= 0)
@@ -79,22 +79,23 @@ def concatenate(
         root=parts[0].root if len(roots) == 1 else Path(),
         notes=tuple(n for p in parts for n in p.notes),
         class_numbers=parts[0].class_numbers if same else (),
-        folders=_folders(parts),
+        folders=allowed_folders(parts),
     )
     if identities == "shared":
         _refuse_repeats(made)
     return made
 
 
-def _folders(parts: Sequence[Dataset]) -> tuple[Path, ...] | None:
+def allowed_folders(parts: Sequence[Dataset]) -> tuple[Path, ...] | None:
     """Where pictures may be taken from: what each part allows; of one made in memory, where its pictures are."""
     if all(part.folders is None for part in parts):
         return None
-    each = ({Path(p).parent for p in _absolute(s) if p} if s.folders is None else s.folders for s in parts)
+    each = ({Path(p).parent for p in absolute_paths(s) if p} if s.folders is None else s.folders for s in parts)
     return tuple(sorted({Path(os.path.abspath(folder)) for folders in each for folder in folders}))  # noqa: PTH100
 
 
-def _absolute(part: Dataset) -> list[str]:
+def absolute_paths(part: Dataset) -> list[str]:
+    """Return where the pictures of a set lie, whatever its root; empty for labels without a picture."""
     root = Path(os.path.abspath(part.root))  # noqa: PTH100
     return [(root / p).as_posix() if p else "" for p in part.images.path.tolist()]
 
