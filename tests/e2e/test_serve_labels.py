@@ -104,16 +104,8 @@ def test_documents_are_listed_with_how_far_they_are(server: Server, fresh: Path)
     assert told["on"] is True
     by_name = {one["name"]: one for one in told["documents"]}
     assert list(by_name) == ["away", "broken", "some stills ä", "street"]
-    street = {
-        "name": "street",
-        "sequence": "street",
-        "frames": 24,
-        "wanted": 4,
-        "checked": 0,
-        "tracks": 2,
-        "touched": 0,
-    }
-    assert by_name["street"] == street
+    counts = {"frames": 24, "wanted": 4, "checked": 0, "tracks": 2, "touched": 0}
+    assert by_name["street"].items() >= {"name": "street", "sequence": "street", **counts}.items()
     assert "must be JSON" in by_name["broken"]["problem"]
     assert str(fresh) not in by_name["broken"]["problem"]
 
