@@ -8,63 +8,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
 import pytest
 from cli_runs import run
-from films import film
+from labelled_street import labelled
 from served import Server, served
 
 from trackforge import data
-from trackforge.io.pictures import decode_picture, opencv
-from trackforge.review import Document, Keyframe, LabelTrack
-
-SIZE, COUNT = (160, 96), 24
-EVIL = "<img src=x onerror=\"document.title='harmed'\">"
-
-
-def picture(number: int) -> Any:
-    """Return a grey picture that is as bright as its number says, with a white square that moves."""
-    image = np.full((SIZE[1], SIZE[0], 3), 20 + 8 * number, np.uint8)
-    image[30:60, 10 + 4 * number : 40 + 4 * number] = 255
-    return image
-
-
-def labelled(folder: Path) -> Path:
-    """Write a folder with a film, a folder of pictures, and a document for each; return it."""
-    film(folder / "street.mp4", [picture(k) for k in range(COUNT)], rate=10)
-    (folder / "pictures").mkdir()
-    for k in range(3):
-        opencv().imwrite(str(folder / "pictures" / f"{k}.png"), picture(k))
-    walk = (
-        Keyframe(frame=0, xyxy=(10, 30, 40, 60), score=0.9),
-        Keyframe(frame=23, xyxy=(102, 30, 132, 60), score=0.6),
-    )
-    stay = (
-        Keyframe(frame=4, xyxy=(60, 70, 90, 90), score=0.4),
-        Keyframe(frame=12, xyxy=(60, 70, 90, 90), outside=True),
-    )
-    street = Document(
-        sequence="street",
-        source="street.mp4",
-        rate=10.0,
-        size=SIZE,
-        frames=np.arange(COUNT),
-        classes=("person", "bicycle", EVIL),
-        tracks=(LabelTrack(id=1, keyframes=walk), LabelTrack(id=2, label=1, keyframes=stay)),
-        wanted=(0, 5, 10, 15),
-    )
-    street.save(folder / "street.labels.json")
-    stills = street.replace(
-        sequence="stills",
-        source="pictures",
-        frames=np.arange(3),
-        files=("0.png", "1.png", "2.png"),
-        tracks=(),
-        wanted=(),
-    )
-    stills.save(folder / "some stills ä.labels.json")
-    stills.replace(source="away", files=()).save(folder / "away.labels.json")
-    return folder
+from trackforge.io.pictures import decode_picture
+from trackforge.review import Document
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +32,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[S
 @pytest.fixture
 def fresh(folder: Path) -> Path:
     """Return the folder with the document as it was in the beginning."""
-    for one in folder.glob("street.*.json*"):
-        one.unlink()
-    (folder / "street.mp4").unlink()
-    for one in (folder / "pictures").iterdir():
-        one.unlink()
-    (folder / "pictures").rmdir()
     return labelled(folder)
 
 
