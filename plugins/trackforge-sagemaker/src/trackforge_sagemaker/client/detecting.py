@@ -85,7 +85,7 @@ class EndpointDetector:
     def __init__(self, config: EndpointDetectorConfig, *, runtime: Any = None) -> None:
         self.config = config
         self.classes = config.classes or tuple(f"class {number}" for number in range(_UNNAMED))
-        self._endpoint = Endpoint(
+        self.endpoint = Endpoint(
             config.endpoint,
             runtime=runtime,
             region=config.region,
@@ -140,10 +140,10 @@ class EndpointDetector:
     def _one(self, frame: Frame) -> Detections:
         config = self.config
         body = encoded(picture_of(frame), config.picture, config.quality)
-        self._endpoint.check_size(body)
+        self.endpoint.check_size(body)
         self._pace.wait()
         kind = config.content_type or KINDS[config.picture]
-        reply = self._endpoint(body, kind, accept=config.accept or _ACCEPTED[config.form])
+        reply = self.endpoint(body, kind, accept=config.accept or _ACCEPTED[config.form])
         found = detections_of(document_of(reply.body), frame.size, letterbox=config.letterbox)
         if config.min_score is not None:
             found = found[found.score >= config.min_score]
