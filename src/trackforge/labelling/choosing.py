@@ -92,16 +92,14 @@ def _apart(
     for name, row in later:
         if sum(map(len, taken.values())) < count:
             taken[name].append(row)
-    _fill(taken, signals, candidates, count)
+    _fill(taken, candidates, count)
     return [_told(name, signals[name], row) for name, rows in taken.items() for row in sorted(rows)]
 
 
-def _fill(
-    taken: dict[str, list[int]], signals: Mapping[str, Signals], candidates: list[tuple[float, float, str, int]], n: int
-) -> None:
+def _fill(taken: dict[str, list[int]], candidates: list[tuple[float, float, str, int]], count: int) -> None:
     """Take candidates in any case where fewer than wanted were far enough apart."""
     for _, _, name, row in candidates:
-        if sum(map(len, taken.values())) >= n:
+        if sum(map(len, taken.values())) >= count:
             return
         if row not in taken[name]:
             taken[name].append(row)

@@ -25,6 +25,8 @@ __all__ = ["Effort", "LabelScores", "Measures", "measure"]
 
 Ints = npt.NDArray[np.int64]
 NAN = math.nan
+ROUNDING = 1.0
+"""Pixels that a corner may be off though nobody touched it: keyframes and the whole pixels of label tools."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -155,7 +157,7 @@ def measure(
         frames: The frames that they checked.
         classes: Names by ``class_id``.
         scored: The labels with the scores that rank them, where those shown have none; for average precision.
-        same: IoU from which a box counts as left alone.
+        same: IoU from which a box counts as left alone; one whose corners are a pixel off at most does in any case.
 
     Raises:
         InvalidInputError: No frame was checked.
@@ -217,7 +219,8 @@ def _effort(left: TrackTable, right: TrackTable, frames: int, same: float) -> Ef
         [iou(left.xyxy[[a]], right.xyxy[[b]])[0, 0] for a, b in zip(mine.tolist(), theirs.tolist(), strict=True)]
     )
     other = left.class_id[mine] != right.class_id[theirs]
-    moved = ~other & (overlaps < same) if len(mine) else np.zeros(0, np.bool_)
+    off = np.abs(left.xyxy[mine] - right.xyxy[theirs]).max(axis=1) if len(mine) else np.zeros(0)
+    moved = ~other & (overlaps < same) & (off > ROUNDING) if len(mine) else np.zeros(0, np.bool_)
     switches = 0
     if len(left) and len(right):
         scores = evaluate({"": _boxed(right)}, {"": _boxed(left)}, lengths={"": frames}).combined
@@ -297,9 +300,7 @@ def _precision(
         report = average_precision(dict(truth), dict(found), classes=tuple(classes), lengths=dict(lengths))
     except MissingDependencyError:
         return {}
-    return {"": (report.mean.ap50, report.mean.ap)} | {
-        name: (one.ap50, one.ap) for name, one in report.classes.items()
-    }
+    return {"": (report.mean.ap50, report.mean.ap)} | {name: (one.ap50, one.ap) for name, one in report.classes.items()}
 
 
 def _plain(value: float) -> float | None:

@@ -25,7 +25,9 @@ def settled(run: LabelRun) -> LabelRun:
         value = getattr(run, name)
         table = value.table() if isinstance(value, Component) else value
         if isinstance(table, Mapping):
-            changes[name] = {key: one if key == "name" and not _model(one) else _whole(one) for key, one in table.items()}
+            changes[name] = {
+                key: one if key == "name" and not _model(one) else _whole(one) for key, one in table.items()
+            }
     changes["model"] = tuple({key: _whole(one) for key, one in table.items()} for table in run.model)
     return dataclasses.replace(run, **changes)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ from trackforge.runs.running import Input, open_sources
 from trackforge.table import TrackTable
 from trackforge.types import Detections, Frame, Stream
 
-__all__ = ["ask", "prelabel", "signals_in"]
+__all__ = ["ask", "choose_again", "prelabel"]
 
 log = logging.getLogger(__name__)
 
@@ -230,13 +231,13 @@ def _empty(
     )
 
 
-def signals_in(project: Project, round_: Round) -> dict[str, Signals]:
+def _signals(project: Project, round_: Round) -> dict[str, Signals]:
     """Return what was doubtful about the labels of a round, by sequence."""
     folder = project.place(round_.number) / "signals"
     return {name: Signals.from_dict(load_json(folder / f"{flat(name)}.json")) for name in project.names}
 
 
-def ask(project: Project, round_: Round, count: int | None = None) -> list[dict[str, object]]:
+def ask(project: Project, round_: Round, count: int | None = None) -> list[dict[str, Any]]:
     """Choose the frames that people are asked to look at in a round, and write them into the documents.
 
     Args:
@@ -249,7 +250,7 @@ def ask(project: Project, round_: Round, count: int | None = None) -> list[dict[
     """
     documents = project.documents()
     checked = {name: held(document) for name, document in documents.items()}
-    signals = signals_in(project, round_)
+    signals = _signals(project, round_)
     chosen = choose(signals, checked, count or project.run.count)
     for name, document in documents.items():
         wanted = tuple(one.frame for one in chosen if one.sequence == name)
@@ -262,3 +263,15 @@ def ask(project: Project, round_: Round, count: int | None = None) -> list[dict[
     told = [one.as_dict() for one in chosen]
     write_json(project.place(round_.number) / "chosen.json", {"frames": told})
     return told
+
+
+def choose_again(project: Project, count: int | None = None) -> list[dict[str, Any]]:
+    """Choose anew which frames people are asked to look at in the round at hand.
+
+    Raises:
+        ConfigError: There are no labels yet.
+    """
+    round_ = project.round()
+    if round_.state == "labelling":
+        raise ConfigError(f"There are no labels yet to choose by. Make them first: trackforge label {project.folder}.")
+    return ask(project, round_, count)

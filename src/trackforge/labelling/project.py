@@ -28,11 +28,12 @@ from trackforge.io.atomic import atomic_path
 from trackforge.labelling.places import settled
 from trackforge.labelling.run import FIXED, LabelRun
 from trackforge.review import Document
+from trackforge.runs.component import Component
 from trackforge.runs.layers import Layer, from_job, from_toml, options
 from trackforge.runs.repeating import repeating
 from trackforge.runs.values import plain
 
-__all__ = ["MARK", "Project", "Round", "State", "is_project", "write_json"]
+__all__ = ["MARK", "Project", "Round", "State", "flat", "is_project", "write_json"]
 
 MARK, LEDGER = "label.toml", "ledger.json"
 FORMAT = 1
@@ -134,21 +135,24 @@ class Project:
         layers = [one if isinstance(one, Layer) else from_job(one) for one in given]
         was, now = joined([before]), settled(joined([before, *layers]))
         for name in FIXED:
-            if getattr(was, name) != getattr(now, name):
+            if plain(_told(getattr(was, name))) != plain(_told(getattr(now, name))):
                 raise ConfigError(
                     f"{folder} is a project with {name} = {plain(getattr(was, name))!r}, which cannot change; got "
                     f"{plain(getattr(now, name))!r}. Begin another in a folder of its own."
                 )
         made = cls(folder, dataclasses.replace(now, out=None))
-        if now != was:
+        if made.text() != (folder / MARK).read_text(encoding="utf-8"):
             made.write()
         return made
 
+    def text(self) -> str:
+        """Return what was asked for, as its file has it."""
+        return repeating(self.run, "label", "-o ANOTHER-FOLDER", file=MARK)
+
     def write(self) -> None:
-        """Write what was asked for."""
-        text = repeating(self.run, "label", f"-o {self.folder.name}", file=MARK)
+        """Write down what was asked for."""
         with atomic_path(self.folder / MARK) as partial:
-            partial.write_text(text, encoding="utf-8")
+            partial.write_text(self.text(), encoding="utf-8")
 
     def settle(self, classes: Sequence[str], names: Sequence[str]) -> None:
         """Say once which classes and sequences there are.
@@ -239,8 +243,10 @@ def joined(layers: Iterable[Layer]) -> LabelRun:
     return dataclasses.replace(run, **tables)
 
 
+def _told(value: Any) -> Any:
+    return value.table() if isinstance(value, Component) else value or ""
+
+
 def flat(name: str) -> str:
     """Return the name of a sequence as the name of a file."""
     return name.replace("/", "-").replace("\\", "-")
-
-

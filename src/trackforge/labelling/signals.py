@@ -20,11 +20,11 @@ OVERLAP = 0.5
 SURE = 0.5
 """Score from which a detection that no track has is a disagreement of detector and tracker."""
 KINDS = {
-    "weak": (0.5, "{n} with a low score"),
-    "untracked": (1.0, "{n} seen, but in no track"),
-    "filled": (1.0, "{n} in a track, but not seen"),
-    "disputed": (1.0, "{n} that the models disagree on"),
-    "breaks": (1.5, "{n} tracks that begin or end inside the picture"),
+    "weak": (0.5, "a low score: {n}"),
+    "untracked": (1.0, "seen, but in no track: {n}"),
+    "filled": (1.0, "in a track, but not seen: {n}"),
+    "disputed": (1.0, "models disagree: {n}"),
+    "breaks": (1.5, "tracks begin or end inside the picture: {n}"),
 }
 """What is counted in a frame: what one of it is worth, and how it is told."""
 
