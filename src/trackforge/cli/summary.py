@@ -20,6 +20,7 @@ KEPT = {
     "track": "a video and a MOT file",
     "detect": "boxes as a file, and drawn",
     "count": "counts as CSV and JSON, and numbered boxes",
+    "analyze": "events, counts and tracks as tables, and a video",
 }
 """What a folder as output gets, by command."""
 
@@ -51,7 +52,7 @@ def _show_result(console: Console, result: SequenceResult, *, command: str) -> N
         frames += f" ({result.skipped} damaged ones skipped)"
     if result.dropped:
         frames += f" ({result.dropped} dropped, since newer ones came)"
-    ids = f"{len(result.ids)} ids, " if command == "track" else ""
+    ids = f"{len(result.ids)} ids, " if command in ("track", "analyze") else ""
     console.print(
         Text.assemble(
             (result.name, "bold"),

@@ -115,20 +115,10 @@ class AnalysisPlan(RunPlan):
             values |= {"detector": "", "tracker": "", "source": "", "sources": self.given.sources}
         tables = {name: _table(name, one) for name, one in self.analytics.items()}
         kept = {name: getattr(self.given, name) for name in ("video", "rate", "size")}
-        return AnalysisRun(
-            **{**values, **kept, "out": self.given.out, "analytics": tables or None, **_sinks(self, base)}
-        )
-
-
-def _sinks(made: AnalysisPlan, base: TrackingRun) -> dict[str, Any]:
-    """Return how outputs are repeated: by ``out`` where that was given."""
-    if not made.given.out:
-        return {}
-    return {"sink": (), "sinks": {one.sink.name: _own(one) for one in made.outputs if _own(one)} or None}
-
-
-def _own(output: Any) -> dict[str, Any]:
-    return dict(output.sink.settings)
+        if self.given.out:
+            own = {one.sink.name: dict(one.sink.settings) for one in self.outputs if one.sink.settings}
+            values |= {"sink": (), "sinks": own or None, "out": self.given.out}
+        return AnalysisRun(**{**values, **kept, "analytics": tables or None})
 
 
 def _table(name: str, component: Component) -> dict[str, Any]:

@@ -80,8 +80,9 @@ class RunPlan:
         """Return what `conclude` writes for a sequence, beside the outputs: paths and formats."""
         return []
 
-    def conclude(self, sequence: str, tracked: Watching) -> None:
-        """Write what can be written when a sequence has come to its end, whole or interrupted."""
+    def conclude(self, sequence: str, tracked: Watching) -> list[tuple[str, str]]:  # noqa: ARG002 - likewise
+        """Write what can be written when a sequence has come to its end; return paths and formats."""
+        return []
 
     def job(self) -> TrackingRun:
         """Return the run with everything that was settled, so that it can be written down and repeated."""

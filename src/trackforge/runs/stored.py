@@ -51,8 +51,7 @@ def form_of(path: str | Path) -> str:
     path = Path(path)
     if not path.is_file():
         return ""
-    form = {".txt": "mot", ".jsonl": "jsonl", ".parquet": "parquet", ".json": "coco"}.get(path.suffix.lower(), "")
-    return form
+    return {".txt": "mot", ".jsonl": "jsonl", ".parquet": "parquet", ".json": "coco"}.get(path.suffix.lower(), "")
 
 
 def sequences_in(path: Path) -> list[str]:
@@ -205,5 +204,5 @@ class StoredComponent(Component):
             name=self.name,
             target=f"trackforge.runs.stored:{target}",
             summary="Tracks as they are stored.",
-            **({"config": config} if config else {}),
+            config=config,
         )
