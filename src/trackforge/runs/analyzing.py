@@ -107,7 +107,7 @@ class AnalysisPlan(RunPlan):
             for made in conclude(Path(one.replace("{name}", sequence)), tracked, {**self.analytics})
         ]
 
-    def job(self) -> AnalysisRun:  # type: ignore[override]
+    def job(self) -> AnalysisRun:
         """Return the run with everything that was settled, so that it can be written down and repeated."""
         base = super().job()
         values = {f.name: getattr(base, f.name) for f in dataclasses.fields(TrackingRun)}
