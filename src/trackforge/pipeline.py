@@ -22,10 +22,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from trackforge.analytics.together import Given
 from trackforge.errors import InvalidInputError
 from trackforge.protocols import Closable, Detector, Sink, Source, StagedDetector, Tracker, stream_of
 from trackforge.registry import doors
-from trackforge.session import Session, Steps, answers, fit, follows
+from trackforge.roles import answers, fit, follows
+from trackforge.session import Session, Steps
 from trackforge.types import Detections, Frame, Step
 
 __all__ = ["track"]
@@ -46,6 +48,7 @@ def track(
     sinks: Iterable[Sink | str | Path] = (),
     batch_size: int = 1,
     ahead: int = 4,
+    analytics: Given = (),
 ) -> Generator[Step, None, None]:
     """Track the objects of one sequence, frame by frame.
 
@@ -61,6 +64,8 @@ def track(
         batch_size: Frames that the detector gets at once. More is faster on a GPU, and later.
         ahead: Frames that decoding and detection may run ahead of the caller; 0 does everything in the caller's thread.
             Of a live source (``stream.live``), detection works on one frame, the newest, while the caller has another.
+        analytics: Analytics, or names of such that need no settings: what each knows is in `Step.analytics`, and its
+            ``result()`` is what came of all. In a mapping the keys are the names of their answers.
 
     Yields:
         A `Step` for every frame, empty or not.
@@ -77,7 +82,7 @@ def track(
         raise InvalidInputError(f"ahead must be >= 0; got {ahead}.")
     opened = isinstance(source, (str, Path, int))
     given = fit(doors.source(source) if isinstance(source, (str, Path, int)) else source, "source", "__iter__")
-    session = Session(detector, tracker, sinks=sinks, stream=stream_of(given))
+    session = Session(detector, tracker, sinks=sinks, stream=stream_of(given), analytics=analytics)
     return Steps(_steps(given, session, batch_size, ahead, opened))
 
 

@@ -14,26 +14,27 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import warnings
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
+from trackforge.analytics.together import Given, Together
 from trackforge.errors import InvalidInputError, PluginError, StateError
 from trackforge.io.outputs import Outputs, finishing
 from trackforge.packing import pack, unpack
 from trackforge.protocols import Detector, Remembering, Sink, StreamAware, Tracker
 from trackforge.registry import doors
+from trackforge.roles import answers, classes_of, fit, follows
 from trackforge.types import Detections, Frame, Step, Stream, Tracks
 
-__all__ = ["Session", "Steps", "answers", "fit", "follows"]
+__all__ = ["Session", "Steps"]
 
-T = TypeVar("T")
 FORMAT = 1
 
 
 class Session:
-    """A detector, a tracker and sinks, to which frames of one sequence are pushed one by one.
+    """A detector, a tracker, analytics and sinks, to which frames of one sequence are pushed one by one.
 
     Sinks are opened by ``with`` or by the first frame. Outputs become final with `close`, and at the end of a ``with``
     block that was left without an exception or through Ctrl-C; after any other exception nothing stands under their
@@ -45,9 +46,13 @@ class Session:
         tracker: A Tracker, or the name of one. It goes on from where it stands.
         sinks: Sinks, or file names whose ending tells which sink is meant. Opened and closed here.
         stream: What is known about the frames beforehand; class names are taken from the detector.
+        analytics: What is to be made of the tracks: Analytics, or names of such that need no settings; in a mapping the
+            keys are the names of their answers. What each knows is in `Step.analytics`. They go on from where they
+            stand.
 
     Attributes:
         stream: What is known about the frames, the detector's classes included.
+        analytics: The analytics; ``analytics.result()`` is what came of all frames so far, by name.
         last: Index of the last frame; -1 before the first.
 
     Raises:
@@ -62,6 +67,7 @@ class Session:
         *,
         sinks: Iterable[Sink | str | Path] = (),
         stream: Stream | None = None,
+        analytics: Given = (),
     ) -> None:
         if isinstance(sinks, (str, Path)):
             raise InvalidInputError(f"sinks must be a list; got {str(sinks)!r}. Write sinks=[{str(sinks)!r}].")
@@ -72,7 +78,8 @@ class Session:
             fit(doors.sink(sink) if isinstance(sink, (str, Path)) else sink, "sink", "write", "__enter__")
             for sink in sinks
         ]
-        self.stream = dataclasses.replace(stream or Stream(), classes=_classes(self.detector))
+        self.analytics = analytics if isinstance(analytics, Together) else Together(analytics)
+        self.stream = dataclasses.replace(stream or Stream(), classes=classes_of(self.detector))
         self.last = -1
         self._told = self._closed = False
         self._opened: Outputs | None = None
@@ -103,11 +110,14 @@ class Session:
             )
         step = Step(frame=frame, detections=detections, tracks=tracks)
         self.last = frame.index  # after an error of the tracker's, which undoes its own, the frame may come again
+        step = self.analytics.update(step)
         outputs.write(step)
         return step
 
     def state(self) -> bytes:
         """Return everything that is needed to go on elsewhere, as bytes (`trackforge.packing`); outputs stay here.
+
+        Analytics are part of it as far as they are `Savable`.
 
         Raises:
             StateError: The detector remembers something, which cannot be saved.
@@ -118,7 +128,10 @@ class Session:
                 "frames, too. Use a detector that looks at each frame by itself."
             )
         known = dataclasses.asdict(self.stream)
-        return pack({"format": FORMAT, "frame": self.last, "stream": known, "tracker": self.tracker.state_dict()})
+        counted = {"analytics": self.analytics.state_dict()} if self.analytics else {}
+        return pack(
+            {"format": FORMAT, "frame": self.last, "stream": known, "tracker": self.tracker.state_dict(), **counted}
+        )
 
     @classmethod
     def restore(
@@ -128,6 +141,7 @@ class Session:
         tracker: Tracker | str,
         *,
         sinks: Iterable[Sink | str | Path] = (),
+        analytics: Given = (),
     ) -> Session:
         """Go on where `state` was taken: the next frame gets the very step that it would have got there.
 
@@ -136,9 +150,10 @@ class Session:
             detector: A detector like the one of before.
             tracker: A tracker of the same settings; it takes over the state.
             sinks: Where the steps from here on go.
+            analytics: Those of before, made anew; one that the state knows nothing of begins here.
 
         Raises:
-            StateError: The bytes are no such state, or that of another tracker.
+            StateError: The bytes are no such state, or that of another tracker or analytic.
             InvalidInputError: An argument cannot play its role.
         """
         saved = unpack(state)
@@ -154,8 +169,9 @@ class Session:
             raise StateError(
                 f"The state of a session must tell its stream and last frame; {error}. Save it again."
             ) from error
-        session = cls(detector, tracker, sinks=sinks, stream=stream)
+        session = cls(detector, tracker, sinks=sinks, stream=stream, analytics=analytics)
         session.tracker.load_state_dict(saved["tracker"])
+        session.analytics.load_state_dict(saved.get("analytics", {}))
         session.last = last
         return session
 
@@ -202,68 +218,10 @@ class Session:
         for component in (self.detector, self.tracker):
             if isinstance(component, StreamAware):
                 component.open(stream)
+        self.analytics.open(stream)
+        if self.analytics.draws:
+            outputs.draw_with(self.analytics)
         outputs.open(stream)
-
-
-def fit(component: T, role: str, *methods: str) -> T:
-    """Refuse what cannot play a role, before the work begins.
-
-    Raises:
-        InvalidInputError: It is a class, or has not all of the methods.
-    """
-    for method in methods:
-        if isinstance(component, type) or not hasattr(component, method):
-            what = f"the class {component.__name__}" if isinstance(component, type) else repr(component)
-            raise InvalidInputError(
-                f"A {role} must be an object with {method}(), or a name; got {what}. See trackforge.protocols."
-            )
-    return component
-
-
-def follows(frame: Any, last: int) -> Frame:
-    """Return the frame, if it is one that may come after the frame of index ``last``; -1 before the first.
-
-    Raises:
-        InvalidInputError: It is something else, or its index does not increase.
-    """
-    if not isinstance(frame, Frame):
-        raise InvalidInputError(
-            f"A source must yield trackforge.Frame objects; got {type(frame).__name__}. "
-            "Wrap it: Frame(index=..., image=...)."
-        )
-    if frame.index <= last:
-        raise InvalidInputError(
-            f"frame.index must increase strictly within a sequence; got {frame.index} after {last}. "
-            "Sort the frames, or track each sequence by itself."
-        )
-    return frame
-
-
-def _classes(detector: Detector) -> tuple[str, ...]:
-    """Return the names of a detector's classes, if they are names."""
-    given: Any = detector.classes
-    if not isinstance(given, (tuple, list)) or not all(isinstance(name, str) for name in given):
-        raise PluginError(
-            f"The classes of a detector must be a tuple of names; those of {type(detector).__name__} are {given!r}. "
-            "One without names has ()."
-        )
-    return tuple(given)
-
-
-def answers(detector: Detector, frames: Sequence[Frame], found: Any) -> list[Detections]:
-    """Return what a detector found, if that is one Detections a frame.
-
-    Raises:
-        PluginError: It is something else.
-    """
-    given = found if isinstance(found, (list, tuple)) else [found]
-    if given is not found or len(given) != len(frames) or not all(isinstance(one, Detections) for one in given):
-        kinds = ", ".join(sorted({type(one).__name__ for one in given})) or "nothing"
-        raise PluginError(
-            f"detect() must return a list of one Detections a frame; {type(detector).__name__} gave {len(given)} for "
-            f"{len(frames)} frames ({kinds}). trackforge.testing.check_detector shows what else it must do."
-        )
-    return list(given)
 
 
 class Steps(Generator[Step, None, None]):

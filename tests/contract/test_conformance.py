@@ -15,6 +15,7 @@ from trackforge.motion import KalmanXYAH
 from trackforge.registry import registry
 from trackforge.testing import (
     BrokenRule,
+    check_analytic,
     check_associator,
     check_detector,
     check_motion_model,
@@ -47,6 +48,8 @@ def _settings(spec, tmp_path, data_dir, golden_dir):
         return {"weights": _untrained_fairmot(tmp_path / "fairmot.pth"), "score": 0.05}
     if spec.kind == "detector" and spec.name in ("ssd", "mxnet"):
         return {"weights": golden_dir() / "mxnet" / "resnet50_300_tiny" / "model.tar.gz"}
+    if spec.kind == "analytic":
+        return {"lines": {"lines": "a=0,20 64,20; b=50%,0 50%,100%"}}.get(spec.name, {})
     return {}
 
 
@@ -82,6 +85,11 @@ def test_installed_trackers_take_embeddings_and_images(spec):
 def test_installed_associators(spec):
     check_associator(lambda: spec.create({}))
     check_associator(lambda: spec.create({}), embedding_dim=8)
+
+
+@pytest.mark.parametrize("spec", _specs("analytic"))
+def test_installed_analytics(spec, needed):
+    check_analytic(lambda: spec.create(needed(spec)))
 
 
 @pytest.mark.parametrize("spec", _specs("motion"))

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from trackforge.data.agreement import clusters, most_named, steady_mean
-from trackforge.data.columns import Array, Boxes, Images, Ints
-from trackforge.data.mixing import absolute_paths, allowed_folders
+from trackforge.data.columns import Array, Boxes, Ints
+from trackforge.data.mixing import allowed_folders
 from trackforge.data.model import Dataset
 from trackforge.data.shared_identities import groups_of_tracks, ids_of_groups, share_out
+from trackforge.data.shared_pictures import boxes_of_all, one_root, shared_pictures
 from trackforge.errors import InvalidInputError
 
 __all__ = ["consolidate"]
@@ -49,12 +48,12 @@ def consolidate(parts: Sequence[Dataset], *, iou: float = 0.5, least: int | None
         raise InvalidInputError(f"least must be 1 to {len(parts)}, the number of workers; got {least}.")
     # whatever depends on an order depends on this one, which knows only what the sets hold
     parts = sorted(parts, key=lambda part: (-len(part), _digest(part)))
-    images, row_of = _pictures(parts)
+    images, row_of = shared_pictures(parts)
     names = tuple(dict.fromkeys(name for part in parts for name in part.classes))
-    every, worker = _all_boxes(parts, row_of, names)
+    every, worker = boxes_of_all(parts, row_of, names)
     sequence = images.sequence[every.image]
     group = groups_of_tracks(every, sequence, worker, iou)
-    asked = np.bincount(np.concatenate(row_of), minlength=len(images))
+    asked = np.bincount(np.concatenate(row_of), minlength=len(images)).astype(np.int64)
     kept: list[list[int]] = []
     identity: list[int] = []
     size = dict(Counter(group[group >= 0].tolist()))
@@ -73,7 +72,7 @@ def consolidate(parts: Sequence[Dataset], *, iou: float = 0.5, least: int | None
         boxes=boxes.replace(track_id=_ids(identity, kept, group, worker, every, sequence)),
         classes=names,
         class_numbers=numbers.pop() if same else (),
-        root=parts[0].root if len(_roots(parts)) == 1 else Path(),
+        root=parts[0].root if one_root(parts) else Path(),
         name=parts[0].name,
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         folders=allowed_folders(parts),
@@ -89,57 +88,6 @@ def _digest(part: Dataset) -> bytes:
             told.update(repr((name, column.dtype.kind, column.shape)).encode())
             told.update(repr(column.tolist()).encode())
     return told.digest()
-
-
-def _roots(parts: Sequence[Dataset]) -> set[str]:
-    return {os.path.abspath(part.root) for part in parts}  # noqa: PTH100 - lexical: links stay as they are
-
-
-def _pictures(parts: Sequence[Dataset]) -> tuple[Images, list[Ints]]:
-    """Return the pictures of all, each once, and for every part the rows of its pictures there."""
-    several = len(_roots(parts)) > 1
-    row: dict[Any, int] = {}
-    tables, row_of, first = [], [], []
-    for part in parts:
-        keys = _keys(part)
-        twice = [key for key, count in Counter(keys).items() if count > 1]
-        if twice:
-            raise InvalidInputError(
-                f"A worker's labels must have each picture once; {part.name or part.root} has {twice[0]} twice. "
-                "Leave one out."
-            )
-        first.append(np.array([key not in row for key in keys], bool))
-        for key in keys:
-            row.setdefault(key, len(row))
-        row_of.append(np.array([row[key] for key in keys], np.int64))
-        tables.append(part.images.replace(path=absolute_paths(part)) if several else part.images)
-    return Images.concatenate(tables)[np.concatenate(first)], row_of
-
-
-def _keys(part: Dataset) -> list[Any]:
-    images = part.images
-    root = Path(os.path.abspath(part.root)).as_posix() + "/"  # noqa: PTH100
-    each = zip(images.sequence.tolist(), images.frame.tolist(), images.path.tolist(), strict=True)
-    return [(name, frame) if name else path.removeprefix(root) for name, frame, path in each]
-
-
-def _all_boxes(parts: Sequence[Dataset], row_of: Sequence[Ints], names: tuple[str, ...]) -> tuple[Boxes, Ints]:
-    """Return all boxes, sorted by picture and worker, with pictures and classes numbered alike; and whose they are."""
-    tables = []
-    for part, rows in zip(parts, row_of, strict=True):
-        table = np.array([names.index(name) for name in part.classes], np.int64)
-        class_id = part.boxes.class_id
-        if len(class_id) and (class_id.min() < 0 or class_id.max() >= len(table)):
-            raise InvalidInputError(
-                f"class_id must be a class of the set, 0..{len(table) - 1}; {part.name or part.root} has "
-                f"{class_id.min()}..{class_id.max()}."
-            )
-        image = rows[part.boxes.image] if len(class_id) else class_id
-        tables.append(part.boxes.replace(image=image, class_id=table[class_id] if len(class_id) else class_id))
-    worker = np.repeat(np.arange(len(parts)), list(map(len, tables)))
-    every = Boxes.concatenate(tables)
-    order = np.argsort(every.image, kind="stable")
-    return every[order], worker[order]
 
 
 def _agreed(every: Boxes, kept: Sequence[Sequence[int]], asked: Ints) -> Boxes:

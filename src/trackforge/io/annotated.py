@@ -16,6 +16,7 @@ from trackforge.errors import InvalidInputError, SinkError
 from trackforge.intake.names import relative_name
 from trackforge.io.partial_folder import PartialFolder, folder_failure
 from trackforge.io.pictures import opencv
+from trackforge.protocols import Drawing
 from trackforge.types import Step, Stream, Tracks
 
 if TYPE_CHECKING:
@@ -61,11 +62,16 @@ class PicturesSink:
         self._classes: tuple[str, ...] = config.classes
         self._taken: set[str] = set()
         self._folder: PartialFolder | None = None
+        self._also: Drawing | None = None
 
     def __enter__(self) -> PicturesSink:
-        self._taken, self._classes = set(), self.config.classes
+        self._taken, self._classes, self._also = set(), self.config.classes, None
         self._folder = PartialFolder(self.config.path)
         return self
+
+    def draw_with(self, painter: Drawing, /) -> None:
+        """Have somebody else draw into each picture, too, after the boxes."""
+        self._also = painter
 
     def open(self, stream: Stream, /) -> None:
         """Take the names of the classes, where none are set."""
@@ -89,6 +95,8 @@ class PicturesSink:
             canvas.count(picture, step.tracks.visible.xyxy)
         else:
             self._label(canvas, picture, step.tracks.visible)
+        if self._also is not None:
+            self._also.draw(picture, step)
         done, coded = cv2.imencode(".jpg", picture[..., ::-1], [int(cv2.IMWRITE_JPEG_QUALITY), self.config.quality])
         if not done:
             raise folder_failure(self.config.path, ValueError(f"{frame.size[0]}x{frame.size[1]} pixels are no JPEG"))

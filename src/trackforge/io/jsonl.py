@@ -38,7 +38,8 @@ class JsonLinesSink(TextSink):
     """Writes one JSON object a frame, also for frames without tracks.
 
     Numbers are the shortest decimals that give back the very float32; frames of picture folders also have a ``file``,
-    and tracks of detectors that give masks a ``mask``. Standard output (``-``) gets each line at once. A line reads::
+    and tracks of detectors that give masks a ``mask``. Where there are some, ``analytics`` (what each knows, by name)
+    and ``events`` follow. Standard output (``-``) gets each line at once. A line reads::
 
         {"frame": 0, "timestamp": 0.0, "sequence": "street", "width": 768, "height": 576, "tracks":
          [{"track_id": 1, "xyxy": [10.5, 20.0, 50.25, 90.0], "score": 0.9, "class_id": 0}]}
@@ -62,6 +63,8 @@ class JsonLinesSink(TextSink):
             "height": frame.size[1],
             **({"file": readable(frame.file)} if frame.file else {}),
             "tracks": self._tracks(step),
+            **({"analytics": step.analytics} if step.analytics else {}),
+            **({"events": step.events} if step.events else {}),
         }
         return json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from trackforge.io.atomic import STOPPED
 from trackforge.io.targets import keep_apart
-from trackforge.protocols import Ending, Sink, StreamAware
+from trackforge.protocols import Drawing, Ending, Painting, Sink, StreamAware
 from trackforge.types import Step, Stream
 
 __all__ = ["Outputs", "finishing", "is_finishing", "places"]
@@ -75,6 +75,12 @@ class Outputs:
                 raise
             self._open.append(sink)
         return self
+
+    def draw_with(self, painter: Drawing) -> None:
+        """Tell those that make pictures who else draws into them."""
+        for sink in self._open:
+            if isinstance(sink, Painting):
+                sink.draw_with(painter)
 
     def open(self, stream: Stream) -> None:
         """Tell those that want to know about the stream."""

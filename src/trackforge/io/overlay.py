@@ -16,6 +16,7 @@ from trackforge.io.atomic import PartialFile
 from trackforge.io.drawing import Canvas, Trails, colour_of
 from trackforge.io.encode import ENCODERS, WEB_ENCODERS, VideoWriter
 from trackforge.io.gif import GifWriter
+from trackforge.protocols import Drawing
 from trackforge.types import Frame, Step, Stream, Tracks, TrackState
 
 __all__ = ["OverlaySink", "OverlaySinkConfig"]
@@ -93,13 +94,18 @@ class OverlaySink:
         self._writer: VideoWriter | GifWriter | None = None
         self._canvas = Canvas((0, 0))
         self._trails = Trails(config.trail)
+        self._also: Drawing | None = None
         self.open(Stream())
 
     def __enter__(self) -> OverlaySink:
         self._partial = PartialFile(self.config.path)
         self.open(Stream())
-        self._writer, self._trails = None, Trails(self.config.trail)
+        self._writer, self._trails, self._also = None, Trails(self.config.trail), None
         return self
+
+    def draw_with(self, painter: Drawing, /) -> None:
+        """Have somebody else draw into each picture, too, after the boxes."""
+        self._also = painter
 
     def open(self, stream: Stream, /) -> None:
         """Take the rate of the source and the names of the classes, as far as they are not set."""
@@ -146,6 +152,11 @@ class OverlaySink:
 
     def draw(self, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], step: Step) -> None:
         """Draw the results of one frame into an RGB uint8 picture ``(H, W, 3)``."""
+        self._draw_tracks(picture, step)
+        if self._also is not None:
+            self._also.draw(picture, step)
+
+    def _draw_tracks(self, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], step: Step) -> None:
         canvas, config = self._canvas, self.config
         if config.detections:
             for box in step.detections.xyxy:

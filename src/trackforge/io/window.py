@@ -14,6 +14,7 @@ from trackforge.config import check, setting
 from trackforge.errors import DeviceError, InvalidInputError, MissingDependencyError, SinkError
 from trackforge.intake.showing import visible
 from trackforge.io.overlay import OverlaySink, OverlaySinkConfig
+from trackforge.protocols import Drawing
 from trackforge.types import Step, Stream
 
 __all__ = ["WindowSink", "WindowSinkConfig"]
@@ -60,6 +61,7 @@ class WindowSink:
         self._label: Any = None
         self._picture: Any = None
         self._painter: OverlaySink | None = None
+        self._also: Drawing | None = None
         self._size = (0, 0)
 
     def __enter__(self) -> WindowSink:
@@ -69,9 +71,13 @@ class WindowSink:
         for key in ("<Key-q>", "<Key-Q>", "<Escape>"):
             root.bind(key, lambda _: self._end())
         root.protocol("WM_DELETE_WINDOW", self._end)
-        self._label = self._painter = None
+        self._label = self._painter = self._also = None
         self._stream, self._size = Stream(), (0, 0)
         return self
+
+    def draw_with(self, painter: Drawing, /) -> None:
+        """Have somebody else draw into each picture, too, after the boxes."""
+        self._also = painter
 
     def open(self, stream: Stream, /) -> None:
         """Take the name of the sequence and the names of the classes."""
@@ -105,6 +111,8 @@ class WindowSink:
         settings = {name: getattr(self.config, name) for name in WindowSinkConfig.__dataclass_fields__}
         self._painter = painter = OverlaySink(OverlaySinkConfig(path=Path("window"), **settings))
         painter.open(self._stream)
+        if self._also is not None:
+            painter.draw_with(self._also)
         return painter
 
     def _show(self, picture: np.ndarray[Any, np.dtype[np.uint8]], tk: Any) -> None:
@@ -131,7 +139,7 @@ class WindowSink:
     ) -> None:
         """Close the window."""
         root, self._root = self._root, None
-        self._label = self._picture = self._painter = None
+        self._label = self._picture = self._painter = self._also = None
         if root is not None:
             import tkinter as tk
             from contextlib import suppress

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from trackforge.protocols import Detector
-from trackforge.session import answers
+from trackforge.roles import answers
 from trackforge.types import Detections, Frame
 
 __all__ = ["detect_each", "looked"]

@@ -14,7 +14,8 @@ from types import TracebackType
 
 from trackforge.errors import InvalidInputError, StateError
 from trackforge.pool.turns import Party, Policy, Turns, Waiting, cancel, fail, fulfil, tamed
-from trackforge.session import Session, follows
+from trackforge.roles import follows
+from trackforge.session import Session
 from trackforge.types import Detections, Frame, Step
 
 __all__ = ["PooledSession"]

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 
+from trackforge.analytics.together import Given
 from trackforge.errors import InvalidInputError
 from trackforge.io.outputs import places
 from trackforge.io.targets import keep_apart
@@ -19,7 +20,8 @@ from trackforge.pool.pooled import PooledSession
 from trackforge.pool.turns import Looks, Party, Policy, Turns, Waiting
 from trackforge.protocols import Detector, Remembering, Sink, Tracker
 from trackforge.registry import doors
-from trackforge.session import Session, fit
+from trackforge.roles import fit
+from trackforge.session import Session
 from trackforge.types import Detections, Frame, Stream
 
 __all__ = ["SessionPool"]
@@ -91,6 +93,7 @@ class SessionPool:
         detector: Detector | None = None,
         policy: Policy | None = None,
         lasting: bool = False,
+        analytics: Given = (),
     ) -> PooledSession:
         """Begin a session; its sinks are opened now.
 
@@ -103,6 +106,7 @@ class SessionPool:
             policy: Another than the pool's.
             lasting: Whether the session outlives errors: the future of a frame has its error, and the next frame goes
                 on where the one before it left off. Else the first error ends the session.
+            analytics: What is to be made of the tracks, as for `trackforge.Session`; of its own.
 
         Raises:
             InvalidInputError: The pool is closed, another session has the tracker or the detector, or there is none.
@@ -118,9 +122,9 @@ class SessionPool:
         self._claim(own)
         try:  # what follows takes its time, and others go on meanwhile
             if state is None:
-                session = Session(looking, made, sinks=sinks, stream=stream)
+                session = Session(looking, made, sinks=sinks, stream=stream, analytics=analytics)
             else:
-                session = Session.restore(state, looking, made, sinks=sinks)
+                session = Session.restore(state, looking, made, sinks=sinks, analytics=analytics)
             pooled = PooledSession(self._turns, session, policy=chosen, most=self.waiting, lasting=lasting)
             with self._turns.changed:
                 if self._closed:

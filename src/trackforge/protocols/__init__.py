@@ -7,9 +7,19 @@ a `Tracker`. Nothing needs to inherit from these classes: any object with the ri
 
 from __future__ import annotations
 
-from trackforge.protocols.detecting import Detector, Embedder, Remembering, StagedDetector
+from trackforge.protocols.detecting import Detector, Embedder, Remembering, Segmenter, StagedDetector
 from trackforge.protocols.noting import Noting, notes_of
-from trackforge.protocols.streaming import Closable, Dropping, Ending, Lossy, Sink, Source, StreamAware, stream_of
+from trackforge.protocols.streaming import (
+    Closable,
+    Dropping,
+    Ending,
+    Lossy,
+    Painting,
+    Sink,
+    Source,
+    StreamAware,
+    stream_of,
+)
 from trackforge.protocols.tracking import (
     Associator,
     CameraMotion,
@@ -39,8 +49,10 @@ __all__ = [
     "MotionState",
     "MotionView",
     "Noting",
+    "Painting",
     "Remembering",
     "Savable",
+    "Segmenter",
     "Sink",
     "Source",
     "StagedDetector",

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sized
 from types import TracebackType
 from typing import Protocol, runtime_checkable
 
+from trackforge.protocols.using import Drawing
 from trackforge.types import Frame, Step, Stream
 
-__all__ = ["Closable", "Dropping", "Ending", "Lossy", "Sink", "Source", "StreamAware", "stream_of"]
+__all__ = ["Closable", "Dropping", "Ending", "Lossy", "Painting", "Sink", "Source", "StreamAware", "stream_of"]
 
 
 @runtime_checkable
@@ -72,6 +73,14 @@ class Ending(Protocol):
     @property
     def ended(self) -> bool:
         """Whether the run shall end here, with every output whole."""
+
+
+@runtime_checkable
+class Painting(Protocol):
+    """A sink that makes pictures, in which others may draw, too: an overlay, a window."""
+
+    def draw_with(self, painter: Drawing, /) -> None:
+        """Be told, before `StreamAware.open`, who draws into each picture after the sink itself has."""
 
 
 @runtime_checkable

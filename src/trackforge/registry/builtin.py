@@ -232,13 +232,23 @@ SINKS = (
         install=NEEDS_VIDEO,
     ),
 )
+ANALYTICS = (
+    ComponentSpec(
+        kind="analytic",
+        name="lines",
+        target="trackforge.analytics.lines:Lines",
+        config="trackforge.analytics.lines:LinesConfig",
+        summary="Who crosses a line: in and out, by class and by minute.",
+    ),
+)
 
 
 @hookimpl
 def trackforge_components() -> Iterator[ComponentSpec]:
-    """Offer the built-in detectors, motion models, tracker, sources, sinks and formats of data sets."""
+    """Offer the built-in detectors, motion models, tracker, sources, sinks, analytics and formats of data sets."""
     yield from DETECTORS
     yield from MOTION
     yield from SOURCES
     yield from SINKS
+    yield from ANALYTICS
     yield from DATASETS

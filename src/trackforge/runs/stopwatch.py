@@ -18,7 +18,9 @@ from typing import Any, TypeAlias
 from trackforge.protocols import (
     Closable,
     Detector,
+    Drawing,
     Ending,
+    Painting,
     Sink,
     StagedDetector,
     StreamAware,
@@ -188,6 +190,10 @@ class _Sink(_StreamAware):
     @property
     def ended(self) -> bool:
         return isinstance(self._inner, Ending) and self._inner.ended
+
+    def draw_with(self, painter: Drawing, /) -> None:
+        if isinstance(self._inner, Painting):
+            self._inner.draw_with(painter)
 
     def write(self, step: Step, /) -> None:
         with self._stage("write", _at([step.frame])):

@@ -22,7 +22,7 @@ def step_json(step: Step, classes: Sequence[str] = ()) -> dict[str, Any]:
 
     A track has ``track_id``, ``xyxy`` (pixels, the motion model's box), ``score``, ``class_id``, ``class`` where the
     name is known, and ``mask`` where the detector gives masks; numbers are the shortest decimals that give back the
-    very float32.
+    very float32. ``analytics`` (what each knows, by its name) and ``events`` follow where there are some.
 
     Args:
         step: Of a session.
@@ -32,7 +32,12 @@ def step_json(step: Step, classes: Sequence[str] = ()) -> dict[str, Any]:
     found = None if masks is None else masks[tracks.detection]
     rows = object_rows(tracks.xyxy, tracks.score, tracks.class_id, classes, found)
     ids = tracks.track_id.tolist()
-    return {**_about(step.frame), "tracks": [{"track_id": one, **row} for one, row in zip(ids, rows, strict=True)]}
+    return {
+        **_about(step.frame),
+        "tracks": [{"track_id": one, **row} for one, row in zip(ids, rows, strict=True)],
+        **({"analytics": dict(step.analytics)} if step.analytics else {}),
+        **({"events": [dict(one) for one in step.events]} if step.events else {}),
+    }
 
 
 def detections_json(frame: Frame, found: Detections, classes: Sequence[str] = ()) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -202,8 +202,18 @@ class Matches:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Step:
-    """Everything that is known about one frame after it went through the pipeline."""
+    """Everything that is known about one frame after it went through the pipeline.
+
+    Attributes:
+        frame: The frame.
+        detections: What the detector found in it.
+        tracks: What the tracker made of that.
+        analytics: What each analytic knew after this frame, by its name, as JSON knows it.
+        events: What happened in it by the analytics: each with ``analytic``, ``frame``, ``time``, ``kind`` and more.
+    """
 
     frame: Frame
     detections: Detections
     tracks: Tracks
+    analytics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    events: Sequence[Mapping[str, Any]] = ()

@@ -9,7 +9,7 @@ from trackforge.registry import ComponentSpec, hookimpl
 
 @hookimpl
 def trackforge_components() -> Iterator[ComponentSpec]:
-    """Offer the rows of FairMOT's batch job."""
+    """Offer the command, and the rows of FairMOT's batch job."""
     yield ComponentSpec(
         kind="sink",
         name="fairmot",
@@ -17,4 +17,12 @@ def trackforge_components() -> Iterator[ComponentSpec]:
         config="trackforge_sagemaker.processing.fairmot:FairMotSinkConfig",
         summary="results.txt as FairMOT's batch job in AWS's sample writes it.",
         source="FairMOT, MIT, and amazon-sagemaker-fairmot, MIT-0: the form of a row",
+    )
+    yield ComponentSpec(
+        kind="command",
+        name="sagemaker",
+        target="trackforge_sagemaker.control.command:SageMaker",
+        summary="Drive SageMaker: jobs, endpoints, labels; choose, deploy, track, and delete everything again.",
+        requires=("cyclopts", "rich"),
+        install="trackforge-mot[cli]",
     )

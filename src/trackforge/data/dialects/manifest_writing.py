@@ -28,7 +28,7 @@ from trackforge.errors import ConfigError, DataError
 from trackforge.io.recordio import RecordWriter
 from trackforge.io.sagemaker_boxes import Box, annotation
 
-__all__ = ["write_manifest"]
+__all__ = ["picture_line", "write_manifest"]
 
 
 def write_manifest(
@@ -67,7 +67,7 @@ def write_manifest(
     files = file_names([split or ALL for split in splits], "A split", dataset)
     placer, names = PicturePlacer(dataset, images), stems(dataset)
     target.mkdir(parents=True, exist_ok=True)
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    now = _now()
     for split in splits:
         rows = np.flatnonzero(dataset.images.split == split).tolist()
         base = files[split or ALL]
@@ -82,12 +82,7 @@ def write_manifest(
         for row in rows:
             picture = f"images/{names[row]}{placer.suffix(row)}"
             placer.place(row, target / picture)
-            line = {
-                "source-ref": prefix + picture,
-                attribute: _labels(dataset, row),
-                f"{attribute}{METADATA}": _metadata(dataset, row, now),
-            }
-            lines.append(json.dumps(line, ensure_ascii=False))
+            lines.append(json.dumps(picture_line(dataset, row, prefix + picture, attribute, now), ensure_ascii=False))
         write_text(target / f"{base}.manifest", lines)
     write_names(target / "classes.txt", dataset.classes)
     notes = placer.notes() + empty_notes(dataset)
@@ -96,6 +91,27 @@ def write_manifest(
             "source-ref names pictures in the folder; for SageMaker say where it is uploaded to: prefix=s3://..."
         )
     return notes
+
+
+def picture_line(dataset: Dataset, row: int, address: str, attribute: str, now: str = "") -> dict[str, Any]:
+    """Return the line of a picture.
+
+    Args:
+        dataset: The set.
+        row: Of the picture.
+        address: Of the picture.
+        attribute: What the attribute with the boxes is called; empty for a line without.
+        now: When the labels were made; now, unless given.
+    """
+    line: dict[str, Any] = {"source-ref": address}
+    if attribute:
+        line[attribute] = _labels(dataset, row)
+        line[f"{attribute}{METADATA}"] = _metadata(dataset, row, now or _now())
+    return line
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
 def _picture(placer: PicturePlacer, row: int) -> bytes:

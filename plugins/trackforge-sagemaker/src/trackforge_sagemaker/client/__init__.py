@@ -1,1 +1,1 @@
-"""Clients of endpoints: sessions, tracking on this side, asynchronous calls, messages; boto3 when it is used."""
+"""Clients of SageMaker's endpoints, on boto3 alone: sessions, detection, asynchronous invocations, messages."""

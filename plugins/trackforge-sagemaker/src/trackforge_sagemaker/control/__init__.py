@@ -1,1 +1,1 @@
-"""``trackforge sagemaker ...``: everything from the bucket to the clean-up, by commands."""
+"""The command ``trackforge sagemaker``: what is driven from outside, by boto3, or shown by ``--dry-run``."""

@@ -1,0 +1,32 @@
+"""What there is below ``trackforge sagemaker``: one row each, nothing imported.
+
+A subcommand is what `trackforge_sagemaker.control.declaring.subcommand` returns, in a module of this package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["SUBCOMMANDS", "Subcommand"]
+
+
+@dataclass(frozen=True)
+class Subcommand:
+    """One subcommand.
+
+    Attributes:
+        name: What people write.
+        target: Module of this package and name in it, ``"deploy:deploy"``.
+        group: Heading that it stands below.
+        help: One sentence.
+    """
+
+    name: str
+    target: str
+    group: str
+    help: str
+
+
+SUBCOMMANDS = (
+    Subcommand("choose", "choosing:choose", "Prepare", "Say which of SageMaker's ways of serving fits, and why."),
+)
