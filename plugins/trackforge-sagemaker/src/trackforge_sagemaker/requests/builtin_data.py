@@ -107,7 +107,7 @@ def count_records(path: str | Path) -> Counted:
     boxes = [0] * len(part.images)
     for image in part.boxes.image.tolist():
         boxes[image] += 1
-    return Counted(len(part.images), max(boxes, default=0), frozenset(part.boxes.label.tolist()))
+    return Counted(len(part.images), max(boxes, default=0), frozenset(part.boxes.class_id.tolist()))
 
 
 def _lines(manifest: str | Path | Iterable[str]) -> Iterator[tuple[int, str]]:

@@ -125,12 +125,12 @@ def object_detection_channels(
     elif form == "images":
         if annotations is None or content_type not in ("image/jpeg", "image/png"):
             raise ConfigError(
-                "Pictures must be image/jpeg or image/png, with a prefix of annotations for training and validation each; "
-                f"got {content_type!r} and {'no annotations' if annotations is None else 'annotations'}."
+                "Pictures must be image/jpeg or image/png, with a prefix of annotations for training and validation "
+                f"each; got {content_type!r} and {'no annotations' if annotations is None else 'annotations'}."
             )
-        named = zip(("train", "validation", "train_annotation", "validation_annotation"), (train, validation, *annotations),
-                    strict=True)  # fmt: skip
-        made = [channel(one, uri, mode="File", content_type=content_type) for one, uri in named]
+        named = {"train": train, "validation": validation}
+        named |= {"train_annotation": annotations[0], "validation_annotation": annotations[1]}
+        made = [channel(one, uri, mode="File", content_type=content_type) for one, uri in named.items()]
     else:
         mode: Literal["Pipe", "File"] = "Pipe" if pipe else "File"
         made = [
@@ -155,8 +155,8 @@ def _fitting(texts: Mapping[str, str], counted: Counted | None, instance: str, c
     samples = int(texts["num_training_samples"])
     if batch < gpus or batch > samples:
         raise ConfigError(
-            f"mini_batch_size must be at least the number of GPUs, {gpus}, and at most num_training_samples, {samples}; "
-            f"got {batch}."
+            f"mini_batch_size must be at least the number of GPUs, {gpus}, and at most num_training_samples, "
+            f"{samples}; got {batch}."
         )
     if counted is not None and int(texts.get("label_width", 350)) < 2 + 5 * counted.boxes:
         raise ConfigError(

@@ -162,7 +162,8 @@ def endpoint_config(
 
     Args:
         name: Of the config.
-        variants: What `variant`, `serverless_variant` or `component_variant` gave: one, or several that share the calls.
+        variants: What `variant`, `serverless_variant` or `component_variant` gave: one, or several that share the
+            calls.
         project: Its tags are put on it.
         calls: What `asynchronous` gave, for an asynchronous endpoint.
         role: ARN of the machines' role; needed where variants carry inference components.

@@ -1,11 +1,11 @@
-"""Models of JumpStart: an id and a version become the addresses of image, model and script, and a model's request.
+"""Models of JumpStart: an id and a version become the addresses of image, model and script.
 
-What JumpStart offers stands in documents of a public bucket of each region: ``models_manifest.json`` lists ids, versions
-and the key of each specification; that says image, artifacts, environment and sizes. `resolve` reads such documents;
-`fetch` gets them with a client of S3 that the caller has.
+What JumpStart offers stands in documents of a public bucket of each region: ``models_manifest.json`` lists ids,
+versions and the key of each specification; that says image, artifacts, environment and sizes. `resolve` reads such
+documents; `fetch` gets them with a client of S3 that the caller has.
 
-A prepacked model has its script in it. Others are model and script apart, which AWS's SDK packs into one ``model.tar.gz``
-before it makes the model; `JumpStartModel.script` is then not empty.
+A prepacked model has its script in it. Others are model and script apart, which AWS's SDK packs into one
+``model.tar.gz`` before it makes the model; `JumpStartModel.script` is then not empty.
 
 Source: ``aws/sagemaker-python-sdk`` 3.27 (Apache-2.0): names of bucket, keys and members.
 """

@@ -1,10 +1,11 @@
 """Requests that let an endpoint grow and shrink: with its queue from and to zero, with calls, by components.
 
-Three things make an asynchronous endpoint wake from zero: a target, a policy that follows the backlog per machine, and,
-since a backlog per machine is no number while there is none, an alarm on "a backlog, and no machine" with a step. An
-inference component needs the same, its alarm on calls that failed for want of a machine.
+Three things make an asynchronous endpoint wake from zero: a target, a policy that follows the backlog a machine,
+and, since a backlog per machine is no number while there is none, an alarm on "a backlog, and no machine" with a
+step. An inference component needs the same, its alarm on calls that failed for want of a machine.
 
-Source: Amazon SageMaker AI Developer Guide, "Autoscale an asynchronous endpoint", "Scale an endpoint to zero instances".
+Source: Amazon SageMaker AI Developer Guide, "Autoscale an asynchronous endpoint" and "Scale an endpoint to zero
+instances".
 """
 
 from __future__ import annotations

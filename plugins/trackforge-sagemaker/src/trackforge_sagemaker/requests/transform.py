@@ -17,9 +17,9 @@ from trackforge_sagemaker.requests.tags import project_tags
 __all__ = ["NO_TRACKING", "transform_job"]
 
 NO_TRACKING = (
-    "Batch transform must not be used for tracking: it deals pictures out to processes and machines in any order, and a "
-    "tracker needs the frames of its camera one after the other; a film is one body of at most 100 MB there, answered "
-    "within an hour. Take a processing job (trackforge sagemaker process) or an asynchronous endpoint."
+    "Batch transform must not be used for tracking: it deals pictures out to processes and machines in any order, and "
+    "a tracker needs the frames of its camera one after the other; a film is one body of at most 100 MB there, "
+    "answered within an hour. Take a processing job (trackforge sagemaker process) or an asynchronous endpoint."
 )
 MOST_MB = 100
 
@@ -53,8 +53,8 @@ def transform_job(
         raise ConfigError(NO_TRACKING)
     if count < 1 or concurrency < 1 or not 1 <= payload * concurrency <= MOST_MB:
         raise ConfigError(
-            f"A transform must have a machine, and at most {MOST_MB} MB of pictures at a time on it; got {count} machines, "
-            f"{concurrency} x {payload} MB."
+            f"A transform must have a machine, and at most {MOST_MB} MB of pictures at a time on it; got {count} "
+            f"machines, {concurrency} x {payload} MB."
         )
     return {
         "TransformJobName": check_name(name, "transform-job"),
