@@ -240,6 +240,14 @@ ANALYTICS = (
         config="trackforge.analytics.lines:LinesConfig",
         summary="Who crosses a line: in and out, by class and by minute.",
     ),
+    ComponentSpec(
+        kind="analytic",
+        name="zones",
+        target="trackforge.analytics.zones:Zones",
+        config="trackforge.analytics.zones:ZonesConfig",
+        summary="Who is in a zone, who comes and goes, and how long they stay.",
+        source="Shimrat, Communications of the ACM 5, 1962 (points in polygons)",
+    ),
 )
 
 

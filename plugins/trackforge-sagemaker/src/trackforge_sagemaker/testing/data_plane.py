@@ -9,6 +9,8 @@ container that is no success into ``ModelError``. InvokeEndpointWithResponseStre
 InvokeEndpointAsync fetches from S3 and stores there, and tells SNS; the clients for these are handed over, moto's will
 do. Signatures are not looked at.
 
+An endpoint without instances answers as an inference component does that was scaled to zero (`DataPlane.scale`).
+
 It differs from AWS in what AWS does not write down: a session that is over, or was never there, is sent to an instance,
 which refuses it.
 
@@ -25,7 +27,7 @@ import logging
 import re
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -54,6 +56,10 @@ LARGEST_INLINE = 128_000
 _PATH = re.compile(r"/endpoints/([^/]+)/(invocations|invocations-response-stream|async-invocations)")
 _OWN = "x-amzn-sagemaker-"
 _SHOWN = 2048
+_NO_CAPACITY = (
+    "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress (if "
+    "configured) or try to increase the capacity by invoking UpdateInferenceComponentRuntimeConfig API."
+)
 _PIECE = 1 << 16
 
 
@@ -86,6 +92,10 @@ class DataPlane:
 
         self._server = _Server(("127.0.0.1", port), Bound)
         self._thread = threading.Thread(target=self._server.serve_forever, name="data-plane", daemon=True)
+
+    def scale(self, name: str, instances: Sequence[str]) -> None:
+        """Give an endpoint other instances; none is what an inference component has that was scaled to zero."""
+        self.routing[name].scale(instances)
 
     @property
     def url(self) -> str:
@@ -147,6 +157,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(400, "ValidationError", "SessionId must not be NEW_SESSION for a response stream.")
             return
         instance = routing.choose(session)
+        if instance is None:
+            self._fail(400, "ValidationError", _NO_CAPACITY)
+            return
         try:
             with calling(instance, headers, body, len(body), endpoint.patience) as answer:
                 if answer.status // 100 != 2:
