@@ -70,6 +70,8 @@ def prelabel(project: Project, *, watch: Watch | None = None) -> Round:
         if not project.names:
             project.settle(project.classes or classes, [one.name for one in inputs])
         tracker = models.plan.tracker.create()
+        told = {one.name: [f"found/{f.path.name}" for f in one.findings] for one in sequences}
+        write_json(project.place(round_.number) / "found.json", told)
         for sequence in sequences:
             _label(project, round_, models, tracker, sequence)
     finally:
