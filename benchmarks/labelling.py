@@ -1,5 +1,4 @@
-"""The whole labelling loop on a real street, without anybody's cloud: how much work a model saves, and what people's
-work makes of the model.
+"""The whole labelling loop on a real street: what work a model saves, and what people's work makes of the model.
 
 YOLOX-nano (COCO weights) and BYTE label all 795 frames of PETS09-S2L1. People are simulated by the ground truth of one
 half: they leave a box that overlaps the true one by IoU .75 or more, put the others where they belong, draw what is

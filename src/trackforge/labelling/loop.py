@@ -189,7 +189,8 @@ def measured(project: Project) -> Measures:
         )
     folder = project.place(round_.number)
     names = list(fresh)
-    shown = {name: Document.load(folder / "shown" / f"{flat(name)}.labels.json").table() for name in names}
+    files = {name: folder / "shown" / f"{flat(name)}.labels.json" for name in names}
+    shown = {name: project.aligned(Document.load(file)).table() for name, file in files.items()}
     scored = {name: load_table(folder / "tracks" / f"{flat(name)}.npz", name) for name in names}
     people = {name: documents[name].table() for name in names}
     result = measure(shown, people, fresh, project.classes, scored=scored, same=project.run.same)

@@ -81,29 +81,42 @@ class Models:
         self._classes: tuple[str, ...] = ()
         self._theirs: list[tuple[str, ...]] = []
 
-    def agree(self, theirs: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    def agree(self, theirs: Sequence[tuple[str, ...]], settled: Sequence[str] = ()) -> tuple[str, ...]:
         """Settle what the classes of the models become, and return those of the labels.
+
+        Args:
+            theirs: The classes of each model.
+            settled: Those of the labels, where they are settled already.
 
         Raises:
             ConfigError: A class is wanted that no model knows by such a name, or none is left.
         """
         run = self.run
         self._theirs = list(theirs)
-        self._maps, classes = class_map([one.name for one in self.all], theirs, run.rename, run.classes)
+        wanted = settled or run.classes
+        rename = tuple(pair for pair in run.rename if not settled or self._means(pair, theirs))
+        self._maps, classes = class_map([one.name for one in self.all], theirs, rename, wanted)
         reached = {int(number) for table in self._maps for number in table.tolist() if number >= 0}
         known = sorted({name for names in theirs for name in names})
         for number, name in enumerate(classes):
             if number in reached:
                 continue
             hint = did_you_mean(name, known)
-            if hint or not reached:
-                rename = f" Or rename what they know: --rename {known[0]}={name}." if known else ""
+            if not settled and (hint or not reached):
+                other = f" Or rename what they know: --rename {known[0]}={name}." if known else ""
                 raise ConfigError(
-                    f"Classes must be known to a model; none knows {name!r}.{hint} They know: {_listed(known)}.{rename}"
+                    f"Classes must be known to a model; none knows {name!r}.{hint} They know: {_listed(known)}.{other}"
                 )
-            log.warning("no model knows %r: people have to draw it, until one has been trained", name)
+            if not settled:
+                log.warning("no model knows %r: people have to draw it, until one has been trained", name)
         self._classes = classes
         return classes
+
+    @staticmethod
+    def _means(pair: str, theirs: Sequence[tuple[str, ...]]) -> bool:
+        """Tell whether a pair of names is about a class that a model has: trained on the labels, it has their names."""
+        old = pair.partition("=")[0].rpartition(":")[2]
+        return old == "*" or any(old in names for names in theirs)
 
     def merged(self, found: Sequence[Detections]) -> tuple[Detections, int]:
         """Return what the models found in one frame, with the classes of the labels, and on how many they disagree.

@@ -58,6 +58,9 @@ def prelabel(project: Project, *, watch: Watch | None = None) -> Round:
     inputs = open_sources(models.plan)
     sequences: list[_Sequence] = []
     try:
+        project.documents()  # which may have classes that people have added
+        theirs = [tuple(model.made(inputs[0].name)[0].classes) for model in models.all]
+        classes = models.agree(theirs, project.classes)  # before hours of looking
         for component, one in zip(models.plan.sources, inputs, strict=True):
             if stream_of(one.source).live:
                 raise ConfigError(
@@ -66,9 +69,7 @@ def prelabel(project: Project, *, watch: Watch | None = None) -> Round:
                 )
             place = place_of(component, one.source, project.folder / "frames" / flat(one.name))
             sequences.append(_looked_at(project, models, component.table(), one, place, watch))
-        classes = models.agree([_classes(sequences, k) for k in range(len(models.all))])
-        if not project.names:
-            project.settle(project.classes or classes, [one.name for one in inputs])
+        project.settle(project.classes or classes, [one.name for one in inputs])
         tracker = models.plan.tracker.create()
         told = {one.name: [f"found/{f.path.name}" for f in one.findings] for one in sequences}
         write_json(project.place(round_.number) / "found.json", told)
@@ -92,10 +93,6 @@ class _Sequence:
     findings: Sequence[Findings]
     embedded: bool
     """Whether the main detector tells objects apart by their looks, so that people's boxes cannot stand in for its."""
-
-
-def _classes(sequences: Sequence[_Sequence], model: int) -> tuple[str, ...]:
-    return sequences[0].findings[model].classes
 
 
 def _looked_at(

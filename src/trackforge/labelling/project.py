@@ -25,6 +25,7 @@ from typing import Any, Literal, TypeAlias
 from trackforge.errors import ConfigError, DataError, did_you_mean
 from trackforge.intake.documents import load_json
 from trackforge.io.atomic import atomic_path
+from trackforge.labelling.models import Models
 from trackforge.labelling.places import settled
 from trackforge.labelling.run import FIXED, LabelRun
 from trackforge.review import Document
@@ -118,6 +119,7 @@ class Project:
             raise ConfigError("label needs something to label: a video, a folder of pictures. Give one: label a.mp4.")
         if run.out.is_dir() and any(run.out.iterdir()):
             raise ConfigError(f"The folder of a project must be new or empty; {run.out} holds something else.")
+        Models(run)  # sources, detectors and settings, before anything is written
         made = cls(run.out, dataclasses.replace(run, out=None))
         made.write()
         return made
@@ -134,7 +136,7 @@ class Project:
         before = from_toml(folder / MARK, LabelRun)
         layers = [one if isinstance(one, Layer) else from_job(one) for one in given]
         was, now = joined([before]), settled(joined([before, *layers]))
-        for name in FIXED:
+        for name in FIXED if (folder / LEDGER).is_file() else ():
             if plain(_told(getattr(was, name))) != plain(_told(getattr(now, name))):
                 raise ConfigError(
                     f"{folder} is a project with {name} = {plain(getattr(was, name))!r}, which cannot change; got "
@@ -183,11 +185,21 @@ class Project:
     def document(self, name: str) -> Document | None:
         """Return the labels of a sequence; None before there are any."""
         path = self.path(name)
-        return Document.load(path) if path.is_file() else None
+        return self.aligned(Document.load(path)) if path.is_file() else None
+
+    def aligned(self, document: Document) -> Document:
+        """Return a document with the classes of the project; those that people have added are the project's as well."""
+        self.classes += tuple(name for name in document.classes if name not in self.classes)
+        if document.classes == self.classes:
+            return document
+        table = [self.classes.index(name) for name in document.classes]
+        tracks = tuple(dataclasses.replace(one, label=table[one.label]) for one in document.tracks)
+        return document.replace(classes=self.classes, tracks=tracks)
 
     def documents(self) -> dict[str, Document]:
         """Return the labels of all sequences that have any."""
-        return {name: found for name in self.names if (found := self.document(name)) is not None}
+        found = {name: one for name in self.names if (one := self.document(name)) is not None}
+        return {name: self.aligned(one) for name, one in found.items()}  # by classes that came with the last as well
 
     def known(self, name: str) -> str:
         """Return the name of a sequence as the project has it.
