@@ -49,7 +49,11 @@ def _settings(spec, tmp_path, data_dir, golden_dir):
     if spec.kind == "detector" and spec.name in ("ssd", "mxnet"):
         return {"weights": golden_dir() / "mxnet" / "resnet50_300_tiny" / "model.tar.gz"}
     if spec.kind == "analytic":
-        return {"lines": {"lines": "a=0,20 64,20; b=50%,0 50%,100%"}}.get(spec.name, {})
+        needs = {
+            "lines": {"lines": "a=0,20 64,20; b=50%,0 50%,100%"},
+            "zones": {"zones": "a=0,0 64,0 64,48 0,48; b=50%,0 50%,100% 20,20"},
+        }
+        return needs.get(spec.name, {})
     return {}
 
 
