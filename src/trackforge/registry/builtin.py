@@ -209,6 +209,14 @@ SINKS = (
     ),
     ComponentSpec(
         kind="sink",
+        name="events",
+        target="trackforge.io.events:EventSink",
+        config="trackforge.io.events:EventSinkConfig",
+        summary="What happened by the analytics, one row each, as .csv, .jsonl or .parquet.",
+        suffixes=(".events.csv", ".events.jsonl", ".events.parquet"),
+    ),
+    ComponentSpec(
+        kind="sink",
         name="responses",
         target="trackforge.io.responses:ResponseSink",
         config="trackforge.io.responses:ResponseSinkConfig",
@@ -239,6 +247,14 @@ ANALYTICS = (
         target="trackforge.analytics.lines:Lines",
         config="trackforge.analytics.lines:LinesConfig",
         summary="Who crosses a line: in and out, by class and by minute.",
+    ),
+    ComponentSpec(
+        kind="analytic",
+        name="zones",
+        target="trackforge.analytics.zones:Zones",
+        config="trackforge.analytics.zones:ZonesConfig",
+        summary="Who is in a zone, who comes and goes, and how long they stay.",
+        source="Shimrat, Communications of the ACM 5, 1962 (points in polygons)",
     ),
 )
 
