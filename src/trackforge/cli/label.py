@@ -17,9 +17,10 @@ from trackforge.cli.flags import split as separate
 from trackforge.cli.printing import put
 from trackforge.cli.telling import Paced, telling
 from trackforge.config import setting
-from trackforge.labelling.loop import Status, Tell, go_on, measured, status, working
+from trackforge.labelling.loop import Tell, go_on, measured, status, working
 from trackforge.labelling.project import Project, is_project
 from trackforge.labelling.run import LabelRun
+from trackforge.labelling.standing import Status
 from trackforge.labelling.words import measure_words, next_words, status_words
 from trackforge.runs.layers import Layer
 from trackforge.training.progress import Progress

@@ -5,7 +5,6 @@ from trackforge.labelling.exporting import hand_out as hand_out
 from trackforge.labelling.goals import Goal as Goal
 from trackforge.labelling.importing import Imported as Imported
 from trackforge.labelling.importing import bring_in as bring_in
-from trackforge.labelling.loop import Status as Status
 from trackforge.labelling.loop import Tell as Tell
 from trackforge.labelling.loop import go_on as go_on
 from trackforge.labelling.loop import measured as measured
@@ -21,3 +20,4 @@ from trackforge.labelling.project import Project as Project
 from trackforge.labelling.run import LabelRun as LabelRun
 from trackforge.labelling.signals import Signals as Signals
 from trackforge.labelling.signals import signals_of as signals_of
+from trackforge.labelling.standing import Status as Status

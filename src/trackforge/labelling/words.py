@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from trackforge.labelling.measuring import LabelScores, Measures
-
-if TYPE_CHECKING:
-    from trackforge.labelling.loop import Status
+from trackforge.labelling.standing import Status
 
 __all__ = ["effort_words", "measure_words", "next_words", "status_words"]
 
