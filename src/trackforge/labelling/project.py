@@ -113,11 +113,11 @@ class Project:
         run = settled(joined(layers))
         if run.out is None:
             raise ConfigError("A labelling project needs a folder. Give one: -o PROJECT.")
-        if is_project(run.out):
+        if is_project(run.out) and (run.out / LEDGER).is_file():
             return cls.open(run.out, from_job(dataclasses.replace(run, out=None)))
         if not run.sources:
             raise ConfigError("label needs something to label: a video, a folder of pictures. Give one: label a.mp4.")
-        if run.out.is_dir() and any(run.out.iterdir()):
+        if run.out.is_dir() and any(run.out.iterdir()) and not is_project(run.out):
             raise ConfigError(f"The folder of a project must be new or empty; {run.out} holds something else.")
         Models(run)  # sources, detectors and settings, before anything is written
         made = cls(run.out, dataclasses.replace(run, out=None))
