@@ -17,6 +17,7 @@ from trackforge.registry.doors import detector as detector
 from trackforge.registry.doors import embedder as embedder
 from trackforge.registry.doors import export as export
 from trackforge.registry.doors import motion_model as motion_model
+from trackforge.registry.doors import segmenter as segmenter
 from trackforge.registry.doors import sink as sink
 from trackforge.registry.doors import source as source
 from trackforge.registry.doors import tracker as tracker

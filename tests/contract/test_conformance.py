@@ -15,6 +15,7 @@ from trackforge.motion import KalmanXYAH
 from trackforge.registry import registry
 from trackforge.testing import (
     BrokenRule,
+    check_analytic,
     check_associator,
     check_detector,
     check_motion_model,
@@ -47,6 +48,12 @@ def _settings(spec, tmp_path, data_dir, golden_dir):
         return {"weights": _untrained_fairmot(tmp_path / "fairmot.pth"), "score": 0.05}
     if spec.kind == "detector" and spec.name in ("ssd", "mxnet"):
         return {"weights": golden_dir() / "mxnet" / "resnet50_300_tiny" / "model.tar.gz"}
+    if spec.kind == "analytic":
+        needs = {
+            "lines": {"lines": "a=0,20 64,20; b=50%,0 50%,100%"},
+            "zones": {"zones": "a=0,0 64,0 64,48 0,48; b=50%,0 50%,100% 20,20"},
+        }
+        return needs.get(spec.name, {})
     return {}
 
 
@@ -84,6 +91,11 @@ def test_installed_associators(spec):
     check_associator(lambda: spec.create({}), embedding_dim=8)
 
 
+@pytest.mark.parametrize("spec", _specs("analytic"))
+def test_installed_analytics(spec, needed):
+    check_analytic(lambda: spec.create(needed(spec)))
+
+
 @pytest.mark.parametrize("spec", _specs("motion"))
 def test_installed_motion_models(spec):
     check_motion_model(lambda: spec.create({}))
@@ -93,6 +105,8 @@ def test_installed_motion_models(spec):
 def test_installed_detectors(spec, needed):
     if spec.name == "gluoncv":
         pytest.skip("MXNet has an environment of its own, where it is checked: make test-mxnet")
+    if spec.name == "endpoint":
+        pytest.skip("it needs an endpoint: the plugin's tests/test_client_realtime.py has one")
     given_settings = needed(spec)
     check_detector(lambda: spec.create(given_settings))
 

@@ -14,6 +14,7 @@ import trackforge
 from trackforge.data import format_named, formats
 from trackforge.errors import ConfigError, SinkError, StateError
 from trackforge.io.atomic import atomic_path
+from trackforge.io.masks import encode_mask
 from trackforge.registry import KINDS, ComponentSpec, hookimpl, kind_named, registry
 from trackforge.testing import (
     BrokenRule,
@@ -23,6 +24,7 @@ from trackforge.testing import (
     check_dataset_format,
     check_embedder,
     check_exporter,
+    check_segmenter,
     rules,
 )
 
@@ -56,6 +58,19 @@ class Colours:
             part = frame.image[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)].reshape(-1, 3)
             row[:3], row[3:] = part.mean(axis=0), part.std(axis=0)
         return out / np.linalg.norm(out, axis=1, keepdims=True)
+
+
+class Filled:
+    """Takes the whole of a box for the object."""
+
+    def segment(self, frame, xyxy, /):
+        height, width = frame.image.shape[:2]
+        found = []
+        for x1, y1, x2, y2 in xyxy.round().astype(int).clip(0):
+            mask = np.zeros((height, width), bool)
+            mask[y1:y2, x1:x2] = True
+            found.append(encode_mask(mask))
+        return found
 
 
 class Shift:
@@ -143,6 +158,7 @@ def make_hello():
 
 def test_good_ones_pass():
     check_embedder(Colours)
+    check_segmenter(Filled)
     check_camera_motion(Shift)
     check_analytic(Count)
     check_analytic(Arrivals)
@@ -159,6 +175,10 @@ def test_bad_ones_are_told():
     class Long(Colours):
         def embed(self, frame, xyxy, /):
             return 2 * super().embed(frame, xyxy)
+
+    class Small(Filled):
+        def segment(self, frame, xyxy, /):
+            return [encode_mask(np.ones((64, 64), bool))] * len(xyxy)
 
     class Still(Shift):
         def motion(self, frame, /):
@@ -206,6 +226,7 @@ def test_bad_ones_are_told():
 
     for check, make, name in (
         (check_embedder, Long, "gives_one_vector_a_box"),
+        (check_segmenter, Small, "gives_one_mask_a_box"),
         (check_camera_motion, Still, "follows_a_pan"),
         (check_analytic, Sticky, "forgets_on_reset"),
         (check_analytic, Meddling, "draws_in_place"),
@@ -243,6 +264,7 @@ def test_doors_of_the_newer_kinds_lead_to_plugins(monkeypatch):
         def trackforge_components(self):
             for kind, target in (
                 ("embedder", "Colours"),
+                ("segmenter", "Filled"),
                 ("camera", "Shift"),
                 ("analytic", "Count"),
                 ("command", "make_hello"),
@@ -253,6 +275,7 @@ def test_doors_of_the_newer_kinds_lead_to_plugins(monkeypatch):
     registry().register(Plugin(), "toy")
     try:
         assert isinstance(trackforge.embedder("toy"), Colours)
+        assert isinstance(trackforge.segmenter("toy"), Filled)
         assert isinstance(trackforge.camera_motion("toy"), Shift)
         assert isinstance(trackforge.analytic("toy"), Count)
         assert trackforge.command("toy")(["--help"]) == 0

@@ -38,6 +38,7 @@ PROMISED = [
     "export",
     "from_results",
     "motion_model",
+    "segmenter",
     "sink",
     "source",
     "track",

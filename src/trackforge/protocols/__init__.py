@@ -7,7 +7,7 @@ a `Tracker`. Nothing needs to inherit from these classes: any object with the ri
 
 from __future__ import annotations
 
-from trackforge.protocols.detecting import Detector, Embedder, Remembering, StagedDetector
+from trackforge.protocols.detecting import Detector, Embedder, Remembering, Segmenter, StagedDetector
 from trackforge.protocols.noting import Noting, notes_of
 from trackforge.protocols.streaming import (
     Closable,
@@ -52,6 +52,7 @@ __all__ = [
     "Painting",
     "Remembering",
     "Savable",
+    "Segmenter",
     "Sink",
     "Source",
     "StagedDetector",

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from trackforge.types import Detections, Frame
 
-__all__ = ["Detector", "Embedder", "Remembering", "StagedDetector"]
+__all__ = ["Detector", "Embedder", "Remembering", "Segmenter", "StagedDetector"]
 
 
 @runtime_checkable
@@ -71,4 +71,16 @@ class Embedder(Protocol):
         """Return one embedding a box, ``(N, D)`` float32 of unit length, for ``(N, 4)`` boxes in pixels of the frame.
 
         Boxes may reach beyond the picture; none gives ``(0, D)``.
+        """
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """Finds which pixels belong to the objects in boxes."""
+
+    def segment(self, frame: Frame, xyxy: npt.NDArray[np.float32], /) -> list[dict[str, Any]]:
+        """Return one COCO run-length mask a box, of the frame's size, for ``(N, 4)`` boxes in pixels of the frame.
+
+        ``{"size": [H, W], "counts": str}``, see `trackforge.io.masks`. Boxes may reach beyond the picture; an object
+        of which nothing can be seen gets a mask without a pixel.
         """

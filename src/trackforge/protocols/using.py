@@ -52,7 +52,7 @@ class Eventful(Protocol):
 
         Each event is flat, as a row of a table: texts, numbers, true, false and None by name. It has at least ``frame``
         (index of the frame in which it was noticed), ``time`` (seconds since the start of the sequence, or None) and
-        ``kind``; those of one track have ``track_id`` and ``class`` (its name, or its number as a text).
+        ``kind``; those of one track have ``track_id`` and ``class`` (its name; ``"class 3"`` where it has none).
         """
 
 

@@ -209,6 +209,14 @@ SINKS = (
     ),
     ComponentSpec(
         kind="sink",
+        name="events",
+        target="trackforge.io.events:EventSink",
+        config="trackforge.io.events:EventSinkConfig",
+        summary="What happened by the analytics, one row each, as .csv, .jsonl or .parquet.",
+        suffixes=(".events.csv", ".events.jsonl", ".events.parquet"),
+    ),
+    ComponentSpec(
+        kind="sink",
         name="responses",
         target="trackforge.io.responses:ResponseSink",
         config="trackforge.io.responses:ResponseSinkConfig",
@@ -232,13 +240,31 @@ SINKS = (
         install=NEEDS_VIDEO,
     ),
 )
+ANALYTICS = (
+    ComponentSpec(
+        kind="analytic",
+        name="lines",
+        target="trackforge.analytics.lines:Lines",
+        config="trackforge.analytics.lines:LinesConfig",
+        summary="Who crosses a line: in and out, by class and by minute.",
+    ),
+    ComponentSpec(
+        kind="analytic",
+        name="zones",
+        target="trackforge.analytics.zones:Zones",
+        config="trackforge.analytics.zones:ZonesConfig",
+        summary="Who is in a zone, who comes and goes, and how long they stay.",
+        source="Shimrat, Communications of the ACM 5, 1962 (points in polygons)",
+    ),
+)
 
 
 @hookimpl
 def trackforge_components() -> Iterator[ComponentSpec]:
-    """Offer the built-in detectors, motion models, tracker, sources, sinks and formats of data sets."""
+    """Offer the built-in detectors, motion models, tracker, sources, sinks, analytics and formats of data sets."""
     yield from DETECTORS
     yield from MOTION
     yield from SOURCES
     yield from SINKS
+    yield from ANALYTICS
     yield from DATASETS

@@ -14,6 +14,7 @@ from trackforge.protocols import (
     Detector,
     Embedder,
     MotionModel,
+    Segmenter,
     Sink,
     Source,
     Tracker,
@@ -32,6 +33,7 @@ __all__ = [
     "embedder",
     "export",
     "motion_model",
+    "segmenter",
     "sink",
     "source",
     "tracker",
@@ -105,6 +107,11 @@ def embedder(name: str | Path, /, **settings: Any) -> Embedder:
     """Make an embedder by name, or from weights that trackforge wrote; raises as `detector` does."""
     spec, known = component_for("embedder", name)
     return spec.create({**known, **settings})  # type: ignore[no-any-return]
+
+
+def segmenter(name: str | Path, /, **settings: Any) -> Segmenter:
+    """Make what finds the pixels of objects in boxes, by name; raises as `detector` does."""
+    return registry().create("segmenter", str(name), settings)  # type: ignore[no-any-return]
 
 
 def camera_motion(name: str, /, **settings: Any) -> CameraMotion:

@@ -53,6 +53,13 @@ KINDS: dict[str, Kind] = {
             door="trackforge:embedder",
         ),
         Kind(
+            name="segmenter",
+            summary="Finds the pixels of the objects in boxes.",
+            protocol="trackforge.protocols:Segmenter",
+            check="trackforge.testing:check_segmenter",
+            door="trackforge:segmenter",
+        ),
+        Kind(
             name="camera",
             summary="Tells how the picture moved since the frame before.",
             protocol="trackforge.protocols:CameraMotion",

@@ -1,4 +1,11 @@
+from trackforge.review import edits as edits
+from trackforge.review.actions import ACTIONS as ACTIONS
+from trackforge.review.actions import apply as apply
 from trackforge.review.document import Document as Document
 from trackforge.review.document import Effort as Effort
+from trackforge.review.store import NothingToUndo as NothingToUndo
+from trackforge.review.store import Opened as Opened
+from trackforge.review.store import Outdated as Outdated
+from trackforge.review.store import Store as Store
 from trackforge.review.tracks import Keyframe as Keyframe
 from trackforge.review.tracks import LabelTrack as LabelTrack

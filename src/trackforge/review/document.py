@@ -167,23 +167,7 @@ class Document:
 
     def check(self) -> tuple[str, ...]:
         """Return what may be wrong though every rule is kept, one sentence each."""
-        said = []
-        width, height = self.size
-        for one in self.tracks:
-            seen = one.seen(self.frames)
-            if not len(seen):
-                said.append(f"track {one.id} is seen on no frame")
-                continue
-            flat = seen.frame[(seen.xyxy[:, 2:] <= seen.xyxy[:, :2]).any(axis=1)]
-            if len(flat):
-                said.append(f"track {one.id} has {len(flat)} boxes without area, first on frame {int(flat[0])}")
-            out = (seen.xyxy[:, 2] <= 0) | (seen.xyxy[:, 3] <= 0)
-            if width and height:
-                out |= (seen.xyxy[:, 0] >= width) | (seen.xyxy[:, 1] >= height)
-            if out.any():
-                first = int(seen.frame[out][0])
-                said.append(f"track {one.id} has {int(out.sum())} boxes beside the picture, first on frame {first}")
-        return tuple(said)
+        return tuple(said for one in self.tracks for said in one.doubts(self.frames, self.size))
 
     # ---- from and to tables and data sets
 
@@ -308,7 +292,14 @@ class Document:
 
     def encoded(self) -> bytes:
         """Return the content of its file."""
-        return encoding.encoded(self.__dict__ | {"effort": dataclasses.asdict(self.effort)})
+        return encoding.encoded(self._told())
+
+    def head(self) -> dict[str, Any]:
+        """Return all of it but its tracks, as a value of JSON."""
+        return encoding.head_value(self._told())
+
+    def _told(self) -> dict[str, Any]:
+        return self.__dict__ | {"effort": dataclasses.asdict(self.effort)}
 
     def save(self, path: str | Path) -> None:
         """Write it, whole or not at all.

@@ -15,7 +15,17 @@ from trackforge.intake.documents import finite_number, whole_number
 from trackforge.intake.limits import check_limit, limits
 from trackforge.review.tracks import LARGEST, Keyframe, LabelTrack
 
-__all__ = ["FORMAT", "decoded", "encoded", "judged", "keyframe_of", "keyframe_value", "track_of", "track_value"]
+__all__ = [
+    "FORMAT",
+    "decoded",
+    "encoded",
+    "head_value",
+    "judged",
+    "keyframe_of",
+    "keyframe_value",
+    "track_of",
+    "track_value",
+]
 
 FORMAT, VERSION = "trackforge.labels", 1
 EFFORT = ("moved", "added", "deleted", "renamed", "joined")
@@ -43,13 +53,13 @@ def track_value(one: LabelTrack) -> dict[str, Any]:
     return told | {"keyframes": [keyframe_value(k) for k in one.keyframes]}
 
 
-def encoded(fields: Mapping[str, Any]) -> bytes:
-    """Return the file of a document, given its attributes."""
+def head_value(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all of a document but its tracks as a value of JSON, given its attributes."""
     frames = fields["frames"].tolist()
     steps = np.diff(fields["frames"])
     if len(frames) > 2 and (steps == steps[0]).all():
         frames = {"first": frames[0], "count": len(frames), "step": int(steps[0])}
-    head = {
+    return {
         "format": FORMAT,
         "version": VERSION,
         "sequence": fields["sequence"],
@@ -65,7 +75,11 @@ def encoded(fields: Mapping[str, Any]) -> bytes:
         "effort": dict(fields["effort"]),
         "edits": fields["edits"],
     }
-    lines = [f"{json.dumps(key)}: {_text(value)}" for key, value in head.items()]
+
+
+def encoded(fields: Mapping[str, Any]) -> bytes:
+    """Return the file of a document, given its attributes."""
+    lines = [f"{json.dumps(key)}: {_text(value)}" for key, value in head_value(fields).items()]
     tracks = ",\n".join(_text(track_value(one)) for one in fields["tracks"])
     lines.append(f'"tracks": [\n{tracks}\n]' if tracks else '"tracks": []')
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from trackforge.data.dialects.keyframes import between
 from trackforge.errors import InvalidInputError
+from trackforge.table import LARGEST as WIDEST
 
 __all__ = ["Box", "Keyframe", "LabelTrack", "Origin", "Seen"]
 
@@ -50,8 +50,13 @@ class Keyframe:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        corners = tuple(map(float, self.xyxy))
-        if len(corners) != 4 or not all(map(isfinite, corners)) or corners[2] < corners[0] or corners[3] < corners[1]:
+        corners = tuple(float(one) + 0.0 for one in self.xyxy)  # minus zero would not survive a line
+        if (
+            len(corners) != 4
+            or not all(abs(v) <= WIDEST for v in corners)
+            or corners[2] < corners[0]
+            or corners[3] < corners[1]
+        ):
             raise InvalidInputError(
                 f"A box must be four finite numbers with x1 <= x2 and y1 <= y2; got {list(corners)} on frame "
                 f"{self.frame}. Mend or leave out the box."
@@ -60,7 +65,7 @@ class Keyframe:
             raise InvalidInputError(f"A keyframe must stand on a frame >= 0; got {self.frame}. Count frames from 0.")
         if self.origin not in ("model", "person"):
             raise InvalidInputError(f'origin must be "model" or "person"; got {self.origin!r}.')
-        if self.score is not None and not isfinite(self.score):
+        if self.score is not None and not abs(self.score) <= WIDEST:
             raise InvalidInputError(f"A score must be finite, or None; got {self.score} on frame {self.frame}.")
         for name, value in (("frame", int(self.frame)), ("xyxy", corners), ("outside", bool(self.outside))):
             object.__setattr__(self, name, value)
@@ -165,6 +170,19 @@ class LabelTrack:
             score=None if person or own.score is None else float(seen.score[0]),
             attributes=own.attributes,
         )
+
+    def doubts(self, frames: Ints, size: tuple[int, int]) -> Iterator[str]:
+        """Yield what may be wrong with the boxes in pictures of a size (0 where unknown), one sentence each."""
+        seen = self.seen(frames)
+        flat = seen.frame[(seen.xyxy[:, 2:] <= seen.xyxy[:, :2]).any(axis=1)]
+        if len(flat):
+            yield f"track {self.id} has {len(flat)} boxes without area, first on frame {int(flat[0])}"
+        out = (seen.xyxy[:, 2:] <= 0).any(axis=1)
+        if all(size):
+            out |= (seen.xyxy[:, :2] >= np.array(size)).any(axis=1)
+        if out.any():
+            first = int(seen.frame[out][0])
+            yield f"track {self.id} has {int(out.sum())} boxes beside the picture, first on frame {first}"
 
     def with_keyframes(self, keyframes: Sequence[Keyframe]) -> LabelTrack:
         """Return the track with other keyframes, put in order."""

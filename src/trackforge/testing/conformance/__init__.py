@@ -24,6 +24,7 @@ from trackforge.testing.conformance.embedder import check_embedder
 from trackforge.testing.conformance.exporter import check_exporter
 from trackforge.testing.conformance.motion import check_motion_model
 from trackforge.testing.conformance.rules import BrokenRule, rules
+from trackforge.testing.conformance.segmenter import check_segmenter
 from trackforge.testing.conformance.sink import check_sink
 from trackforge.testing.conformance.source import check_source
 from trackforge.testing.conformance.tracker import check_tracker
@@ -40,6 +41,7 @@ __all__ = [
     "check_embedder",
     "check_exporter",
     "check_motion_model",
+    "check_segmenter",
     "check_sink",
     "check_source",
     "check_tracker",
