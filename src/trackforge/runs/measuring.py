@@ -105,8 +105,13 @@ def _component(name: str, said: Sequence[tuple[str, dict[str, Any]]]) -> Compone
     return component
 
 
-def together(analytics: Mapping[str, Component], sequence: str = "") -> Together:
+def together(analytics: Mapping[str, Component], sequence: str = "", *, lasting: bool = False) -> Together:
     """Make the analytics of one sequence; what one of them does wrong is said to be its fault.
+
+    Args:
+        analytics: By the names of their answers.
+        sequence: Name of the sequence.
+        lasting: Whether one that fails is left out, and the others go on.
 
     Raises:
         TrackforgeError: What making them raises.
@@ -115,7 +120,7 @@ def together(analytics: Mapping[str, Component], sequence: str = "") -> Together
     for name, component in analytics.items():
         with blaming(component, "as it was made"):
             made[name] = component.for_sequence(sequence).create()
-    return Together(made, functools.partial(_guard, analytics))
+    return Together(made, functools.partial(_guard, analytics), lasting=lasting)
 
 
 def _guard(analytics: Mapping[str, Component], name: str, where: str) -> AbstractContextManager[None]:

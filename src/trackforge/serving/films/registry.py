@@ -234,6 +234,7 @@ class Films:
                     stop=film.stop,
                     watch=watch,
                     opened=film.tell,
+                    began=film.begun,
                     most=engine.run.film_frames,
                 )
             except TooManySessions as error:
