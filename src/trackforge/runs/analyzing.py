@@ -221,7 +221,7 @@ def _written(job: AnalysisRun, layers: Sequence[Layer], *, several: bool, steps:
         folder = Path(out) / "{name}" if several else Path(out)
         tables.append({"path": str(folder / "events.csv"), "name": "events"})
         if steps:
-            tables.append({"path": str(folder / "steps.jsonl"), "name": "jsonl"})
+            tables.append({"path": str(folder / "steps.jsonl"), "name": "jsonl", "both": True})
         overlay = registry().find("sink", "overlay")
         if overlay.missing():
             log.warning("no overlay video without %s; run: pip install '%s'", overlay.missing()[0], overlay.install)
