@@ -35,7 +35,7 @@ DETECTORS = (
         name="response",
         target="trackforge.detectors.responses:ResponseDetector",
         config="trackforge.detectors.responses:ResponseDetectorConfig",
-        summary="Replays stored answers of SageMaker's built-in Object Detection, one a picture.",
+        summary="Replays stored answers of SageMaker's models, one a picture: built-in Object Detection, JumpStart.",
     ),
 )
 MOTION = (
