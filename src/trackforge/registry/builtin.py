@@ -35,7 +35,7 @@ DETECTORS = (
         name="response",
         target="trackforge.detectors.responses:ResponseDetector",
         config="trackforge.detectors.responses:ResponseDetectorConfig",
-        summary="Replays stored answers of SageMaker's built-in Object Detection, one a picture.",
+        summary="Replays stored answers of SageMaker's models, one a picture: built-in Object Detection, JumpStart.",
     ),
 )
 MOTION = (
@@ -206,6 +206,14 @@ SINKS = (
         target="trackforge.io.counts:CountSink",
         config="trackforge.io.counts:CountSinkConfig",
         summary="How many objects of each class are in every frame, as .csv or .json.",
+    ),
+    ComponentSpec(
+        kind="sink",
+        name="events",
+        target="trackforge.io.events:EventSink",
+        config="trackforge.io.events:EventSinkConfig",
+        summary="What happened by the analytics, one row each, as .csv, .jsonl or .parquet.",
+        suffixes=(".events.csv", ".events.jsonl", ".events.parquet"),
     ),
     ComponentSpec(
         kind="sink",
