@@ -49,6 +49,7 @@ for _name, _target, _help in (
     ("track", "track:track", "Track the objects of videos, streams, image folders or MOT sequences."),
     ("detect", "detect:detect", "Find objects in films and in pictures of any sizes, without tracking them."),
     ("count", "count:count", "Count the objects of each class in pictures and films; numbered boxes, CSV, JSON."),
+    ("analyze", "analyze:analyze", "Count and measure tracks: lines, zones, dwell, trails, heat, metres and speeds."),
     ("val", "val:val", "Score a detector on a labelled set: AP, curves, confusion, worst pictures."),
     ("eval", "evaluate:evaluate", "Score tracks against ground truth: HOTA, CLEAR, Identity."),
     ("report", "report:report", "Show a run in one HTML file: film, ids over time, speeds, scores, worst moments."),

@@ -134,7 +134,7 @@ def cvat_images_format() -> Format:
         sniff=cvat_images.sniff_cvat_images,
         read=cvat_images.read_cvat_images,
         write=cvat_images.write_cvat_images,
-        holds=frozenset({"ids", "ignore", "visibility", "split", "names", "empty", "extra"}),
+        holds=frozenset({"ids", "ignore", "visibility", "split", "names", "empty", "masks", "extra"}),
         rank=28,
     )
 
@@ -170,7 +170,19 @@ def coco_format() -> Format:
         files=(".json",),
         beside="annotations",
         holds=frozenset(
-            {"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "numbers", "empty", "extra"}
+            {
+                "ids",
+                "ignore",
+                "visibility",
+                "sequence",
+                "rate",
+                "split",
+                "names",
+                "numbers",
+                "empty",
+                "masks",
+                "extra",
+            }
         ),
         rank=30,
     )

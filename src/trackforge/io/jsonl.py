@@ -38,8 +38,8 @@ class JsonLinesSink(TextSink):
     """Writes one JSON object a frame, also for frames without tracks.
 
     Numbers are the shortest decimals that give back the very float32; frames of picture folders also have a ``file``,
-    and tracks of detectors that give masks a ``mask``. Where there are some, ``analytics`` (what each knows, by name)
-    and ``events`` follow. Standard output (``-``) gets each line at once. A line reads::
+    and tracks of detectors that give masks a ``mask``, COCO's run lengths. Where there are some, ``analytics`` (what
+    each knows, by name) and ``events`` follow. Standard output (``-``) gets each line at once. A line reads::
 
         {"frame": 0, "timestamp": 0.0, "sequence": "street", "width": 768, "height": 576, "tracks":
          [{"track_id": 1, "xyxy": [10.5, 20.0, 50.25, 90.0], "score": 0.9, "class_id": 0}]}
@@ -97,12 +97,12 @@ def object_rows(
         score: ``(N,)``.
         class_id: ``(N,)``.
         classes: Their names.
-        masks: ``(N,)`` run-length masks.
+        masks: ``(N,)`` run-length masks; None for objects without one.
     """
     rows = []
     for row, (box, one, number) in enumerate(zip(short(xyxy), short(score), class_id.tolist(), strict=True)):
         name = {"class": classes[number]} if 0 <= number < len(classes) else {}
-        mask = {} if masks is None else {"mask": plain_mask(masks[row])}
+        mask = {} if masks is None or masks[row] is None else {"mask": plain_mask(masks[row])}
         rows.append({"xyxy": box, "score": one, "class_id": number, **name, **mask})
     return rows
 

@@ -209,6 +209,14 @@ SINKS = (
     ),
     ComponentSpec(
         kind="sink",
+        name="events",
+        target="trackforge.io.events:EventSink",
+        config="trackforge.io.events:EventSinkConfig",
+        summary="What happened by the analytics, one row each, as .csv, .jsonl or .parquet.",
+        suffixes=(".events.csv", ".events.jsonl", ".events.parquet"),
+    ),
+    ComponentSpec(
+        kind="sink",
         name="responses",
         target="trackforge.io.responses:ResponseSink",
         config="trackforge.io.responses:ResponseSinkConfig",

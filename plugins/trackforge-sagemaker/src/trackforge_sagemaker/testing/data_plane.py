@@ -83,6 +83,7 @@ class DataPlane:
             for name, endpoint in self.endpoints.items()
             if endpoint.output is not None
         }
+        self.refused: tuple[str, str] | None = None
         plane = self
 
         class Bound(_Handler):
@@ -92,6 +93,10 @@ class DataPlane:
 
         self._server = _Server(("127.0.0.1", port), Bound)
         self._thread = threading.Thread(target=self._server.serve_forever, name="data-plane", daemon=True)
+
+    def refuse(self, code: str = "", message: str = "") -> None:
+        """Refuse every call from now on, as AWS does with ``ExpiredTokenException``, say; nothing ends it."""
+        self.refused = (code, message) if code else None
 
     def scale(self, name: str, instances: Sequence[str]) -> None:
         """Give an endpoint other instances; none is what an inference component has that was scaled to zero."""
@@ -142,6 +147,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(413, "", f"Request body of {length} bytes exceeds the {largest} bytes limit.")
             return
         body = self.rfile.read(length)
+        if self.plane.refused is not None:
+            self._fail(403, *self.plane.refused)
+            return
         if not call or name not in self.plane.endpoints:
             self._fail(400, "ValidationError", f"Endpoint {name or self.path} of account 123456789012 not found.")
         elif call[2] == "async-invocations":

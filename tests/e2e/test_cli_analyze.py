@@ -1,0 +1,152 @@
+"""Counting and measuring from the command line: tracked or stored, the same numbers; outputs, refusals, a plugin."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_runs import run, run_json
+from toy_analytic import install
+
+from trackforge.runs.analyzing import AnalysisRun, plan_analysis
+from trackforge.runs.summary import carry_out
+
+LINE = "door=30%,0 30%,100%"
+SOURCE = ("synthetic", "--set", "source.frames=150", "--set", "source.size=320,192")
+TABLES = ("events.csv", "counts.csv", "tracks.csv", "analytics.json")
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small street, tracked and analysed."""
+    folder = tmp_path_factory.mktemp("analysed")
+    run("analyze", *SOURCE, "--line", LINE, "-o", folder / "out")
+    return folder / "out"
+
+
+def test_a_folder_gets_tables_json_and_a_video(out: Path) -> None:
+    names = {path.name for path in out.iterdir()}
+    assert {*TABLES, "tracks.parquet", "steps.jsonl", "overlay.mp4", "summary.json", "run.toml"} <= names
+    result = json.loads((out / "analytics.json").read_text())["analytics"]["lines"]["result"]
+    events = rows(out / "events.csv")
+    door = result["lines"]["door"]
+    assert len(events) == door["in"] + door["out"] > 0
+    assert {row["kind"] for row in events} == {"crossing"}
+    counts = rows(out / "counts.csv")
+    assert sum(int(row["in"]) + int(row["out"]) for row in counts) == len(events)
+    steps = [json.loads(line) for line in (out / "steps.jsonl").read_text().splitlines()]
+    assert steps[-1]["analytics"]["lines"]["door"] == {"in": door["in"], "out": door["out"]}
+    assert sum(len(step.get("events", ())) for step in steps) == len(events)
+    lives: dict[int, list[int]] = {}
+    for step in steps:
+        for track in step["tracks"]:
+            lives.setdefault(track["track_id"], []).append(step["frame"])
+    for row in rows(out / "tracks.csv"):
+        frames = lives.pop(int(row["track_id"]))
+        assert [int(row[name]) for name in ("first_frame", "last_frame", "frames")] == [
+            frames[0],
+            frames[-1],
+            len(frames),
+        ]
+        assert float(row["dwell_s"]) == pytest.approx(float(row["last_time"]) - float(row["first_time"]))
+    assert not lives
+
+
+def test_stored_tracks_give_the_same_without_tracking(out: Path, tmp_path: Path) -> None:
+    facts = run_json("analyze", out / "steps.jsonl", "--line", LINE, "-o", tmp_path / "again")
+    assert [(tmp_path / "again" / name).read_bytes() for name in TABLES] == [
+        (out / name).read_bytes() for name in TABLES
+    ]
+    assert facts["command"] == "analyze"
+    assert facts["detector"]["name"] == "tracks"
+    run("analyze", "--config", out / "run.toml", "-o", tmp_path / "repeated", cwd=tmp_path)
+    assert (tmp_path / "repeated" / "events.csv").read_bytes() == (out / "events.csv").read_bytes()
+
+
+def test_stored_tracks_with_their_film_are_drawn(out: Path, tmp_path: Path) -> None:
+    run("convert", out / "steps.jsonl", tmp_path / "street.txt")
+    run("convert", out / "steps.jsonl", tmp_path / "street.parquet")
+    words = ("--line", LINE, "--video", out / "overlay.mp4", "-o", tmp_path / "drawn")
+    run("analyze", tmp_path / "street.parquet", *words)
+    assert (tmp_path / "drawn" / "overlay.mp4").stat().st_size > 1000
+    crossings = [row["track_id"] + row["direction"] for row in rows(out / "events.csv")]
+    assert [row["track_id"] + row["direction"] for row in rows(tmp_path / "drawn" / "events.csv")] == crossings
+    run(
+        "analyze", tmp_path / "street.txt", "--line", LINE, "--size", "320x192", "--rate", "25", "-o", tmp_path / "text"
+    )
+    assert [row["track_id"] + row["direction"] for row in rows(tmp_path / "text" / "events.csv")] == crossings
+    assert not (tmp_path / "text" / "overlay.mp4").exists()
+
+
+def test_python_and_a_parquet_of_events(out: Path, tmp_path: Path) -> None:
+    import pyarrow.parquet as parquet
+
+    places = (str(tmp_path / "a.events.parquet"), str(tmp_path / "a.events.jsonl"))
+    gate = {"gate": {"name": "lines", "lines": LINE}}
+    job = AnalysisRun(sources=(str(out / "steps.jsonl"),), analytics=gate, out=places)
+    summary = carry_out(plan_analysis(job))
+    table = parquet.read_table(places[0]).to_pylist()
+    assert table == [json.loads(line) for line in Path(places[1]).read_text().splitlines()]
+    assert [row["frame"] for row in table] == [int(row["frame"]) for row in rows(out / "events.csv")]
+    assert {row["analytic"] for row in table} == {"gate"}
+    assert summary.results[0].analytics["gate"]["lines"]["door"]["in"] >= 0
+    assert summary.as_dict()["job"]["analytics"] == {"gate": {"name": "lines", "lines": LINE}}
+
+
+def test_settings_come_from_files_environment_and_flags(out: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(f'[analytics.lines]\nlines = "{LINE}"\nmargin = 500\n')
+    words: Any = ("analyze", out / "steps.jsonl", "--config", tmp_path / "a.toml", "-o", tmp_path / "out")
+    run(*words)
+    assert rows(tmp_path / "out" / "events.csv") == []  # nobody is so far beyond
+    run(*words, "--set", "analytics.lines.margin=0")
+    assert len(rows(tmp_path / "out" / "events.csv")) == len(rows(out / "events.csv"))
+    run(*words, TRACKFORGE_ANALYZE_ANALYTICS__LINES__MARGIN="0", TRACKFORGE_ANALYZE_LINE="other=0,0 9,0")
+    settings = json.loads((tmp_path / "out" / "analytics.json").read_text())["analytics"]["lines"]["settings"]
+    assert settings == {"lines": "other=0,0 9,0", "margin": 0.0}
+
+
+def test_an_analytic_of_a_plugin(out: Path, tmp_path: Path) -> None:
+    path = os.pathsep.join([str(install(tmp_path / "plugins")), str(Path(__file__).parents[1])])
+    words = ("analyze", out / "steps.jsonl", "--analytic", "middle")
+    done = run(*words, "-o", tmp_path / "out", PYTHONPATH=path)
+    assert "middle crossed " in done.stdout
+    assert len(rows(tmp_path / "out" / "events.csv")) > 0
+    refused = run(*words, code=2)
+    assert "'middle'" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--analytic", "lnies"), "Did you mean 'lines'"),
+        (("--line", "door=1,2,3"), "must have 2 points"),
+        (("--line", "door=1,2 x,4"), "must be numbers"),
+        (("--line", "door=5000,5000 6000,5000"), "must lie in the picture, 320x192"),
+        (("--set", "analytics.lines.limes=3"), "limes"),
+        (("--set", "analytics.lines=3"), "must read analytics.NAME.key"),
+        (("--line", LINE, "--set", "analytics.lines.margin=wide"), "margin must be float"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_work(out: Path, tmp_path: Path, words: Any, said: str) -> None:
+    done = run("analyze", out / "steps.jsonl", *words, "-o", tmp_path / "out", code=2)
+    assert said in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_stored_tracks_are_taken_by_themselves(out: Path, tmp_path: Path) -> None:
+    done = run("analyze", out / "steps.jsonl", "synthetic", code=2)
+    assert "read by themselves" in done.stderr
+    done = run("analyze", *SOURCE, "--video", "a.mp4", code=2)
+    assert "--video belongs to stored tracks" in done.stderr
+    (tmp_path / "a.txt").write_text("1,0,0,0,5,5,1,-1,-1,-1\n")
+    done = run("analyze", tmp_path / "a.txt", "--line", LINE, "--size", "100x100", code=1)
+    assert "must have ids from 1 on" in done.stderr
