@@ -111,7 +111,7 @@ def test_hyperparameters_are_held_against_the_table():
     }.items():  # fmt: skip
         with pytest.raises(ConfigError, match=f"{name} must be"):
             checked({**told, name: value})
-    with pytest.raises(ConfigError, match="no hyperparameter 'learning_rat'.*learning_rate"):
+    with pytest.raises(ConfigError, match=r"no hyperparameter 'learning_rat'.*learning_rate"):
         checked({**told, "learning_rat": 1})
     with pytest.raises(ConfigError, match="told num_classes"):
         checked({"num_training_samples": 3})

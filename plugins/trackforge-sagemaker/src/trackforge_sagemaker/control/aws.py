@@ -221,6 +221,12 @@ class Aws:
         if not (self.as_json or self.quiet or self.dry_run):
             put(text.rstrip("\n") + "\n")
 
+    def show_command(self, command: str) -> None:
+        """Show a command of the machine that a dry run does not carry out: ``docker push ...``."""
+        self.shown.append({"command": command})
+        if not self.as_json:
+            put(f"{command}\n")
+
     def _show(self, service: str, operation: str, request: dict[str, Any]) -> None:
         check(service, operation, {key: b"" if key == "Body" else value for key, value in request.items()})
         entry = {"service": service, "operation": operation, "request": request}
