@@ -149,7 +149,8 @@ def test_an_image_is_built_from_a_checkout(shown):
     assert [one["operation"] for one in calls if "operation" in one] == [
         "create_repository", "put_lifecycle_policy", "get_authorization_token",
     ]  # fmt: skip
-    assert calls[-1]["command"].endswith("docker push 123456789012.dkr.ecr.us-east-1.amazonaws.com/street:cpu")
+    registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com/street"
+    assert [one["command"] for one in calls[-2:]] == [f"docker push {registry}:{tag}" for tag in ("cpu", "latest")]
 
 
 @pytest.mark.parametrize(

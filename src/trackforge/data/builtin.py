@@ -20,6 +20,8 @@ from trackforge.data.dialects import (
     cvat_images,
     cvat_writing,
     detrac,
+    ground_truth,
+    ground_truth_writing,
     kitti,
     label_studio,
     label_studio_writing,
@@ -40,6 +42,7 @@ __all__ = [
     "cvat_format",
     "cvat_images_format",
     "detrac_format",
+    "ground_truth_format",
     "jde_format",
     "kitti_format",
     "label_studio_format",
@@ -125,6 +128,18 @@ def cvat_format() -> Format:
         write=cvat_writing.write_cvat,
         holds=frozenset({"ids", "ignore", "visibility", "sequence", "split", "names", "empty", "extra"}),
         rank=27,
+    )
+
+
+def ground_truth_format() -> Format:
+    """Ground Truth's labels of video: identities, names and attributes of objects, of frames, and empty frames."""
+    return Format(
+        sniff=ground_truth.sniff_ground_truth,
+        read=ground_truth.read_ground_truth,
+        write=ground_truth_writing.write_ground_truth,
+        holds=frozenset({"ids", "sequence", "names", "empty", "extra"}),
+        files=(".json",),
+        rank=22,
     )
 
 

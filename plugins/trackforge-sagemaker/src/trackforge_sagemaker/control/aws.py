@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ from trackforge_sagemaker.requests import bucket_name, check, project_tags
 
 __all__ = ["EXAMPLE_ACCOUNT", "Aws", "AwsRun"]
 
+log = logging.getLogger("trackforge.sagemaker")
 EXAMPLE_ACCOUNT = "111122223333"
 """Stands where a dry run does not know the account."""
 _PROJECT = re.compile(r"[a-z0-9](?:-?[a-z0-9]){0,23}")
@@ -226,6 +228,10 @@ class Aws:
         self.shown.append({"command": command})
         if not self.as_json:
             put(f"{command}\n")
+
+    def warn(self, text: str) -> None:
+        """Say on standard error what went wrong beside the rest."""
+        log.warning("%s", text)
 
     def _show(self, service: str, operation: str, request: dict[str, Any]) -> None:
         check(service, operation, {key: b"" if key == "Body" else value for key, value in request.items()})

@@ -67,8 +67,9 @@ def _push(aws: Aws, job: PushRun, words: Any) -> int:  # noqa: ARG001 - the sign
     image = default_image(aws, job.flavour)
     local = job.tag or image
     host = image.partition("/")[0]
-    commands = [["docker", "tag", local, image]] if local != image else []
-    commands.append(["docker", "push", image])
+    latest = default_image(aws, "latest")  # what deploy takes where nothing is said
+    commands = [["docker", "tag", local, one] for one in (image, latest) if local != one]
+    commands += [["docker", "push", image], ["docker", "push", latest]]
     if not aws.dry_run:
         _docker()
     for call in requests.repository(aws.project, project=aws.project, keep=job.keep):

@@ -40,4 +40,10 @@ SUBCOMMANDS = (
     Subcommand("process", "processing:process", "Jobs", "Track films as a processing job."),
     Subcommand("label", "labelling:label", "Jobs", "Start, watch, stop and fetch labelling jobs."),
     Subcommand("choose", "choosing:choose", "Prepare", "Say which of SageMaker's ways of serving fits, and why."),
+    Subcommand("deploy", "deploying:deploy", "Serve", "Make or update an endpoint: real-time, asynchronous, ..."),
+    Subcommand("track", "tracking:track", "Serve", "Track films and cameras by an endpoint."),
+    Subcommand("curl", "curling:curl", "Serve", "Show, or carry out, an invocation by curl."),
+    Subcommand("wait", "waiting:wait", "Watch", "Wait for a job, an endpoint or an asynchronous result."),
+    Subcommand("logs", "reading_logs:logs", "Watch", "Show what a job or endpoint writes."),
+    Subcommand("delete", "deleting:delete", "Watch", "List, and take away, everything that a project made."),
 )
