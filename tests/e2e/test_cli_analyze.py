@@ -12,7 +12,9 @@ import pytest
 from cli_runs import run, run_json
 from toy_analytic import install
 
+from trackforge.review import Document
 from trackforge.runs.analyzing import AnalysisRun, plan_analysis
+from trackforge.runs.stored_files import read_stored
 from trackforge.runs.summary import carry_out
 
 LINE = "door=30%,0 30%,100%"
@@ -100,6 +102,24 @@ def test_python_and_a_parquet_of_events(out: Path, tmp_path: Path) -> None:
     assert {row["analytic"] for row in table} == {"gate"}
     assert summary.results[0].analytics["gate"]["lines"]["door"]["in"] >= 0
     assert summary.as_dict()["job"]["analytics"] == {"gate": {"name": "lines", "lines": LINE}}
+
+
+def test_labels_and_checked_tracks_are_stored_tracks_too(out: Path, tmp_path: Path) -> None:
+    steps = plan_analysis(
+        AnalysisRun(sources=(str(out / "steps.jsonl"),), line=LINE, out=(str(tmp_path / "a.seqlabel.json"),))
+    )
+    whole = carry_out(steps).results[0]
+    ((name, table),) = read_stored(out / "steps.jsonl")[0].items()
+    frames = tuple(range(150))
+    document = Document.from_table(table, classes=["person"], frames=frames, sequence=name, size=(320, 192), rate=25.0)
+    document.save(tmp_path / "a.labels.json")
+    counts = []
+    for file, known in (("a.seqlabel.json", {"size": (320, 192), "rate": 25.0}), ("a.labels.json", {})):
+        job = AnalysisRun(sources=(str(tmp_path / file),), line=LINE, **known)
+        (result,) = carry_out(plan_analysis(job)).results
+        counts.append(len(result.analytics["lines"]["crossings"]))
+        assert result.classes == ("person",) or result.classes[-1] == "person"
+    assert counts == [len(whole.analytics["lines"]["crossings"])] * 2
 
 
 def test_settings_come_from_files_environment_and_flags(out: Path, tmp_path: Path) -> None:
