@@ -131,6 +131,8 @@ class AnalysisPlan(RunPlan):
         kept = {name: getattr(self.given, name) for name in ("video", "rate", "size")}
         if self.given.out:
             own = {one.sink.name: dict(one.sink.settings) for one in self.outputs if one.sink.settings}
+            if self.folders and own.get("jsonl") == {"both": True}:
+                del own["jsonl"]  # what a folder has by itself
             values |= {"sink": (), "sinks": own or None, "out": self.given.out}
         return AnalysisRun(**{**values, **kept, "analytics": tables or None})
 
