@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from trackforge.analytics.spelling import read_shapes
 from trackforge.config import setting
 from trackforge.errors import ConfigError
 from trackforge.intake.addresses import STDOUT, file_path
@@ -90,6 +91,18 @@ class AnalysisPlan(RunPlan):
     def folders(self) -> set[str]:
         """The folders that were given as outputs."""
         return {str(Path(out)) for out in self.given.out if is_folder(out)}
+
+    def shapes(self) -> dict[str, Any]:
+        """Return the lines and zones that were given in pixels, for the page on which others are clicked."""
+        found = [
+            {"kind": name.removesuffix("s"), "name": shape.name, "points": shape.pixels(None).tolist()}
+            for name, least in (("lines", 2), ("zones", 3))
+            for component in self.analytics.values()
+            if component.name == name
+            for shape in read_shapes(name, component.settings.get(name, ""), least=least)
+            if not shape.relative
+        ]
+        return {"shapes": found}
 
     def more(self, sequence: str) -> list[tuple[str, str]]:
         """Return what is written for a sequence when it has come to its end: paths and formats."""
@@ -221,7 +234,7 @@ def _written(job: AnalysisRun, layers: Sequence[Layer], *, several: bool, steps:
         folder = Path(out) / "{name}" if several else Path(out)
         tables.append({"path": str(folder / "events.csv"), "name": "events"})
         if steps:
-            tables.append({"path": str(folder / "steps.jsonl"), "name": "jsonl"})
+            tables.append({"path": str(folder / "steps.jsonl"), "name": "jsonl", "both": True})
         overlay = registry().find("sink", "overlay")
         if overlay.missing():
             log.warning("no overlay video without %s; run: pip install '%s'", overlay.missing()[0], overlay.install)

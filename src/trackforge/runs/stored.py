@@ -29,6 +29,8 @@ __all__ = [
 
 ID = "stored_id"
 """Column of the detections that holds the ids."""
+BOX = "stored_box"
+"""Column of the detections that holds the boxes of the tracks, where the detector's own are stored beside them."""
 HEAD = 65536
 """Characters at the beginning of a JSON file in which its kind shows."""
 
@@ -90,8 +92,10 @@ class StoredBoxes(_Stored):
         found = []
         for frame in frames:
             boxes = self.table.detections(frame.index)
-            ids = self.table.track_id[self.table.rows(frame.index)]
-            found.append(dataclasses.replace(boxes, extra={**boxes.extra, ID: ids}))
+            extra = {**boxes.extra, ID: self.table.track_id[self.table.rows(frame.index)], BOX: boxes.xyxy}
+            own = extra.pop("detected", None)
+            xyxy = boxes.xyxy if own is None else np.asarray(own, np.float32)
+            found.append(dataclasses.replace(boxes, xyxy=xyxy, extra=extra))
         return found
 
 
@@ -107,10 +111,10 @@ class StoredIds:
         if len(ids) != len(detections):
             raise InvalidInputError("Stored tracks need the boxes of StoredBoxes, with their ids; got others.")
         births = [self._births.setdefault(one, frame.index) for one in ids.tolist()]
-        extra = {name: column for name, column in detections.extra.items() if name != ID}
+        extra = {name: column for name, column in detections.extra.items() if name not in (ID, BOX)}
         return Tracks(
             track_id=ids,
-            xyxy=detections.xyxy,
+            xyxy=np.asarray(detections.extra[BOX], np.float32) if len(ids) else detections.xyxy,
             score=detections.score,
             class_id=detections.class_id,
             state=np.full(len(ids), int(TrackState.CONFIRMED)),
