@@ -27,6 +27,7 @@ from trackforge.data.dialects import (
     label_studio_writing,
     labelme,
     manifest,
+    manifest_labels,
     manifest_writing,
     sagemaker_json,
     scalabel,
@@ -221,7 +222,7 @@ def manifest_format() -> Format:
         read=manifest.read_manifest,
         write=manifest_writing.write_manifest,
         holds=frozenset({"split", "names", "empty"}),
-        holds_extra=("confidence",),
+        holds_extra=("confidence", *manifest_labels.TOLD.values()),
         rank=29,
     )
 
