@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from trackforge.cli.flags import command
+from trackforge.cli.printing import put
 from trackforge.cli.track import GROUPS, TrackWords, carry, speak
 from trackforge.config import setting
 from trackforge.runs.analyzing import AnalysisRun
@@ -36,7 +37,13 @@ def _analyze(layers: list[Layer], words: AnalyzeWords) -> int:
     if words.verbose:
         speak(quiet=words.quiet)
     made = plan_analysis(*layers)
-    return carry(made, words)
+    if made.given.still is None and made.given.pick is None:
+        return carry(made, words)
+    from trackforge.runs.picking import write_picking
+
+    for path in write_picking(made, still=made.given.still, page=made.given.pick, known=made.shapes()):
+        put(f"{path}\n")
+    return 0
 
 
 MEASURED = ("line", "zone", "ground", "heat", "trails", "analytic")

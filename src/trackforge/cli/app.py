@@ -55,6 +55,7 @@ for _name, _target, _help in (
     ("report", "report:report", "Show a run in one HTML file: film, ids over time, speeds, scores, worst moments."),
     ("train", "train:train", "Train a detector on labelled pictures, on one or many devices; resumes exactly."),
     ("tune", "tune:app", "Search for the settings that score best: of trackers and detectors, or of a training."),
+    ("label", "label:app", "Label footage by a model, have people check, measure, train, until it is good enough."),
     (
         "serve",
         "serve:serve",

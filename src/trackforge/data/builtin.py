@@ -20,11 +20,14 @@ from trackforge.data.dialects import (
     cvat_images,
     cvat_writing,
     detrac,
+    ground_truth,
+    ground_truth_writing,
     kitti,
     label_studio,
     label_studio_writing,
     labelme,
     manifest,
+    manifest_labels,
     manifest_writing,
     sagemaker_json,
     scalabel,
@@ -40,6 +43,7 @@ __all__ = [
     "cvat_format",
     "cvat_images_format",
     "detrac_format",
+    "ground_truth_format",
     "jde_format",
     "kitti_format",
     "label_studio_format",
@@ -128,6 +132,18 @@ def cvat_format() -> Format:
     )
 
 
+def ground_truth_format() -> Format:
+    """Ground Truth's labels of video: identities, names and attributes of objects, of frames, and empty frames."""
+    return Format(
+        sniff=ground_truth.sniff_ground_truth,
+        read=ground_truth.read_ground_truth,
+        write=ground_truth_writing.write_ground_truth,
+        holds=frozenset({"ids", "sequence", "names", "empty", "extra"}),
+        files=(".json",),
+        rank=22,
+    )
+
+
 def cvat_images_format() -> Format:
     """CVAT's XML for images: stills, with everything in them."""
     return Format(
@@ -206,7 +222,7 @@ def manifest_format() -> Format:
         read=manifest.read_manifest,
         write=manifest_writing.write_manifest,
         holds=frozenset({"split", "names", "empty"}),
-        holds_extra=("confidence",),
+        holds_extra=("confidence", *manifest_labels.TOLD.values()),
         rank=29,
     )
 

@@ -26,6 +26,7 @@ from trackforge.io.coco_entries import CocoImage, Id, id_order
 from trackforge.io.coco_json import CocoFile, load_coco, parse_categories, parse_coco
 from trackforge.io.masks import check_mask
 from trackforge.io.polygons import as_mask, check_segmentation
+from trackforge.io.seqlabel_tables import is_seqlabel, seqlabel_classes, seqlabel_table
 from trackforge.table import TrackTable
 from trackforge.types import Frame, Step, Stream
 
@@ -40,7 +41,7 @@ WHOLE = 100_000
 def read_coco(
     path: str | Path, *, reference: str | Path | None = None, frame_base: Literal["auto", 0, 1] = "auto"
 ) -> dict[str, TrackTable]:
-    """Read annotations, or a list of results, as one table a sequence.
+    """Read annotations, or a list of results, as one table a sequence; a ``SeqLabel.json`` of Ground Truth as well.
 
     Args:
         path: The file. Images without a video are one sequence, named as the file.
@@ -61,6 +62,9 @@ def read_coco(
     path = Path(path)
     with reading(path, "A COCO file"):
         data = load_coco(path)
+        if is_seqlabel(data):
+            table = seqlabel_table(data, path)
+            return {table.sequence: table}
         if not isinstance(data, list):
             if "annotations" not in data or "images" not in data:
                 raise DataError("A COCO file must have 'images' and 'annotations', or be a list of results.", path=path)
@@ -85,6 +89,8 @@ def read_coco_classes(path: str | Path) -> tuple[str, ...]:
     path = Path(path)
     with reading(path, "A COCO file"):
         data = load_coco(path)
+        if is_seqlabel(data):
+            return seqlabel_classes(data, path)
         if not isinstance(data, dict) or "categories" not in data:
             raise DataError("A COCO file with classes must have 'categories'.", path=path)
         names = parse_categories(data, path).names

@@ -30,6 +30,8 @@ class JsonLinesSinkConfig:
         (), help="Class names to write beside class_id; the detector's where none are set."
     )
 
+    both: bool = setting(False, help="Write the detector's own box beside the other, as detected.")
+
     def __post_init__(self) -> None:
         check(self)
 
@@ -79,6 +81,9 @@ class JsonLinesSink(TextSink):
             self.config.classes or self.stream.classes,
             None if masks is None else masks[tracks.detection],
         )
+        if self.config.both:
+            detected = short(step.detections.xyxy[tracks.detection])
+            rows = [{**row, "detected": box} for row, box in zip(rows, detected, strict=True)]
         ids = tracks.track_id.tolist()
         return [{"track_id": track_id, **row} for track_id, row in zip(ids, rows, strict=True)]
 

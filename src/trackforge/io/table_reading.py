@@ -19,8 +19,8 @@ from trackforge.table import TrackTable
 
 __all__ = ["json_classes", "json_tables", "parquet_classes", "parquet_tables"]
 
-Row = tuple[int, int, float, float, float, float, float, int, float, Any]
-"""Frame, id, x1, y1, x2, y2, score, class, timestamp (NaN for none) and mask (None for none)."""
+Row = tuple[int, int, float, float, float, float, float, int, float, Any, Any]
+"""Frame, id, x1, y1, x2, y2, score, class, timestamp (NaN for none), mask and the detector's box (None for none)."""
 
 
 def json_tables(path: Path) -> dict[str, TrackTable]:
@@ -52,7 +52,7 @@ def json_tables(path: Path) -> dict[str, TrackTable]:
                 parts.setdefault(name or path.stem, []).extend(rows)
     tables = {}
     for name, those in parts.items():
-        frame, track, x1, y1, x2, y2, score, class_id, times, masks = zip(*those, strict=True)
+        frame, track, x1, y1, x2, y2, score, class_id, times, masks, own = zip(*those, strict=True)
         tables[name] = _table(
             path,
             name,
@@ -63,6 +63,7 @@ def json_tables(path: Path) -> dict[str, TrackTable]:
             class_id=np.array(class_id, np.int64),
             timestamp=np.array(times),
             mask=None if all(mask is None for mask in masks) else np.array(masks, np.object_),
+            extra={} if any(box is None for box in own) else {"detected": np.array(own, np.float64)},
         )
     return tables
 
@@ -85,10 +86,7 @@ def _json_rows(line: Any) -> tuple[str, list[Row]]:
     time = np.nan if seconds is None else _number("timestamp", seconds, finite_number)
     rows = []
     for track in line["tracks"]:
-        corners = [_number("xyxy", value, finite_number) for value in track["xyxy"]]
-        if len(corners) != 4:
-            raise ValueError(f"xyxy must have four numbers, not {len(corners)}")
-        x1, y1, x2, y2 = corners
+        x1, y1, x2, y2 = _corners("xyxy", track["xyxy"])
         rows.append(
             (
                 frame,
@@ -101,9 +99,17 @@ def _json_rows(line: Any) -> tuple[str, list[Row]]:
                 _number("class_id", track.get("class_id", 0), whole_number),
                 time,
                 None if track.get("mask") is None else plain_mask(track["mask"]),
+                None if track.get("detected") is None else _corners("detected", track["detected"]),
             )
         )
     return sequence, rows
+
+
+def _corners(name: str, given: Any) -> tuple[float, ...]:
+    corners = tuple(_number(name, value, finite_number) for value in given)
+    if len(corners) != 4:
+        raise ValueError(f"{name} must have four numbers, not {len(corners)}")
+    return corners
 
 
 def _number(name: str, value: Any, convert: Callable[..., Any], *bounds: int) -> Any:

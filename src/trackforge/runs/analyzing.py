@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from trackforge.analytics.spelling import read_shapes
 from trackforge.config import setting
 from trackforge.errors import ConfigError
 from trackforge.intake.addresses import STDOUT, file_path
@@ -26,7 +27,8 @@ from trackforge.runs.layers import ANALYTICS, Layer, from_job, options
 from trackforge.runs.measuring import Measured, analytics_of
 from trackforge.runs.places import outputs_of
 from trackforge.runs.planning import RunPlan, plan, source_of
-from trackforge.runs.stored import StoredComponent, form_of, sequences_in
+from trackforge.runs.stored import StoredComponent
+from trackforge.runs.stored_files import form_of, read_stored
 from trackforge.runs.tracking import TrackingRun
 from trackforge.runs.watching import Watching
 
@@ -46,7 +48,7 @@ class AnalysisRun(Measured, TrackingRun):
     sources: tuple[str, ...] = setting(
         (),
         help="What to track, as for trackforge track; or tracks that are stored: MOT text, .jsonl, .parquet, .json of "
-        "COCO or of Ground Truth's SeqLabel.",
+        "COCO or of Ground Truth's SeqLabel, CVAT's .xml, .labels.json that people have checked.",
     )
     out: tuple[str, ...] = setting(
         (),
@@ -91,6 +93,18 @@ class AnalysisPlan(RunPlan):
         """The folders that were given as outputs."""
         return {str(Path(out)) for out in self.given.out if is_folder(out)}
 
+    def shapes(self) -> dict[str, Any]:
+        """Return the lines and zones that were given in pixels, for the page on which others are clicked."""
+        found = [
+            {"kind": name.removesuffix("s"), "name": shape.name, "points": shape.pixels(None).tolist()}
+            for name, least in (("lines", 2), ("zones", 3))
+            for component in self.analytics.values()
+            if component.name == name
+            for shape in read_shapes(name, component.settings.get(name, ""), least=least)
+            if not shape.relative
+        ]
+        return {"shapes": found}
+
     def more(self, sequence: str) -> list[tuple[str, str]]:
         """Return what is written for a sequence when it has come to its end: paths and formats."""
         return [(str(Path(one.replace("{name}", sequence)) / name), form) for one in self.into for name, form in NAMES]
@@ -117,6 +131,8 @@ class AnalysisPlan(RunPlan):
         kept = {name: getattr(self.given, name) for name in ("video", "rate", "size")}
         if self.given.out:
             own = {one.sink.name: dict(one.sink.settings) for one in self.outputs if one.sink.settings}
+            if self.folders and own.get("jsonl") == {"both": True}:
+                del own["jsonl"]  # what a folder has by itself
             values |= {"sink": (), "sinks": own or None, "out": self.given.out}
         return AnalysisRun(**{**values, **kept, "analytics": tables or None})
 
@@ -163,7 +179,7 @@ def _tracked(job: AnalysisRun, layers: Sequence[Layer], analytics: Mapping[str, 
 
 
 def _stored(job: AnalysisRun, layers: Sequence[Layer], analytics: Mapping[str, Component]) -> AnalysisPlan:
-    parts = [(Path(file_path(one)), name) for one in job.sources for name in sequences_in(Path(file_path(one)))]
+    parts = [(Path(file_path(one)), name) for one in job.sources for name in read_stored(Path(file_path(one)))[0]]
     several = len(parts) > 1
     if several and (job.video is not None or len(job.sources) > 1):
         what = "A video is of one sequence" if job.video is not None else "Stored tracks are taken file by file"
@@ -221,7 +237,7 @@ def _written(job: AnalysisRun, layers: Sequence[Layer], *, several: bool, steps:
         folder = Path(out) / "{name}" if several else Path(out)
         tables.append({"path": str(folder / "events.csv"), "name": "events"})
         if steps:
-            tables.append({"path": str(folder / "steps.jsonl"), "name": "jsonl"})
+            tables.append({"path": str(folder / "steps.jsonl"), "name": "jsonl", "both": True})
         overlay = registry().find("sink", "overlay")
         if overlay.missing():
             log.warning("no overlay video without %s; run: pip install '%s'", overlay.missing()[0], overlay.install)

@@ -144,7 +144,7 @@ def _box(node: Element, image: int, size: tuple[int, int]) -> _Box:
 def _add(build: Builder, box: _Box, extra: dict[str, Any], names: list[str]) -> None:
     track = extra.pop("track_id", -1)
     ignore, visibility = extra.pop("ignore", False), extra.pop("visibility", 1.0)
-    if box.occluded in ("0", "1"):
+    if box.occluded in ("0", "1") and not isinstance(extra.get("occluded"), str):  # an attribute may be called so
         extra["occluded"] = int(box.occluded)
     build.box(
         box.image,

@@ -62,5 +62,7 @@ def _step(frame: Frame, rows: list[dict[str, Any]]) -> Step:
     if any("mask" in row for row in rows):
         mask = np.empty(count, object)
         mask[:] = [row.get("mask") for row in rows]
+    if all("detected" in row for row in rows):
+        upright = np.asarray([row["detected"] for row in rows], np.float32).reshape(count, 4)
     found = Detections(xyxy=upright, score=score, class_id=class_id, mask=mask)
     return Step(frame=frame, detections=found, tracks=tracks)

@@ -187,6 +187,8 @@ class AsyncEndpoint:
             if notices is None or now - looked >= _REMINDED:
                 looked = now
                 if (done := self.ended(sent)) is not None:
+                    if notices is not None:  # whose message nobody else wants
+                        notices.receive(lambda inference: inference == sent.inference, wait=0)
                     if not done:
                         raise self.failed(sent)
                     return
