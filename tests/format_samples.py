@@ -229,6 +229,7 @@ CVAT_IMAGES = """\
       <attribute name="plate">0042</attribute>
     </box>
     <polygon label="car" points="1,2;3,4;6,5" z_order="1"/>
+    <polyline label="car" points="1,2;3,4;6,5" z_order="1"/>
   </image>
   <image id="1" name="a/img1.jpg" width="64" height="48">
   </image>

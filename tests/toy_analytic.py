@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import StateError
+from trackforge.registry import ComponentSpec, hookimpl
 from trackforge.types import Step, Stream
 
-__all__ = ["Middle"]
+__all__ = ["Middle", "install"]
 
 
 class Middle:
@@ -65,3 +67,19 @@ class Middle:
 
     def draw(self, image: npt.NDArray[np.uint8], step: Step, /) -> None:
         image[:, image.shape[1] // 2] = 255
+
+
+@hookimpl
+def trackforge_components() -> Iterator[ComponentSpec]:
+    yield ComponentSpec(
+        kind="analytic", name="middle", target="toy_analytic:Middle", summary="Crossings of the middle."
+    )
+
+
+def install(folder: Path) -> Path:
+    """Make a plugin of this module in a folder, which is to stand on PYTHONPATH beside the folder of the tests."""
+    info = folder / "toy_analytic-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-analytic\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[trackforge]\ntoy-analytic = toy_analytic\n")
+    return folder

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from trackforge.errors import InvalidInputError
 from trackforge.types import Detections, Frame, Step, Tracks, TrackState
-from trackforge.types.columns import Columns, Selector, column, extras
+from trackforge.types.columns import Columns, Selector, column, extras, joined_masks
 
 __all__ = ["LARGEST", "TrackTable"]
 
@@ -37,7 +37,7 @@ class TrackTable(Columns):
         score: ``(R,)`` float64 confidences.
         class_id: ``(R,)`` int64.
         timestamp: ``(R,)`` float64 seconds, equal for all rows of a frame, NaN where a frame has no clock; or None.
-        mask: ``(R,)`` object array of COCO run-length masks, or None.
+        mask: ``(R,)`` object array of COCO run-length masks, None in it for boxes without one; or None.
         extra: Further columns by name, each with R rows.
         sequence: Name of the sequence.
 
@@ -153,8 +153,8 @@ class TrackTable(Columns):
         """Join the rows of tables of one sequence, e.g. of its segments.
 
         Args:
-            tables: At least one; of ``timestamp``, ``mask`` and ``extra``, the columns are kept that all tables with
-                rows have.
+            tables: At least one; of ``timestamp`` and ``extra``, the columns are kept that all tables with rows have,
+                masks where one has some.
             sequence: Name of the result; that of the first table where None.
 
         Raises:
@@ -167,11 +167,11 @@ class TrackTable(Columns):
         common = [name for name in tables[0].extra if all(name in t.extra for t in tables)]
         columns = {
             name: np.concatenate([getattr(t, name) for t in tables])
-            for name in ("frame", "track_id", "xyxy", "score", "class_id", "timestamp", "mask")
+            for name in ("frame", "track_id", "xyxy", "score", "class_id", "timestamp")
             if all(getattr(t, name) is not None for t in tables)
         }
         extra = {name: np.concatenate([t.extra[name] for t in tables]) for name in common}
-        return cls(**columns, extra=extra, sequence=sequence)
+        return cls(**columns, mask=joined_masks(tables), extra=extra, sequence=sequence)
 
     @classmethod
     def from_steps(
@@ -227,7 +227,7 @@ class TrackTable(Columns):
         columns: dict[str, Any] = {
             name: np.concatenate([getattr(one, name) for one in parts]) for name in ("xyxy", "score", "class_id")
         }
-        return cls(frame=np.concatenate(frames), **columns, sequence=sequence)
+        return cls(frame=np.concatenate(frames), **columns, mask=joined_masks(parts), sequence=sequence)
 
     @property
     def frames(self) -> npt.NDArray[np.int64]:

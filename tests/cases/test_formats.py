@@ -531,14 +531,16 @@ def test_cvat_images_are_read(sample):
     made = data.read(sample("cvat-images"))
     assert (len(made), made.classes) == (2, ("person", "car"))
     assert made.images.path.tolist() == ["images/a/img0.jpg", "images/a/img1.jpg"]
-    assert made.boxes.xyxy.tolist() == [[0, 2, 4, 4]]
-    assert made.boxes.track_id.tolist() == [12]
+    assert made.boxes.xyxy.tolist() == [[0, 2, 4, 4], [1, 2, 6, 5]]
+    assert made.boxes.track_id.tolist() == [12, -1]
     assert {k: v.tolist() for k, v in made.boxes.extra.items()} == {
-        "colour": ["red"],
-        "plate": ["0042"],
-        "occluded": [1],
+        "colour": ["red", ""],
+        "plate": ["0042", ""],
+        "occluded": [1, -1],
     }
-    assert "1 shapes other than boxes were left out; the set holds boxes" in made.notes
+    assert made.boxes.mask[0] is None
+    assert made.boxes.mask[1][0].tolist() == [1, 2, 3, 4, 6, 5]
+    assert "1 shapes other than boxes, polygons and masks were left out; the set holds boxes" in made.notes
 
 
 def test_the_subsets_of_a_project_are_parts(tmp_path):

@@ -30,8 +30,25 @@ COCO = json.dumps(
         ],
         "categories": [{"id": 1, "name": "p"}, {"id": 3, "name": "q"}],
         "annotations": [
-            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 5, 5], "track_id": 1, "iscrowd": 0, "area": 25},
-            {"id": 2, "image_id": 2, "category_id": 3, "bbox": [1, 1, 5, 5], "track_id": 1, "visibility": 0.5},
+            {
+                "id": 1,
+                "image_id": 1,
+                "category_id": 1,
+                "bbox": [0, 0, 5, 5],
+                "track_id": 1,
+                "iscrowd": 0,
+                "area": 25,
+                "segmentation": [[0, 0, 5, 0, 5, 5]],
+            },
+            {
+                "id": 2,
+                "image_id": 2,
+                "category_id": 3,
+                "bbox": [1, 1, 5, 5],
+                "track_id": 1,
+                "visibility": 0.5,
+                "segmentation": {"size": [20, 20], "counts": [21, 5, 374]},
+            },
         ],
     }
 ).encode()
@@ -67,11 +84,41 @@ LINES = b"\n".join(
             "sequence": "s",
             "width": 7,
             "height": 5,
-            "tracks": [{"track_id": 1, "xyxy": [0, 0, 5, 5], "score": 0.5, "class_id": 0}],
+            "tracks": [
+                {
+                    "track_id": 1,
+                    "xyxy": [0, 0, 5, 5],
+                    "score": 0.5,
+                    "class_id": 0,
+                    "mask": {"size": [5, 7], "counts": "S1"},
+                },
+            ],
         }
     ).encode()
     for k in range(2)
 )
+
+ANSWERS = {
+    "prediction": {"prediction": [[4.0, 0.86, 0.3, 0.07, 0.7, 0.9], [0, 0.7, 0.5, 0.4, 0.8, 0.9]]},
+    "annotations": {
+        "image_size": [{"width": 8, "height": 6, "depth": 3}],
+        "annotations": [{"class_id": 3, "score": 0.5, "left": 1, "top": 2, "width": 3, "height": 2}],
+    },
+    "segmentation": {
+        "ids": [[2], [0]],
+        "scores": [[0.9], [0.75]],
+        "bboxes": [[1, 1, 4, 3], [2, 2, 6, 5]],
+        "masks": [[[0, 1, 1, 0, 0, 0, 0, 0]] * 6, [[0.9, 0.1], [0.2, 0.7]]],
+        "labels": ["car", "person"],
+    },
+    "detection": {
+        "normalized_boxes": [[0.1, 0.2, 0.5, 0.6]],
+        "classes": [2],
+        "scores": [0.9],
+        "labels": ["person", "bicycle", "car"],
+    },
+}
+"""Answers of SageMaker's endpoints, each form that is read."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +158,7 @@ def _reader(name: str, good: bytes, file: str, read: Callable[[Path], Any], *, d
 
 def _texts() -> Iterator[Target]:
     from trackforge import evaluate
+    from trackforge.io.builtin_response import read_names, read_response
     from trackforge.io.coco import read_coco, read_coco_classes
     from trackforge.io.mot import read_mot, read_seqinfo
     from trackforge.io.tables import read_tables
@@ -124,6 +172,15 @@ def _texts() -> Iterator[Target]:
     yield _reader("coco", COCO, "a.json", lambda path: (read_coco(path), read_coco_classes(path)), document=True)
     yield _reader("coco-results", RESULTS, "a.json", read_coco, document=True)
     yield _reader("jsonl", LINES, "a.jsonl", lambda path: read_tables(path, "jsonl"), document=True)
+    for form, answer in ANSWERS.items():
+        good = json.dumps(answer).encode()
+        yield _reader(
+            f"answer-{form}",
+            good,
+            "a.out",
+            lambda path: (read_response(path, (8, 6)), read_names(path)),
+            document=True,
+        )
     yield _reader("config", TOML, "a.toml", lambda path: plan(from_toml(path, TrackingRun)))
 
     def scored(folder: Path) -> Callable[[Damage], Any]:

@@ -215,12 +215,20 @@ def test_coco_keeps_what_it_does_not_use(tmp_path):
     assert made.boxes.class_id.tolist() == [1]
     assert made.boxes.ignore.tolist() == [True]
     assert made.boxes.extra["area"].tolist() == [7.5]
-    assert "1 segmentation masks were left out" in made.notes[0]
+    assert [polygon.tolist() for polygon in made.boxes.mask[0]] == [[1, 2, 3, 4, 5, 6]]
     data.write(made, tmp_path / "b.json")
     again = json.loads((tmp_path / "b.json").read_text())
     assert again["images"] == [{"id": 7, "file_name": "a.jpg", "width": 20, "height": 10, "license": 3}]
     assert again["annotations"] == [
-        {"id": 1, "image_id": 7, "category_id": 90, "bbox": [1.0, 2.0, 3.0, 4.0], "area": 7.5, "iscrowd": 1}
+        {
+            "id": 1,
+            "image_id": 7,
+            "category_id": 90,
+            "bbox": [1.0, 2.0, 3.0, 4.0],
+            "area": 7.5,
+            "iscrowd": 1,
+            "segmentation": [[1, 2, 3, 4, 5, 6]],
+        }
     ]
     assert [c["id"] for c in again["categories"]] == [1, 90]
 

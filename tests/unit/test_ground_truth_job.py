@@ -27,10 +27,10 @@ def test_an_adjustment_job_of_video_is_complete(tmp_path: Path) -> None:
     assert job.attribute == "checked-ref"
     assert job.functions == ("PRE-AdjustmentVideoObjectTracking", "ACS-AdjustmentVideoObjectTracking")
     (line,) = lines(job.manifests[0])
-    assert line["source-ref"] == PREFIX + "sequences/street.json"
+    assert line["source-ref"] == PREFIX + "sequence-files/street.json"
     assert line["labels-ref-metadata"]["class-map"] == {"0": "pedestrian"}
     assert line["labels-ref-metadata"]["human-annotated"] == "no"
-    sequence = json.loads((job.folder / "sequences/street.json").read_text())
+    sequence = json.loads((job.folder / "sequence-files/street.json").read_text())
     assert sequence["prefix"] == PREFIX + "frames/street/"
     assert sequence["number-of-frames"] == len(sequence["frames"]) == len(dataset)
     assert [f["frame-no"] for f in sequence["frames"]] == [1, 2, 3, 4, 5, 6]
@@ -55,7 +55,7 @@ def test_verification_forbids_edits_and_a_new_job_shows_nothing(tmp_path: Path) 
     categories = json.loads(job.categories.read_text())
     assert [a["editsAllowed"] for a in categories["labels"][0]["attributes"]] == ["none"]
     fresh = write_job(dataset, tmp_path / "new", kind="new", prefix=PREFIX)
-    assert lines(fresh.manifests[0]) == [{"source-ref": PREFIX + "sequences/street.json"}]
+    assert lines(fresh.manifests[0]) == [{"source-ref": PREFIX + "sequence-files/street.json"}]
     assert "auditLabelAttributeName" not in json.loads(fresh.categories.read_text())
     assert fresh.audited == ""
 
@@ -112,6 +112,6 @@ def test_long_sequences_are_cut_and_many_share_manifests(tmp_path: Path, monkeyp
     monkeypatch.setattr("trackforge.data.dialects.ground_truth_job.MOST_SEQUENCES", 1)
     job = write_job(film(tmp_path / "source"), tmp_path / "job", prefix=PREFIX)
     assert [file.name for file in job.manifests] == ["input-001.manifest", "input-002.manifest"]
-    names = sorted(file.stem for file in (job.folder / "sequences").iterdir())
+    names = sorted(file.stem for file in (job.folder / "sequence-files").iterdir())
     assert names == ["street-000001-000004", "street-000005-000006"]
     assert any("were cut" in note for note in job.notes)

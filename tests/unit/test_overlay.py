@@ -216,3 +216,31 @@ def test_a_video_can_be_written_again_with_the_same_sink(tmp_path: Path) -> None
             for step in steps(frames):
                 sink.write(step)
         assert len(probe(tmp_path / "out.mp4")[0]) == frames
+
+
+def masked(size: tuple[int, int] = SIZE) -> Step:
+    """The step of one track, whose detection has a mask: its left half."""
+    import dataclasses
+
+    from trackforge.io.masks import encode_mask
+
+    (step,) = steps(1)
+    pixels = np.zeros((size[1], size[0]), bool)
+    pixels[100:180, 60:80] = True
+    found = dataclasses.replace(step.detections, mask=[encode_mask(pixels), None])
+    return dataclasses.replace(step, detections=found)
+
+
+def test_masks_are_filled_so_that_what_is_below_shows_through() -> None:
+    plain = drawn(masked(), labels=False, masks=False)
+    filled = drawn(masked(), labels=False) & ~plain
+    assert filled[110:170, 66:78].mean() > 0.95
+    assert not filled[:, 84:].any()
+    canvas, picture_ = Canvas(SIZE), np.full((*SIZE[::-1], 3), 100, np.uint8)
+    canvas.mask(picture_, masked().detections.mask[0], (255, 0, 0))
+    assert picture_[140, 70].tolist() == [170, 55, 55]
+
+
+def test_a_mask_of_another_picture_is_told() -> None:
+    with pytest.raises(InvalidInputError, match=r"240 x 320 .*it is 480 x 640"):
+        drawn(masked((640, 480)))

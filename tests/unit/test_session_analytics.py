@@ -151,3 +151,17 @@ def test_pictures_show_what_analytics_draw(tmp_path: Path) -> None:
     with Session(Nothing(), "byte", sinks=sinks[:1]) as session:  # another run of the same sink draws for itself
         session.step(frames[0])
     assert cv2.imread(str(tmp_path / "shots" / "000001.jpg"))[:, 32].mean() < 30
+
+
+def test_a_lasting_analytic_that_fails_is_left_out_and_the_others_go_on() -> None:
+    known = Known()
+    together = Together({"bad": Middle(fails_at=2), "good": Middle()}, lasting=True)
+    steps = list(track(known.frames, known, "byte", analytics=together))
+    assert [sorted(step.analytics) for step in steps[:3]] == [["bad", "good"], ["bad", "good"], ["good"]]
+    assert together.failures == {"bad": "'middle'"}
+    assert "left out" in together.result()["bad"]["problem"]
+    assert together.result()["good"] == {"crossed": 2, "tracks": 9}
+    together.load_state_dict({"good": {"of": "another"}})  # after a change of settings
+    assert together.result()["good"] == {"crossed": 0, "tracks": 0}
+    with pytest.raises(StateError):
+        Together({"good": Middle()}).load_state_dict({"good": {"of": "another"}})

@@ -158,7 +158,7 @@ def test_a_table_without_clock_or_masks_has_none() -> None:
     timed = TrackTable.from_steps([masked(3, 2, 1.5)])
     joined = TrackTable.concatenate([table, timed])
     assert joined.timestamp is None
-    assert joined.mask is None
+    assert joined.mask.tolist() == [None, None, timed.mask[0]]
     with pytest.raises(InvalidInputError, match="timestamp has 2 rows where xyxy has 1"):
         TrackTable(frame=[0], xyxy=boxes(1), timestamp=[1.0, 2.0])
 

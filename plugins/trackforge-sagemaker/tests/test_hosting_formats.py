@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 
 import numpy as np
@@ -130,6 +131,13 @@ def test_flat_and_small_boxes_are_left_out_of_the_examples_answers():
         "7,4,0.00,0.00,16.00,10.00,0.88,-1,-1,-1",
     ]
     assert json.loads(fairmot.tracks_text(step(np.zeros((0, 4))))) == [{}]
+
+
+def test_what_analytics_know_follows_the_boxes_of_the_fairmot_example():
+    bare = step(np.array([[0, 0, 50, 100]]))
+    assert json.loads(fairmot.tracks_text(bare)) == [{"1": [0.0, 0.0, 50.0, 100.0]}]
+    more = dataclasses.replace(bare, analytics={"ground": {"1": {"speed": 1.5}}})
+    assert json.loads(fairmot.tracks_text(more)) == [{"1": [0.0, 0.0, 50.0, 100.0]}, {"ground": {"1": {"speed": 1.5}}}]
 
 
 def test_frames_of_the_fairmot_example_are_read():

@@ -33,6 +33,7 @@ REFUSED = {
     "detections": ('[detector]\nname = "file"\npath = "/etc/passwd"\n', DataError, "must stay in"),
     "a reference": ('[detector]\nname = "file"\npath = "d.txt"\nreference = "../x"\n', DataError, "must stay in"),
     "a file as tracker": (MOTION + '[tracker]\nname = "m.onnx"\n', UnknownComponentError, "m.onnx"),
+    "a list of analytics": (MOTION + "[analytics]\nlines = 3\n", ConfigError, "tables by name"),
     "a number": ("[detector]\nname = 3\n", ConfigError, "detector.name must be a text; got 3"),
     "a list": ('[detector]\nweights = ["a"]\n', ConfigError, "detector.weights must be a text; got \\['a'\\]"),
     "a number for a tracker": (MOTION + "[tracker]\nname = 3\n", ConfigError, "tracker.name must be a text"),
@@ -79,3 +80,14 @@ def test_archives_in_one_another_come_to_an_end(tmp_path):
         shutil.move(tmp_path / layer, inner)
     with pytest.raises(MissingFileError, match="there is none"):
         model_dir.find(inner)
+
+
+def test_a_model_may_say_what_is_measured(tmp_path):
+    lines = '[analytics.lines]\nlines = "door=0,0 9,9"\n[analytics.gate]\nname = "lines"\nlines = "a=1,2 3,4"\n'
+    (tmp_path / "trackforge.toml").write_text(MOTION + '[serve]\nline = ["other=5,5 9,9"]\n' + lines)
+    plan, _ = configured(tmp_path, {})
+    assert {name: one.name for name, one in plan.analytics.items()} == {"lines": "lines", "gate": "lines"}
+    assert plan.analytics["lines"].settings["lines"] == ("other=5,5 9,9",)  # options count more than tables
+    (tmp_path / "trackforge.toml").write_text(MOTION + "[analytics.lines]\nlinse = 3\n")
+    with pytest.raises(ConfigError, match=r"\[analytics.lines\].*Did you mean 'lines'"):
+        configured(tmp_path, {})

@@ -79,6 +79,7 @@ def test_what_cannot_be_asked_for_is_refused():
         "1 to 20 channels": {"channels": {}},
         "40 metrics": {"metrics": [{"Name": "a", "Regex": "a"}] * 41},
         "machine": {"count": 0},
+        "all of the data": {"count": 2, "channels": [channel("train", "s3://mot/x", sharded=True)]},
         "size": {"instance": "big"},
     }
     for message, bad in refused.items():
@@ -115,7 +116,7 @@ def test_the_service_model_has_the_last_word():
         key="alias/x",
         count=2,
         channels=[
-            channel("train", "s3://mot/t", mode="FastFile", sharded=True),
+            channel("train", "s3://mot/t", mode="FastFile"),
             manifest_channel("val", "s3://mot/m", ["source-ref", "boxes"], shuffle=1),
         ],
     )

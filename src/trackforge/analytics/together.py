@@ -20,8 +20,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, TypeAlias
 
@@ -34,6 +35,8 @@ from trackforge.registry import doors
 from trackforge.types import Step, Stream
 
 __all__ = ["Given", "Together"]
+
+log = logging.getLogger(__name__)
 
 Given: TypeAlias = "Iterable[Analytic | str] | Mapping[str, Analytic | str] | Together"
 """How analytics are given: one after the other, or by the names that their answers shall have."""
@@ -52,17 +55,20 @@ class Together:
         given: Analytics, or names of such that need no settings. In a mapping the keys are the names of the answers;
             else that is the name by which an analytic was asked for, its attribute ``name``, or that of its class.
         guard: Stands around every call.
+        lasting: Whether one that fails is left out from then on, rather than to take the others along: in a server.
 
     Attributes:
         members: The analytics by name.
+        failures: Of a lasting one: what went wrong, by the name of who was left out.
 
     Raises:
         InvalidInputError: One is no analytic, or two have one name.
         UnknownComponentError: None has such a name.
     """
 
-    def __init__(self, given: Given = (), guard: Guard = _unguarded) -> None:
-        self._guard = guard
+    def __init__(self, given: Given = (), guard: Guard = _unguarded, *, lasting: bool = False) -> None:
+        self._guard, self._lasting = guard, lasting
+        self.failures: dict[str, str] = {}
         self.members: dict[str, Analytic] = {}
         if isinstance(given, (str, bytes)):
             raise InvalidInputError(f"analytics must be a list; got {given!r}. Write analytics=[{given!r}].")
@@ -91,9 +97,9 @@ class Together:
     def open(self, stream: Stream) -> None:
         """Tell those that want to know about the stream."""
         with self._lock:
-            for name, one in self.members.items():
+            for name, one in self._there():
                 if isinstance(one, StreamAware):
-                    with self._guard(name, "as it was told of the stream"):
+                    with self._minded(name, "as it was told of the stream"):
                         one.open(stream)
 
     def update(self, step: Step) -> Step:
@@ -108,31 +114,34 @@ class Together:
         happened: list[Mapping[str, Any]] = []
         where = f"at frame {step.frame.index}"
         with self._lock:
-            for name, one in self.members.items():
-                with self._guard(name, where):
+            for name, one in self._there():
+                with self._minded(name, where):
                     values = one.update(step)
                     news = one.events() if isinstance(one, Eventful) else ()
-                if not isinstance(values, Mapping):
-                    raise PluginError(
-                        f"update() must return a mapping; {type(one).__name__} gave {type(values).__name__}. "
-                        "trackforge.testing.check_analytic shows what else it must do."
-                    )
-                known[name] = values
-                happened += [{"analytic": name, **event} for event in news]
+                    if not isinstance(values, Mapping):
+                        raise PluginError(
+                            f"update() must return a mapping; {type(one).__name__} gave {type(values).__name__}. "
+                            "trackforge.testing.check_analytic shows what else it must do."
+                        )
+                    known[name] = values
+                    happened += [{"analytic": name, **event} for event in news]
         return dataclasses.replace(step, analytics=known, events=tuple(happened))
 
     def result(self) -> dict[str, Mapping[str, Any]]:
-        """Return what came of all steps so far, by name."""
+        """Return what came of all steps so far, by name; of one that was left out, its ``problem``."""
         results: dict[str, Mapping[str, Any]] = {}
         with self._lock:
-            for name, one in self.members.items():
-                with self._guard(name, "as it was asked for its result"):
+            for name, one in self._there():
+                with self._minded(name, "as it was asked for its result"):
                     results[name] = one.result()
+            for name in self.failures:  # why, may name files of this machine
+                results[name] = {"problem": "It failed and was left out; the log says why."}
         return results
 
     def reset(self) -> None:
         """Let all forget everything."""
         with self._lock:
+            self.failures.clear()
             for name, one in self.members.items():
                 with self._guard(name, "as it was reset"):
                     one.reset()
@@ -140,9 +149,9 @@ class Together:
     def draw(self, image: npt.NDArray[np.uint8], step: Step) -> None:
         """Let those that can draw into an RGB uint8 picture ``(H, W, 3)``."""
         with self._lock:
-            for name, one in self.members.items():
+            for name, one in self._there():
                 if isinstance(one, Drawing):
-                    with self._guard(name, f"as it drew into frame {step.frame.index}"):
+                    with self._minded(name, f"as it drew into frame {step.frame.index}"):
                         one.draw(image, step)
 
     @property
@@ -153,10 +162,12 @@ class Together:
     def state_dict(self) -> dict[str, Any]:
         """Return what those know that can go on elsewhere, by name."""
         with self._lock:
-            return {name: one.state_dict() for name, one in self.members.items() if isinstance(one, Savable)}
+            return {name: one.state_dict() for name, one in self._there() if isinstance(one, Savable)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Let each go on where its state was taken; what has none there begins anew.
+
+        So does, where analytics are lasting, one whose state is of other settings.
 
         Raises:
             StateError: A state is not that of the analytic of its name.
@@ -165,8 +176,30 @@ class Together:
             raise StateError("The state of analytics must be one by name; it is not. Save it again.")
         with self._lock:
             for name, one in self.members.items():
-                if name in state and isinstance(one, Savable):
+                if name not in state or not isinstance(one, Savable):
+                    continue
+                try:
                     one.load_state_dict(state[name])
+                except StateError as error:
+                    if not self._lasting:
+                        raise
+                    log.warning("analytic %r begins anew, since its state does not fit: %s", name, error)
+                    one.reset()
+
+    def _there(self) -> list[tuple[str, Analytic]]:
+        return [(name, one) for name, one in self.members.items() if name not in self.failures]
+
+    @contextlib.contextmanager
+    def _minded(self, name: str, where: str) -> Iterator[None]:
+        """Stand around a call; let go of who fails in it, where the others shall go on."""
+        try:
+            with self._guard(name, where):
+                yield
+        except Exception as error:
+            if not self._lasting:
+                raise
+            self.failures[name] = str(error) or type(error).__name__
+            log.exception("analytic %r failed %s, and is left out from now on", name, where)
 
 
 def _name(analytic: Analytic) -> str:

@@ -49,11 +49,13 @@ for _name, _target, _help in (
     ("track", "track:track", "Track the objects of videos, streams, image folders or MOT sequences."),
     ("detect", "detect:detect", "Find objects in films and in pictures of any sizes, without tracking them."),
     ("count", "count:count", "Count the objects of each class in pictures and films; numbered boxes, CSV, JSON."),
+    ("analyze", "analyze:analyze", "Count and measure tracks: lines, zones, dwell, trails, heat, metres and speeds."),
     ("val", "val:val", "Score a detector on a labelled set: AP, curves, confusion, worst pictures."),
     ("eval", "evaluate:evaluate", "Score tracks against ground truth: HOTA, CLEAR, Identity."),
     ("report", "report:report", "Show a run in one HTML file: film, ids over time, speeds, scores, worst moments."),
     ("train", "train:train", "Train a detector on labelled pictures, on one or many devices; resumes exactly."),
     ("tune", "tune:app", "Search for the settings that score best: of trackers and detectors, or of a training."),
+    ("label", "label:app", "Label footage by a model, have people check, measure, train, until it is good enough."),
     (
         "serve",
         "serve:serve",

@@ -81,6 +81,7 @@ MOMENT = 0.3
 GROUPS = {
     "Detector": ("detector", "weights", "conf", "iou", "classes", "class_agnostic", "imgsz", "device", "half"),
     "Tracker": ("tracker", "associator", "motion"),
+    "Analytics": ("line", "zone", "ground", "heat", "trails", "analytic"),
     "Address": ("host", "port", "port_file", "token", "tls_cert", "tls_key", "hosts", "origins"),
     "Frames": ("policy", "waiting", "max_batch"),
     "Sessions": ("max_sessions", "session_ttl", "sessions_dir"),

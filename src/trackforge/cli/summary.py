@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +23,7 @@ KEPT = {
     "track": "a video and a MOT file",
     "detect": "boxes as a file, and drawn",
     "count": "counts as CSV and JSON, and numbered boxes",
+    "analyze": "events, counts and tracks as tables, and a video",
 }
 """What a folder as output gets, by command."""
 
@@ -51,7 +55,7 @@ def _show_result(console: Console, result: SequenceResult, *, command: str) -> N
         frames += f" ({result.skipped} damaged ones skipped)"
     if result.dropped:
         frames += f" ({result.dropped} dropped, since newer ones came)"
-    ids = f"{len(result.ids)} ids, " if command == "track" else ""
+    ids = f"{len(result.ids)} ids, " if command in ("track", "analyze") else ""
     console.print(
         Text.assemble(
             (result.name, "bold"),
@@ -60,6 +64,9 @@ def _show_result(console: Console, result: SequenceResult, *, command: str) -> N
     )
     if command == "count":
         _show_counts(console, result)
+    for name, values in result.analytics.items():
+        for what, told in _told(values):
+            console.print(Text.assemble("  ", (f"{name} ", "bold"), visible(what), ": " if what else "", visible(told)))
     table = Table(box=None, pad_edge=False, show_header=False)
     for stage, milliseconds in result.stage_ms().items():
         table.add_row(f"  {stage}", f"{milliseconds:.2f} ms a frame", style="dim")
@@ -68,6 +75,30 @@ def _show_result(console: Console, result: SequenceResult, *, command: str) -> N
         console.print(Text(f"  {path}"), soft_wrap=True)
     for note in result.notes:
         console.print(Text(f"  note: {note}", style="yellow"), soft_wrap=True)
+
+
+def _told(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what an analytic has found, as far as it fits a line: by name of line, zone and so on, and in all."""
+    own = _words(values)
+    if own:
+        yield "", own
+    yield from _measured(values.get("tracks"))
+    for value in values.values():
+        if isinstance(value, Mapping) and all(isinstance(one, Mapping) for one in value.values()):
+            yield from ((str(name), _words(one)) for name, one in value.items() if _words(one))
+
+
+def _measured(tracks: Any) -> Iterator[tuple[str, str]]:
+    """Yield how far and how fast tracks were, where an analytic says so of each."""
+    rows = [one for one in tracks if isinstance(one, Mapping)] if isinstance(tracks, (list, tuple)) else []
+    far = [one["distance"] for one in rows if isinstance(one.get("distance"), (int, float))]
+    fast = [one["top_kmh"] for one in rows if isinstance(one.get("top_kmh"), (int, float))]
+    if far:
+        yield "", f"{len(far)} tracks, {sum(far):.0f} m in all" + (f", at most {max(fast):.1f} km/h" if fast else "")
+
+
+def _words(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in values.items() if isinstance(value, (int, float)))
 
 
 def _show_counts(console: Console, result: SequenceResult) -> None:

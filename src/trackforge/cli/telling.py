@@ -55,6 +55,11 @@ class Telling:
         self._bar, self._quiet, self._paced, self._stage = bar, quiet, Paced(), ""
         self._task: Any = bar.add_task("", total=None) if bar is not None else None
 
+    @property
+    def on_terminal(self) -> bool:
+        """Whether there is a bar, which may be told of every step."""
+        return self._bar is not None
+
     def now(self, progress: Progress) -> None:
         """Show how far it is."""
         if self._quiet:

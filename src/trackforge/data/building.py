@@ -27,6 +27,7 @@ class Builder:
         self._corners: list[float] = []  # flat: a tuple a box would keep the collector of garbage busy
         self._image_extra: list[Mapping[str, Any]] = []
         self._box_extra: list[Mapping[str, Any]] = []
+        self._masks: dict[int, Any] = {}
         self.notes: list[str] = []
 
     def __len__(self) -> int:
@@ -48,6 +49,10 @@ class Builder:
         self._image_extra.append(extra or {})
         return len(self) - 1
 
+    def size(self, row: int) -> tuple[int, int]:
+        """Return ``(width, height)`` of a picture, as it was added."""
+        return self._images["width"][row], self._images["height"][row]
+
     def box(
         self,
         image: int,
@@ -57,9 +62,12 @@ class Builder:
         visibility: float = 1.0,
         ignore: bool = False,
         extra: Mapping[str, Any] | None = None,
+        mask: Any = None,
     ) -> None:
         """Add a box."""
         columns = self._boxes
+        if mask is not None:
+            self._masks[len(self._box_extra)] = mask
         columns["image"].append(image)
         self._corners += xyxy
         columns["class_id"].append(class_id)
@@ -79,7 +87,8 @@ class Builder:
         """Make the data set."""
         images = Images(**self._images, extra=self._columns(self._image_extra, "images"))
         corners = np.array(self._corners, np.float64).reshape(-1, 4)
-        boxes = Boxes(**self._boxes, xyxy=corners, extra=self._columns(self._box_extra, "boxes"))
+        masks: Any = [self._masks.get(row) for row in range(len(corners))] if self._masks else None
+        boxes = Boxes(**self._boxes, xyxy=corners, mask=masks, extra=self._columns(self._box_extra, "boxes"))
         return Dataset(
             images=images,
             boxes=boxes,

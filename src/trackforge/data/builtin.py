@@ -20,11 +20,14 @@ from trackforge.data.dialects import (
     cvat_images,
     cvat_writing,
     detrac,
+    ground_truth,
+    ground_truth_writing,
     kitti,
     label_studio,
     label_studio_writing,
     labelme,
     manifest,
+    manifest_labels,
     manifest_writing,
     sagemaker_json,
     scalabel,
@@ -40,6 +43,7 @@ __all__ = [
     "cvat_format",
     "cvat_images_format",
     "detrac_format",
+    "ground_truth_format",
     "jde_format",
     "kitti_format",
     "label_studio_format",
@@ -128,13 +132,25 @@ def cvat_format() -> Format:
     )
 
 
+def ground_truth_format() -> Format:
+    """Ground Truth's labels of video: identities, names and attributes of objects, of frames, and empty frames."""
+    return Format(
+        sniff=ground_truth.sniff_ground_truth,
+        read=ground_truth.read_ground_truth,
+        write=ground_truth_writing.write_ground_truth,
+        holds=frozenset({"ids", "sequence", "names", "empty", "extra"}),
+        files=(".json",),
+        rank=22,
+    )
+
+
 def cvat_images_format() -> Format:
     """CVAT's XML for images: stills, with everything in them."""
     return Format(
         sniff=cvat_images.sniff_cvat_images,
         read=cvat_images.read_cvat_images,
         write=cvat_images.write_cvat_images,
-        holds=frozenset({"ids", "ignore", "visibility", "split", "names", "empty", "extra"}),
+        holds=frozenset({"ids", "ignore", "visibility", "split", "names", "empty", "masks", "extra"}),
         rank=28,
     )
 
@@ -170,7 +186,19 @@ def coco_format() -> Format:
         files=(".json",),
         beside="annotations",
         holds=frozenset(
-            {"ids", "ignore", "visibility", "sequence", "rate", "split", "names", "numbers", "empty", "extra"}
+            {
+                "ids",
+                "ignore",
+                "visibility",
+                "sequence",
+                "rate",
+                "split",
+                "names",
+                "numbers",
+                "empty",
+                "masks",
+                "extra",
+            }
         ),
         rank=30,
     )
@@ -194,7 +222,7 @@ def manifest_format() -> Format:
         read=manifest.read_manifest,
         write=manifest_writing.write_manifest,
         holds=frozenset({"split", "names", "empty"}),
-        holds_extra=("confidence",),
+        holds_extra=("confidence", *manifest_labels.TOLD.values()),
         rank=29,
     )
 

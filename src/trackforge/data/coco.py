@@ -24,6 +24,7 @@ from trackforge.intake.reading import reading
 from trackforge.io.coco_entries import CocoImage
 from trackforge.io.coco_json import load_coco, parse_coco
 from trackforge.io.pictures import picture_size
+from trackforge.io.polygons import check_segmentation
 
 __all__ = ["ALL", "read_coco_set", "sniff_coco"]
 
@@ -165,7 +166,7 @@ def _read_document(
     build, places = Builder(), PicturePlaces(path, file.images.values(), images)
     rows = {number: _add_image(build, image, places, part, findings) for number, image in file.images.items()}
     table = {number: k for k, number in enumerate(names)}
-    masks = 0
+    bad = 0
     for box in file.boxes(document.get("annotations") or []):
         _, image, category, xyxy, track_id, _, visibility, area, ignore, entry = box
         # most entries hold nothing beyond what is known, which is told sooner than every value is looked at
@@ -174,10 +175,15 @@ def _read_document(
             extra["area"] = area
         if isinstance(entry.get("id"), (int, str)):
             extra["coco_id"] = entry["id"]
-        build.box(rows[image], xyxy, table[category], track_id, visibility, ignore, extra)
-        masks += bool(entry.get("segmentation"))
-    if masks:
-        build.notes.append(f"{masks} segmentation masks were left out; the set holds boxes")
+        mask = entry.get("segmentation")
+        if mask is not None and mask != []:
+            try:
+                mask = check_segmentation(mask, f"annotations[{box.at}]", path=path)
+            except DataError:  # of a point or a line, say; the box is good nevertheless
+                mask, bad = None, bad + 1
+        build.box(rows[image], xyxy, table[category], track_id, visibility, ignore, extra, mask or None)
+    if bad:
+        build.notes.append(f"{bad} segmentations are neither polygons nor run lengths, and were left out")
     if file.categories.root:
         build.notes.append(f"the category {file.categories.root!r} above all others is no class, and was left out")
     numbers = [number for number in table if isinstance(number, int)]

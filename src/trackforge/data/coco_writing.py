@@ -20,6 +20,7 @@ from trackforge.data.files import PicturePlacer, file_names, stems
 from trackforge.data.model import Dataset
 from trackforge.errors import SinkError
 from trackforge.io.atomic import atomic_path
+from trackforge.io.polygons import area_of, plain_segmentation
 
 __all__ = ["write_coco_set"]
 
@@ -166,6 +167,9 @@ def _annotations(dataset: Dataset, image_ids: Sequence[Any]) -> Iterator[dict[st
             entry["track_id"] = int(boxes.track_id[k])
         if boxes.visibility[k] != 1:
             entry["visibility"] = float(boxes.visibility[k])
+        mask = None if boxes.mask is None else boxes.mask[k]
+        if mask is not None:
+            entry |= {"area": area_of(mask), "segmentation": plain_segmentation(mask)}
         yield entry | extra.get(k, {})
 
 

@@ -18,6 +18,7 @@ Strings: TypeAlias = npt.NDArray[Any]
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
+Objects: TypeAlias = npt.NDArray[np.object_]
 _T = TypeVar("_T", bound="_Table")
 FILL: dict[str, Any] = {"f": np.nan, "i": -1, "u": 0, "b": False, "U": ""}
 """What a further column holds, by kind of dtype, where a row has no value for it."""
@@ -43,6 +44,9 @@ class _Table:
             if f.name == "extra":
                 continue
             value = getattr(self, f.name)
+            if f.metadata["dtype"] is np.object_:
+                object.__setattr__(self, f.name, None if value is None else _objects(f.name, value, length))
+                continue
             column = _column(f.name, value, f.metadata["dtype"], f.metadata["fill"], length, f.metadata["width"])
             object.__setattr__(self, f.name, column)
         further = {name: _further(name, value, length) for name, value in self.extra.items()}
@@ -62,9 +66,10 @@ class _Table:
         if not isinstance(index, slice) and index.size == 0:
             index = index.astype(bool if index.dtype == bool else np.int64)
         columns: dict[str, Any] = {
-            f.name: _freeze(getattr(self, f.name)[index])
+            f.name: None if column is None else _freeze(column[index])
             for f in fields(self)  # type: ignore[arg-type]
             if f.name != "extra"
+            for column in (getattr(self, f.name),)
         }
         return self._made(columns | {"extra": {name: _freeze(value[index]) for name, value in self.extra.items()}})
 
@@ -79,8 +84,12 @@ class _Table:
         columns: dict[str, Any] = {
             f.name: np.concatenate([getattr(p, f.name) for p in parts])
             for f in fields(cls)  # type: ignore[arg-type]
-            if f.name != "extra"
+            if f.name != "extra" and f.metadata["dtype"] is not np.object_
         }
+        for f in fields(cls):  # type: ignore[arg-type]
+            if f.name not in columns and any(getattr(p, f.name) is not None for p in parts) and f.name != "extra":
+                each = [(getattr(p, f.name), len(p)) for p in parts]
+                columns[f.name] = np.concatenate([np.full(n, None) if one is None else one for one, n in each])
         names = dict.fromkeys(name for p in parts for name in p.extra)
         columns["extra"] = {name: _joined(name, parts) for name in names}
         return cls(**columns)
@@ -91,6 +100,17 @@ class _Table:
         for name, value in columns.items():
             object.__setattr__(made, name, value)
         return made
+
+
+def _objects(name: str, value: Any, length: int) -> Array:
+    """Return a column of anything; one by one, since NumPy would take lists of one length for a matrix."""
+    if len(value) != length:
+        raise InvalidInputError(f"{name} must have shape ({length},), one row each; got ({len(value)},).")
+    array = np.empty(length, np.object_)
+    for row, one in enumerate(value):
+        array[row] = one
+    array.flags.writeable = False
+    return array
 
 
 def _column(name: str, value: Any, dtype: Any, fill: Any, length: int, width: int | None) -> Array:
@@ -181,6 +201,8 @@ class Boxes(_Table):
         track_id: ``(N,)`` int64 identity within its sequence (within the set, for stills); -1 where unknown.
         visibility: ``(N,)`` float64 share that can be seen, 0..1; 1 where nobody said.
         ignore: ``(N,)`` bool: neither object nor background; a finding here is not to be judged.
+        mask: ``(N,)`` objects: which pixels it is, as COCO's ``segmentation`` says it, a run-length mask or polygons
+            (`trackforge.io.polygons`), None for a box without; or None where no box has one.
         extra: Further columns by name.
 
     Raises:
@@ -193,6 +215,7 @@ class Boxes(_Table):
     track_id: Ints = field(default=_NONE, metadata=_is(np.int64, -1))
     visibility: Floats = field(default=_NONE, metadata=_is(np.float64, 1.0))
     ignore: Bools = field(default=_NONE, metadata=_is(np.bool_, False))
+    mask: Objects | None = field(default=None, metadata=_is(np.object_))
     extra: Mapping[str, Array] = field(default_factory=dict)
 
     @property

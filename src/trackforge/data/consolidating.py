@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from trackforge.data.agreement import clusters, most_named, steady_mean
-from trackforge.data.columns import Array, Boxes, Ints
+from trackforge.data.columns import Array, Boxes, Images, Ints
 from trackforge.data.mixing import allowed_folders
 from trackforge.data.model import Dataset
 from trackforge.data.shared_identities import groups_of_tracks, ids_of_groups, share_out
 from trackforge.data.shared_pictures import boxes_of_all, one_root, shared_pictures
 from trackforge.errors import InvalidInputError
+from trackforge.io.masks import decode_mask, encode_mask
+from trackforge.io.polygons import as_mask, plain_segmentation
 
 __all__ = ["consolidate"]
 
@@ -24,10 +27,10 @@ def consolidate(parts: Sequence[Dataset], *, iou: float = 0.5, least: int | None
     """Make one set of the labels that several workers, or models, made of the same pictures.
 
     Boxes of one picture that overlap are one thing, at most one box of each worker, and are kept where enough workers
-    drew it. Its class, its attributes and whether it is an ignore region are what most say (an ignore region also
-    where as many say so as don't); its box is the mean, without corners that stand far out; its identity is one over
-    the whole sequence, whatever number each worker gave it. ``boxes.extra["confidence"]`` is the share of the workers
-    who drew it and gave it that class.
+    drew it. Its class, its attributes, its pixels and whether it is an ignore region are what most say (an ignore
+    region also where as many say so as don't); its box is the mean, without corners that stand far out; its identity is
+    one over the whole sequence, whatever number each worker gave it. ``boxes.extra["confidence"]`` is the share of the
+    workers who drew it and gave it that class.
 
     The same labels several times give these labels, and who comes first changes nothing.
 
@@ -65,6 +68,7 @@ def consolidate(parts: Sequence[Dataset], *, iou: float = 0.5, least: int | None
         kept += agreed
         identity += share_out(agreed, group, size)
     boxes = _agreed(every, kept, asked)
+    boxes = boxes.replace(mask=_masks(every, kept, images))
     numbers = {part.class_numbers for part in parts if part.classes == names}
     same = len(numbers) == 1 and all(part.classes == names for part in parts)
     return Dataset(
@@ -82,8 +86,10 @@ def consolidate(parts: Sequence[Dataset], *, iou: float = 0.5, least: int | None
 def _digest(part: Dataset) -> bytes:
     """Return what tells two sets apart, whoever comes first."""
     told = hashlib.sha256(repr((part.classes, part.class_numbers, part.name, str(part.root), part.notes)).encode())
+    masks = () if part.boxes.mask is None else part.boxes.mask
+    told.update(repr([mask and plain_segmentation(mask) for mask in masks]).encode())
     for table in (part.images, part.boxes):
-        columns = {name: getattr(table, name) for name in table.__dataclass_fields__ if name != "extra"}
+        columns = {name: getattr(table, name) for name in table.__dataclass_fields__ if name not in ("extra", "mask")}
         for name, column in sorted({**columns, **table.extra}.items()):
             told.update(repr((name, column.dtype.kind, column.shape)).encode())
             told.update(repr(column.tolist()).encode())
@@ -116,6 +122,32 @@ def _together(column: Array, kept: Sequence[Sequence[int]]) -> Array:
             np.reshape(most_named([tuple(v.ravel().tolist()) for v in column[rows]]), column.shape[1:]) for rows in kept
         ]
     return np.array(values, column.dtype).reshape(len(kept), *column.shape[1:])
+
+
+def _masks(every: Boxes, kept: Sequence[Sequence[int]], images: Images) -> list[Any] | None:
+    """Return the pixels that most of those see who gave a mask; a mask that all gave alike, as it is."""
+    if every.mask is None:
+        return None
+    found = []
+    for rows in kept:
+        masks = [every.mask[row] for row in rows if every.mask[row] is not None]
+        if len({repr(plain_segmentation(mask)) for mask in masks}) < 2:
+            found.append(masks[0] if masks else None)
+            continue
+        row = int(every.image[rows[0]])
+        stated = int(images.height[row]), int(images.width[row])
+        sizes = [(int(mask["size"][0]), int(mask["size"][1])) for mask in masks if isinstance(mask, Mapping)]
+        size = stated if min(stated) > 0 else sizes[0] if sizes else _reach(masks)
+        votes = sum(decode_mask(as_mask(mask, size)).astype(np.int64) for mask in masks)
+        found.append(encode_mask(2 * votes > len(masks)))
+    return found
+
+
+def _reach(masks: Sequence[Any]) -> tuple[int, int]:
+    """Return a size that holds all polygons, for a picture whose size nobody says."""
+    corners = np.concatenate([np.asarray(polygon, np.float64).reshape(-1, 2) for mask in masks for polygon in mask])
+    width, height = np.maximum(np.ceil(corners.max(axis=0)), 1).astype(int).tolist()
+    return height, width
 
 
 def _ids(

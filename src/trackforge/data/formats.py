@@ -52,7 +52,8 @@ class Format:
         rank: Formats of lower rank are tried first; one that many folders look like needs a high one.
         read: ``read(path, *, findings, split=None, ...)`` makes a `Dataset`.
         write: ``write(dataset, target, *, images=..., ...)`` returns notes, one sentence each; None: read only.
-        holds: What survives: some of ``ids ignore visibility sequence rate split names numbers empty extra``.
+        holds: What survives: some of ``ids ignore visibility sequence rate split names numbers empty masks
+            extra``.
         holds_extra: Names of further columns that survive where ``extra`` as a whole does not.
         files: Endings of targets that are one file rather than a folder, such as ``.json``; ``write`` itself writes
             these whole or not at all.
@@ -227,6 +228,8 @@ def losses(dataset: Dataset, target: Format) -> list[str]:
     lost("ids", (boxes.track_id >= 0).sum(), "identities: {n} boxes lose theirs")
     lost("ignore", boxes.ignore.sum(), "ignore regions: {n} were left out, which makes them background")
     lost("visibility", (boxes.visibility != 1).sum(), "visibility: {n} boxes lose theirs")
+    masks = 0 if boxes.mask is None else sum(mask is not None for mask in boxes.mask)
+    lost("masks", masks, "masks: {n} boxes lose theirs")
     lost("sequence", (images.sequence != "").sum(), "sequences: {n} frames become stills, named by sequence and frame")
     lost("split", (images.split != "").sum(), "splits: {n} images lose theirs")
     lost(

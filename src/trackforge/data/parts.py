@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from trackforge.data.model import Dataset
 
-__all__ = ["Part", "cut_sequences", "part_name", "part_of"]
+__all__ = ["Part", "cut_sequences", "frames_of_part", "part_name", "part_of", "renumbered"]
 
 _NAME = re.compile(r"(.+)-(\d{6,})-(\d{6,})")
 
@@ -48,6 +49,35 @@ def part_of(name: str) -> Part | None:
         return None
     first, last = int(found[2]) - 1, int(found[3]) - 1
     return Part(found[1], first, last) if 0 <= first <= last else None
+
+
+def frames_of_part(numbers: Sequence[int], part: Part, *, film: bool) -> list[int]:
+    """Return which frames the pictures of a part are: from its own first, or as the film has them.
+
+    Pictures of a part may be numbered as those of the film, or anew; every frame may be there, or one in so many.
+
+    Args:
+        numbers: As the names of the pictures say, from 0.
+        part: The part.
+        film: Whether the film's numbers are wanted.
+    """
+    numbers = list(numbers)
+    if numbers and min(numbers) >= part.first and max(numbers) <= part.last:
+        return numbers if film else [number - part.first for number in numbers]
+    if not film:
+        return numbers
+    span, last = part.last - part.first, max(numbers, default=0)
+    step = span // last if last and span % last == 0 else 1
+    return [part.first + number * step for number in numbers]
+
+
+def renumbered(dataset: Dataset) -> Dataset:
+    """Return the set with the frames of every sequence numbered from 0, without gaps, in their order."""
+    frames = dataset.images.frame.copy()
+    for sequence in dataset.sequences:
+        rows = np.flatnonzero(dataset.images.sequence == sequence)
+        frames[rows[np.argsort(frames[rows], kind="stable")]] = np.arange(len(rows))
+    return dataset.replace(images=dataset.images.replace(frame=frames))
 
 
 def cut_sequences(dataset: Dataset, most: int) -> Dataset:

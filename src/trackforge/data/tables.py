@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from trackforge.data.columns import Boxes, Images
 from trackforge.data.model import Dataset
 from trackforge.errors import InvalidInputError
+from trackforge.io.masks import plain_mask
+from trackforge.io.polygons import rasterise
 from trackforge.table import TrackTable
 
 __all__ = ["from_tables", "to_tables"]
@@ -19,7 +22,7 @@ def to_tables(dataset: Dataset) -> dict[str, TrackTable]:
     """Return the boxes of every sequence as a table, for `trackforge.evaluate`.
 
     As in MOTChallenge ground truth, ``class_id`` is the class's number, ``extra["flag"]`` is 0 for ignore regions and
-    ``extra["visibility"]`` is there.
+    ``extra["visibility"]`` is there. Masks come along, polygons as the pixels of pictures whose size is known.
 
     Raises:
         InvalidInputError: The set has stills only.
@@ -36,9 +39,23 @@ def to_tables(dataset: Dataset) -> dict[str, TrackTable]:
             xyxy=boxes.xyxy,
             class_id=np.array(part.class_numbers, np.int64)[boxes.class_id],
             extra={"flag": (~boxes.ignore).astype(np.int64), "visibility": boxes.visibility},
+            mask=_masks(part),
             sequence=name,
         )
     return tables
+
+
+def _masks(part: Dataset) -> npt.NDArray[np.object_] | None:
+    if part.boxes.mask is None:
+        return None
+    sizes = np.stack((part.images.height, part.images.width), axis=1)[part.boxes.image].tolist()
+    masks = np.full(len(part.boxes), None)
+    for row, (mask, (height, width)) in enumerate(zip(part.boxes.mask, sizes, strict=True)):
+        if isinstance(mask, Mapping):
+            masks[row] = plain_mask(mask)
+        elif mask is not None and min(height, width) > 0:
+            masks[row] = rasterise(mask, (height, width))
+    return masks
 
 
 def from_tables(
@@ -66,7 +83,13 @@ def from_tables(
             )
         )
         boxes.append(
-            Boxes(image=row.reshape(-1) + offset, xyxy=table.xyxy, class_id=table.class_id, track_id=table.track_id)
+            Boxes(
+                image=row.reshape(-1) + offset,
+                xyxy=table.xyxy,
+                class_id=table.class_id,
+                track_id=table.track_id,
+                mask=table.mask,
+            )
         )
         offset += n
     if not images:

@@ -1,4 +1,4 @@
-"""Replays stored answers of SageMaker's built-in Object Detection: counting and drawing without an endpoint."""
+"""Replays stored answers of SageMaker's models: counting, drawing and tracking without an endpoint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 from trackforge.config import check, setting
 from trackforge.errors import DataError, InvalidInputError, MissingFileError
-from trackforge.io.builtin_response import answer_name, read_response
+from trackforge.io.builtin_response import answer_name, read_names, read_response
 from trackforge.types import Detections, Frame
 
 __all__ = ["ResponseDetector", "ResponseDetectorConfig"]
@@ -27,7 +27,7 @@ class ResponseDetectorConfig:
         help="Answer of one picture, or a folder with one for each: boats.jpg.out, boats.jpg.json, boats.json.",
         role="weights",
     )
-    classes: tuple[str, ...] = setting((), help="Names of the classes, which answers do not hold; none for numbers.")
+    classes: tuple[str, ...] = setting((), help="Names of the classes, by number; none for those of the answers.")
     min_score: float | None = setting(
         None, help="Objects with a lower score are left out; none keeps all.", role="conf", minimum=0, maximum=1
     )
@@ -38,13 +38,17 @@ class ResponseDetectorConfig:
 
 
 class ResponseDetector:
-    """Gives each picture the objects of its stored answer, in the answer's order; see `trackforge.io.builtin_response`.
+    """Gives each picture the objects of its stored answer, in the answer's order, with masks where it has some.
+
+    Answers of the built-in Object Detection and of JumpStart's models are known, and told apart by what they hold; see
+    `trackforge.io.builtin_response` and `trackforge.io.jumpstart_response`. The former know classes by number only.
 
     In a folder the answer is looked for by the picture's name, in folders below it as in the source's. Frames of a film
     are numbered from 1, as the sink ``responses`` has them: ``000001.jpg.out``.
 
     Raises:
         MissingFileError: There is nothing at the path.
+        DataError: Two answers have different names for a class.
     """
 
     embedding_dim: int | None = None
@@ -53,7 +57,7 @@ class ResponseDetector:
         self.config = config
         if not config.path.exists():
             raise MissingFileError(f"path must be a stored answer, or a folder of such; there is no {config.path}.")
-        self.classes: tuple[str, ...] = config.classes or tuple(f"class {n}" for n in range(1 + _greatest(config.path)))
+        self.classes: tuple[str, ...] = config.classes or _classes(config.path)
         self._owner: tuple[str, str, int] | None = None
 
     def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
@@ -102,14 +106,23 @@ class ResponseDetector:
         return found
 
 
-def _greatest(path: Path) -> int:
-    """Return the greatest class in one answer, or in a folder of such; 0 where there is none."""
+def _classes(path: Path) -> tuple[str, ...]:
+    """Return the names that one answer, or a folder of such, tells; "class n" where none does."""
     files = [path] if path.is_file() else [one for one in path.rglob("*") if one.suffix.lower() in ENDINGS]
-    greatest = 0
-    for file in files:
+    names: dict[int, tuple[str, Path]] = {}
+    for file in sorted(files):
+        told: dict[int, str] = {}
         with contextlib.suppress(DataError):  # whoever asks for that picture is told
-            greatest = max(greatest, int(read_response(file, (1, 1)).class_id.max(initial=0)))
-    return greatest
+            told = read_names(file)
+        for number, name in told.items():
+            before, where = names.setdefault(number, (name, file))
+            if name != before:
+                raise DataError(
+                    f"Answers must agree on the names of classes; class {number} is {name!r} here, and {before!r} in "
+                    f"{where.name}. Keep the answers of one model in one folder, or name the classes.",
+                    path=file,
+                )
+    return tuple(names[n][0] if n in names else f"class {n}" for n in range(1 + max(names, default=0)))
 
 
 def _names(frame: Frame) -> list[str]:

@@ -17,7 +17,7 @@ from trackforge.intake.names import relative_name
 from trackforge.io.partial_folder import PartialFolder, folder_failure
 from trackforge.io.pictures import opencv
 from trackforge.protocols import Drawing
-from trackforge.types import Step, Stream, Tracks
+from trackforge.types import Step, Stream
 
 if TYPE_CHECKING:
     from trackforge.io.drawing import Canvas
@@ -36,6 +36,7 @@ class PicturesSinkConfig:
     numbers: bool = setting(
         False, help="To count by: red boxes with yellow numbers, in the order of the objects, and nothing else."
     )
+    masks: bool = setting(True, help="Fill the masks of objects, where there are some.")
     classes: tuple[str, ...] = setting((), help="Class names to write; the detector's where none are set.")
     line_width: int | None = setting(
         None, help="Width of lines; none for one that suits the size.", unit="px", minimum=1
@@ -94,7 +95,7 @@ class PicturesSink:
         if self.config.numbers:
             canvas.count(picture, step.tracks.visible.xyxy)
         else:
-            self._label(canvas, picture, step.tracks.visible)
+            self._label(canvas, picture, step)
         if self._also is not None:
             self._also.draw(picture, step)
         done, coded = cv2.imencode(".jpg", picture[..., ::-1], [int(cv2.IMWRITE_JPEG_QUALITY), self.config.quality])
@@ -102,14 +103,20 @@ class PicturesSink:
             raise folder_failure(self.config.path, ValueError(f"{frame.size[0]}x{frame.size[1]} pixels are no JPEG"))
         self._folder.save(_name(frame.file or f"{frame.index + 1:06d}.jpg", self._taken), coded.tobytes())
 
-    def _label(self, canvas: Canvas, picture: npt.NDArray[np.uint8], tracks: Tracks) -> None:
+    def _label(self, canvas: Canvas, picture: npt.NDArray[np.uint8], step: Step) -> None:
         from trackforge.io.drawing import colour_of
 
+        tracks = step.tracks.visible
         order = np.argsort(tracks.xyxy[:, 3], kind="stable").tolist()
         shades = [
             colour_of(one if one > 0 else kind + 1)
             for one, kind in zip(tracks.track_id.tolist(), tracks.class_id.tolist(), strict=True)
         ]
+        if self.config.masks and step.detections.mask is not None:
+            masks = step.detections.mask[tracks.detection]
+            for row in order:
+                if masks[row] is not None:
+                    canvas.mask(picture, masks[row], shades[row])
         for row in order:
             canvas.box(picture, tracks.xyxy[row], shades[row])
         for row in order if self.config.labels else ():

@@ -7,6 +7,8 @@ in no order; asked with ``Accept: application/json;annotation=1`` with ``annotat
     {"image_size": [{"width": 640, "height": 480, "depth": 3}],
      "annotations": [{"class_id": 0, "score": 0.9, "left": 10, "top": 20, "width": 30, "height": 40}, ...]}
 
+Answers of JumpStart's models are read, too (`trackforge.io.jumpstart_response`); which one a file has is found out.
+
 Source: Amazon SageMaker AI developer guide, "Object Detection Request and Response Formats".
 """
 
@@ -24,13 +26,15 @@ from trackforge.errors import DataError
 from trackforge.intake.documents import finite_number, load_json, whole_number
 from trackforge.intake.limits import check_limit
 from trackforge.intake.names import relative_name
+from trackforge.io.jumpstart_response import is_jumpstart, jumpstart_names, jumpstart_objects
 from trackforge.io.sagemaker_boxes import Box, annotation, read_box, read_size
 from trackforge.types import Detections, Frame
 
-__all__ = ["Form", "answer_name", "read_response", "response_of", "response_text"]
+__all__ = ["Form", "answer_name", "read_names", "read_response", "response_of", "response_text"]
 
 Form = Literal["prediction", "annotations"]
 COLUMNS = 6
+WHAT = "An answer of a SageMaker endpoint"
 
 
 def read_response(path: str | Path, size: tuple[int, int]) -> Detections:
@@ -48,7 +52,7 @@ def read_response(path: str | Path, size: tuple[int, int]) -> Detections:
         DataError: It is no such answer; the message names the row.
         MissingFileError, SourceError: It is not there, or cannot be opened.
     """
-    return response_of(load_json(path, "An answer of the built-in Object Detection"), size, path=path)
+    return response_of(load_json(path, WHAT), size, path=path)
 
 
 def response_of(document: Any, size: tuple[int, int], *, path: str | Path | None = None) -> Detections:
@@ -57,6 +61,8 @@ def response_of(document: Any, size: tuple[int, int], *, path: str | Path | None
     Raises:
         DataError: It is no such answer.
     """
+    if is_jumpstart(document):
+        return jumpstart_objects(document, size, path)
     if isinstance(document, Mapping) and isinstance(document.get("prediction"), list):
         rows = [_row(row, number, path) for number, row in enumerate(document["prediction"])]
         scale: tuple[float, ...] = (*size, *size)
@@ -66,7 +72,8 @@ def response_of(document: Any, size: tuple[int, int], *, path: str | Path | None
     else:
         raise DataError(
             'An answer must be an object with "prediction", rows of class, score and four corners, or "annotations"; '
-            "this is something else. Save what the endpoint gave, unchanged.",
+            'or of JumpStart, with "ids", "scores" and "bboxes", or "classes", "scores" and "normalized_boxes"; this '
+            "is something else. Save what the endpoint gave, unchanged.",
             path=path,
         )
     for number, row in enumerate(rows):  # whoever reads answers makes as many names
@@ -77,6 +84,22 @@ def response_of(document: Any, size: tuple[int, int], *, path: str | Path | None
         score=table[:, 1].astype(np.float32),
         class_id=table[:, 0].astype(np.int64),
     )
+
+
+def read_names(path: str | Path) -> dict[int, str]:
+    """Return the classes of a stored answer and their names; "class n" where it tells none.
+
+    Raises:
+        DataError, MissingFileError, SourceError: As `read_response` does.
+    """
+    document = load_json(path, WHAT)
+    if is_jumpstart(document):
+        names = jumpstart_names(document, path)
+        if names:
+            return names
+        document = {key: value for key, value in document.items() if key != "masks"}  # of a picture that isn't here
+    numbers = response_of(document, (1, 1), path=path).class_id.tolist()
+    return {number: f"class {number}" for number in numbers}
 
 
 def answer_name(frame: Frame) -> PurePosixPath:

@@ -25,6 +25,8 @@ from trackforge.io.coco_document import coco_document
 from trackforge.io.coco_entries import CocoImage, Id, id_order
 from trackforge.io.coco_json import CocoFile, load_coco, parse_categories, parse_coco
 from trackforge.io.masks import check_mask
+from trackforge.io.polygons import as_mask, check_segmentation
+from trackforge.io.seqlabel_tables import is_seqlabel, seqlabel_classes, seqlabel_table
 from trackforge.table import TrackTable
 from trackforge.types import Frame, Step, Stream
 
@@ -39,7 +41,7 @@ WHOLE = 100_000
 def read_coco(
     path: str | Path, *, reference: str | Path | None = None, frame_base: Literal["auto", 0, 1] = "auto"
 ) -> dict[str, TrackTable]:
-    """Read annotations, or a list of results, as one table a sequence.
+    """Read annotations, or a list of results, as one table a sequence; a ``SeqLabel.json`` of Ground Truth as well.
 
     Args:
         path: The file. Images without a video are one sequence, named as the file.
@@ -50,8 +52,8 @@ def read_coco(
 
     Returns:
         Tables by sequence, sequences without boxes included. ``class_id`` is the place of the category among all,
-        sorted by id; ``extra["flag"]`` is 0 for regions to be ignored, for annotations only. Masks are
-        kept where all boxes of a sequence have run-length ones.
+        sorted by id; ``extra["flag"]`` is 0 for regions to be ignored, for annotations only. Masks come
+        along, also those that are told as polygons, where the image states its size.
 
     Raises:
         DataError: The file is no COCO json; the message names the entry.
@@ -60,6 +62,9 @@ def read_coco(
     path = Path(path)
     with reading(path, "A COCO file"):
         data = load_coco(path)
+        if is_seqlabel(data):
+            table = seqlabel_table(data, path)
+            return {table.sequence: table}
         if not isinstance(data, list):
             if "annotations" not in data or "images" not in data:
                 raise DataError("A COCO file must have 'images' and 'annotations', or be a list of results.", path=path)
@@ -84,6 +89,8 @@ def read_coco_classes(path: str | Path) -> tuple[str, ...]:
     path = Path(path)
     with reading(path, "A COCO file"):
         data = load_coco(path)
+        if is_seqlabel(data):
+            return seqlabel_classes(data, path)
         if not isinstance(data, dict) or "categories" not in data:
             raise DataError("A COCO file with classes must have 'categories'.", path=path)
         names = parse_categories(data, path).names
@@ -119,21 +126,34 @@ def _tables(
         if not (left <= right and top <= bottom):
             raise DataError(f"{what}[{at}] must have width and height >= 0; got {entry['bbox']}.", path=file.path)
         sequence, frame = (name, image) if bare else places[image]
-        columns, mask = found[sequence], entry.get("segmentation")
+        columns, shape = found[sequence], entry.get("segmentation")
         columns.frame.append(frame)
         columns.track.append(track)
         columns.corners.extend(xyxy)
         columns.score.append(score)
         columns.class_id.append(classes.get(category, category))
         columns.flag.append(not ignore)
-        if isinstance(mask, dict):  # polygons are no run-length masks
-            columns.mask.append(check_mask(mask, f"{what}[{at}]", path=file.path))
+        mask = None
+        if shape is not None and shape != []:  # COCO's key points have an empty list
+            size = file.images[image].size[::-1] if image in file.images else (0, 0)
+            mask = _mask(shape, size, f"{what}[{at}]", file.path)
+        columns.mask.append(mask)
     if bare:
         found[name].frame = _from_zero(found[name].frame, frame_base, file.path)
     try:
         return {s: _table(s, columns, with_flag=what == "annotations") for s, columns in found.items()}
     except InvalidInputError as error:
         raise DataError(str(error), path=file.path) from error
+
+
+def _mask(shape: Any, size: tuple[int, int], what: str, path: Path) -> Mapping[str, Any] | None:
+    """Return a segmentation as a mask; None for polygons that are none, or of a picture whose size nobody says."""
+    if isinstance(shape, dict):
+        return check_mask(shape, what, path=path)
+    try:
+        return as_mask(check_segmentation(shape, what, path=path), size) if min(size) > 0 else None
+    except DataError:
+        return None
 
 
 def _from_zero(frames: list[Any], base: Literal["auto", 0, 1], path: Path) -> list[Id]:
@@ -163,7 +183,7 @@ def _table(sequence: str, columns: _Columns, *, with_flag: bool) -> TrackTable:
     if not columns.frame:
         return TrackTable.empty(sequence)
     given: Any = {"frame": columns.frame, "track_id": columns.track, "class_id": columns.class_id}
-    if len(columns.mask) == len(columns.frame):
+    if any(mask is not None for mask in columns.mask):
         given["mask"] = columns.mask
     return TrackTable(
         **given,

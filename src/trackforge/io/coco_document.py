@@ -10,6 +10,7 @@ import numpy as np
 from trackforge.intake.limits import check_limit
 from trackforge.intake.names import readable
 from trackforge.io.masks import plain_mask
+from trackforge.io.polygons import area_of
 from trackforge.table import TrackTable
 from trackforge.types import Frame
 
@@ -77,6 +78,7 @@ def coco_document(
                 annotation["track_id"] = track
             if mask is not None:
                 annotation["segmentation"] = plain_mask(mask)
+                annotation["area"] = area_of(mask)
             annotations.append(annotation)
     categories = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
     return {"videos": videos, "images": images, "categories": categories, "annotations": annotations}

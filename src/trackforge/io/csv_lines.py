@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Literal
 
 from trackforge.config import check, setting
 from trackforge.intake.names import readable
+from trackforge.io.masks import text_mask
 from trackforge.io.text_sink import TextSink
 from trackforge.types import Step
 
@@ -27,6 +29,7 @@ class CsvSinkConfig:
     path: Path = setting(help="File to write; - for standard output.")
     box: Literal["filtered", "detected"] = setting("filtered", help="The motion model's box, or the detector's own.")
     classes: tuple[str, ...] = setting((), help="Class names; the detector's where none are set.")
+    masks: bool = setting(False, help="Write a last column with masks, COCO's run lengths as JSON.")
 
     def __post_init__(self) -> None:
         check(self)
@@ -49,7 +52,7 @@ class CsvSink(TextSink):
 
     def head(self) -> str:
         """Return the header row."""
-        return csv_text([COLUMNS])
+        return csv_text([(*COLUMNS, "mask") if self.config.masks else COLUMNS])
 
     def body(self, step: Step) -> str:
         """Return the rows of a frame."""
@@ -58,13 +61,15 @@ class CsvSink(TextSink):
         classes = self.config.classes or self.stream.classes
         time = "" if frame.timestamp is None else repr(round(frame.timestamp, 6))
         names = harmless(frame.sequence or self.stream.name), harmless(frame.file or "")
+        masks = step.detections.mask
         rows = []
         for row, class_id in enumerate(tracks.class_id.tolist()):
             name = harmless(classes[class_id]) if 0 <= class_id < len(classes) else ""
             corners = (str(value) for value in boxes[row])
-            rows.append(
-                (frame.index, time, tracks.track_id[row], name, str(tracks.score[row]), *corners, class_id, *names)
-            )
+            mask = None if masks is None else masks[tracks.detection[row]]
+            last = ("" if mask is None else json.dumps(text_mask(mask)),) if self.config.masks else ()
+            first = (frame.index, time, tracks.track_id[row], name, str(tracks.score[row]))
+            rows.append((*first, *corners, class_id, *names, *last))
         return csv_text(rows)
 
 

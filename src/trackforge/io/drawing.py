@@ -6,12 +6,15 @@ import colorsys
 import functools
 import itertools
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from trackforge.io.masks import decode_mask
+from trackforge.io.polygons import as_mask
 
 __all__ = ["Canvas", "Trails", "colour_of"]
 
@@ -22,6 +25,8 @@ INK: Colour = (18, 18, 18)
 RED: Colour = (230, 20, 20)
 YELLOW: Colour = (255, 221, 0)
 PAPER: Colour = (255, 255, 255)
+VEIL = 0.45
+"""Share of its colour in a pixel of a mask."""
 FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
@@ -68,6 +73,22 @@ class Canvas:
         edge = self.line_width // 2 + 1  # one dark pixel on the outside
         cv2.rectangle(image, (x1 - edge, y1 - edge), (x2 + edge, y2 + edge), INK, 1)
         cv2.rectangle(image, (x1, y1), (x2, y2), colour, self.line_width)
+
+    def mask(self, image: Image, mask: Mapping[str, Any], colour: Colour) -> None:
+        """Lay a colour over the pixels of an object, so that what is below shows through, with a line round it.
+
+        Args:
+            image: ``(H, W, 3)``.
+            mask: Run lengths, as COCO has them.
+            colour: RGB.
+
+        Raises:
+            InvalidInputError: The mask is of a picture of another size.
+        """
+        pixels = decode_mask(as_mask(mask, (image.shape[0], image.shape[1])))
+        image[pixels] = np.rint(image[pixels] * (1 - VEIL) + VEIL * np.array(colour)).astype(np.uint8)
+        edges, _ = cv2.findContours(pixels.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(image, edges, -1, colour, max(1, self.line_width // 2))
 
     def label(self, image: Image, box: npt.ArrayLike, text: str, colour: Colour) -> None:
         """Put a tag on the upper left corner of a box, inside the picture."""

@@ -68,8 +68,9 @@ def to_supervision(boxes: Detections | Tracks, *, classes: Sequence[str] = ()) -
     if isinstance(boxes, Tracks):
         ids = np.array(boxes.track_id)
         data.update({name: np.array(getattr(boxes, name)) for name in COLUMNS})
-    elif boxes.mask is not None and len(boxes):
-        mask = np.stack([decode_mask(rle) for rle in boxes.mask])
+    elif boxes.mask is not None and any(rle is not None for rle in boxes.mask):
+        size = next(rle["size"] for rle in boxes.mask if rle is not None)
+        mask = np.stack([np.zeros(size, bool) if rle is None else decode_mask(rle) for rle in boxes.mask])
     return sv.Detections(
         xyxy=np.array(boxes.xyxy),
         confidence=np.array(boxes.score),

@@ -30,6 +30,8 @@ class JsonLinesSinkConfig:
         (), help="Class names to write beside class_id; the detector's where none are set."
     )
 
+    both: bool = setting(False, help="Write the detector's own box beside the other, as detected.")
+
     def __post_init__(self) -> None:
         check(self)
 
@@ -38,8 +40,8 @@ class JsonLinesSink(TextSink):
     """Writes one JSON object a frame, also for frames without tracks.
 
     Numbers are the shortest decimals that give back the very float32; frames of picture folders also have a ``file``,
-    and tracks of detectors that give masks a ``mask``. Where there are some, ``analytics`` (what each knows, by name)
-    and ``events`` follow. Standard output (``-``) gets each line at once. A line reads::
+    and tracks of detectors that give masks a ``mask``, COCO's run lengths. Where there are some, ``analytics`` (what
+    each knows, by name) and ``events`` follow. Standard output (``-``) gets each line at once. A line reads::
 
         {"frame": 0, "timestamp": 0.0, "sequence": "street", "width": 768, "height": 576, "tracks":
          [{"track_id": 1, "xyxy": [10.5, 20.0, 50.25, 90.0], "score": 0.9, "class_id": 0}]}
@@ -79,6 +81,9 @@ class JsonLinesSink(TextSink):
             self.config.classes or self.stream.classes,
             None if masks is None else masks[tracks.detection],
         )
+        if self.config.both:
+            detected = short(step.detections.xyxy[tracks.detection])
+            rows = [{**row, "detected": box} for row, box in zip(rows, detected, strict=True)]
         ids = tracks.track_id.tolist()
         return [{"track_id": track_id, **row} for track_id, row in zip(ids, rows, strict=True)]
 
@@ -97,12 +102,12 @@ def object_rows(
         score: ``(N,)``.
         class_id: ``(N,)``.
         classes: Their names.
-        masks: ``(N,)`` run-length masks.
+        masks: ``(N,)`` run-length masks; None for objects without one.
     """
     rows = []
     for row, (box, one, number) in enumerate(zip(short(xyxy), short(score), class_id.tolist(), strict=True)):
         name = {"class": classes[number]} if 0 <= number < len(classes) else {}
-        mask = {} if masks is None else {"mask": plain_mask(masks[row])}
+        mask = {} if masks is None or masks[row] is None else {"mask": plain_mask(masks[row])}
         rows.append({"xyxy": box, "score": one, "class_id": number, **name, **mask})
     return rows
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from trackforge.errors import DataError, InvalidInputError
 from trackforge.intake.limits import check_limit
 
-__all__ = ["check_mask", "decode_mask", "encode_mask", "encode_part", "plain_mask"]
+__all__ = ["check_mask", "decode_mask", "encode_mask", "encode_part", "mask_area", "plain_mask", "text_mask"]
 
 _CHARACTERS = frozenset(map(chr, range(48, 112)))
 
@@ -114,15 +114,8 @@ def decode_mask(rle: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
         InvalidInputError: The counts do not fill the size, or are none.
         DataError: It has more pixels than the limit.
     """
-    try:
-        height, width = map(int, rle["size"])
-        counts = rle["counts"]
-        if isinstance(counts, (bytes, str)):
-            counts = _numbers(counts.encode("ascii") if isinstance(counts, str) else counts)
-        runs = np.asarray(counts, np.int64)
-        filled = sum(runs.tolist())
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise InvalidInputError(f"A mask must have size [height, width] and counts; {error!r}.") from error
+    (height, width), runs = _runs(rle)
+    filled = sum(runs.tolist())
     check_limit("pixels", height * width, "A mask's number of pixels")
     if filled != height * width or (runs < 0).any() or min(height, width) < 0:
         raise InvalidInputError(
@@ -130,6 +123,26 @@ def decode_mask(rle: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
         )
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return flat.reshape((height, width), order="F")
+
+
+def mask_area(rle: Mapping[str, Any]) -> int:
+    """Return the number of pixels of a mask.
+
+    Raises:
+        InvalidInputError: It has no size, or its counts are none.
+    """
+    return sum(_runs(rle)[1][1::2].tolist())
+
+
+def _runs(rle: Mapping[str, Any]) -> tuple[tuple[int, int], npt.NDArray[np.int64]]:
+    try:
+        height, width = map(int, rle["size"])
+        counts = rle["counts"]
+        if isinstance(counts, (bytes, str)):
+            counts = _numbers(counts.encode("ascii") if isinstance(counts, str) else counts)
+        return (height, width), np.array(list(counts), np.int64)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InvalidInputError(f"A mask must have size [height, width] and counts; {error!r}.") from error
 
 
 def plain_mask(rle: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,6 +153,12 @@ def plain_mask(rle: Mapping[str, Any]) -> dict[str, Any]:
     elif not isinstance(counts, str):
         counts = [int(count) for count in counts]
     return {"size": [int(side) for side in rle["size"]], "counts": counts}
+
+
+def text_mask(rle: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mask with its counts as text, however they were given."""
+    plain = plain_mask(rle)
+    return plain if isinstance(plain["counts"], str) else plain | {"counts": _text(plain["counts"])}
 
 
 def _text(counts: Iterable[int]) -> str:

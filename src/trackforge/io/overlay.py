@@ -60,6 +60,7 @@ class OverlaySinkConfig:
     numbers: bool = setting(
         False, help="To count by: red boxes with yellow numbers, in the order of the objects, and nothing else."
     )
+    masks: bool = setting(True, help="Fill the masks of objects, where there are some.")
     lost: bool = setting(False, help="Draw lost tracks where they are expected, dashed.")
     detections: bool = setting(False, help="Draw what the detector found, in grey.")
     line_width: int | None = setting(
@@ -180,6 +181,11 @@ class OverlaySink:
         for track_id in tracked:
             canvas.trail(picture, self._trails.of(track_id), colour_of(track_id))
         order = np.argsort(boxes[:, 3], kind="stable").tolist()  # what is nearer stands lower, and comes last
+        if config.masks and step.detections.mask is not None:
+            masks = step.detections.mask[tracks.detection]
+            for row in order:
+                if masks[row] is not None:
+                    canvas.mask(picture, masks[row], shades[row])
         for row in order:
             canvas.box(picture, boxes[row], shades[row])
         if config.labels:

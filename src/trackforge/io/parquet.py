@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,9 +15,14 @@ import numpy as np
 from trackforge.config import check, setting
 from trackforge.errors import SinkError
 from trackforge.io.atomic import PartialFile
+from trackforge.io.masks import text_mask
 from trackforge.types import Step, Stream
 
-__all__ = ["ParquetSink", "ParquetSinkConfig"]
+__all__ = ["MASK", "ParquetSink", "ParquetSinkConfig"]
+
+log = logging.getLogger(__name__)
+MASK = ("mask", "mask_height", "mask_width")
+"""The columns of a mask: its counts as COCO's text, and the size of its picture; null for tracks without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +42,8 @@ class ParquetSink:
     """Writes ``sequence, frame, timestamp, track_id, x1, y1, x2, y2, score, class_id``; ``frame`` counts from 0.
 
     The metadata of the table holds what is known about the stream under ``trackforge.stream``, as JSON: class names,
-    rate, size. Masks are not written.
+    rate, size. Where the first rows have masks, so does the table: ``mask`` (run lengths as COCO's text),
+    ``mask_height`` and ``mask_width``.
 
     Raises:
         SinkError: The file cannot be written.
@@ -49,6 +56,7 @@ class ParquetSink:
         self._stream = Stream()
         self._parts: list[dict[str, Any]] = []
         self._rows = 0
+        self._masked = False
 
     def __enter__(self) -> ParquetSink:
         self._partial, self._stream = PartialFile(self.config.path), Stream()
@@ -66,6 +74,7 @@ class ParquetSink:
         tracks = step.tracks.visible
         boxes = step.detections.xyxy[tracks.detection] if self.config.box == "detected" else tracks.xyxy
         n = len(tracks)
+        masks = step.detections.mask
         clock = step.frame.timestamp
         self._parts.append(
             {
@@ -79,6 +88,7 @@ class ParquetSink:
                 "y2": boxes[:, 3],
                 "score": tracks.score,
                 "class_id": tracks.class_id,
+                "mask": [None] * n if masks is None else masks[tracks.detection].tolist(),
             }
         )
         self._rows += n
@@ -91,7 +101,13 @@ class ParquetSink:
         import pyarrow as pa  # type: ignore[import-untyped]
         import pyarrow.parquet  # type: ignore[import-untyped]
 
-        schema = _schema()
+        masks = [None if rle is None else text_mask(rle) for part in self._parts for rle in part.pop("mask")]
+        there = any(rle is not None for rle in masks)
+        if self._writer is None:
+            self._masked = there
+        elif there and not self._masked:
+            log.warning("%s: masks came after rows without any, and are left out", self.config.path)
+        schema = _schema(masked=self._masked)
         if self._writer is None:
             known = {"trackforge.stream": json.dumps(dataclasses.asdict(self._stream))}
             assert self._partial is not None  # noqa: S101 - only an open sink gets here
@@ -105,8 +121,12 @@ class ParquetSink:
             *(
                 pa.array(np.concatenate([part[field.name] for part in self._parts]), field.type, from_pandas=True)
                 for field in list(schema)[1:]
+                if field.name not in MASK
             ),
         ]
+        if self._masked:
+            columns.append(pa.array([rle and rle["counts"] for rle in masks], pa.string()))
+            columns += [pa.array([rle and rle["size"][side] for rle in masks], pa.int32()) for side in (0, 1)]
         self._parts, self._rows = [], 0
         self._writer.write_table(pa.table(columns, schema=schema))
 
@@ -126,7 +146,7 @@ class ParquetSink:
             self._partial = None
 
 
-def _schema() -> Any:
+def _schema(*, masked: bool) -> Any:
     import pyarrow as pa
 
     box = [(name, pa.float32()) for name in ("x1", "y1", "x2", "y2")]
@@ -139,5 +159,6 @@ def _schema() -> Any:
             *box,
             ("score", pa.float32()),
             ("class_id", pa.int64()),
+            *zip(MASK if masked else (), (pa.string(), pa.int32(), pa.int32()), strict=False),
         ]
     )

@@ -7,8 +7,8 @@ order. Answers of workers have the same content in other words (``trackingAnnota
 ``objectId``), a frame a file, and name no class: it is what stands before the colon of an object's name, ``Car:1``.
 
 Frames are told apart by the names of their pictures. Which frame of the film a picture is, its name says where all of
-a sequence end in numbers: ``000001.jpg`` is the first; counted from 0 where one is 0, or all equal ``frame-no``. Where
-names have no numbers, or such as times are, the place in the sequence counts, or ``frame-no``, which counts from 0.
+a sequence end in numbers: ``000001.jpg`` is the first, unless there is a ``000000.jpg``. Where names have no numbers,
+or such as times are, ``frame-no`` counts, from 0, or the place in the sequence.
 
 Source: AWS, Ground Truth's output data (developer guide), and files of real jobs in aws/amazon-sagemaker-examples
 (Apache-2.0).
@@ -43,7 +43,7 @@ CONSOLIDATED = {"tracking-annotations": True, "detection-annotations": False}
 ANSWERS = {"trackingAnnotations": True, "detectionAnnotations": False}
 """Likewise in the answer of one worker."""
 _SIDES = ("left", "top", "width", "height")
-_NUMBER = re.compile(r"(\d{1,9})$")
+_NUMBER = re.compile(r"(?<!\d)(?<!\d\.)(\d{1,9})$")
 _SPARSE = 100
 """How many numbers a frame may take up at most; names that are further apart are times, or ids."""
 
@@ -120,7 +120,7 @@ def parse_seqlabel(document: Any, path: Path, report: Callable[[str], None]) -> 
     for at, entry in enumerate(listed):
         try:
             frame = _frame(entry, f"frame {at}", report)
-            if frame.file in seen:
+            if frame.file and frame.file in seen:
                 raise ValueError(f"must be there once; the picture {frame.file[:80]!a} is there twice")
         except ValueError as error:
             report(f"frame {at} of the labels {error}")
@@ -236,7 +236,7 @@ def frame_numbers(files: Sequence[str], stated: Sequence[int | None] = ()) -> li
     if numbers and len(set(numbers)) == len(files):
         dense = max(numbers) - min(numbers) <= _SPARSE * len(numbers) and max(numbers) <= limits().frames
         if dense:
-            base = 0 if min(numbers) == 0 or numbers == list(stated) else 1
+            base = 0 if min(numbers) == 0 else 1
             return [number - base for number in numbers]
     known = [number for number in stated if number is not None]
     if len(known) == len(files) and len(set(known)) == len(files):

@@ -52,6 +52,7 @@ class MotSequenceSource:
         name: Of the sequence, as stated.
         rate: Frames per second, as stated.
         info: All of ``seqinfo.ini``.
+        film: The video that holds the frames, where they are no pictures; else None.
 
     Raises:
         DataError: ``seqinfo.ini`` is malformed.
@@ -72,6 +73,7 @@ class MotSequenceSource:
         self._round = 0
         self._files: Mapping[int, Path] = {}
         self._film: Any = None
+        self.film: Path | None = None
         if config.images != "none":
             with reading(path, "A sequence"):
                 self._find(path)
@@ -90,6 +92,7 @@ class MotSequenceSource:
                 log.warning("%s: left out %s", folder, " and ".join(words))
         film = video_beside(path, self.name) if not self._files else None
         if film is not None:
+            self.film = film
             settings = {"path": film, "on_corrupt": self.config.on_corrupt}
             self._film = registry().create("source", "video", settings)
             log.info("%s holds no pictures: %s is read", path, film.name)

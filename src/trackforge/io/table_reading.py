@@ -13,13 +13,14 @@ from trackforge.errors import DataError, InvalidInputError, MissingDependencyErr
 from trackforge.intake.documents import finite_number, parse_json, whole_number
 from trackforge.intake.limits import check_limit
 from trackforge.intake.names import relative_name
-from trackforge.io.masks import plain_mask
+from trackforge.io.masks import check_mask, plain_mask
+from trackforge.io.parquet import MASK
 from trackforge.table import TrackTable
 
 __all__ = ["json_classes", "json_tables", "parquet_classes", "parquet_tables"]
 
-Row = tuple[int, int, float, float, float, float, float, int, float, Any]
-"""Frame, id, x1, y1, x2, y2, score, class, timestamp (NaN for none) and mask (None for none)."""
+Row = tuple[int, int, float, float, float, float, float, int, float, Any, Any]
+"""Frame, id, x1, y1, x2, y2, score, class, timestamp (NaN for none), mask and the detector's box (None for none)."""
 
 
 def json_tables(path: Path) -> dict[str, TrackTable]:
@@ -51,7 +52,7 @@ def json_tables(path: Path) -> dict[str, TrackTable]:
                 parts.setdefault(name or path.stem, []).extend(rows)
     tables = {}
     for name, those in parts.items():
-        frame, track, x1, y1, x2, y2, score, class_id, times, masks = zip(*those, strict=True)
+        frame, track, x1, y1, x2, y2, score, class_id, times, masks, own = zip(*those, strict=True)
         tables[name] = _table(
             path,
             name,
@@ -61,7 +62,8 @@ def json_tables(path: Path) -> dict[str, TrackTable]:
             score=np.array(score),
             class_id=np.array(class_id, np.int64),
             timestamp=np.array(times),
-            mask=None if any(mask is None for mask in masks) else np.array(masks, np.object_),
+            mask=None if all(mask is None for mask in masks) else np.array(masks, np.object_),
+            extra={} if any(box is None for box in own) else {"detected": np.array(own, np.float64)},
         )
     return tables
 
@@ -84,10 +86,7 @@ def _json_rows(line: Any) -> tuple[str, list[Row]]:
     time = np.nan if seconds is None else _number("timestamp", seconds, finite_number)
     rows = []
     for track in line["tracks"]:
-        corners = [_number("xyxy", value, finite_number) for value in track["xyxy"]]
-        if len(corners) != 4:
-            raise ValueError(f"xyxy must have four numbers, not {len(corners)}")
-        x1, y1, x2, y2 = corners
+        x1, y1, x2, y2 = _corners("xyxy", track["xyxy"])
         rows.append(
             (
                 frame,
@@ -100,9 +99,17 @@ def _json_rows(line: Any) -> tuple[str, list[Row]]:
                 _number("class_id", track.get("class_id", 0), whole_number),
                 time,
                 None if track.get("mask") is None else plain_mask(track["mask"]),
+                None if track.get("detected") is None else _corners("detected", track["detected"]),
             )
         )
     return sequence, rows
+
+
+def _corners(name: str, given: Any) -> tuple[float, ...]:
+    corners = tuple(_number(name, value, finite_number) for value in given)
+    if len(corners) != 4:
+        raise ValueError(f"{name} must have four numbers, not {len(corners)}")
+    return corners
 
 
 def _number(name: str, value: Any, convert: Callable[..., Any], *bounds: int) -> Any:
@@ -141,15 +148,19 @@ def parquet_tables(path: Path) -> dict[str, TrackTable]:
         if absent:
             raise DataError(f"A table of tracks must have the column {absent[0]!r}; it does not.", path=path)
         wanted = [*names, "timestamp"] if "timestamp" in there else list(names)
+        masked = list(MASK) if all(name in there for name in MASK) else []
         rows = parquet.read_metadata(path).num_rows
-        check_limit("bytes", rows * len(wanted) * 8, "A table's size in memory, in bytes,", path=path)
-        table: Any = parquet.read_table(path, columns=wanted)
+        check_limit("bytes", rows * len(wanted + masked) * 8, "A table's size in memory, in bytes,", path=path)
+        # as a dictionary, for a text that stands in a million rows is written once
+        table: Any = parquet.read_table(path, columns=wanted + masked, read_dictionary=masked[:1])
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"This is no Parquet file: {error}", path=path) from error
     columns = {name: _parquet_column(table, name, path) for name in wanted[1:]}
     columns.setdefault("timestamp", np.full(table.num_rows, np.nan))
     check_limit("frames", float(columns["frame"].max(initial=0)), "The frame", path=path)
     check_limit("classes", float(columns["class_id"].max(initial=0)), "The class", path=path)
+    if masked:
+        columns["mask"] = _parquet_masks(table, path)
     box = np.stack([columns.pop(name) for name in ("x1", "y1", "x2", "y2")], axis=1)
     sequences = np.array([name or path.stem for name in table["sequence"].to_pylist()], np.str_)
     tables = {}
@@ -159,6 +170,20 @@ def parquet_tables(path: Path) -> dict[str, TrackTable]:
         mine = sequences == name
         tables[name] = _table(path, name, xyxy=box[mine], **{key: value[mine] for key, value in columns.items()})
     return tables
+
+
+def _parquet_masks(table: Any, path: Path) -> npt.NDArray[np.object_]:
+    """Return the masks of all rows."""
+    counts: list[str | None] = []
+    for chunk in table[MASK[0]].chunks:
+        texts = chunk.dictionary.to_pylist()
+        counts += [None if at is None else texts[at] for at in chunk.indices.to_pylist()]
+    height, width = (table[name].to_pylist() for name in MASK[1:])
+    masks = np.full(len(counts), None)
+    for row, (text, *size) in enumerate(zip(counts, height, width, strict=True)):
+        if text is not None:
+            masks[row] = check_mask({"size": size, "counts": text}, f"row {row}", path=path)
+    return masks
 
 
 def parquet_classes(path: Path) -> tuple[str, ...]:

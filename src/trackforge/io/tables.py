@@ -16,6 +16,7 @@ from trackforge.io.mot import read_mot, sequence_of, write_mot
 from trackforge.io.mot_labels import holds_names, names_path, read_names
 from trackforge.io.mot_text import Kind
 from trackforge.io.parquet import ParquetSink, ParquetSinkConfig
+from trackforge.io.seqlabel import ENDING, SeqLabelSink, SeqLabelSinkConfig
 from trackforge.io.table_reading import json_classes, json_tables, parquet_classes, parquet_tables
 from trackforge.io.targets import keep_apart
 from trackforge.table import TrackTable
@@ -23,7 +24,7 @@ from trackforge.types import Stream
 
 __all__ = ["FORMATS", "are_tracks", "convert_tables", "read_classes", "read_tables", "write_tables"]
 
-FORMATS = {".txt": "mot", ".json": "coco", ".jsonl": "jsonl", ".parquet": "parquet"}
+FORMATS = {".txt": "mot", ".json": "coco", ".jsonl": "jsonl", ".parquet": "parquet", ".seqlabel.json": "seqlabel"}
 """File endings and the names of their formats."""
 
 
@@ -51,7 +52,7 @@ def read_tables(path: str | Path, form: str, *, kind: Kind = "tracks") -> dict[s
         return {file.stem: read_mot(file, kind=kind, sequence=file.stem) for file in files}
     if path.is_dir():
         raise DataError(f"{form} is kept in a file; this is a folder.", path=path)
-    if form == "coco":
+    if form in ("coco", "seqlabel"):
         return read_coco(path)
     with reading(path, "A file of tracks"):
         tables = json_tables(path) if form == "jsonl" else parquet_tables(path)
@@ -81,7 +82,7 @@ def read_classes(path: str | Path, form: str) -> tuple[str, ...]:
 def _named(path: Path, form: str) -> tuple[str, ...]:
     if form == "mot":
         return read_names(_texts(path) if path.is_dir() else [path])
-    if form == "coco":
+    if form in ("coco", "seqlabel"):
         try:
             return read_coco_classes(path)
         except DataError:  # a list of results has no categories
@@ -122,8 +123,12 @@ def write_tables(
     if form == "coco":
         write_coco(path, tables, classes=classes)
         return files
-    sink: JsonLinesSink | ParquetSink
-    if form == "jsonl":
+    sink: JsonLinesSink | ParquetSink | SeqLabelSink
+    if form == "seqlabel" and len(tables) > 1:
+        raise InvalidInputError(f"A SeqLabel.json holds one sequence; got {len(tables)}. Write another format.")
+    if form == "seqlabel":
+        sink = SeqLabelSink(SeqLabelSinkConfig(path=path))
+    elif form == "jsonl":
         sink = JsonLinesSink(JsonLinesSinkConfig(path=path))
     else:
         sink = ParquetSink(ParquetSinkConfig(path=path))
@@ -226,4 +231,6 @@ def _form(path: Path, named: str | None) -> str:
     """Tell the format of a file of tracks; a folder is one of MOTChallenge files."""
     if named is not None:
         return named
+    if path.name.lower().endswith(ENDING):
+        return "seqlabel"
     return "mot" if path.is_dir() or not path.suffix else FORMATS.get(path.suffix.lower(), "")

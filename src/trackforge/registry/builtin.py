@@ -35,7 +35,7 @@ DETECTORS = (
         name="response",
         target="trackforge.detectors.responses:ResponseDetector",
         config="trackforge.detectors.responses:ResponseDetectorConfig",
-        summary="Replays stored answers of SageMaker's built-in Object Detection, one a picture.",
+        summary="Replays stored answers of SageMaker's models, one a picture: built-in Object Detection, JumpStart.",
     ),
 )
 MOTION = (
@@ -209,6 +209,14 @@ SINKS = (
     ),
     ComponentSpec(
         kind="sink",
+        name="events",
+        target="trackforge.io.events:EventSink",
+        config="trackforge.io.events:EventSinkConfig",
+        summary="What happened by the analytics, one row each, as .csv, .jsonl or .parquet.",
+        suffixes=(".events.csv", ".events.jsonl", ".events.parquet"),
+    ),
+    ComponentSpec(
+        kind="sink",
         name="responses",
         target="trackforge.io.responses:ResponseSink",
         config="trackforge.io.responses:ResponseSinkConfig",
@@ -239,6 +247,36 @@ ANALYTICS = (
         target="trackforge.analytics.lines:Lines",
         config="trackforge.analytics.lines:LinesConfig",
         summary="Who crosses a line: in and out, by class and by minute.",
+    ),
+    ComponentSpec(
+        kind="analytic",
+        name="zones",
+        target="trackforge.analytics.zones:Zones",
+        config="trackforge.analytics.zones:ZonesConfig",
+        summary="Who is in a zone, who comes and goes, and how long they stay.",
+        source="Shimrat, Communications of the ACM 5, 1962 (points in polygons)",
+    ),
+    ComponentSpec(
+        kind="analytic",
+        name="trails",
+        target="trackforge.analytics.trails:Trails",
+        config="trackforge.analytics.trails:TrailsConfig",
+        summary="Where tracks went, in pixels.",
+    ),
+    ComponentSpec(
+        kind="analytic",
+        name="heat",
+        target="trackforge.analytics.heat:Heat",
+        config="trackforge.analytics.heat:HeatConfig",
+        summary="Where people are most: a heat map of seconds or of tracks.",
+    ),
+    ComponentSpec(
+        kind="analytic",
+        name="ground",
+        target="trackforge.analytics.ground:Ground",
+        config="trackforge.analytics.ground:GroundConfig",
+        summary="Places, speeds and distances in metres, from four points on the ground.",
+        source="Hartley and Zisserman, 2004 (homography); Kalman, 1960; Rauch, Tung and Striebel, AIAA Journal 3, 1965",
     ),
 )
 

@@ -69,6 +69,12 @@ DATASETS = (
     ),
     ComponentSpec(
         kind="dataset",
+        name="ground-truth",
+        target="trackforge.data.builtin:ground_truth_format",
+        summary="Ground Truth's labels of video: output folders, output.manifest, SeqLabel.json, workers' answers.",
+    ),
+    ComponentSpec(
+        kind="dataset",
         name="scalabel",
         target="trackforge.data.builtin:scalabel_format",
         summary="BDD100K and Scalabel json: frames with box2d; read only.",

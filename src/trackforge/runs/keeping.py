@@ -29,6 +29,7 @@ def check_places(plan: RunPlan, inputs: Sequence[tuple[str, str]]) -> None:
     """
     outputs = [output for output in plan.outputs if output.path and not output.is_stdout]
     places = [output.place(name) for name, _ in inputs for output in outputs]
+    places += [path for name, _ in inputs for path, _ in plan.more(name)]
     check_writable([output.path for output in outputs], kind="either", placeholders=["name"])
     check_writable(places, kind="either", placeholders=None)
     read: list[str | Path] = [*(given for _, given in inputs), *plan.options.truth]

@@ -46,6 +46,8 @@ LONGER = ("tune_train",)
 """Commands whose name begins with that of another."""
 SINKS = ("sink", "sinks")
 """Of jobs that write: outputs, each a table with ``path``; and settings by name of sink, for outputs given by path."""
+ANALYTICS = "analytics"
+"""Of jobs that make more of tracks: a table for each analytic, by the name of its answers."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,9 @@ def from_mapping(given: Mapping[str, Any], declaration: type, where: str) -> Lay
     for key, value in given.items():
         name = key.replace("-", "_")
         if name not in known:
-            heads = ["[[sink]]" if one == "sink" else f"[{one}]" for one in (*named, *SINKS) if one in known]
-            plain = [one for one in sorted(known) if one not in named and one not in SINKS]
+            tabled = (*named, *SINKS, ANALYTICS)
+            heads = ["[[sink]]" if one == "sink" else f"[{one}]" for one in tabled if one in known]
+            plain = [one for one in sorted(known) if one not in tabled]
             raise ConfigError(
                 place(where, f"unknown key {key!r}.{did_you_mean(key, known)} ")
                 + f"It may have: {', '.join([*heads, *plain])}."
@@ -104,6 +107,8 @@ def from_mapping(given: Mapping[str, Any], declaration: type, where: str) -> Lay
             sinks = value
         elif name == "sinks" and value is not None:
             tables.update(_sinks_by_name(value, where))
+        elif name == ANALYTICS and value is not None:
+            tables[ANALYTICS] = _tables_by_name(value, where)
         else:
             said[name] = value
     try:
@@ -129,6 +134,15 @@ def _sinks_by_name(value: Any, where: str) -> Iterator[tuple[str, Mapping[str, A
                 + f"{did_you_mean(sink, names)} There are: {', '.join(sorted(names))}."
             )
         yield sink, table
+
+
+def _tables_by_name(value: Any, where: str) -> dict[str, Mapping[str, Any]]:
+    if not isinstance(value, Mapping) or not all(isinstance(table, Mapping) for table in value.values()):
+        raise ConfigError(
+            place(where, f"settings of analytics are tables by name, as [analytics.lines]; got {value!r}.")
+            + " Write one for each, empty where the defaults will do."
+        )
+    return {str(name): table for name, table in value.items()}
 
 
 def from_toml(path: Path, declaration: type) -> Layer:
@@ -182,7 +196,7 @@ def from_strings(given: Mapping[str, str], declaration: type, where: str) -> Lay
         if dot:
             if section not in _sections_of_sets(declaration):
                 raise ConfigError(_unknown_section(where, key, section, declaration))
-            tables.setdefault(section, {})[name] = value
+            _put(tables, section, name, value)
         elif section in named:
             tables.setdefault(section, {})["name"] = value
         elif section in SINKS and section in known:
@@ -227,15 +241,28 @@ def from_assignments(assignments: Iterable[str], declaration: type) -> Layer:
             )
         if section not in known:
             raise ConfigError(_unknown_section("--set", assignment, section, declaration))
-        tables.setdefault(section, {})[key.strip()] = value
+        _put(tables, section, key.strip(), value)
     return Layer("--set", tables)
+
+
+def _put(tables: dict[str, dict[str, Any]], section: str, key: str, value: Any) -> None:
+    """Take down one setting; those of analytics have one name more: ``analytics.lines.margin``."""
+    table = tables.setdefault(section, {})
+    if section == ANALYTICS:
+        name, dot, key = key.partition(".")
+        if not dot or not key:
+            raise ConfigError(f"A setting of an analytic must read {ANALYTICS}.NAME.key; got {ANALYTICS}.{name}.")
+        table = table.setdefault(name, {})
+    table[key] = value
 
 
 def _sections_of_sets(declaration: type) -> tuple[str, ...]:
     """Return what single settings may belong to: components, every sink, or the sinks of a name."""
-    if not {s.name for s in describe(declaration)} & set(SINKS):
-        return sections(declaration)
-    return (*sections(declaration), "sink", *sorted({spec.name for spec, _ in registry().specs("sink")}))
+    known = {s.name for s in describe(declaration)}
+    named = (*sections(declaration), *([ANALYTICS] if ANALYTICS in known else []))
+    if not known & set(SINKS):
+        return named
+    return (*named, "sink", *sorted({spec.name for spec, _ in registry().specs("sink")}))
 
 
 def _unknown_section(where: str, given: str, section: str, declaration: type) -> str:

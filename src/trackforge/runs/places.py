@@ -21,7 +21,7 @@ from trackforge.runs.tracking import TrackingRun
 __all__ = ["Output", "outputs_of"]
 
 log = logging.getLogger(__name__)
-STREAMED = ("jsonl", "csv", "counts")
+STREAMED = ("jsonl", "csv", "counts", "events")
 """Sinks that write text which can be read while it is written; the first is taken for standard output."""
 
 

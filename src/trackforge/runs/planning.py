@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,6 +23,7 @@ from trackforge.runs.layers import Layer, choose, from_job, options
 from trackforge.runs.places import Output, outputs_of
 from trackforge.runs.refusals import check_scores
 from trackforge.runs.tracking import COMPOSED, TRACKER, TrackingRun
+from trackforge.runs.watching import Watching
 
 __all__ = ["Output", "RunPlan", "detector_of", "expand", "plan", "source_of", "tracker_of"]
 
@@ -45,6 +46,7 @@ class RunPlan:
         class_agnostic: Whether boxes of different classes suppress each other, likewise.
         named: The source that was asked for by name, or empty.
         why: Why this detector, where nobody asked for it by name: a part of a sentence.
+        analytics: What is made of the tracks, by the names of the answers.
     """
 
     options: TrackingRun
@@ -56,6 +58,7 @@ class RunPlan:
     class_agnostic: bool = False
     named: str = ""
     why: str = ""
+    analytics: Mapping[str, Component] = field(default_factory=dict)
     command: ClassVar[str] = "track"
     """The command that carries it out."""
 
@@ -64,8 +67,22 @@ class RunPlan:
         yield from self.sources
         yield self.detector
         yield self.tracker
+        yield from self.analytics.values()
         for output in self.outputs:
             yield output.sink
+
+    @property
+    def folders(self) -> set[str]:
+        """The folders that were given as outputs: ``summary.json`` and ``run.toml`` go there."""
+        return {str(Path(output.path).parent) for output in self.outputs if output.optional}
+
+    def more(self, sequence: str) -> list[tuple[str, str]]:  # noqa: ARG002 - for plans that write some
+        """Return what `conclude` writes for a sequence, beside the outputs: paths and formats."""
+        return []
+
+    def conclude(self, sequence: str, tracked: Watching) -> list[tuple[str, str]]:  # noqa: ARG002 - likewise
+        """Write what can be written when a sequence has come to its end; return paths and formats."""
+        return []
 
     def job(self) -> TrackingRun:
         """Return the run with everything that was settled, so that it can be written down and repeated."""

@@ -47,6 +47,8 @@ class SequenceResult:
     """Names of the detector's classes."""
     model: Mapping[str, Any] = field(default_factory=dict)
     """What the detector's weights say of themselves."""
+    analytics: Mapping[str, Any] = field(default_factory=dict)
+    """What came of the tracks, by name of the analytic."""
     fps: float | None = None
     """Frames a second of the film as it was tracked, where the source says."""
     notes: list[str] = field(default_factory=list)

@@ -34,11 +34,13 @@ from trackforge.runs.component import Component
 from trackforge.runs.facts import about_model
 from trackforge.runs.filtering import narrowed
 from trackforge.runs.keeping import check_places
+from trackforge.runs.measuring import together
 from trackforge.runs.planning import Output, RunPlan
 from trackforge.runs.results import SequenceResult
 from trackforge.runs.slicing import opened
 from trackforge.runs.stopping import Stopping
 from trackforge.runs.stopwatch import Stopwatch
+from trackforge.runs.watching import Watching
 from trackforge.table import TrackTable
 from trackforge.types import Step
 
@@ -111,6 +113,8 @@ def run(
     """
     inputs = open_sources(plan) if inputs is None else inputs
     check_places(plan, [(one.name, one.given) for one in inputs])
+    for one in inputs if plan.analytics else ():  # so that what lies outside the picture is said before the work
+        together(plan.analytics, one.name).open(stream_of(one.source))
     stopping = Stopping() if stopping is None else stopping
     detector, tracker = _Reused(plan.detector), _Reused(plan.tracker)
     for component, one in zip(plan.sources, inputs, strict=True):
@@ -175,6 +179,8 @@ def _run(
         outputs = [output for output in outputs if not output.optional]
     watch = Stopwatch()
     sinks = Outputs([watch.sink(sink, guard(output.sink)) for output, sink in _sinks(outputs, result)])
+    analytics = together(plan.analytics, result.name)
+    seen = Watching(result.name, analytics, stream_of(source).rate) if plan.analytics else None
     begin = time.perf_counter()
     steps = pipeline.track(
         watch.source(source, guard(component)),
@@ -183,6 +189,7 @@ def _run(
         sinks=[sinks],
         batch_size=options.batch_size,
         ahead=options.ahead,
+        analytics=analytics,
     )
     total = stream_of(source).length
     if options.frames is not None:
@@ -190,7 +197,7 @@ def _run(
     stopping.patient = stopping.waiting = True
     try:
         with progress(result.name, total) as advance, contextlib.closing(steps):
-            watched = _watched(steps, result, options.frames, stopping, advance, keep=keep)
+            watched = _watched(steps, result, options.frames, stopping, advance, keep=keep, seen=seen)
             if keep:
                 result.table = TrackTable.from_steps(watched, options.box or "filtered", sequence=result.name)
             else:
@@ -201,6 +208,8 @@ def _run(
             raise
         result.failure = error  # the other outputs are whole, and the next sequences can be
     stopping.patient = False
+    if seen is not None:
+        _conclude(plan, result, seen)
     if not result.frames:  # of which some outputs make nothing
         made = [one for one in zip(result.outputs, result.formats, strict=True) if Path(one[0]).exists()]
         result.outputs, result.formats = [path for path, _ in made], [form for _, form in made]
@@ -225,11 +234,14 @@ def _watched(
     advance: Callable[[], None],
     *,
     keep: bool,
+    seen: Watching | None,
 ) -> Iterator[Step]:
     """Count, and end where somebody asked for it."""
     begin = time.perf_counter()
     for step in steps:
         result.tally.see(step)
+        if seen is not None:
+            seen.see(step)
         if result.frames == 1:
             took, (width, height) = time.perf_counter() - begin, step.frame.size
             log.info("%s: the first frame, of %dx%d, is done after %.2f s", result.name, width, height, took)
@@ -241,6 +253,18 @@ def _watched(
             result.stopped = True
             break
     stopping.settled()
+
+
+def _conclude(plan: RunPlan, result: SequenceResult, seen: Watching) -> None:
+    """Ask the analytics what came of the sequence, and write it down; what fails takes nothing else along."""
+    seen.classes = result.classes
+    try:
+        result.analytics = seen.result()
+        for path, form in plan.conclude(result.name, seen):
+            result.outputs.append(path)
+            result.formats.append(form)
+    except Exception as error:  # noqa: BLE001 - it is raised when all else is written down
+        result.failure = result.failure or error
 
 
 def _sinks(outputs: Sequence[Output], result: SequenceResult) -> Iterator[tuple[Output, Sink]]:

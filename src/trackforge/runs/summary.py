@@ -72,7 +72,7 @@ class Summary:
             "summary.json": json.dumps(self.as_dict(), indent=2) + "\n",
             "run.toml": repeating(self.plan.job(), self.plan.command, more),
         }
-        for folder in {str(Path(output.path).parent) for output in self.plan.outputs if output.optional}:
+        for folder in self.plan.folders:
             for name, text in texts.items():
                 with atomic_path(Path(folder) / name) as path:
                     path.write_text(text, encoding="utf-8")

@@ -20,6 +20,7 @@ from typing import Any
 
 import trackforge
 from trackforge.runs.facts import about_model, distribution
+from trackforge.serving.happened import Happened
 from trackforge.serving.keeping import Keeper
 from trackforge.serving.model import Model, State
 from trackforge.serving.planning import ServingPlan, plan_serving, told
@@ -137,6 +138,11 @@ class Engine:
             "sessions_expired": self.sessions.expired,
             "waiting_bytes": self.model.held,
         }
+
+    @property
+    def happened(self) -> Happened:
+        """What the analytics of all sessions have told so far."""
+        return self.model.happened
 
     def drain(self) -> None:
         """Take nothing new from now on; what has begun goes on."""

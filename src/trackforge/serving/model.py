@@ -19,6 +19,7 @@ from trackforge.pool import SessionPool
 from trackforge.protocols import Detector, Remembering
 from trackforge.runs.blame import blaming
 from trackforge.runs.filtering import narrowed
+from trackforge.serving.happened import Happened
 from trackforge.serving.planning import ServingPlan
 from trackforge.serving.refusals import Busy, Draining, NotReady
 from trackforge.serving.watched import Pulse, Watched
@@ -44,6 +45,7 @@ class Model:
         classes: Names of the detector's classes, once it is loaded.
         embedding_dim: Width of the detector's embeddings, or None.
         pulse: How the detector is doing.
+        happened: What the analytics of all sessions have told so far.
     """
 
     def __init__(self, plan: ServingPlan) -> None:
@@ -54,6 +56,7 @@ class Model:
         self.embedding_dim: int | None = None
         self.remembers = False
         self.pulse = Pulse()
+        self.happened = Happened()
         self.made: Detector | None = None
         self._pool: SessionPool | None = None
         self._lock = threading.Lock()

@@ -18,6 +18,7 @@ from trackforge.runs.component import Component
 from trackforge.runs.filtering import settled_inside
 from trackforge.runs.habits import minding
 from trackforge.runs.layers import Layer, from_job, options
+from trackforge.runs.measuring import analytics_of
 from trackforge.runs.planning import detector_of, tracker_of
 from trackforge.runs.refusals import check_scores
 from trackforge.serving.run import ServingRun
@@ -40,6 +41,7 @@ class ServingPlan:
         classes: Classes to keep, as far as the detector does not see to it itself.
         class_agnostic: Whether boxes of different classes suppress each other, likewise.
         why: Why this detector, where nobody asked for it by name: a part of a sentence.
+        analytics: What is made of the tracks of every session, by the names of the answers.
     """
 
     run: ServingRun
@@ -49,6 +51,7 @@ class ServingPlan:
     classes: Sequence[str] = ()
     class_agnostic: bool = False
     why: str = ""
+    analytics: Mapping[str, Component] = dataclasses.field(default_factory=dict)
 
     @property
     def remembers(self) -> bool:
@@ -119,6 +122,7 @@ def plan_serving(*given: ServingRun | Layer) -> ServingPlan:
         classes=classes,
         class_agnostic=class_agnostic,
         why=choice.why,
+        analytics=analytics_of(run, layers),
     )
 
 

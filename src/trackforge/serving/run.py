@@ -13,6 +13,7 @@ from typing import Literal
 
 from trackforge.config import check, same_setting, setting
 from trackforge.runs.component import Wanted
+from trackforge.runs.measuring import Measured
 from trackforge.runs.tracking import Run, TrackingRun
 
 __all__ = ["ServingRun"]
@@ -21,7 +22,7 @@ MIB = 2**20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ServingRun:
+class ServingRun(Measured):
     """What is served, to how many, and under which limits.
 
     >>> run = ServingRun(detector="yolox", weights="yolox-nano", tracker={"name": "byte", "min_hits": 3})

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trackforge.analytics.together import Together
 from trackforge.errors import InvalidInputError, StateError
 from trackforge.pool import Policy, PooledSession
 from trackforge.runs.component import Component
@@ -116,7 +117,7 @@ class ServedSession:
             self._next = frame.index + 1
             self._time = frame.timestamp if frame.timestamp is not None else self._time
             self._touched = time.monotonic()
-        future.add_done_callback(lambda _: self._passed(size))
+        future.add_done_callback(lambda done: self._passed(size, done))
         return future
 
     @contextlib.contextmanager
@@ -215,6 +216,11 @@ class ServedSession:
         """Begin the time anew after which it expires."""
         self._touched = time.monotonic()
 
+    @property
+    def analytics(self) -> Together:
+        """What is made of its tracks; ``analytics.result()`` is what came of all frames so far, by name."""
+        return self._pooled.session.analytics
+
     def counts(self) -> dict[str, Any]:
         """Return what became of its frames: ``id``, ``name``, ``frames``, ``dropped``, ``failed`` and ``tracks``."""
         return {
@@ -286,6 +292,8 @@ class ServedSession:
         """What has become of it; empty where it is open."""
         return self._gone
 
-    def _passed(self, size: int) -> None:
+    def _passed(self, size: int, future: Future[Step]) -> None:
         self._model.release(size)
+        if not future.cancelled() and future.exception() is None:
+            self._model.happened.add(future.result().events)
         self._touched = time.monotonic()

@@ -16,6 +16,7 @@ from trackforge.errors import InvalidInputError
 from trackforge.intake.showing import visible
 from trackforge.pool import Policy
 from trackforge.protocols import Sink
+from trackforge.runs.measuring import together
 from trackforge.serving.model import Model
 from trackforge.serving.refusals import SessionGone, TooManySessions, UnknownSession
 from trackforge.serving.saving import NAME, read_saved
@@ -122,6 +123,7 @@ class Sessions:
                 detector=model.detector(),
                 policy=policy or (saved.policy if saved is not None else None),  # type: ignore[arg-type]
                 lasting=True,
+                analytics=together(model.plan.analytics, stream.name, lasting=True),
             )
             session = ServedSession(
                 model,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeAlias, TypeVar
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from trackforge.errors import InvalidInputError
 from trackforge.types.arrays import as_array, converted
 
-__all__ = ["Columns", "Selector", "column", "extras", "freeze", "matrix", "names_of"]
+__all__ = ["Columns", "Selector", "column", "extras", "freeze", "joined_masks", "matrix", "names_of"]
 
 Selector: TypeAlias = "npt.NDArray[Any] | slice | int | Sequence[int] | Sequence[bool]"
 _Rows = TypeVar("_Rows", bound="Columns")
@@ -66,6 +66,14 @@ def extras(extra: Mapping[str, object], length: int) -> dict[str, npt.NDArray[An
         array.flags.writeable = False
         columns[name] = array
     return columns
+
+
+def joined_masks(tables: Iterable[Any]) -> npt.NDArray[np.object_] | None:
+    """Return the masks of tables one after the other, None in it for those of a table without; None where all are."""
+    parts = list(tables)
+    if all(one.mask is None for one in parts):
+        return None
+    return np.concatenate([np.full(len(one), None) if one.mask is None else one.mask for one in parts])
 
 
 class Columns:

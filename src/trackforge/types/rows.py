@@ -37,7 +37,7 @@ class Detections(Columns):
         score: ``(N,)`` float32 confidences, as the detector gives them (usually 0..1).
         class_id: ``(N,)`` int64 indices into the detector's ``classes``.
         embedding: ``(N, D)`` float32 appearance vectors, or None.
-        mask: ``(N,)`` object array of COCO run-length masks, or None.
+        mask: ``(N,)`` object array of COCO run-length masks, None in it for objects without one; or None.
         extra: Further columns by name, each with N rows.
 
     Raises:

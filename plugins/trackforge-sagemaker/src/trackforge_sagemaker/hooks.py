@@ -9,7 +9,7 @@ from trackforge.registry import ComponentSpec, hookimpl
 
 @hookimpl
 def trackforge_components() -> Iterator[ComponentSpec]:
-    """Offer the command, and the rows of FairMOT's batch job."""
+    """Offer the command, the detector of an endpoint, and the rows of FairMOT's batch job."""
     yield ComponentSpec(
         kind="sink",
         name="fairmot",
@@ -25,4 +25,14 @@ def trackforge_components() -> Iterator[ComponentSpec]:
         summary="Drive SageMaker: jobs, endpoints, labels; choose, deploy, track, and delete everything again.",
         requires=("cyclopts", "rich"),
         install="trackforge-mot[cli]",
+    )
+    yield ComponentSpec(
+        kind="detector",
+        name="endpoint",
+        target="trackforge_sagemaker.client.detecting:EndpointDetector",
+        config="trackforge_sagemaker.client.detecting:EndpointDetectorConfig",
+        summary="A detector behind an endpoint of SageMaker, asked picture by picture.",
+        requires=("boto3",),
+        install="trackforge-sagemaker[client]",
+        source="AWS's ByteTrack example, MIT-0: its answers, and the scale of its boxes",
     )

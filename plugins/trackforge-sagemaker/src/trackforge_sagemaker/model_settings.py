@@ -22,12 +22,13 @@ __all__ = ["COMPONENTS", "SERVED", "TABLES", "check_tables", "is_file_name", "se
 
 COMPONENTS = ("detector", "tracker", "associator", "motion")
 """Tables of components, which may have whatever settings these have."""
-TABLES = (*COMPONENTS, "serve", "hosting")
+TABLES = (*COMPONENTS, "analytics", "serve", "hosting")
 SERVED = (
     "conf", "iou", "imgsz", "device", "half", "classes", "class_agnostic",
     "policy", "waiting", "max_batch", "max_sessions", "session_ttl",
+    "line", "zone", "ground", "heat", "trails", "analytic",
 )  # fmt: skip
-"""What ``[serve]`` may have: what is looked for, and how many cameras are served how patiently."""
+"""What ``[serve]`` may have: what is looked for and measured, and how many cameras are served how patiently."""
 
 
 def check_tables(tables: Mapping[str, Any], where: str | Path) -> None:
@@ -71,6 +72,10 @@ def settled(file: Path) -> dict[str, Any]:
     for kind in COMPONENTS:
         if kind in content:
             content[kind] = _component(kind, content[kind], file)
+    for name, table in content.get("analytics", {}).items():
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{file}: analytics are tables by name, [analytics.lines]; got {name} = {table!r:.60}.")
+        content["analytics"][name] = _within("analytic", table, file)
     return content
 
 

@@ -237,7 +237,7 @@ def _add(build: Builder, held: list[tuple[_Track, dict[int, int]]], names: list[
         for frame, xyxy, occluded in zip(track.frames.tolist(), track.xyxy.tolist(), track.occluded, strict=True):
             extra = {k: v for k, v in next(flat).items() if k != "track_id"}
             ignore, visibility = extra.pop("ignore", False), extra.pop("visibility", 1.0)
-            if occluded is not None:
+            if occluded is not None and not isinstance(extra.get("occluded"), str):  # an attribute may be called so
                 extra["occluded"] = occluded
             build.box(
                 rows[frame],

@@ -1,7 +1,8 @@
 """CVAT's XML for images, version 1.1, as a labelled data set, both ways.
 
 ``annotations.xml`` with the pictures in ``images/`` beside it. The attributes ``track_id``, ``ignore`` and
-``visibility`` mean what they mean in a data set; others become further columns.
+``visibility`` mean what they mean in a data set; others become further columns. Polygons and masks are the box around
+them, and its pixels.
 
 Source: CVAT's documentation, "XML annotation format", version 1.1.
 """
@@ -28,6 +29,7 @@ from trackforge.data.dialects.cvat_meta import (
     tasks,
     typed,
 )
+from trackforge.data.dialects.cvat_shapes import SHAPES, read_shape, shape_of
 from trackforge.data.dialects.frames import relative, size_of
 from trackforge.data.dialects.keyframes import envelope
 from trackforge.data.dialects.markup import Element, as_text, parse_xml, quoted
@@ -43,7 +45,7 @@ from trackforge.registry.suffixes import IMAGE_SUFFIXES
 __all__ = ["read_cvat_images", "sniff_cvat_images", "write_cvat_images"]
 
 WHAT = "A CVAT file"
-OTHERS = ("polygon", "polyline", "points", "cuboid", "skeleton", "ellipse", "mask")
+OTHERS = ("polyline", "points", "cuboid", "skeleton", "ellipse")
 
 
 def sniff_cvat_images(path: Path) -> bool:
@@ -58,6 +60,7 @@ class _Box:
     xyxy: list[float]
     occluded: str
     attributes: dict[str, str]
+    mask: Any = None
 
 
 def read_cvat_images(path: Path, *, findings: Findings, split: str | None = None) -> Dataset:
@@ -86,13 +89,16 @@ def read_cvat_images(path: Path, *, findings: Findings, split: str | None = None
                     findings.caught(error)
                     continue
                 others += sum(child.tag in OTHERS for child in node.children)
-                for child in node.all("box"):
+                for child in node.children:
                     try:
-                        boxes.append(_box(child, row))
+                        if child.tag in ("box", *SHAPES):
+                            boxes.append(_box(child, row, build.size(row)))
                     except DataError as error:
                         findings.caught(error)
         if others:
-            build.notes.append(f"{others} shapes other than boxes were left out; the set holds boxes")
+            build.notes.append(
+                f"{others} shapes other than boxes, polygons and masks were left out; the set holds boxes"
+            )
         names |= dict.fromkeys(box.label for box in boxes)
         for box, extra in zip(boxes, typed([b.attributes for b in boxes], build.notes), strict=True):
             _add(build, box, extra, list(names))
@@ -122,7 +128,10 @@ def _picture(here: Path, name: PurePosixPath, subset: str) -> Path:
     return next((p for p in tried if p.is_file()), places[0] / name)
 
 
-def _box(node: Element, image: int) -> _Box:
+def _box(node: Element, image: int, size: tuple[int, int]) -> _Box:
+    if node.tag in SHAPES:
+        corners, mask = read_shape(node, size)
+        return _Box(image, node.stated("label"), corners, node.attributes.get("occluded", ""), attributes(node), mask)
     corners = [node.number(name) for name in ("xtl", "ytl", "xbr", "ybr")]
     if corners[2] < corners[0] or corners[3] < corners[1]:
         raise node.fault("The corners of a box must be in order, xtl <= xbr and ytl <= ybr.")
@@ -135,7 +144,7 @@ def _box(node: Element, image: int) -> _Box:
 def _add(build: Builder, box: _Box, extra: dict[str, Any], names: list[str]) -> None:
     track = extra.pop("track_id", -1)
     ignore, visibility = extra.pop("ignore", False), extra.pop("visibility", 1.0)
-    if box.occluded in ("0", "1"):
+    if box.occluded in ("0", "1") and not isinstance(extra.get("occluded"), str):  # an attribute may be called so
         extra["occluded"] = int(box.occluded)
     build.box(
         box.image,
@@ -145,6 +154,7 @@ def _add(build: Builder, box: _Box, extra: dict[str, Any], names: list[str]) -> 
         visibility=float(visibility) if isinstance(visibility, (int, float)) else 1.0,
         ignore=ignore is True,
         extra=extra,
+        mask=box.mask,
     )
 
 
@@ -171,6 +181,8 @@ def write_cvat_images(dataset: Dataset, target: Path, *, images: Place = "copy")
     notes = (
         [f"CVAT knows no degrees of occlusion; {count['occluded']} boxes above 1 became 1"] if count["occluded"] else []
     )
+    if count["masks"]:
+        notes.append(f"CVAT takes boxes from their masks; {count['masks']} masks with another box were left out")
     return notes + placer.notes()
 
 
@@ -188,6 +200,7 @@ def _lines(dataset: Dataset, files: list[str], count: Counter[str]) -> Iterator[
     yield from label_lines(dataset.classes, texts)
     yield "    </task>\n  </meta>"
     k = 0
+    sizes = list(zip(pictures.width.tolist(), pictures.height.tolist(), strict=True))
     counts = dataset.counts.tolist()
     for row, (file, split) in enumerate(zip(files, pictures.split.tolist(), strict=True)):
         subset = f" subset={quoted(split)}" if split else ""
@@ -196,12 +209,13 @@ def _lines(dataset: Dataset, files: list[str], count: Counter[str]) -> Iterator[
         for _ in range(counts[row]):
             x1, y1, x2, y2 = (f"{v:.12g}" for v in boxes.xyxy[k].tolist())
             label = quoted(dataset.classes[int(boxes.class_id[k])])
-            yield (
-                f'    <box label={label} source="file" occluded="{int(hidden[k] > 0)}" '
-                f'xtl="{x1}" ytl="{y1}" xbr="{x2}" ybr="{y2}" z_order="0">'
-            )
+            mask = None if boxes.mask is None else boxes.mask[k]
+            shape = None if mask is None else shape_of(mask, boxes.xyxy[k], sizes[row])
+            count["masks"] += mask is not None and shape is None
+            tag, place = shape or ("box", f'xtl="{x1}" ytl="{y1}" xbr="{x2}" ybr="{y2}"')
+            yield f'    <{tag} label={label} source="file" occluded="{int(hidden[k] > 0)}" {place} z_order="0">'
             yield from attribute_lines(texts, k, "      ")
-            yield "    </box>"
+            yield f"    </{tag}>"
             k += 1
         yield "  </image>"
     yield "</annotations>"

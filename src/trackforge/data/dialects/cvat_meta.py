@@ -202,7 +202,7 @@ def attribute_texts(boxes: Boxes) -> dict[str, list[str]]:
     if (boxes.visibility != 1).any():
         out["visibility"] = [repr(v) for v in boxes.visibility.tolist()]
     for name, column in boxes.extra.items():
-        if column.ndim == 1 and name not in _UNSTATED:
+        if column.ndim == 1 and (name not in _UNSTATED or (name == "occluded" and column.dtype.kind == "U")):
             texts = [_written(v) for v in column.tolist()]
             if any(texts):
                 out[name] = texts

@@ -22,6 +22,7 @@ __all__ = [
     "OBJECT_OWN",
     "REST",
     "attribute_columns",
+    "attributes_of",
     "attributes_told",
     "column_of",
     "difference",
@@ -34,7 +35,9 @@ __all__ = [
 REST = "ground_truth_rest"
 OBJECT_OWN = frozenset({"object_id", "object_name", REST})
 """Columns of boxes that are no attributes here."""
-FRAME_OWN = frozenset({"frame_name", "job_name", "creation_date", "human_annotated", "adjustment_status", REST})
+FRAME_OWN = frozenset(
+    {"frame_name", "job_name", "creation_date", "human_annotated", "adjustment_status", "timestamp", REST}
+)
 """Columns of pictures that are no attributes of a frame."""
 _ELSEWHERE = frozenset({"coco_id", "area", "rate", "record_name"})
 """Numbers of other formats."""
@@ -96,9 +99,21 @@ def attributes_told(extra: Mapping[str, Array], own: frozenset[str]) -> list[dic
         name = column.removeprefix(_FRONT)
         for row, value in zip(rows, values.tolist(), strict=True):
             if value != "" and value == value:
-                whole = isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT
-                row[name] = int(value) if whole else value
+                row[name] = _written(value)
     return rows
+
+
+def attributes_of(columns: Mapping[str, Any], own: frozenset[str]) -> dict[str, Any]:
+    """Return what `attributes_told` will find in one row."""
+    return {
+        column.removeprefix(_FRONT): _written(value)
+        for column, value in columns.items()
+        if column not in own and column not in _ELSEWHERE and value != "" and value == value
+    }
+
+
+def _written(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT else value
 
 
 def difference(entry: Mapping[str, Any], made: Mapping[str, Any], judged: Sequence[str]) -> dict[str, Any]:
@@ -151,9 +166,18 @@ def rest_of(extra: Mapping[str, Array], row: int) -> Mapping[str, Any]:
         found = json.loads(str(extra[REST][row]))
     except (ValueError, RecursionError):
         return {}
-    shapes = {"without": list, "numbers": list, "inner": dict, "with": dict}
-    plain = isinstance(found, dict) and all(isinstance(found[k], shapes.get(k, ())) for k in found)
-    return found if plain else {}
+    return found if _is_difference(found) else {}
+
+
+def _is_difference(found: Any) -> bool:
+    if not isinstance(found, dict):
+        return False
+    lists = (found.get("without", []), found.get("numbers", []))
+    if not all(isinstance(one, list) and all(isinstance(key, str) for key in one) for one in lists):
+        return False
+    inner = found.get("inner", {})
+    whole = isinstance(found.get("with", {}), dict) and isinstance(inner, dict)
+    return whole and all(map(_is_difference, inner.values()))
 
 
 def rest_text(rest: Mapping[str, Any]) -> str:

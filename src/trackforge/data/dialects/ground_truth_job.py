@@ -228,7 +228,7 @@ def _sequence(shown: Dataset, rows: Any, number: int, name: str, job: _Job, plac
     pictures = picture_names(shown, placer, rows.tolist())
     for row, picture in zip(rows.tolist(), pictures, strict=True):
         placer.place(row, job.stage / "frames" / name / picture)
-    place = f"sequences/{name}.json"
+    place = f"sequence-files/{name}.json"
     times = part.images.extra.get("timestamp")
     document = sequence_document(
         pictures,

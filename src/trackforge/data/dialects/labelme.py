@@ -1,6 +1,7 @@
 """labelme's JSON, one file a picture, as labelme, X-AnyLabeling and several converters write it; read only.
 
-A shape has a label, points in pixels and a ``shape_type``; every shape that spans an area is read as the box around it.
+A shape has a label, points in pixels and a ``shape_type``; every shape that spans an area is read as the box around it,
+and a polygon is its mask as well.
 ``group_id`` binds the shapes of one object and serves several tools as the identity of a track, which it becomes here;
 ``difficult`` marks what is not to be judged.
 
@@ -12,6 +13,8 @@ from __future__ import annotations
 import math
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+import numpy as np
 
 from trackforge.data.building import Builder
 from trackforge.data.model import Dataset
@@ -93,8 +96,17 @@ def _read(build: Builder, names: dict[str, int], file: Path, root: Path, finding
             findings.bad(f"shapes[{at}] must have a label and points in pixels; {error}.", path=file)
             continue
         if box is not None:
+            outline = np.array(shape["points"], np.float64).ravel()
+            polygon = (shape.get("shape_type") or "polygon") == "polygon" and len(outline) >= 6
             ignore = bool(shape.get("difficult"))
-            build.box(row, box, names.setdefault(label, len(names)), track_id=max(track, -1), ignore=ignore)
+            build.box(
+                row,
+                box,
+                names.setdefault(label, len(names)),
+                track_id=max(track, -1),
+                ignore=ignore,
+                mask=(outline,) if polygon else None,
+            )
 
 
 def _picture(file: Path, stated: Any) -> Path:

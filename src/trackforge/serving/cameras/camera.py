@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from trackforge.analytics.together import Together
 from trackforge.errors import SourceError, TrackforgeError
 from trackforge.intake.addresses import shown_address
 from trackforge.intake.limits import limited
@@ -55,6 +56,7 @@ class Camera:
         scene: What it shows now.
         frames: Steps so far.
         failures: Frames in which detection or tracking failed.
+        analytics: What is made of its tracks; None before its session was opened.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Camera:
         self._stop = threading.Event()
         self._source: CameraSource | None = None
         self._session: ServedSession | None = None
+        self.analytics: Together | None = None
         self._done: collections.deque[tuple[float, float]] = collections.deque(maxlen=1000)  # when, and after how long
         self._thread = threading.Thread(target=self._run, name=f"camera-{id[:8]}", daemon=True)
 
@@ -248,8 +251,8 @@ class Camera:
                 self._why = str(error)
                 self._stop.wait(1.0)
                 continue
-            self.scene.classes = self._engine.classes
-            self._session = session
+            self.scene.classes, self.scene.also = self._engine.classes, session.analytics
+            self._session, self.analytics = session, session.analytics
             if self._stop.is_set():  # before there was one that could be closed
                 self._leave()
                 return None

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from trackforge.io.overlay import OverlaySink, OverlaySinkConfig
 from trackforge.io.pictures import opencv
+from trackforge.protocols import Drawing
 from trackforge.serving.answers import step_json
 from trackforge.serving.cameras.refusals import TooManyWatchers
 from trackforge.types import Step, Stream
@@ -75,12 +76,14 @@ class Scene:
 
     Attributes:
         classes: Names of the detector's classes.
+        also: Who draws into the pictures after the tracks are drawn: the analytics of the camera, as they are by then.
         shot: The newest; None before the first.
         over: Whether no more comes.
     """
 
     def __init__(self, classes: tuple[str, ...]) -> None:
         self.classes = classes
+        self.also: Drawing | None = None
         self.shot: Shot | None = None
         self.over = False
         self._watches: list[Watch[Any]] = []
@@ -139,6 +142,8 @@ class Scene:
                 self._painter, self._size = OverlaySink(OverlaySinkConfig(path=Path("live.mp4"))), step.frame.size
                 self._painter.open(Stream(classes=self.classes))
                 self._painter.begin(step.frame.size)
+                if self.also is not None:
+                    self._painter.draw_with(self.also)
             self._painter.draw(picture, step)
             return picture
 

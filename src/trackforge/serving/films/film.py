@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
+from trackforge.analytics.together import Together
 from trackforge.serving.films.steps import StepLines
 from trackforge.serving.films.tracking import FilmSummary
+from trackforge.serving.served import ServedSession
 from trackforge.types import Step, Stream
 
 __all__ = ["KINDS", "Film", "Result"]
@@ -53,6 +55,7 @@ class Film:
         stop: Set where it is to end early.
         steps: The steps so far.
         results: By ending.
+        analytics: What is made of its tracks; None before its session was opened.
     """
 
     def __init__(self, id: str, name: str, folder: Path, *, tracker: str | None = None, video: bool = False) -> None:  # noqa: A002 - what everybody calls it
@@ -65,6 +68,7 @@ class Film:
         self.rate: float | None = None
         self.size = (0, 0)
         self.summary: FilmSummary | None = None
+        self.analytics: Together | None = None
         self.created = time.time()
         self.began = self.ended = 0.0  # by the monotonic clock; 0 before
         self.stop = threading.Event()
@@ -81,6 +85,10 @@ class Film:
     def place(self, kind: str) -> Path:
         """Return where a result lies once it is ready."""
         return self.folder / f"results.{kind}"
+
+    def begun(self, session: ServedSession) -> None:
+        """Take note of the session that tracks it."""
+        self.analytics = session.analytics
 
     def tell(self, stream: Stream) -> None:
         """Take note of what the film says of itself."""

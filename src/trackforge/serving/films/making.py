@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from trackforge.intake.limits import limited
 from trackforge.io.overlay import OverlaySink, OverlaySinkConfig
 from trackforge.io.video import VideoSource
+from trackforge.runs.measuring import together
 from trackforge.serving.engine import Engine
 from trackforge.serving.films.coco import write_coco_of
 from trackforge.serving.films.film import Film
@@ -45,10 +46,13 @@ def make(film: Film, kind: str, engine: Engine, look: Callable[[], object]) -> N
         stack.callback(source.close)
         sink = stack.enter_context(OverlaySink(OverlaySinkConfig(path=place)))
         stream = dataclasses.replace(source.stream, classes=engine.classes)
+        analytics = together(engine.plan.analytics, film.name, lasting=True)  # which see the same once more, to draw it
         for step in steps_of(lines, _frames(source, film)):
             if not film.results[kind].frames:
+                analytics.open(stream.seen(step.frame))
+                sink.draw_with(analytics)
                 sink.open(stream.seen(step.frame))
-            sink.write(step)
+            sink.write(analytics.update(step))
             film.results[kind].frames += 1
             look()
 

@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 
 from trackforge.errors import ConfigError, DataError, SinkError, SourceError
+from trackforge.protocols import Sink
+from trackforge.registry import doors
 from trackforge.serving.engine import Engine
 from trackforge.serving.films.film import Film
 from trackforge.serving.films.making import make
@@ -230,10 +232,11 @@ class Films:
                     film.path,
                     name=film.name,
                     tracker=film.tracker,
-                    sinks=[film.place("txt"), film.place("jsonl")],
+                    sinks=[film.place("txt"), self._lines(film)],
                     stop=film.stop,
                     watch=watch,
                     opened=film.tell,
+                    began=film.begun,
                     most=engine.run.film_frames,
                 )
             except TooManySessions as error:
@@ -247,6 +250,10 @@ class Films:
             film.end("done")
             if film.video:
                 self.result(film, "mp4")
+
+    def _lines(self, film: Film) -> Sink:
+        """Return what writes the JSON lines, from which all else is made; analytics may want the detector's boxes."""
+        return doors.sink("jsonl", path=film.place("jsonl"), both=bool(self.engine.plan.analytics))
 
     def _make(self) -> None:
         while (wanted := self._wanted.get()) is not None:

@@ -59,8 +59,10 @@ def _step(frame: Frame, rows: list[dict[str, Any]]) -> Step:
     )
     upright = np.concatenate((np.minimum(xyxy[:, :2], xyxy[:, 2:]), np.maximum(xyxy[:, :2], xyxy[:, 2:])), axis=1)
     mask = None
-    if count and all("mask" in row for row in rows):
+    if any("mask" in row for row in rows):
         mask = np.empty(count, object)
-        mask[:] = [row["mask"] for row in rows]
+        mask[:] = [row.get("mask") for row in rows]
+    if all("detected" in row for row in rows):
+        upright = np.asarray([row["detected"] for row in rows], np.float32).reshape(count, 4)
     found = Detections(xyxy=upright, score=score, class_id=class_id, mask=mask)
     return Step(frame=frame, detections=found, tracks=tracks)

@@ -52,6 +52,7 @@ class FilmSummary:
         size: ``(width, height)`` in pixels; (0, 0) without frames.
         seconds: What it took.
         stopped: Whether somebody asked for a stop before the end.
+        analytics: What the analytics made of it, by name.
     """
 
     name: str
@@ -63,6 +64,7 @@ class FilmSummary:
     size: tuple[int, int]
     seconds: float
     stopped: bool
+    analytics: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
 
 def track_film(
@@ -75,6 +77,7 @@ def track_film(
     stop: threading.Event | None = None,
     watch: Callable[[Step], object] | None = None,
     opened: Callable[[Stream], object] | None = None,
+    began: Callable[[ServedSession], object] | None = None,
     most: int | None = None,
     stride: int = 1,
 ) -> FilmSummary:
@@ -92,6 +95,7 @@ def track_film(
         stop: Ends the film at its next frame, once set.
         watch: Called with each step, in order, after the sinks have it.
         opened: Called with what the film says of itself, before its first frame.
+        began: Called with its session, before its first frame.
         most: Frames that it may have.
         stride: Take every n-th frame; indices and times stay those of the film.
 
@@ -113,6 +117,8 @@ def track_film(
             name=source.name, tracker=tracker, frame_rate=source.rate, policy="every", ttl=float("inf")
         )
         stack.callback(_close, engine, session)
+        if began is not None:
+            began(session)
         stack.enter_context(session.exclusive())  # nobody else's frames come between
         stream = dataclasses.replace(source.stream, classes=engine.classes)
         if opened is not None:
@@ -142,6 +148,7 @@ def track_film(
         size=size,
         seconds=time.monotonic() - begin,
         stopped=stop.is_set(),
+        analytics=session.analytics.result(),
     )
 
 

@@ -24,7 +24,7 @@ from trackforge.serving.http.metrics import short_id
 from trackforge.serving.http.operations import Answer, Body, json_answer, operation, paths, query, socket
 from trackforge.serving.http.parameters import Parameter, json_object, object_schema
 from trackforge.serving.http.problems import problem, problem_response
-from trackforge.serving.http.schemas import STEP
+from trackforge.serving.http.schemas import ANALYTICS, STEP
 from trackforge.serving.http.showing import Show
 from trackforge.serving.http.streaming import Endless
 from trackforge.serving.refusals import SessionGone
@@ -244,6 +244,23 @@ async def stream_camera(websocket: WebSocket) -> None:
             here.metrics.sockets.dec()
 
 
+@operation(
+    "GET",
+    "/v1/cameras/{camera_id}/analytics",
+    area=AREA,
+    summary="Show what the analytics made of a camera so far.",
+    about="Which there are is said to the server: --line, --zone, [analytics.NAME].",
+    places=(CAMERA_ID,),
+    answers={200: Answer("The results.", {JSON: ANALYTICS})},
+    errors=(404,),
+)
+async def camera_analytics(request: Request) -> Response:
+    """Show what the analytics made of a camera."""
+    query(request)
+    analytics = _camera(request).analytics
+    return json_answer({} if analytics is None else await context(request).away(analytics.result))
+
+
 def told(camera: Camera, here: Context) -> dict[str, Any]:
     """Return a camera as a value of JSON."""
     card = camera.card()
@@ -270,6 +287,7 @@ def routes(engine: Engine) -> list[BaseRoute]:  # noqa: ARG001 - every area is m
         add_camera,
         list_cameras,
         show_camera,
+        camera_analytics,
         remove_camera,
         camera_steps,
         watch_camera,

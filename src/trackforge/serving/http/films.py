@@ -25,7 +25,7 @@ from trackforge.serving.http.metrics import short_id
 from trackforge.serving.http.operations import Answer, Body, json_answer, operation, paths, query
 from trackforge.serving.http.parameters import Parameter
 from trackforge.serving.http.problems import problem
-from trackforge.serving.http.schemas import STEP
+from trackforge.serving.http.schemas import ANALYTICS, STEP
 from trackforge.serving.http.streaming import Endless
 
 if TYPE_CHECKING:
@@ -225,6 +225,23 @@ async def film_result(request: Request) -> Response:
     return FileResponse(film.place(kind), media_type=MEDIA[kind], filename=name)
 
 
+@operation(
+    "GET",
+    "/v1/films/{film_id}/analytics",
+    area=AREA,
+    summary="Show what the analytics made of a film so far.",
+    about="Which there are is said to the server: --line, --zone, [analytics.NAME].",
+    places=(FILM_ID,),
+    answers={200: Answer("The results.", {JSON: ANALYTICS})},
+    errors=(404,),
+)
+async def film_analytics(request: Request) -> Response:
+    """Show what the analytics made of a film."""
+    query(request)
+    analytics = _film(request).analytics
+    return json_answer({} if analytics is None else await context(request).away(analytics.result))
+
+
 def told(film: Film, here: Context) -> dict[str, Any]:
     """Return a film as a value of JSON."""
     card = film.card()
@@ -239,7 +256,7 @@ def told(film: Film, here: Context) -> dict[str, Any]:
 
 def routes(engine: Engine) -> list[BaseRoute]:  # noqa: ARG001 - every area is made alike
     """Return the routes of this area."""
-    return paths(send_film, list_films, show_film, remove_film, film_steps, film_result)
+    return paths(send_film, list_films, show_film, film_analytics, remove_film, film_steps, film_result)
 
 
 def _film(request: HTTPConnection) -> Film:

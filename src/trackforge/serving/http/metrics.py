@@ -26,6 +26,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from trackforge.intake.showing import visible
+from trackforge.serving.happened import LABELS
 from trackforge.serving.http.operations import Answer, operation, paths
 
 if TYPE_CHECKING:
@@ -122,6 +123,10 @@ class _Sessions(Collector):
             yield GaugeMetricFamily(f"trackforge_{name}", what, figures[key])
         for name, (key, what) in COUNTERS.items():
             yield CounterMetricFamily(f"trackforge_{name}", what, figures[key])
+        happened = CounterMetricFamily("trackforge_analytic_events", "What analytics told, by place.", labels=LABELS)
+        for labels, count in engine.happened.figures().items():
+            happened.add_metric(labels, count)
+        yield happened
         of_sessions = {
             attribute: CounterMetricFamily(
                 f"trackforge_session_{attribute}", f"{what}, by session.", labels=["session"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["DETECTIONS", "ID", "PICTURE", "SESSION", "STEP"]
+__all__ = ["ANALYTICS", "DETECTIONS", "ID", "PICTURE", "SESSION", "STEP"]
 
 _BOX = {
     "type": "array",
@@ -43,6 +43,19 @@ def _rows(name: str, **more: Any) -> dict[str, Any]:
 
 
 STEP: dict[str, Any] = _rows("tracks", track_id={"type": "integer", "minimum": 1})
+ANALYTICS: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {"type": "object"},
+    "description": "By the name of each analytic.",
+}
+STEP["properties"] |= {
+    "analytics": {**ANALYTICS, "description": "What each analytic knows now, by its name; where the server has some."},
+    "events": {
+        "type": "array",
+        "items": {"type": "object", "required": ["analytic", "kind", "frame"]},
+        "description": "What happened in this frame, by the analytics: crossings, entries, exits.",
+    },
+}
 DETECTIONS: dict[str, Any] = _rows("detections")
 ID: dict[str, Any] = {"type": "string", "pattern": "^[a-z0-9]{8,64}$"}
 SESSION: dict[str, Any] = {

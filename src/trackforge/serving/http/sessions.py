@@ -21,7 +21,7 @@ from trackforge.serving.http.metrics import short_id
 from trackforge.serving.http.operations import Answer, Body, json_answer, operation, paths, query, socket
 from trackforge.serving.http.parameters import LONGEST_OBJECT, Parameter, json_object, object_schema
 from trackforge.serving.http.problems import problem_response
-from trackforge.serving.http.schemas import SESSION, STEP
+from trackforge.serving.http.schemas import ANALYTICS, SESSION, STEP
 from trackforge.serving.refusals import UnknownSession
 
 if TYPE_CHECKING:
@@ -234,6 +234,23 @@ async def stream_session(websocket: WebSocket) -> None:
         await websocket.send_denial_response(problem_response(error, request_id))
 
 
+@operation(
+    "GET",
+    "/v1/sessions/{session_id}/analytics",
+    area=AREA,
+    summary="Show what the analytics made of a session so far.",
+    about="Which there are is said to the server: --line, --zone, [analytics.NAME].",
+    places=(SESSION_ID,),
+    answers={200: Answer("The results.", {JSON: ANALYTICS})},
+    errors=(404, 410),
+)
+async def session_analytics(request: Request) -> Response:
+    """Show what the analytics made of a session."""
+    query(request)
+    analytics = _session(request).analytics
+    return json_answer({} if analytics is None else await context(request).away(analytics.result))
+
+
 def told_session(session: ServedSession) -> dict[str, Any]:
     """Return a session as a value of JSON."""
     return {
@@ -257,6 +274,7 @@ def routes(engine: Engine) -> list[BaseRoute]:  # noqa: ARG001 - every area is m
         open_session,
         list_sessions,
         show_session,
+        session_analytics,
         close_session,
         push_frame,
         save_session,

@@ -68,7 +68,7 @@ def client(
     region: str | None = None,
     profile: str | None = None,
     made_by: Any = None,
-    attempts: int = ATTEMPTS,
+    attempts: int | None = None,
     read_timeout: float = _READ,
     connections: int = 10,
 ) -> Any:
@@ -79,7 +79,8 @@ def client(
         region: None for that of environment or profile.
         profile: Of ``~/.aws/config``; None for the usual one.
         made_by: A session of boto3 that makes it; None for a new one.
-        attempts: Times that a call is made at most; 1 where a second time would do harm.
+        attempts: Times that a call is made at most; 1 where a second time would do harm. None for what
+            ``AWS_MAX_ATTEMPTS`` says, else 5.
         read_timeout: Seconds without a byte after which an answer is given up.
         connections: That are kept open at once.
 
@@ -90,6 +91,8 @@ def client(
     need_boto3()
     from botocore.config import Config
 
+    stated = os.environ.get("AWS_MAX_ATTEMPTS", "")
+    attempts = attempts or (int(stated) if stated.isdecimal() and int(stated) else ATTEMPTS)
     config = Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=_CONNECT,

@@ -153,6 +153,8 @@ def explained(error: BaseException, service: str, operation: str, doing: str = "
     names = {one.__name__ for one in type(error).__mro__}
     what = f"{service} {operation}" + (f", to {doing}" if doing else "")
     said = " ".join(str(error).split())[:_MOST]
+    if "ClientError" in names:  # each code has a class of its own below it, with whatever name
+        return _client_error(error, service, operation, what)
     if names & _NO_CREDENTIALS:
         return CredentialsError(_credentials(f"there are none, or they cannot be renewed ({said})"))
     if "NoRegionError" in names:
@@ -161,16 +163,14 @@ def explained(error: BaseException, service: str, operation: str, doing: str = "
         return ConfigError(
             f"The profile must be one of ~/.aws/config; {said}. 'aws configure list-profiles' shows them."
         )
-    if names & {"ParamValidationError", "ValidationError"}:
+    if "ParamValidationError" in names:
         return InvalidInputError(f"The request {what} does not fit the service: {said}")
     if names & _UNREACHABLE:
         return UnreachableError(
             f"{what}: AWS must answer; it did not ({said}). Is the network up, the region right, and is "
             "AWS_ENDPOINT_URL what it should be?"
         )
-    if "ClientError" not in names:
-        return None
-    return _client_error(error, service, operation, what)
+    return None
 
 
 def permission(service: str, operation: str) -> str:

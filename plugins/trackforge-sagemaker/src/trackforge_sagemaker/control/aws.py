@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ from trackforge_sagemaker.requests import bucket_name, check, project_tags
 
 __all__ = ["EXAMPLE_ACCOUNT", "Aws", "AwsRun"]
 
+log = logging.getLogger("trackforge.sagemaker")
 EXAMPLE_ACCOUNT = "111122223333"
 """Stands where a dry run does not know the account."""
 _PROJECT = re.compile(r"[a-z0-9](?:-?[a-z0-9]){0,23}")
@@ -220,6 +222,16 @@ class Aws:
         """Print a line on the way, unless JSON or silence is wanted."""
         if not (self.as_json or self.quiet or self.dry_run):
             put(text.rstrip("\n") + "\n")
+
+    def show_command(self, command: str) -> None:
+        """Show a command of the machine that a dry run does not carry out: ``docker push ...``."""
+        self.shown.append({"command": command})
+        if not self.as_json:
+            put(f"{command}\n")
+
+    def warn(self, text: str) -> None:
+        """Say on standard error what went wrong beside the rest."""
+        log.warning("%s", text)
 
     def _show(self, service: str, operation: str, request: dict[str, Any]) -> None:
         check(service, operation, {key: b"" if key == "Body" else value for key, value in request.items()})

@@ -4,7 +4,8 @@
 3
 
 A request is ``{"frame_id": 0, "frame_data": "<base64>", "frame_w": 1920, "frame_h": 1080, "batch_size": 1}``; the last
-three come with frame 0 only. An answer is ``[{"<track id>": [x, y, w, h]}]``, pixels of the picture.
+three come with frame 0 only. An answer is ``[{"<track id>": [x, y, w, h]}]``, pixels of the picture; speeds and counts,
+where they are wanted, follow (`tracks_text`).
 
 Source: AWS's example "Train and deploy a FairMOT model with Amazon SageMaker", by what its client sends and reads.
 """
@@ -67,9 +68,14 @@ def read_frame(document: Mapping[str, Any]) -> FrameRequest:
 
 
 def tracks_text(step: Step) -> str:
-    """Return the visible tracks of a frame, without those that the example's server leaves out."""
+    """Return the visible tracks of a frame, without those that the example's server leaves out.
+
+    Where the model's settings name analytics, what these know follows as a second entry of the list, which the
+    example's client does not look at: ``[{"<track id>": [x, y, w, h]}, {"ground": {...}}]``.
+    """
     ids, boxes, _ = shown_boxes(step.tracks)
-    return json.dumps([{str(track): box for track, box in zip(ids.tolist(), boxes.tolist(), strict=True)}])
+    told: list[Any] = [{str(track): box for track, box in zip(ids.tolist(), boxes.tolist(), strict=True)}]
+    return json.dumps([*told, dict(step.analytics)] if step.analytics else told)
 
 
 def _whole(document: Mapping[str, Any], name: str, least: int, most: int) -> int | None:

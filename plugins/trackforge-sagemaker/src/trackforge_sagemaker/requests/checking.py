@@ -19,7 +19,10 @@ __all__ = ["can_check", "check", "problems"]
 
 SHOWN = 5
 """Problems that one message names."""
-CLASSES = {"L": r"\w", "N": r"\d", "Z": r"\s", "Zs": r"\s", "Alnum": "a-zA-Z0-9", "Print": r"\x20-\x7e"}
+CLASSES = {
+    "ASCII": r"\x00-\x7f", "L": r"\w", "N": r"\d", "Z": r"\s", "Zs": r"\s", "Alnum": "a-zA-Z0-9",
+    "Print": r"\x20-\x7e",
+}  # fmt: skip
 """What Java's character classes come to in Python, within brackets; all others are any sign that can be seen."""
 VISIBLE = r"\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7e\u00a1-\uffff"
 
@@ -130,8 +133,8 @@ def _own(shape: Any, value: Any, where: str) -> Iterator[str]:
         listed = f"one of {', '.join(choices)}" if len(choices) <= 12 else f"one of {len(choices)} known values"
         yield f"{where} must be {listed}; got {value!r}" + (f" ({suggestion.rstrip('?.')}?)" if suggestion else "")
     pattern = shape.metadata.get("pattern")
-    if pattern and not (expression := _expression(pattern)).fullmatch(value):
-        yield f"{where} must match {expression.pattern}; got {value!r}"
+    if pattern and not _expression(pattern).fullmatch(value):
+        yield f"{where} must match {pattern}; got {value!r}"
 
 
 def _within(size: float, least: Any, most: Any) -> bool:
@@ -147,7 +150,13 @@ def _range(least: Any, most: Any) -> str:
 @functools.cache
 def _expression(pattern: str) -> re.Pattern[str]:
     """Return a pattern of the models, which is Java's, as Python has it; what Python cannot say lets everything by."""
-    python = re.sub(r"\\p\{(\w+)\}", lambda found: CLASSES.get(found[1], VISIBLE), pattern)
+    python, inside = "", False
+    for part in re.findall(r"\\p\{\w+\}|\\.|.", pattern, re.DOTALL):
+        if part.startswith("\\p{"):
+            signs = CLASSES.get(part[3:-1], VISIBLE)
+            part = signs if inside else f"[{signs}]"
+        inside = part == "[" or (inside and part != "]")
+        python += part
     try:
         return re.compile(python, re.DOTALL)
     except re.error:

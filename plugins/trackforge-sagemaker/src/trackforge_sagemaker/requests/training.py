@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from trackforge.errors import ConfigError
-from trackforge_sagemaker.metrics import definitions
 from trackforge_sagemaker.requests.channels import Mode, channels
 from trackforge_sagemaker.requests.names import check_name
 from trackforge_sagemaker.requests.network import Network
@@ -27,6 +26,7 @@ CHECKPOINTS = "/opt/ml/checkpoints"
 """Where a container has its checkpoints: SageMaker restores them before the start, and keeps S3 in step."""
 LONGEST_RUN = 28 * 86400
 """Seconds that a job may take."""
+TRAINING = ("train", "mot", "data")
 MOST_METRICS = 40
 LONGEST_REGEX = 500
 
@@ -75,14 +75,17 @@ def training_job(
     values = dict(hyperparameters or {})
     if trainer is not None:
         values = {"trainer": trainer, **values}
-    read = metrics if metrics is not None else definitions(trainer) if trainer else ()
+    read = metrics if metrics is not None else _definitions(trainer) if trainer else ()
     if spot and not checkpoints:
         raise ConfigError("Spot machines may be taken back: checkpoints must have a place in S3; got none.")
+    read_data = _channels(channels)
+    if count > 1 and any(_sharded(one) for one in read_data):
+        raise ConfigError("Every machine of our image must have all of the data: a channel is sharded. Replicate it.")
     request: dict[str, Any] = {
         "TrainingJobName": check_name(name, "training-job"),
         "AlgorithmSpecification": algorithm(image, mode, read),
         "RoleArn": role_arn(role),
-        "InputDataConfig": _channels(channels),
+        "InputDataConfig": read_data,
         "OutputDataConfig": {"S3OutputPath": s3_uri(output, "The output")} | ({"KmsKeyId": key} if key else {}),
         "ResourceConfig": machines(instance, count, volume, key=key, warm=warm),
         "StoppingCondition": stopping(seconds, spot, wait),
@@ -163,6 +166,18 @@ def stopping(seconds: int, spot: bool = False, wait: int | None = None) -> dict[
     if not seconds <= longest <= LONGEST_RUN:
         raise ConfigError(f"With spot machines, the time in all must be {seconds} to {LONGEST_RUN} s; got {longest}.")
     return {"MaxRuntimeInSeconds": seconds, "MaxWaitTimeInSeconds": longest}
+
+
+def _definitions(trainer: str) -> Sequence[Mapping[str, str]]:
+    from trackforge_sagemaker.metrics import definitions  # which loads what reads data
+
+    return definitions(trainer)
+
+
+def _sharded(one: Mapping[str, Any]) -> bool:
+    source = one.get("DataSource", {}).get("S3DataSource", {})
+    sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
+    return sharded and str(one["ChannelName"]).startswith(TRAINING)
 
 
 _channels = channels

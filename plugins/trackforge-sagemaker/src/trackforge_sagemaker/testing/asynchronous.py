@@ -15,6 +15,7 @@ import json
 import logging
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 _IN_MEMORY = 1 << 20
 """Bytes of a result that are not worth a file."""
 _SHOWN = 2048
+_GLANCE = 0.05
+"""Seconds between two looks whether there is an instance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,7 @@ class Invoker:
 
     def __init__(self, name: str, endpoint: HostedEndpoint, output: AsyncOutput, routing: Routing, s3: Any, sns: Any):
         self._name, self._output, self._routing, self._s3, self._sns = name, output, routing, s3, sns
-        self._workers = ThreadPoolExecutor(output.concurrency * len(endpoint.instances), "async-invocation")
+        self._workers = ThreadPoolExecutor(output.concurrency * max(len(endpoint.instances), 1), "async-invocation")
 
     def submit(self, given: Invocation) -> tuple[str, str]:
         """Take an invocation on; return where its result will be, and where the reason if it fails."""
@@ -103,7 +106,8 @@ class Invoker:
             body, length = found["Body"], int(found["ContentLength"])
         else:
             body, length = io.BytesIO(given.body), len(given.body)
-        instance = self._routing.choose("")
+        while (instance := self._routing.choose("")) is None:  # the queue waits for the first instance
+            time.sleep(_GLANCE)
         try:
             with calling(instance, given.headers, body, length, given.patience) as answer:
                 if answer.status // 100 == 2:

@@ -9,6 +9,8 @@ container that is no success into ``ModelError``. InvokeEndpointWithResponseStre
 InvokeEndpointAsync fetches from S3 and stores there, and tells SNS; the clients for these are handed over, moto's will
 do. Signatures are not looked at.
 
+An endpoint without instances answers as an inference component does that was scaled to zero (`DataPlane.scale`).
+
 It differs from AWS in what AWS does not write down: a session that is over, or was never there, is sent to an instance,
 which refuses it.
 
@@ -25,7 +27,7 @@ import logging
 import re
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -54,6 +56,10 @@ LARGEST_INLINE = 128_000
 _PATH = re.compile(r"/endpoints/([^/]+)/(invocations|invocations-response-stream|async-invocations)")
 _OWN = "x-amzn-sagemaker-"
 _SHOWN = 2048
+_NO_CAPACITY = (
+    "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress (if "
+    "configured) or try to increase the capacity by invoking UpdateInferenceComponentRuntimeConfig API."
+)
 _PIECE = 1 << 16
 
 
@@ -77,6 +83,7 @@ class DataPlane:
             for name, endpoint in self.endpoints.items()
             if endpoint.output is not None
         }
+        self.refused: tuple[str, str] | None = None
         plane = self
 
         class Bound(_Handler):
@@ -86,6 +93,14 @@ class DataPlane:
 
         self._server = _Server(("127.0.0.1", port), Bound)
         self._thread = threading.Thread(target=self._server.serve_forever, name="data-plane", daemon=True)
+
+    def refuse(self, code: str = "", message: str = "") -> None:
+        """Refuse every call from now on, as AWS does with ``ExpiredTokenException``, say; nothing ends it."""
+        self.refused = (code, message) if code else None
+
+    def scale(self, name: str, instances: Sequence[str]) -> None:
+        """Give an endpoint other instances; none is what an inference component has that was scaled to zero."""
+        self.routing[name].scale(instances)
 
     @property
     def url(self) -> str:
@@ -132,6 +147,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(413, "", f"Request body of {length} bytes exceeds the {largest} bytes limit.")
             return
         body = self.rfile.read(length)
+        if self.plane.refused is not None:
+            self._fail(403, *self.plane.refused)
+            return
         if not call or name not in self.plane.endpoints:
             self._fail(400, "ValidationError", f"Endpoint {name or self.path} of account 123456789012 not found.")
         elif call[2] == "async-invocations":
@@ -147,6 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(400, "ValidationError", "SessionId must not be NEW_SESSION for a response stream.")
             return
         instance = routing.choose(session)
+        if instance is None:
+            self._fail(400, "ValidationError", _NO_CAPACITY)
+            return
         try:
             with calling(instance, headers, body, len(body), endpoint.patience) as answer:
                 if answer.status // 100 != 2:

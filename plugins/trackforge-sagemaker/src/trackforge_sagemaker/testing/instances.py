@@ -70,14 +70,21 @@ class Routing:
     """Chooses instances: the same for all requests of a session."""
 
     def __init__(self, instances: Sequence[str]) -> None:
-        self._round = itertools.cycle(instances)
         self._homes: dict[str, str] = {}
         self._guard = threading.Lock()
+        self.scale(instances)
 
-    def choose(self, session: str) -> str:
-        """Return the instance for a request of a session, of ``NEW_SESSION``, or of none."""
+    def scale(self, instances: Sequence[str]) -> None:
+        """Take other instances; sessions of those that are gone go to any."""
         with self._guard:
-            return self._homes.get(session) or next(self._round)
+            self._instances = tuple(instances)
+            self._round = itertools.cycle(self._instances)
+
+    def choose(self, session: str) -> str | None:
+        """Return the instance for a request of a session, of ``NEW_SESSION``, or of none; None where there is none."""
+        with self._guard:
+            home = self._homes.get(session)
+            return home if home in self._instances else next(self._round, None)
 
     def learn(self, instance: str, headers: Message) -> None:
         """Remember the session that an answer says was opened."""

@@ -1,0 +1,302 @@
+"""Labels that people checked elsewhere, read back: joined to the project's by sequence, frame and file name.
+
+Frames that were asked for count as checked when they come back; others stay a model's, since a tool gives back what
+nobody has looked at as well. Which object is which is told by the boxes, not by numbers: those of two clips of a film
+begin anew in each, and those of another program mean nothing here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from trackforge import data
+from trackforge.boxes import iou
+from trackforge.data import Dataset
+from trackforge.data.parts import part_of
+from trackforge.errors import ConfigError, DataError, did_you_mean
+from trackforge.labelling.documents import held, rebuilt
+from trackforge.labelling.joining import joined, only
+from trackforge.labelling.project import Project
+from trackforge.review import Document
+from trackforge.table import TrackTable
+
+__all__ = ["Imported", "bring_in"]
+
+log = logging.getLogger(__name__)
+Ints: TypeAlias = npt.NDArray[np.int64]
+SUFFIX = ".labels.json"
+OVERLAP = 0.5
+"""IoU from which a box that came back means one that was there."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Imported:
+    """What was read back.
+
+    Attributes:
+        frames: Frames that are checked now and were not, or have other labels.
+        boxes: Boxes on them.
+        sequences: Names of the sequences that they belong to.
+        left_out: Frames that came and were not asked for.
+        notes: What is worth knowing, one sentence each.
+    """
+
+    frames: int
+    boxes: int
+    sequences: tuple[str, ...]
+    left_out: int
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return dataclasses.asdict(self)
+
+
+def bring_in(
+    project: Project,
+    path: Path,
+    format: str | None = None,  # noqa: A002 - the natural word
+    *,
+    every: bool = False,
+    rename: Sequence[str] = (),
+) -> Imported:
+    """Take labels over as people's.
+
+    Args:
+        project: The project.
+        path: What came back, in any format of `trackforge.data`; or documents of the page, of which what is checked
+            counts.
+        format: Its format, where it does not tell.
+        every: Take every frame that came, not only those that were asked for.
+        rename: Names of the project's classes for those that came, ``OLD=NEW``.
+
+    Raises:
+        ConfigError: The project has no such class.
+        DataError: What came back cannot be read, or fits no sequence or frame of the project.
+    """
+    dataset = _named(_read(path, format), project, rename)
+    documents = project.documents()
+    parts: dict[str, list[tuple[Ints, TrackTable]]] = {}
+    notes: list[str] = list(dataset.notes)
+    for sequence in dict.fromkeys(dataset.images.sequence.tolist()):
+        part = dataset[dataset.images.sequence == sequence]
+        for name, frames, rows in _places(part, str(sequence), documents, path):
+            known = np.isin(frames, documents[name].frames)
+            if not known.any():
+                raise DataError(
+                    f"Frames must be the project's; of {sequence or 'the pictures'} none is: {_some(frames)}. "
+                    f"{name} has {_some(documents[name].frames)}.",
+                    path=path,
+                )
+            if not known.all():
+                notes.append(f"{int((~known).sum())} frames of {name} are not the project's: {_some(frames[~known])}")
+            parts.setdefault(name, []).append((frames[known], _table(part, frames, rows, known)))
+    taken = boxes = left_out = 0
+    changed: dict[str, Document] = {}
+    for name, clips in parts.items():
+        document = documents[name]
+        asked = set(document.frames.tolist()) if every else set(document.asked)
+        came = {frame for frames, _ in clips for frame in frames.tolist()}
+        counted = came & asked
+        left_out += len(came - asked)
+        if not counted:
+            continue
+        mine = _one_name_each(document, [only(table, counted) for _, table in clips])
+        changed[name] = _taken(document, mine, frozenset(counted))
+        taken, boxes = taken + len(counted), boxes + len(mine)
+    if not changed:
+        raise DataError(
+            "None of the frames that came was asked for. Take all of them with every=True (--every), or ask for them.",
+            path=path,
+        )
+    for name, document in changed.items():
+        document.save(project.path(name))
+    return Imported(taken, boxes, tuple(changed), left_out, tuple(dict.fromkeys(notes)))
+
+
+def _read(path: Path, name: str | None) -> Dataset:
+    """Read a set; of documents, the frames that are checked."""
+    files = [path] if path.name.endswith(SUFFIX) else sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else []
+    if not files or name is not None:
+        return data.read(path, name)
+    parts = []
+    for file in files:
+        document = Document.load(file)
+        whole = document.to_dataset(file.parent)
+        parts.append(whole[np.isin(whole.images.frame, np.array(sorted(document.checked), np.int64))])
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        raise DataError("What comes back must be checked; no frame of these documents is.", path=path)
+    return parts[0] if len(parts) == 1 else data.concatenate(parts)
+
+
+def _named(dataset: Dataset, project: Project, rename: Sequence[str]) -> Dataset:
+    """Return a set whose classes are the project's, and which has no ignore regions."""
+    if any("=" not in pair for pair in rename):
+        raise ConfigError(f"--rename takes OLD=NEW; got {','.join(rename)}.")
+    names = {old.strip(): new.strip() for old, new in (pair.split("=", 1) for pair in rename)}
+    dataset = dataset.rename_classes(names) if names else dataset
+    dataset = dataset.without_ignored()
+    used = {dataset.classes[k] for k in np.unique(dataset.boxes.class_id).tolist()}
+    for name in sorted(used):
+        if name not in project.classes:
+            raise ConfigError(
+                f"Classes must be the project's; {name!r} is none.{did_you_mean(name, project.classes)} It has: "
+                f"{', '.join(project.classes)}. Give its name here: --rename {name}={project.classes[0]}."
+            )
+    number = {name: k for k, name in enumerate(project.classes)}
+    table = np.array([number.get(name, 0) for name in dataset.classes] or [0], np.int64)
+    boxes = dataset.boxes.replace(class_id=table[dataset.boxes.class_id], extra={})
+    return dataset.replace(boxes=boxes, classes=project.classes)
+
+
+def _places(
+    part: Dataset, sequence: str, documents: Mapping[str, Document], path: Path
+) -> list[tuple[str, Ints, Ints]]:
+    """Tell which frames of the project the pictures of a sequence are: name, frames, and rows of the pictures."""
+    rows = np.arange(len(part))
+    if not sequence:
+        return _by_file(part, documents, path)
+    frames = part.images.frame
+    clip = part_of(sequence)
+    if sequence not in documents and clip is not None and clip.film in documents:
+        if clip.first and len(frames) and frames.max() <= clip.last - clip.first:
+            frames = frames + clip.first  # counted from the clip's own beginning
+        return [(clip.film, frames, rows)]
+    name = next((one for one in documents if one == sequence or Path(one).name == sequence), None)
+    if name is None and len(documents) == 1:
+        name = next(iter(documents))
+        log.info("%s is taken for %s, the only sequence of the project", sequence, name)
+    if name is None:
+        raise DataError(
+            f"Sequences must be the project's; {sequence!r} is none.{did_you_mean(sequence, documents)} It has: "
+            f"{', '.join(documents)}.",
+            path=path,
+        )
+    if (frames < 0).any():
+        return _by_file(part, {name: documents[name]}, path)
+    return [(name, frames, rows)]
+
+
+def _by_file(part: Dataset, documents: Mapping[str, Document], path: Path) -> list[tuple[str, Ints, Ints]]:
+    """Find the frames of single pictures by the names of their files."""
+    known: dict[str, list[tuple[str, int]]] = {}
+    for name, document in documents.items():
+        for file, frame in zip(document.files, document.frames.tolist(), strict=False):
+            known.setdefault(PurePosixPath(file).name, []).append((name, frame))
+            if "/" in file:
+                known.setdefault(file, []).append((name, frame))
+    found: dict[str, tuple[list[int], list[int]]] = {}
+    lost: list[str] = []
+    for row, text in enumerate(part.images.path.tolist()):
+        plain = text.replace("\\", "/")
+        places = known.get(plain) or known.get(PurePosixPath(plain).name) or []
+        if len(places) > 1:
+            raise DataError(
+                f"A picture must be known by its name; {plain!r} may be frame {places[0][1]} of {places[0][0]} or "
+                f"frame {places[1][1]} of {places[1][0]}. Give a set that says the sequence.",
+                path=path,
+            )
+        if not places:
+            lost.append(plain)
+            continue
+        name, frame = places[0]
+        found.setdefault(name, ([], []))[0].append(frame)
+        found[name][1].append(row)
+    if lost:
+        raise DataError(
+            f"Pictures must be the project's; {len(lost)} are not: {', '.join(lost[:5])}{' ...' if lost[5:] else ''}.",
+            path=path,
+        )
+    return [(name, np.array(frames), np.array(rows)) for name, (frames, rows) in found.items()]
+
+
+def _table(part: Dataset, frames: Ints, rows: Ints, known: npt.NDArray[np.bool_]) -> TrackTable:
+    """Return the boxes on some pictures of a set as a table."""
+    place = np.full(len(part), -1, np.int64)
+    place[rows[known]] = frames[known]
+    at = place[part.boxes.image]
+    boxes = part.boxes[at >= 0]
+    return TrackTable(frame=at[at >= 0], track_id=boxes.track_id, xyxy=boxes.xyxy, class_id=boxes.class_id)
+
+
+def _one_name_each(document: Document, clips: Sequence[TrackTable]) -> TrackTable:
+    """Number what came as the document does: by the tracks that its boxes lie on; what is new gets a new number."""
+    there = document.table()
+    following = int(there.track_id.max(initial=0)) + 1
+    parts: list[TrackTable] = []
+    for clip in clips:
+        on = _lies_on(clip, there)
+        ids = np.full(len(clip), -1, np.int64)
+        tracks = np.unique(clip.track_id[clip.track_id >= 0]).tolist()
+        pairs = []
+        for track in tracks:
+            rows = np.flatnonzero(clip.track_id == track)
+            of, counts = np.unique(on[rows][on[rows] >= 0], return_counts=True)
+            pairs += [(-int(n), track, int(one)) for one, n in zip(of.tolist(), counts.tolist(), strict=True)]
+        given: dict[int, int] = {}
+        for _, track, one in sorted(pairs):
+            if track not in given and one not in given.values():
+                given[track] = one
+        for track in tracks:
+            if track not in given:
+                given[track], following = following, following + 1
+            ids[clip.track_id == track] = given[track]
+        for row in np.flatnonzero(ids < 0).tolist():  # boxes of pictures, which say nothing of identity
+            taken = ids[clip.frame == clip.frame[row]]
+            if on[row] >= 0 and on[row] not in taken:
+                ids[row] = on[row]
+            else:
+                ids[row], following = following, following + 1
+        parts.append(TrackTable(frame=clip.frame, track_id=ids, xyxy=clip.xyxy, class_id=clip.class_id))
+    try:
+        return TrackTable.concatenate(parts, sequence=document.sequence)
+    except ValueError as error:
+        raise DataError(f"Clips of {document.sequence} must not share frames; they do. ({error})") from error
+
+
+def _lies_on(clip: TrackTable, there: TrackTable) -> Ints:
+    """Return, for every box that came, the track of the document whose box it overlaps most, -1 for none."""
+    out = np.full(len(clip), -1, np.int64)
+    for frame in clip.frames.tolist():
+        rows, others = clip.rows(frame), there.rows(frame)
+        overlaps = iou(clip.xyxy[rows], there.xyxy[others])
+        if overlaps.size:
+            best = overlaps.argmax(axis=1)
+            near = overlaps[np.arange(len(best)), best] >= OVERLAP
+            out[rows] = np.where(near, there.track_id[others][best], -1)
+    return out
+
+
+def _taken(document: Document, mine: TrackTable, frames: frozenset[int]) -> Document:
+    """Return a document in which some frames are checked, with these labels."""
+    there = document.table()
+    before = held(document) - frames
+    earlier = only(there, before)
+    people = TrackTable.concatenate([mine, _bare(earlier)], sequence=document.sequence)
+    labels = joined(people, _bare(there), before | frames)
+    made = rebuilt(labels, document, document.replace(tracks=(), checked=(), wanted=()), tolerance=0.5)
+    return made.replace(checked=document.checked | frames, wanted=document.wanted, edits=document.edits + 1)
+
+
+def _bare(table: TrackTable) -> TrackTable:
+    return TrackTable(
+        frame=table.frame,
+        track_id=table.track_id,
+        xyxy=table.xyxy,
+        score=table.score,
+        class_id=table.class_id,
+        sequence=table.sequence,
+    )
+
+
+def _some(frames: Ints) -> str:
+    listed = ", ".join(map(str, frames[:5].tolist()))
+    return f"{listed} ..." if len(frames) > 5 else listed

@@ -1,0 +1,311 @@
+"""What people changed in a model's labels, and how good these were: scores by class, and boxes touched per 100.
+
+Only frames that people checked count. Everything is read off the library's own scores: which label of the model means
+which of people's is COCO's matching at IoU .5, whatever the class; identities are those of `trackforge.evaluate`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trackforge.boxes import iou
+from trackforge.errors import InvalidInputError, MissingDependencyError
+from trackforge.labelling.joining import only
+from trackforge.metrics import average_precision, evaluate
+from trackforge.metrics.boxes_of_pictures import PictureBoxes, match_boxes
+from trackforge.table import TrackTable
+
+__all__ = ["Effort", "LabelScores", "Measures", "measure"]
+
+Ints = npt.NDArray[np.int64]
+NAN = math.nan
+ROUNDING = 1.0
+"""Pixels that a corner may be off though nobody touched it: keyframes and the whole pixels of label tools."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LabelScores:
+    """How good labels of a model were, as fractions of 1; NaN where nothing tells, or a package is missing.
+
+    Attributes:
+        labels: Boxes of the model.
+        boxes: Boxes that people left or made.
+        precision: Share of the model's boxes that mean an object of their class, at IoU .5.
+        recall: Share of people's boxes that the model had.
+        f1: Harmonic mean of the two.
+        ap50: Average precision at IoU .5, by the scores of the labels (needs faster-coco-eval).
+        ap: Mean of it over IoU .5 to .95.
+        idf1: How much of their time objects go under one id.
+        hota: Of the tracks.
+        mota: Of the tracks.
+    """
+
+    labels: int = 0
+    boxes: int = 0
+    precision: float = NAN
+    recall: float = NAN
+    f1: float = NAN
+    ap50: float = NAN
+    ap: float = NAN
+    idf1: float = NAN
+    hota: float = NAN
+    mota: float = NAN
+
+    def named(self) -> dict[str, float]:
+        """Return the scores by the names that goals know."""
+        spelt = {"AP50": "ap50", "AP": "ap", "precision": "precision", "recall": "recall", "F1": "f1", "IDF1": "idf1"}
+        spelt |= {"HOTA": "hota", "MOTA": "mota"}
+        return {name: float(getattr(self, attribute)) for name, attribute in spelt.items()}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Effort:
+    """What people had to do to the boxes of a model.
+
+    Attributes:
+        kept: Boxes that they left as they were.
+        moved: Boxes that they moved or resized.
+        relabelled: Boxes that they gave another class, moved or not.
+        added: Boxes that they drew.
+        deleted: Boxes that they took away.
+        identities: Times that a track had to be cut, or joined with another: switches of identity.
+    """
+
+    kept: int = 0
+    moved: int = 0
+    relabelled: int = 0
+    added: int = 0
+    deleted: int = 0
+    identities: int = 0
+
+    @property
+    def touched(self) -> int:
+        """Boxes touched; cutting or joining a track counts as one."""
+        return self.moved + self.relabelled + self.added + self.deleted + self.identities
+
+    @property
+    def boxes(self) -> int:
+        """Boxes that there are in the end: what labelling from scratch would have had to draw."""
+        return self.kept + self.moved + self.relabelled + self.added
+
+    @property
+    def per_100(self) -> float:
+        """Boxes touched per 100 boxes in the end; labelling from scratch takes 100."""
+        return 100 * self.touched / self.boxes if self.boxes else (NAN if not self.touched else math.inf)
+
+    def __add__(self, other: Effort) -> Effort:
+        return Effort(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in dataclasses.fields(Effort)})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measures:
+    """What people's checking said about the labels of a model.
+
+    Attributes:
+        frames: Frames checked.
+        effort: What people had to do, of all sequences.
+        overall: Scores of all classes together: AP is the mean over classes, tracks count whatever their class.
+        classes: Scores by class.
+        sequences: Effort by sequence.
+    """
+
+    frames: int
+    effort: Effort
+    overall: LabelScores
+    classes: Mapping[str, LabelScores]
+    sequences: Mapping[str, Effort]
+
+    def scores(self) -> dict[str, float]:
+        """Return everything that a goal may be about."""
+        return {**self.overall.named(), "effort": self.effort.per_100}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON; a score that is no number is None."""
+        effort = {**dataclasses.asdict(self.effort), "touched": self.effort.touched, "boxes": self.effort.boxes}
+        return {
+            "frames": self.frames,
+            "effort": {**effort, "per 100 boxes": _plain(self.effort.per_100), "from scratch": 100},
+            "overall": _row(self.overall),
+            "classes": {name: _row(scores) for name, scores in self.classes.items()},
+            "sequences": {
+                name: {**dataclasses.asdict(one), "per 100 boxes": _plain(one.per_100)}
+                for name, one in self.sequences.items()
+            },
+        }
+
+
+def measure(
+    shown: Mapping[str, TrackTable],
+    people: Mapping[str, TrackTable],
+    frames: Mapping[str, Iterable[int]],
+    classes: Sequence[str],
+    *,
+    scored: Mapping[str, TrackTable] | None = None,
+    same: float = 0.99,
+) -> Measures:
+    """Compare the labels of a model with what people made of them.
+
+    Args:
+        shown: The labels that people were shown, by sequence.
+        people: Their labels.
+        frames: The frames that they checked.
+        classes: Names by ``class_id``.
+        scored: The labels with the scores that rank them, where those shown have none; for average precision.
+        same: IoU from which a box counts as left alone; one whose corners are a pixel off at most does in any case.
+
+    Raises:
+        InvalidInputError: No frame was checked.
+    """
+    checked = {name: np.unique(np.fromiter(of, np.int64)) for name, of in frames.items()}
+    checked = {name: of for name, of in checked.items() if len(of)}
+    if not checked:
+        raise InvalidInputError(
+            "Labels are measured on frames that people have checked; none is. Check some, or import them."
+        )
+    left = {name: _counted(shown[name], of) for name, of in checked.items()}
+    right = {name: _counted(people[name], of) for name, of in checked.items()}
+    ranked = left if scored is None else {name: _counted(scored[name], of) for name, of in checked.items()}
+    lengths = {name: len(of) for name, of in checked.items()}
+    efforts = {name: _effort(left[name], right[name], lengths[name], same) for name in checked}
+    by_class = _precision(right, ranked, lengths, classes)
+    scores = {
+        name: _scores(_of(left, k), _of(right, k), lengths, by_class.get(name, (NAN, NAN)))
+        for k, name in enumerate(classes)
+        if any((t.class_id == k).any() for side in (left, right) for t in side.values())
+    }
+    return Measures(
+        frames=sum(lengths.values()),
+        effort=sum(efforts.values(), Effort()),
+        overall=_scores(left, right, lengths, by_class.get("", (NAN, NAN)), separate=True),
+        classes=scores,
+        sequences=efforts,
+    )
+
+
+def _counted(table: TrackTable, frames: Ints) -> TrackTable:
+    """Return the rows on some frames, these numbered from 0 without gaps."""
+    part = only(table, frames.tolist())
+    return TrackTable(
+        frame=np.searchsorted(frames, part.frame),
+        track_id=part.track_id,
+        xyxy=part.xyxy,
+        score=part.score,
+        class_id=part.class_id,
+        sequence=table.sequence,
+    )
+
+
+def _of(tables: Mapping[str, TrackTable], label: int) -> dict[str, TrackTable]:
+    return {name: table[table.class_id == label] for name, table in tables.items()}
+
+
+def _pictures(table: TrackTable, *, classes: bool) -> PictureBoxes:
+    labels = table.class_id if classes else np.zeros(len(table), np.int64)
+    return PictureBoxes(image=table.frame, xyxy=table.xyxy, class_id=labels, score=table.score)
+
+
+def _effort(left: TrackTable, right: TrackTable, frames: int, same: float) -> Effort:
+    found = dataclasses.replace(_pictures(left, classes=False), score=_nearest(left, right))
+    rows = match_boxes(_pictures(right, classes=False), found, max_detections=max(len(left), 1)).truth_of
+    mine = np.flatnonzero(rows >= 0)
+    theirs = rows[mine]
+    overlaps = np.array(
+        [iou(left.xyxy[[a]], right.xyxy[[b]])[0, 0] for a, b in zip(mine.tolist(), theirs.tolist(), strict=True)]
+    )
+    other = left.class_id[mine] != right.class_id[theirs]
+    off = np.abs(left.xyxy[mine] - right.xyxy[theirs]).max(axis=1) if len(mine) else np.zeros(0)
+    moved = ~other & (overlaps < same) & (off > ROUNDING) if len(mine) else np.zeros(0, np.bool_)
+    switches = 0
+    if len(left) and len(right):
+        scores = evaluate({"": _boxed(right)}, {"": _boxed(left)}, lengths={"": frames}).combined
+        switches = int(scores["IDSW"])
+    return Effort(
+        kept=int(len(mine) - other.sum() - moved.sum()),
+        moved=int(moved.sum()),
+        relabelled=int(other.sum()),
+        added=len(right) - len(mine),
+        deleted=len(left) - len(mine),
+        identities=switches,
+    )
+
+
+def _nearest(left: TrackTable, right: TrackTable) -> npt.NDArray[np.float64]:
+    """Return how much each box overlaps what is nearest to it, so that boxes left alone are matched first."""
+    out = np.zeros(len(left))
+    for frame in left.frames.tolist():
+        rows = left.rows(frame)
+        overlaps = iou(left.xyxy[rows], right.xyxy[right.rows(frame)])
+        out[rows] = overlaps.max(axis=1) if overlaps.shape[1] else 0
+    return out
+
+
+def _boxed(table: TrackTable) -> TrackTable:
+    """Return a table whose boxes all count, whatever their class."""
+    return TrackTable(frame=table.frame, track_id=table.track_id, xyxy=table.xyxy, score=table.score)
+
+
+def _scores(
+    left: Mapping[str, TrackTable],
+    right: Mapping[str, TrackTable],
+    lengths: Mapping[str, int],
+    precision: tuple[float, float],
+    *,
+    separate: bool = False,
+) -> LabelScores:
+    hits = sum(
+        int((match_boxes(_pictures(right[name], classes=separate), _pictures(left[name], classes=separate),
+                         max_detections=max(len(left[name]), 1)).truth_of >= 0).sum())
+        for name in lengths
+    )  # fmt: skip
+    labels, boxes = (sum(len(side[name]) for name in lengths) for side in (left, right))
+    tracks = {"IDF1": NAN, "HOTA": NAN, "MOTA": NAN}
+    both = [name for name in lengths if len(left[name]) or len(right[name])]
+    if boxes and labels:
+        report = evaluate(
+            {name: _boxed(right[name]) for name in both},
+            {name: _boxed(left[name]) for name in both},
+            lengths={name: lengths[name] for name in both},
+        ).combined
+        tracks = {name: float(report[name]) for name in tracks}
+    elif boxes or labels:
+        tracks = {"IDF1": 0.0, "HOTA": 0.0, "MOTA": 0.0 if boxes else NAN}
+    return LabelScores(
+        labels=labels,
+        boxes=boxes,
+        precision=hits / labels if labels else NAN,
+        recall=hits / boxes if boxes else NAN,
+        f1=2 * hits / (labels + boxes) if labels or boxes else NAN,
+        ap50=precision[0],
+        ap=precision[1],
+        idf1=tracks["IDF1"],
+        hota=tracks["HOTA"],
+        mota=tracks["MOTA"],
+    )
+
+
+def _precision(
+    truth: Mapping[str, TrackTable],
+    found: Mapping[str, TrackTable],
+    lengths: Mapping[str, int],
+    classes: Sequence[str],
+) -> dict[str, tuple[float, float]]:
+    """Return AP at IoU .5, and its mean, by class; the mean of classes under an empty name."""
+    try:
+        report = average_precision(dict(truth), dict(found), classes=tuple(classes), lengths=dict(lengths))
+    except MissingDependencyError:
+        return {}
+    return {"": (report.mean.ap50, report.mean.ap)} | {name: (one.ap50, one.ap) for name, one in report.classes.items()}
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _row(scores: LabelScores) -> dict[str, Any]:
+    return {f.name: _plain(getattr(scores, f.name)) for f in dataclasses.fields(LabelScores)}

@@ -1,0 +1,287 @@
+"""``trackforge label`` from a terminal: the whole loop, what a kill leaves, and what comes back from label tools."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import bright_detector
+import cv2
+import numpy as np
+import pytest
+from cli_runs import ENVIRONMENT, command, run, run_json
+
+from trackforge import data
+from trackforge.data import Boxes, Dataset, Images
+from trackforge.labelling.documents import held
+from trackforge.labelling.joining import only
+from trackforge.review import Document
+from trackforge.review.edits import accept
+from trackforge.table import TrackTable
+
+LENGTH = 24
+BRIGHT = ("--detector", "bright")
+TINY = (
+    "--trainer", "yolox", "--set", "trainer.variant=yolox-nano", "--set", "trainer.weights=random",
+    "--set", "trainer.size=64x64", "--set", "train.batch_size=4", "--set", "train.workers=0",
+    "--set", "train.epochs=1", "--keep", "always",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The detector of lights, installed for the processes of these tests and for the tests themselves."""
+    folder = bright_detector.install(tmp_path_factory.mktemp("plugin"))
+    patch = pytest.MonkeyPatch()
+    patch.setitem(ENVIRONMENT, "PYTHONPATH", str(folder))
+    patch.setitem(ENVIRONMENT, "OMP_NUM_THREADS", "1")
+    yield
+    patch.undo()
+
+
+def lights(folder: Path, count: int = LENGTH, *, seed: int = 3) -> Path:
+    """Pictures of three lights that wander."""
+    folder.mkdir(parents=True)
+    for k in range(count):
+        cv2.imwrite(str(folder / f"{k:04d}.png"), bright_detector.scene(k, seed)[:, :, ::-1])
+    return folder
+
+
+def labels(folder: Path, name: str = "walk") -> Document:
+    return Document.load(folder / "sequences" / f"{name}.labels.json")
+
+
+def corrected(document: Document, frames: list[int]) -> TrackTable:
+    """What people make of labels: in every frame one box is moved by 2 pixels, and one is drawn."""
+    table = only(document.table(), frames)
+    boxes, drawn = table.xyxy.copy(), []
+    for frame in frames:
+        rows = table.rows(frame)
+        if rows.stop > rows.start:
+            boxes[rows.start] += [2, 0, 2, 0]
+        drawn.append([2.0, 100.0, 14.0, 114.0])
+    mine = TrackTable(frame=table.frame, track_id=table.track_id, xyxy=boxes)
+    new = TrackTable(frame=np.array(frames), track_id=np.full(len(frames), 77), xyxy=np.array(drawn))
+    return TrackTable.concatenate([mine, new], sequence=document.sequence)
+
+
+def handed_back(document: Document, table: TrackTable, frames: list[int], place: Path) -> Path:
+    """As a label tool gives it back."""
+    at = np.array(frames)
+    files = [document.files[int(np.searchsorted(document.frames, frame))] for frame in frames]
+    images = Images(
+        path=np.array(files), width=np.full(len(at), document.size[0]), height=np.full(len(at), document.size[1]),
+        sequence=np.full(len(at), document.sequence), frame=at,
+    )  # fmt: skip
+    boxes = Boxes(image=np.searchsorted(at, table.frame), xyxy=table.xyxy, track_id=table.track_id)
+    root = Path(document.source)
+    data.write(Dataset(images=images, boxes=boxes, classes=("light",), root=root), place, images="none")
+    return place
+
+
+def test_the_whole_loop(tmp_path: Path) -> None:
+    pytest.importorskip("lightning")
+    pytest.importorskip("trackforge_yolox")
+    source, project = lights(tmp_path / "walk"), tmp_path / "project"
+    words = ("label", source, "-o", project, *BRIGHT, *TINY, "--count", "8", "--goal", "AP50=0.99,effort<1")
+    first = run_json(*words)
+    assert (first["next"], first["round"], first["frames"], first["wanted"], first["left"]) == ("check", 0, 24, 8, 8)
+    assert first["boxes"] > 40
+    assert run_json("label", project) == {**first, "folder": str(project)}  # nothing to do but for people
+    assert "nothing to measure" in run("label", project, "--ready", code=2).stderr
+    document = labels(project)
+    frames = sorted(document.wanted)
+    back = handed_back(document, corrected(document, frames), frames, tmp_path / "back.json")
+    taken = run_json("label", "import", project, back)
+    assert (taken["frames"], taken["sequences"]) == (8, ["walk"])
+    assert labels(project).checked == set(frames)
+    measured = run_json("label", "measure", project)
+    moved = sum(bool(len(document.table().at(frame))) for frame in frames)
+    assert (measured["effort"]["moved"], measured["effort"]["added"], measured["effort"]["deleted"]) == (moved, 8, 0)
+    assert measured["classes"]["light"]["recall"] < 1
+    done = run("label", project)
+    said = done.stderr.splitlines()
+    assert any(line.endswith("from scratch it is 100") for line in said)
+    assert "round 0: training on what people have checked" in said
+    assert "the new model goes on" in done.stdout
+    stands = run_json("label", "status", project)
+    assert (stands["round"], stands["next"], stands["checked"], stands["wanted"]) == (1, "check", 8, 8)
+    assert stands["goals"] == {"AP50 at least 0.99": False, "effort at most 1": False}
+    assert stands["model"].endswith("rounds/000/train/run/model.pth")
+    assert stands["scores"]["effort"] == pytest.approx(measured["effort"]["per 100 boxes"])
+    after = labels(project)
+    assert not set(after.wanted) & set(frames)  # nobody is asked twice
+    people = corrected(document, frames)
+    kept = only(after.table(), frames)
+    assert sorted(map(tuple, kept.xyxy.tolist())) == sorted(map(tuple, people.xyxy.tolist()))  # to the last digit
+    judged = json.loads((project / "heldout.json").read_text())
+    assert judged == {"0": {"walk": frames[-2:]}}
+    moved_away = tmp_path / "elsewhere"  # a project is its folder
+    project.rename(moved_away)
+    assert run_json("label", "status", moved_away)["model"] == stands["model"]
+    assert run_json("label", moved_away, "--goal", "effort<1000")["next"] == "done"
+
+
+def test_killed_in_the_middle_it_goes_on(tmp_path: Path) -> None:
+    source = lights(tmp_path / "walk", 40)
+    slow = ("--set", "detector.pause=0.05", "--ahead", "0")
+    words = ("label", source, "-o", tmp_path / "killed", *BRIGHT, *slow)
+    with subprocess.Popen(command(*words), env=ENVIRONMENT, stderr=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 120
+        while not any(len(file.read_bytes().splitlines()) > 6 for file in tmp_path.glob("killed/found/*.jsonl")):
+            assert time.monotonic() < until
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    (found,) = (tmp_path / "killed" / "found").iterdir()
+    before = found.read_bytes()
+    before = before[: before.rfind(b"\n") + 1]
+    assert not (tmp_path / "killed/sequences").exists()
+    again = run_json("label", tmp_path / "killed")
+    assert again["next"] == "check"
+    assert found.read_bytes().startswith(before)  # what was found is not looked for again
+    run("label", source, "-o", tmp_path / "whole", *BRIGHT, *slow[:2])
+    assert labels(tmp_path / "killed") == labels(tmp_path / "whole")
+
+
+def test_a_detector_that_fails_half_way_loses_nothing(tmp_path: Path) -> None:
+    source = lights(tmp_path / "walk")
+    good = cv2.imread(str(source / "0012.png"))
+    bad = good.copy()
+    bad[:8, :8] = bright_detector.FAILS[::-1]
+    cv2.imwrite(str(source / "0012.png"), bad)
+    failed = run("label", source, "-o", tmp_path / "p", *BRIGHT, code=1)
+    assert "it fails at such pictures" in failed.stderr
+    (found,) = (tmp_path / "p" / "found").iterdir()
+    before = found.read_bytes()
+    assert len(before.splitlines()) == 1 + 12
+    stands = run_json("label", "status", tmp_path / "p")
+    assert stands["next"] == "label"
+    cv2.imwrite(str(source / "0012.png"), good)
+    assert run_json("label", tmp_path / "p")["next"] == "check"
+    assert found.read_bytes().startswith(before)
+
+
+@pytest.mark.parametrize("name", ["cvat", "label-studio", "coco", "mot"])
+def test_labels_come_back_from_a_tool_as_they_went(name: str, tmp_path: Path) -> None:
+    source, project = lights(tmp_path / "walk", 12), tmp_path / "p"
+    run("label", source, "-o", project, *BRIGHT, "--count", "5")
+    document = labels(project)
+    told = run_json("label", "export", project, name, "-o", tmp_path / "out")
+    assert told["frames"] == (5 if name == "coco" else 12)
+    taken = run_json("label", "import", project, told["path"])
+    assert (taken["frames"], taken["left_out"]) == (5, told["frames"] - 5)
+    after = labels(project)
+    assert after.checked == set(document.wanted)
+    measured = run_json("label", "measure", project)
+    assert measured["effort"]["touched"] == 0
+    assert {one.id for one in after.tracks} == {one.id for one in document.tracks}
+
+
+def test_edits_of_the_page_are_what_counts(tmp_path: Path) -> None:
+    source, project = lights(tmp_path / "walk", 12), tmp_path / "p"
+    run("label", source, "-o", project, *BRIGHT, "--count", "4", "--trainer", "none")
+    document = labels(project)
+    file = project / "sequences" / "walk.labels.json"
+    accept(document, document.wanted[:3]).save(file)
+    stands = run_json("label", project)
+    assert (stands["checked"], stands["left"], stands["next"]) == (3, 1, "check")
+    stands = run_json("label", project, "--ready")
+    assert (stands["round"], stands["scores"]["effort"], stands["training"][:19]) == (1, 0, "nothing was trained")
+    assert held(labels(project)) >= set(document.wanted[:3])
+
+
+def test_two_models_and_their_quarrel(tmp_path: Path) -> None:
+    """The second finds nothing on half of the frames: these are asked for."""
+    source, project = lights(tmp_path / "walk", 20), tmp_path / "p"
+    rows = []
+    for k in range(10):
+        _, _, stats, _ = cv2.connectedComponentsWithStats((bright_detector.scene(k, 3).min(axis=2) > 200).astype("u1"))
+        rows += [f"{k + 1},-1,{x},{y},{w},{h},0.8,-1,-1,-1" for x, y, w, h, area in stats[1:].tolist() if area > 8]
+    (tmp_path / "det.txt").write_text("\n".join(rows) + "\n")
+    (tmp_path / "label.toml").write_text(
+        f'[[model]]\nname = "file"\npath = "{(tmp_path / "det.txt").as_posix()}"\nclasses = ["light"]\n'
+    )
+    run("label", source, "-o", project, *BRIGHT, "--config", tmp_path / "label.toml", "--count", "6")
+    chosen = json.loads((project / "rounds/000/chosen.json").read_text())["frames"]
+    assert len(chosen) == 6
+    disputed = [one["frame"] for one in chosen if any(why.startswith("models disagree") for why in one["reasons"])]
+    assert len(disputed) >= 4
+    assert min(disputed) >= 10
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    source, project = lights(tmp_path / "walk", 6), tmp_path / "p"
+    base = ("label", source, "-o", project, *BRIGHT)
+    for words, code, message in (
+        (("label", tmp_path / "nowhere.mp4", "-o", project), 1, "does not exist"),
+        (("label", source), 2, "needs a folder"),
+        (("label", "-o", project), 2, "needs something to label"),
+        ((*base, "--classes", "ligth"), 2, "Did you mean 'light'?"),
+        ((*base, "--goal", "AP50>2"), 2, "share of 1"),
+        (("label", "status", tmp_path), 2, "no labelling project"),
+    ):
+        assert message in run(*words, code=code).stderr
+    run(*base, "--count", "2")
+    assert "cannot change" in run("label", project, "--classes", "lamp", code=2).stderr
+    coco = tmp_path / "other.json"
+    document = labels(project)
+    handed_back(document, corrected(document, [1]), [1], coco)
+    told = json.loads(coco.read_text())
+    for change, message in (
+        ({"categories": [{"id": 1, "name": "lihgt"}]}, "Did you mean 'light'?"),
+        ({"images": [{**told["images"][0], "frame_id": 900}]}, "of walk none is: 899"),
+    ):
+        coco.write_text(json.dumps({**told, **change}))
+        assert (
+            message in run("label", "import", project, coco, "--every", code=2 if "categories" in change else 1).stderr
+        )
+    assert not labels(project).checked  # nothing was taken over by halves
+    assert "none is checked" in run("label", "export", project, "coco", "--frames", "checked", code=2).stderr
+
+
+def test_clips_that_number_their_objects_anew(tmp_path: Path) -> None:
+    """Two clips of one film, each with its own object 1: what they lie on tells whether these are the same."""
+    source, project = lights(tmp_path / "walk", 12), tmp_path / "p"
+    run("label", source, "-o", project, *BRIGHT)
+    document = labels(project)
+    table = document.table()
+    parts, images, boxes = [], [], []
+    for first, last in ((0, 5), (6, 11)):
+        name = f"walk-{first + 1:06d}-{last + 1:06d}"
+        frames = np.arange(first, last + 1)
+        rows = only(table, frames.tolist())
+        _, ids = np.unique(rows.track_id, return_inverse=True)
+        images.append(Images(path=np.full(6, ""), sequence=np.full(6, name), frame=frames))
+        boxes.append(Boxes(image=rows.frame - first + 6 * len(parts), xyxy=rows.xyxy, track_id=ids.max() + 1 - ids))
+        parts.append(name)
+    clips = Dataset(images=Images.concatenate(images), boxes=Boxes.concatenate(boxes), classes=("light",))
+    data.write(clips, tmp_path / "clips.json", images="none")
+    taken = run_json("label", "import", project, tmp_path / "clips.json")
+    assert (taken["frames"], taken["sequences"]) == (12, ["walk"])
+    after = labels(project).table()
+    assert sorted(zip(after.frame.tolist(), after.track_id.tolist(), strict=True)) == sorted(
+        zip(table.frame.tolist(), table.track_id.tolist(), strict=True)
+    )
+    assert run_json("label", project)["next"] == "done"  # every frame is checked
+
+
+def test_another_command_is_kept_out(tmp_path: Path) -> None:
+    if os.name == "nt":
+        pytest.skip("no such locks there")
+    source, project = lights(tmp_path / "walk", 8), tmp_path / "p"
+    gate = tmp_path / "gate"
+    gate.touch()
+    words = command("label", source, "-o", project, *BRIGHT, "--set", f"detector.gate={gate}")
+    with subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 60
+        while not (project / "working").exists():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert "one command at a time" in run("label", project, code=2).stderr
+        gate.unlink()
+        assert process.wait(timeout=60) == 0
