@@ -12,14 +12,13 @@ from typing import Any, Literal, cast
 
 from trackforge.errors import DataError, MissingFileError
 from trackforge.intake.documents import load_json, parse_json
+from trackforge.intake.names import name_problem
 
 __all__ = ["LabelFolder", "read_folder"]
 
 Kind = Literal["adjustment", "verification", "new"]
 Task = Literal["video-tracking", "video-detection", "boxes"]
 TEMPLATE, CATEGORIES = "template.liquid.html", "categories.json"
-PLACES = ("sequences/", "images/")
-"""What follows the prefix in a manifest's addresses."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +122,15 @@ def _verified(categories: Any) -> bool:
 
 
 def _prefix(line: dict[str, Any], manifest: Path) -> str:
+    """Return what stands before a file of the folder in its address: the longest ending that is such a file decides.
+
+    Raises:
+        DataError: The address is of no file of the folder.
+    """
     address = line["source-ref"]
-    for place in PLACES:
-        head, found, _ = address.rpartition(place)
-        if found:
-            return str(head)
-    raise DataError(f"source-ref must lie below {' or '.join(PLACES)}; got {address!r}.", path=manifest, line=1)
+    parts = address.split("/")
+    for begin in range(len(parts)):
+        ending = "/".join(parts[begin:])
+        if not name_problem(ending) and (manifest.parent / ending).is_file():
+            return str(address.removesuffix(ending))
+    raise DataError(f"source-ref must be the address of a file of this folder; got {address!r}.", path=manifest, line=1)
