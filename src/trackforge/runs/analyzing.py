@@ -27,7 +27,8 @@ from trackforge.runs.layers import ANALYTICS, Layer, from_job, options
 from trackforge.runs.measuring import Measured, analytics_of
 from trackforge.runs.places import outputs_of
 from trackforge.runs.planning import RunPlan, plan, source_of
-from trackforge.runs.stored import StoredComponent, form_of, sequences_in
+from trackforge.runs.stored import StoredComponent
+from trackforge.runs.stored_files import form_of, read_stored
 from trackforge.runs.tracking import TrackingRun
 from trackforge.runs.watching import Watching
 
@@ -47,7 +48,7 @@ class AnalysisRun(Measured, TrackingRun):
     sources: tuple[str, ...] = setting(
         (),
         help="What to track, as for trackforge track; or tracks that are stored: MOT text, .jsonl, .parquet, .json of "
-        "COCO or of Ground Truth's SeqLabel.",
+        "COCO or of Ground Truth's SeqLabel, CVAT's .xml, .labels.json that people have checked.",
     )
     out: tuple[str, ...] = setting(
         (),
@@ -130,6 +131,8 @@ class AnalysisPlan(RunPlan):
         kept = {name: getattr(self.given, name) for name in ("video", "rate", "size")}
         if self.given.out:
             own = {one.sink.name: dict(one.sink.settings) for one in self.outputs if one.sink.settings}
+            if self.folders and own.get("jsonl") == {"both": True}:
+                del own["jsonl"]  # what a folder has by itself
             values |= {"sink": (), "sinks": own or None, "out": self.given.out}
         return AnalysisRun(**{**values, **kept, "analytics": tables or None})
 
@@ -176,7 +179,7 @@ def _tracked(job: AnalysisRun, layers: Sequence[Layer], analytics: Mapping[str, 
 
 
 def _stored(job: AnalysisRun, layers: Sequence[Layer], analytics: Mapping[str, Component]) -> AnalysisPlan:
-    parts = [(Path(file_path(one)), name) for one in job.sources for name in sequences_in(Path(file_path(one)))]
+    parts = [(Path(file_path(one)), name) for one in job.sources for name in read_stored(Path(file_path(one)))[0]]
     several = len(parts) > 1
     if several and (job.video is not None or len(job.sources) > 1):
         what = "A video is of one sequence" if job.video is not None else "Stored tracks are taken file by file"

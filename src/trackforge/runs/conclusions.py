@@ -5,17 +5,18 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from trackforge.intake.names import plain_name
 from trackforge.io.atomic import atomic_path
 from trackforge.io.events import rows_csv, write_parquet
 from trackforge.runs.component import Component
 from trackforge.runs.values import plain
 from trackforge.runs.watching import Watching
 
-__all__ = ["NAMES", "conclude", "counts"]
+__all__ = ["NAMES", "conclude", "counts", "others"]
 
 log = logging.getLogger(__name__)
 NAMES = (
@@ -26,6 +27,8 @@ NAMES = (
 )
 """Files in the folder of a sequence, and their formats."""
 COUNTS = ("sequence", "analytic", "minute")
+ELSEWHERE = ("minutes", "tracks", "crossings", "events")
+"""Lists of rows in a result that have a file of their own: counts, tracks, events."""
 
 
 def counts(sequence: str, result: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -36,6 +39,19 @@ def counts(sequence: str, result: Mapping[str, Mapping[str, Any]]) -> list[dict[
         for row in values.get("minutes") or ()
         if isinstance(row, Mapping)
     ]
+
+
+def others(result: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    """Yield what else results have as lists of flat rows, as tables: name of analytic and list, and the rows."""
+    for analytic, values in result.items():
+        for key, rows in values.items():
+            listed = isinstance(rows, (list, tuple)) and rows and all(isinstance(row, Mapping) for row in rows)
+            if listed and key not in ELSEWHERE and not any(_nested(row) for row in rows):
+                yield plain_name(f"{analytic}-{key}", "An analytic"), list(rows)
+
+
+def _nested(row: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, (Mapping, list, tuple)) for value in row.values())
 
 
 def conclude(folder: Path, seen: Watching, analytics: Mapping[str, Component]) -> list[tuple[str, str]]:
@@ -76,4 +92,9 @@ def conclude(folder: Path, seen: Watching, analytics: Mapping[str, Component]) -
             with atomic_path(place) as path:
                 write_parquet(path, tracks, ("sequence", "track_id", "class"))
         made.append((str(place), form))
+    for name, rows in others(result):
+        place = folder / f"{name}.csv"
+        with atomic_path(place) as path:
+            path.write_text(rows_csv(rows), encoding="utf-8")
+        made.append((str(place), "table"))
     return made

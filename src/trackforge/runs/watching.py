@@ -75,7 +75,7 @@ class Watching:
             if not isinstance(told, Sequence) or isinstance(told, str):
                 continue
             mine = [one for one in told if isinstance(one, Mapping) and one.get("track_id") in rows]
-            names = dict.fromkeys(name for one in mine for name in one if name != "track_id")
+            names = dict.fromkeys(name for one in mine for name in one if name not in ("track_id", "class"))
             shown = {name: f"{analytic}_{name}" if name in taken else name for name in names}
             for one in mine:
                 rows[one["track_id"]] |= {shown[name]: _flat(one[name]) for name in shown if name in one}
