@@ -7,8 +7,10 @@ box, by the published way back: the square, cut to the picture's place, scaled t
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -16,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import trackforge
+from trackforge.__main__ import main
 from trackforge.errors import InvalidInputError, WeightsError
-from trackforge.io.masks import decode_mask
+from trackforge.io.masks import decode_mask, encode_mask
 from trackforge.testing import check_segmenter
 from trackforge.types import Frame
 
@@ -265,3 +268,27 @@ def test_files_that_do_not_fit_are_told(files: Path) -> None:
         sam(files, "missing")
     with pytest.raises(InvalidInputError, match="Masks need pictures"):
         sam(files).segment(Frame(index=0, size=(10, 10)), np.array([[0, 0, 5, 5]], np.float32))
+
+
+def test_a_run_gives_what_is_seen_masks(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Pictures, boxes from stored answers, masks from the segmenter: in the COCO file, and again from run.toml."""
+    (tmp_path / "shots").mkdir()
+    (tmp_path / "answers").mkdir()
+    thing, box = (64, 64, 256, 192), [0.25, 0.0, 1.0, 0.5]
+    cv2.imwrite(str(tmp_path / "shots" / "a.png"), picture(thing).image[..., ::-1])
+    answer = {"normalized_boxes": [box], "classes": [0], "scores": [0.9], "labels": ["lamp"]}
+    (tmp_path / "answers" / "a.png.out").write_text(json.dumps(answer))
+    words = ["detect", str(tmp_path / "shots"), "--detector", "response", "--weights", str(tmp_path / "answers")]
+    words += ["--segmenter", "sam"]
+    for part, name in (("encoder", "planes"), ("decoder", "decoder")):
+        words += ["--set", f"segmenter.{part}={files / name}.onnx"]
+    wanted = encode_mask(expected(thing, (128, 0, 512, 128)))
+    assert main([*words, "-o", str(tmp_path / "found")]) == 0, capsys.readouterr().err
+    assert "segment" in capsys.readouterr().out
+    again = ["detect", "--config", str(tmp_path / "found" / "run.toml"), "-o", str(tmp_path / "again")]
+    assert main(again) == 0, capsys.readouterr().err
+    for folder in ("found", "again"):
+        (entry,) = json.loads((tmp_path / folder / "shots.json").read_text())["annotations"]
+        assert (entry["segmentation"], entry["area"]) == (wanted, 128 * 64)
+    assert main([*words[:-4], "-o", str(tmp_path / "none")]) == 2
+    assert "encoder" in capsys.readouterr().err

@@ -166,7 +166,7 @@ def label_studio_format() -> Format:
         sniff=label_studio.sniff_label_studio,
         read=label_studio.read_label_studio,
         write=label_studio_writing.write_label_studio,
-        holds=frozenset({"ids", "sequence", "rate", "names", "empty"}),
+        holds=frozenset({"ids", "sequence", "rate", "names", "empty", "extra"}),
         files=(".json",),
         rank=29,
     )

@@ -20,6 +20,7 @@ from typing import Any
 
 from trackforge.data.building import Builder
 from trackforge.data.class_names import ClassNames
+from trackforge.data.dialects.ground_truth_folders import is_video_manifest
 from trackforge.data.dialects.manifest_labels import LabelReader, PictureLabels, holds_boxes
 from trackforge.data.dialects.manifest_pictures import LocalPictures
 from trackforge.data.model import Dataset
@@ -48,6 +49,8 @@ def _looks(file: Path) -> bool:
         return begins_with_picture(file)
     with file.open("rb") as opened:
         head = opened.readline(_HEAD)
+    if is_video_manifest(file):
+        return False
     return b'"source-ref"' in head and head.lstrip(b"\xef\xbb\xbf \t").startswith(b"{")
 
 
