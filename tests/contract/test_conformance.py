@@ -51,6 +51,7 @@ def _settings(spec, tmp_path, data_dir, golden_dir):
     if spec.kind == "analytic":
         needs = {
             "lines": {"lines": "a=0,20 64,20; b=50%,0 50%,100%"},
+            "ground": {"points": "20,10 44,10 64,48 0,48", "rectangle": (8.0, 12.0)},
             "zones": {"zones": "a=0,0 64,0 64,48 0,48; b=50%,0 50%,100% 20,20"},
         }
         return needs.get(spec.name, {})

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from trackforge.io.drawing import Canvas, colour_of
 
-__all__ = ["canvas_for", "draw_lines", "draw_zones", "tint", "to_picture"]
+__all__ = ["canvas_for", "draw_ground", "draw_lines", "draw_zones", "tint", "to_picture"]
 
 Image: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -95,3 +95,22 @@ def tint(image: Image, corners: npt.NDArray[np.int32], colour: tuple[int, int, i
     cv2.fillPoly(over, [corners - np.array((x1, y1), np.int32)], colour)
     cv2.addWeighted(over, share, part.copy(), 1 - share, 0, dst=over)
     part[:] = over
+
+
+def draw_ground(
+    image: Image,
+    points: Floats,
+    boxes: Floats,
+    ids: npt.NDArray[np.int64],
+    texts: Mapping[int, str],
+    size: tuple[int, int] | None,
+) -> None:
+    """Mark the points of the ground ``(P, 2)``, and write a text under each box ``(N, 4)`` that has one."""
+    canvas = canvas_for((image.shape[1], image.shape[0]))
+    for x, y in to_picture(points, image, size).tolist():
+        cv2.drawMarker(image, (x, y), (255, 255, 255), cv2.MARKER_CROSS, 12 * canvas.line_width, canvas.line_width)
+    feet = to_picture(boxes[:, (0, 3)], image, size)
+    for track_id, (x, y) in zip(ids.tolist(), feet.tolist(), strict=True):
+        if track_id in texts:
+            beneath = y + 24 * canvas.line_width  # a tag hangs above its place
+            canvas.label(image, (x, beneath, x, beneath), texts[track_id], colour_of(track_id))

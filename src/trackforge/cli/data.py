@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from trackforge.cli.data_clip import clip
 from trackforge.cli.printing import put
 
 __all__ = ["app"]
@@ -18,10 +19,12 @@ HELP = """Check, show and convert labelled data sets.
     trackforge data check coco128 --pictures decode
     trackforge data show MOT17/train --colour identity -o grid.png
     trackforge data convert MOT17/train mot17 --to coco --halves bytetrack --rule official
+    trackforge data clip street.mp4 -o clips --frames 200
 
 The formats, those of plugins included: trackforge info dataset
 """
 app = App(name="data", help=HELP, help_format="plaintext", default_parameter=Parameter(negative=""))
+app.command(clip)
 Json = Annotated[bool, Parameter(name=["--json"])]
 From = Annotated[str | None, Parameter(name=["--from"])]
 Names = list[str] | None
@@ -145,6 +148,9 @@ def convert(
     min_visibility: float = 0.0,
     ignore: Literal["keep", "background"] = "keep",
     halves: Literal["bytetrack", "fairmot"] | None = None,
+    renumber: bool = False,
+    join: bool = False,
+    workers: bool = False,
     val: float | None = None,
     val_sequences: Names = None,
     seed: int = 0,
@@ -186,6 +192,12 @@ def convert(
         Keep ignore regions, or make them background as the published training code does.
     halves
         Divide every sequence in the middle, by this rule, into train_half and val_half.
+    renumber
+        Number the frames of every sequence anew, 1, 2, 3, where the set has not all of a film.
+    join
+        Ground Truth: make one sequence of the clips of a film.
+    workers
+        Ground Truth: take what single workers answered, and consolidate it.
     val
         Divide off this share of the pictures, 0 to 1, for validation; whole sequences.
     val_sequences
@@ -236,13 +248,14 @@ def convert(
         min_visibility=min_visibility,
         ignore=ignore,
         halves=halves,
+        renumber=renumber,
         val=words(val_sequences) or val,
         seed=seed,
         images=images,
         pictures=pictures,
         overwrite=overwrite,
         writing=_options(resize=resize, quality=quality, encoding=encoding, prefix=prefix, **shuffled),
-        **_options(split=split, rule=rule),
+        **_options(split=split, rule=rule, join=join or None, workers=workers or None),
     )
     _print(dataclasses.asdict(report), str(report), as_json=as_json)
     return 0

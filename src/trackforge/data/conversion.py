@@ -11,6 +11,7 @@ from typing import Any, Literal
 from trackforge.data.formats import format_named, read, sniff
 from trackforge.data.mixing import concatenate
 from trackforge.data.model import Dataset
+from trackforge.data.parts import renumbered
 from trackforge.data.splits import half_split, random_split, sequence_split
 from trackforge.data.staging import refuse_filled
 from trackforge.data.writing import target_format, write_staged
@@ -64,6 +65,7 @@ def prepare(
     classes: Sequence[str] = (),
     min_visibility: float = 0.0,
     ignore: Literal["keep", "background"] = "keep",
+    renumber: bool = False,
     halves: Literal["bytetrack", "fairmot"] | None = None,
     val: float | Sequence[str] | None = None,
     seed: int = 0,
@@ -76,6 +78,7 @@ def prepare(
         classes: Keep these classes only, by their new names.
         min_visibility: Boxes less visible than this (0..1) become ignore regions.
         ignore: ``"background"`` drops the ignore regions, as the published training code does.
+        renumber: Number the frames of every sequence anew, without gaps, in their order.
         halves: Divide every sequence in the middle by this rule; see `half_split`.
         val: Divide by this share for validation (whole sequences; picture by picture for stills), or by these
             sequences.
@@ -95,6 +98,8 @@ def prepare(
         dataset = dataset.min_visibility(min_visibility)
     if ignore == "background":
         dataset = dataset.without_ignored()
+    if renumber:
+        dataset = renumbered(dataset)
     if halves:
         return concatenate(half_split(dataset, rule=halves), identities="shared", classes=dataset.classes)
     if val is not None:
@@ -114,6 +119,7 @@ def convert(
     classes: Sequence[str] = (),
     min_visibility: float = 0.0,
     ignore: Literal["keep", "background"] = "keep",
+    renumber: bool = False,
     halves: Literal["bytetrack", "fairmot"] | None = None,
     val: float | Sequence[str] | None = None,
     seed: int = 0,
@@ -130,10 +136,11 @@ def convert(
         target: Folder, or ``.json`` file for COCO; new, or an empty folder.
         to: Format to write; ``coco`` where the target ends in ``.json``.
         format: Format of the source; found out unless given.
-        rename: See `prepare`, as for the next six; a name needs to be in one of the sources only.
+        rename: See `prepare`, as for the next seven; a name needs to be in one of the sources only.
         classes: Classes to keep.
         min_visibility: Least visibility of an object, 0..1.
         ignore: What to do with ignore regions.
+        renumber: Number frames anew.
         halves: Rule for dividing sequences in the middle.
         val: Share or sequences for validation.
         seed: Of the division.
@@ -169,6 +176,7 @@ def convert(
         classes=classes,
         min_visibility=min_visibility,
         ignore=ignore,
+        renumber=renumber,
         halves=halves,
         val=val,
         seed=seed,

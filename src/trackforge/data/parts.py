@@ -10,7 +10,7 @@ import numpy as np
 
 from trackforge.data.model import Dataset
 
-__all__ = ["Part", "cut_sequences", "frames_of_part", "part_name", "part_of"]
+__all__ = ["Part", "cut_sequences", "frames_of_part", "part_name", "part_of", "renumbered"]
 
 _NAME = re.compile(r"(.+)-(\d{6,})-(\d{6,})")
 
@@ -69,6 +69,15 @@ def frames_of_part(numbers: Sequence[int], part: Part, *, film: bool) -> list[in
     span, last = part.last - part.first, max(numbers, default=0)
     step = span // last if last and span % last == 0 else 1
     return [part.first + number * step for number in numbers]
+
+
+def renumbered(dataset: Dataset) -> Dataset:
+    """Return the set with the frames of every sequence numbered from 0, without gaps, in their order."""
+    frames = dataset.images.frame.copy()
+    for sequence in dataset.sequences:
+        rows = np.flatnonzero(dataset.images.sequence == sequence)
+        frames[rows[np.argsort(frames[rows], kind="stable")]] = np.arange(len(rows))
+    return dataset.replace(images=dataset.images.replace(frame=frames))
 
 
 def cut_sequences(dataset: Dataset, most: int) -> Dataset:

@@ -27,6 +27,10 @@ class VideoFrames:
     Before the process forks, the decoder is shut; parent and child open it again when they read. FFmpeg's threads do
     not exist in the child, and freeing there what waits for them would hang.
 
+    Attributes:
+        path: The file.
+        rate: Frames per second, None where the file does not say.
+
     Raises:
         DataError: The file is no video, or holds no frame.
         MissingDependencyError: PyAV is not installed.
@@ -44,6 +48,7 @@ class VideoFrames:
         _alive.add(self)
         with reading(path, "A video"):
             file, stream = self._open()
+            self.rate = self._rate_of(stream)
             packets = [
                 (stamp, p.is_keyframe)
                 for p in file.demux(stream)
@@ -61,6 +66,16 @@ class VideoFrames:
     def __del__(self) -> None:
         with contextlib.suppress(Exception):  # the interpreter may be going down
             self.close()
+
+    @property
+    def key_frames(self) -> npt.NDArray[np.int64]:
+        """The frames that are coded by themselves, so that a film can be cut there without coding it anew."""
+        return np.flatnonzero(self._key)
+
+    def times(self, key: int) -> int:
+        """Return the time stamp of a frame in the ticks of the file."""
+        self._check(key)
+        return int(self._pts[key])
 
     def size(self, key: int) -> tuple[int, int]:
         """Return ``(width, height)`` of the frames in pixels, upright: how a film is turned, its frames say."""
@@ -133,12 +148,12 @@ class VideoFrames:
             from trackforge.io.decode import open_video
             from trackforge.io.levels import Levels
             from trackforge.io.rgb import Converter, is_deep_grey
-            from trackforge.io.streams import only_ordered
+            from trackforge.io.streams import only_ordered, rate_of
         except ImportError as error:
             raise MissingDependencyError(
                 "Frames of a video need PyAV, which is not installed. Install trackforge-mot[video]."
             ) from error
-        self._error = FFmpegError
+        self._error, self._rate_of = FFmpegError, rate_of
         try:
             self._file, self._stream = open_video(str(self.path))
         except SourceError as error:

@@ -256,6 +256,14 @@ ANALYTICS = (
         summary="Who is in a zone, who comes and goes, and how long they stay.",
         source="Shimrat, Communications of the ACM 5, 1962 (points in polygons)",
     ),
+    ComponentSpec(
+        kind="analytic",
+        name="ground",
+        target="trackforge.analytics.ground:Ground",
+        config="trackforge.analytics.ground:GroundConfig",
+        summary="Places, speeds and distances in metres, from four points on the ground.",
+        source="Hartley and Zisserman, 2004 (homography); Kalman, 1960; Rauch, Tung and Striebel, AIAA Journal 3, 1965",
+    ),
 )
 
 

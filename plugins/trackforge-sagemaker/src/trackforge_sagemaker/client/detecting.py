@@ -238,5 +238,5 @@ def _answer(done: Done) -> bytes:
 
 _Ask: TypeAlias = Callable[[str, bytes], bytes]
 """Gives the answer for a picture, by its name and bytes."""
-_UNNAMED = 1000
+_UNNAMED = 100
 """Classes that have numbers for names where no names are given."""

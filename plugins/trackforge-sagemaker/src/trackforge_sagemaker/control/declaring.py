@@ -63,7 +63,7 @@ def layered(
     *,
     first: str = "",
     groups: Mapping[str, Sequence[str]] | None = None,
-    words: type[AwsWords] = AwsWords,
+    words: type[Words] = AwsWords,
 ) -> Callable[..., int]:
     """As `subcommand`, for jobs that name components: ``do`` gets what all places say, from weak to strong."""
 

@@ -30,6 +30,7 @@ class Subcommand:
 SUBCOMMANDS = (
     Subcommand("choose", "choosing:choose", "Prepare", "Say which of SageMaker's ways of serving fits, and why."),
     Subcommand("deploy", "deploying:deploy", "Serve", "Make or update an endpoint: real-time, asynchronous, ..."),
+    Subcommand("track", "tracking:track", "Serve", "Track films and cameras by an endpoint."),
     Subcommand("curl", "curling:curl", "Serve", "Show, or carry out, an invocation by curl."),
     Subcommand("wait", "waiting:wait", "Watch", "Wait for a job, an endpoint or an asynchronous result."),
     Subcommand("logs", "reading_logs:logs", "Watch", "Show what a job or endpoint writes."),

@@ -19,7 +19,10 @@ __all__ = ["can_check", "check", "problems"]
 
 SHOWN = 5
 """Problems that one message names."""
-CLASSES = {"L": r"\w", "N": r"\d", "Z": r"\s", "Zs": r"\s", "Alnum": "a-zA-Z0-9", "Print": r"\x20-\x7e"}
+CLASSES = {
+    "ASCII": r"\x00-\x7f", "L": r"\w", "N": r"\d", "Z": r"\s", "Zs": r"\s", "Alnum": "a-zA-Z0-9",
+    "Print": r"\x20-\x7e",
+}  # fmt: skip
 """What Java's character classes come to in Python, within brackets; all others are any sign that can be seen."""
 VISIBLE = r"\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7e\u00a1-\uffff"
 
