@@ -166,13 +166,13 @@ def test_a_detector_that_fails_half_way_loses_nothing(tmp_path: Path) -> None:
     assert found.read_bytes().startswith(before)
 
 
-@pytest.mark.parametrize("name", ["cvat", "label-studio", "coco", "mot"])
+@pytest.mark.parametrize("name", ["cvat", "label-studio", "coco", "mot", "ground-truth"])
 def test_labels_come_back_from_a_tool_as_they_went(name: str, tmp_path: Path) -> None:
     source, project = lights(tmp_path / "walk", 12), tmp_path / "p"
     run("label", source, "-o", project, *BRIGHT, "--count", "5")
     document = labels(project)
     told = run_json("label", "export", project, name, "-o", tmp_path / "out")
-    assert told["frames"] == (5 if name == "coco" else 12)
+    assert told["frames"] == (5 if name in ("coco", "ground-truth") else 12)
     taken = run_json("label", "import", project, told["path"])
     assert (taken["frames"], taken["left_out"]) == (5, told["frames"] - 5)
     after = labels(project)
