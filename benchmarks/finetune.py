@@ -45,7 +45,7 @@ RECIPE = {
 }
 LOOP = {"batch_size": 8, "workers": 0, "tensorboard": False}
 FULL = {"every": 1, "epochs": 8, "plain_epochs": 2}
-QUICK = {"every": 2, "epochs": 6, "plain_epochs": 1}
+QUICK = {"every": 4, "epochs": 4, "plain_epochs": 1}
 
 
 def street(root: Path) -> Dataset:

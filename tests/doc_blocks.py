@@ -184,6 +184,10 @@ def _parse(command: str, place: str) -> None:
             continue
         from trackforge.cli.app import app, spelt
 
+        if words[1] == "sagemaker":  # a plugin's command, which has a tree of its own
+            from trackforge_sagemaker.control.command import tree
+
+            app = tree()
         try:
             app.parse_args(spelt([w for w in words[1:] if w != "--debug"]), exit_on_error=False, print_error=False)
         except Exception as error:

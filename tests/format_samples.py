@@ -353,6 +353,22 @@ def manifest(root: Path) -> Path:
     return root
 
 
+def ground_truth(root: Path) -> Path:
+    """What a job on video leaves in S3, and the pictures that went into it."""
+    labels = {"height": 20, "width": 9, "top": 1, "left": 3, "class-id": "0", "label-category-attributes": {},
+              "object-id": "480dc450-c0ca-11ea-961f-a9b1c5c97972", "object-name": "Car:1"}  # fmt: skip
+    frames = [{"annotations": [labels], "frame-no": "0", "frame": "000001.jpg", "frame-attributes": {}},
+              {"annotations": [], "frame-no": "1", "frame": "000002.jpg", "frame-attributes": {}}]  # fmt: skip
+    place = "annotations/consolidated-annotation/output/0/SeqLabel.json"
+    put(root / place, json.dumps({"tracking-annotations": frames}))
+    metadata = {"class-map": {"0": "Car"}, "type": "groundtruth/video-object-tracking"}
+    line = {"source-ref": "s3://b/street.json", "l-ref": f"s3://b/{place}", "l-ref-metadata": metadata}
+    put(root / "manifests/output/output.manifest", json.dumps(line) + "\n")
+    for k in range(2):
+        write_picture(root / f"street/{k + 1:06d}.jpg", SIZE, k)
+    return root
+
+
 def stream(root: Path) -> Path:
     """What Pipe mode makes of a manifest."""
     data.write(stills(root / "source"), root / "set", "augmented-manifest", wrapped=True)
@@ -376,6 +392,7 @@ SAMPLES: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "recordio": ("recordio", written("recordio", video=False)),
     "sagemaker-json": ("sagemaker-json", sagemaker_json),
     "augmented-manifest": ("augmented-manifest", manifest),
+    "ground-truth": ("ground-truth", ground_truth),
     "stream": ("augmented-manifest", stream),
     "coco": ("coco", written("coco", video=True)),
     "voc": ("voc", written("voc", video=False)),

@@ -13,6 +13,7 @@ from labelled import film, write_picture
 
 import trackforge
 from trackforge import data
+from trackforge.data.dialects.ground_truth_job import write_job
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
 from trackforge.io.manifest_lines import read_manifest_lines, write_manifest_lines
@@ -408,3 +409,60 @@ def test_frames_without_a_name_have_their_number(tmp_path: Path) -> None:
     nameless = [{k: v for k, v in frame(k, box(1)).items() if k != "frame"} for k in (2, 1)]
     made = data.read(seqlabel(tmp_path / "s.json", *nameless))
     assert made.images.frame.tolist() == [1, 2]
+
+
+# ---- the faults of the seeds' converters
+
+
+def mot_text(folder: Path, rows: list[tuple[int, int, float, float]]) -> Path:
+    (folder / "street/gt").mkdir(parents=True)
+    text = "".join(f"{frame},{track},{left},{top},5,10,1,1,1\n" for frame, track, left, top in rows)
+    (folder / "street/gt/gt.txt").write_text(text)
+    (folder / "street/seqinfo.ini").write_text(
+        "[Sequence]\nname=street\nimDir=img1\nframeRate=25\nseqLength=3\nimWidth=64\nimHeight=48\nimExt=.jpg\n"
+    )
+    for k in range(3):
+        write_picture(folder / f"street/img1/{k + 1:06d}.jpg", SIZE)
+    return folder
+
+
+ROWS = [(1, 7, 10, 2), (1, 9, 30, 3), (2, 7, 11, 2), (2, 9, 31, 3), (3, 7, 12, 2), (3, 9, 32, 3)]
+
+
+def test_from_mot_no_box_and_no_frame_is_lost_nor_sides_swapped(tmp_path: Path) -> None:
+    """A converter lost the first box of each frame and the last frame, and took left for top."""
+    mixed = [ROWS[k] for k in (5, 0, 3, 1, 4, 2)]
+    made = data.read(mot_text(tmp_path / "mot", mixed))
+    written = write_job(made, tmp_path / "job", prefix="s3://bucket/job")
+    (line,) = (json.loads(text) for text in written.manifests[0].read_text().splitlines())
+    labels = json.loads((written.folder / line["labels-ref"].removeprefix(written.prefix)).read_text())
+    frames = labels["tracking-annotations"]
+    assert [(f["frame-no"], f["frame"]) for f in frames] == [(str(k), f"{k + 1:06d}.jpg") for k in range(3)]
+    boxes = [
+        (k + 1, b["left"], b["top"], b["width"], b["height"]) for k, f in enumerate(frames) for b in f["annotations"]
+    ]
+    assert sorted(boxes) == sorted((frame, left, top, 5, 10) for frame, _, left, top in ROWS)
+    sequence = json.loads((written.folder / "sequence-files/street.json").read_text())
+    assert sequence["prefix"] == "s3://bucket/job/frames/street/"
+    assert len({b["object-id"] for f in frames for b in f["annotations"]}) == 2
+
+
+def test_from_mot_to_coco_the_first_frame_and_the_tracks_stay(tmp_path: Path) -> None:
+    """A converter dropped the first frame, and made a track of every row of a file that is sorted by frame."""
+    data.convert(mot_text(tmp_path / "mot", ROWS), tmp_path / "coco", to="coco", images="none")
+    made = data.read(tmp_path / "coco")
+    assert made.images.frame.tolist() == [0, 1, 2]
+    assert made.boxes.track_id.tolist() == [7, 9, 7, 9, 7, 9]
+
+
+def test_answers_become_mot_files_that_count_from_one_each_of_its_own_sequence(tmp_path: Path) -> None:
+    """A converter mixed the answers of all sequences, and counted frames of MOT files from 0."""
+    for sequence, left in (("0", 1), ("1", 50)):
+        for number in range(2):
+            answer(tmp_path / "cars", f"{sequence}/frame_{number:04d}.json", number, left + number)
+    data.convert(tmp_path / "cars", tmp_path / "mot", to="mot", images="none")
+    rows = {
+        name: [line.split(",")[:3] for line in (tmp_path / f"mot/cars-{name}/gt/gt.txt").read_text().splitlines()]
+        for name in "01"
+    }
+    assert rows == {"0": [["1", "1", "1"], ["2", "1", "2"]], "1": [["1", "1", "50"], ["2", "1", "51"]]}

@@ -255,3 +255,54 @@ def test_darknet(tmp_path: Path, named: str) -> None:
     (tmp_path / "obj.data").write_text("train\n")
     with pytest.raises(DataError, match=r"obj\.data:1: A line must be 'key = value'"):
         data.read(tmp_path / "obj.data")
+
+
+def test_key_frames_without_rotation_or_time_are_read_and_written_with(tmp_path: Path) -> None:
+    bare = {k: v for k, v in key(1, 10).items() if k not in ("rotation", "time")}
+    one = region(bare, key(3, 30, enabled=False))
+    del one["value"]["framesCount"], one["value"]["duration"]
+    one["value"]["sequence"][1].pop("time")
+    file = export(tmp_path, one)
+    document = json.loads(file.read_text())
+    document[0]["data"]["fps"] = 12.5
+    file.write_text(json.dumps(document))
+    made = data.read(file, size=SIZE)
+    assert sorted(boxes_of(made, 1)) == [0, 1, 2]
+    assert made.images.extra["rate"][0] == 12.5
+    data.write(made, tmp_path / "t.json", "label-studio")
+    (task,) = json.loads((tmp_path / "t.json").read_text())
+    assert task["data"]["fps"] == 12.5
+    keys = task["annotations"][0]["result"][0]["value"]["sequence"]
+    assert [k["time"] for k in keys] == [1 / 12.5, 3 / 12.5]
+
+
+def test_choices_of_a_region_are_attributes_and_no_classes(tmp_path: Path) -> None:
+    told = [
+        {"id": "a", "type": "choices", "from_name": "colour", "to_name": "video", "value": {"choices": ["red"]}},
+        {"id": "a", "type": "textarea", "from_name": "plate", "to_name": "video", "value": {"text": ["B", "7"]}},
+        {"id": "a", "type": "number", "from_name": "doors", "to_name": "video", "value": {"number": 4}},
+    ]
+    made = data.read(export(tmp_path, *told, region(key(1, 10), key(2, 20, enabled=False))), size=SIZE)
+    assert made.classes == ("Car",)
+    assert made.boxes.extra["colour"].tolist() == ["red", "red"]
+    assert made.boxes.extra["plate"].tolist() == ["B, 7"] * 2
+    assert made.boxes.extra["doors"].tolist() == [4, 4]
+    speed = made.boxes.extra | {"speed": np.array([1.5, 2.5])}
+    notes = data.write(made.replace(boxes=made.boxes.replace(extra=speed)), tmp_path / "t.json", "label-studio")
+    assert any("change within a track have no place there: speed" in note for note in notes)
+    again = data.read(tmp_path / "t.json")
+    assert {k: v.tolist() for k, v in again.boxes.extra.items()} == {k: v.tolist() for k, v in made.boxes.extra.items()}
+
+
+def test_another_frame_rate_is_said(tmp_path: Path) -> None:
+    write_video(tmp_path / "walk.mp4", 25, size=(160, 120))
+    report = data.check(export(tmp_path, region(key(1, 10))), format="label-studio")
+    assert any(problem.kind == "frame-rate" and "of 10 frames" in problem.message for problem in report.problems)
+
+
+def test_an_attribute_that_is_called_as_something_of_cvats_own(tmp_path: Path) -> None:
+    images = data.Images(path=[""] * 2, width=[200] * 2, height=[100] * 2, sequence=["s"] * 2, frame=[0, 1])
+    boxes = data.Boxes(image=[0, 1], xyxy=[[1, 2, 3, 4]] * 2, track_id=[1, 1], extra={"occluded": ["no", "partially"]})
+    made = data.Dataset(images=images, boxes=boxes, classes=("car",))
+    data.write(made, tmp_path / "set", "cvat")
+    assert data.read(tmp_path / "set").boxes.extra["occluded"].tolist() == ["no", "partially"]

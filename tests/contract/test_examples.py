@@ -15,6 +15,7 @@ ELSEWHERE = {"migrate-from-supervision.md": "tests/unit/test_interop_docs.py"}
 """Pages that another test runs as a whole."""
 SHORT = {
     "TRACKFORGE_TRACK_FRAMES": "12",
+    "TRACKFORGE_ANALYZE_FRAMES": "12",
     "TRACKFORGE_TRAIN_TRAIN__EPOCHS": "1",
     "TRACKFORGE_TRAIN_TRAIN__BATCH_SIZE": "4",
     "TRACKFORGE_TRAIN_TRAIN__WORKERS": "0",

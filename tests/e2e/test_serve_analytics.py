@@ -20,19 +20,24 @@ import trackforge
 from trackforge.io.camera import CameraSource, CameraSourceConfig
 
 FRAMES = 40
+POINTS = "10,10 150,10 155,110 5,110"
 LINES = "middle=50%,0 50%,100%; across=0,50% 100%,50%"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
-    (folder / "serve.toml").write_text(f'[analytics.lines]\nlines = "{LINES}"\nanchor = "center"\n')
+    ground = f'[analytics.ground]\npoints = "{POINTS}"\nrectangle = [16, 12]\n'
+    (folder / "serve.toml").write_text(f'[analytics.lines]\nlines = "{LINES}"\nanchor = "center"\n{ground}')
     with served(folder, "--tracker", "byte", "--config", folder / "serve.toml") as running:
         yield running
 
 
 def lines() -> dict[str, Any]:
-    return {"lines": trackforge.analytic("lines", lines=LINES, anchor="center")}
+    return {
+        "lines": trackforge.analytic("lines", lines=LINES, anchor="center"),
+        "ground": trackforge.analytic("ground", points=POINTS, rectangle=(16.0, 12.0)),
+    }
 
 
 def plain(value: Any) -> Any:
@@ -42,7 +47,7 @@ def plain(value: Any) -> Any:
 def offline(source: Any) -> tuple[list[trackforge.Step], Any]:
     made = lines()
     steps = list(trackforge.track(source, BrightDetector(BrightConfig()), "byte", analytics=made))
-    return steps, plain({"lines": made["lines"].result()})
+    return steps, plain({name: one.result() for name, one in made.items()})
 
 
 def told(steps: list[trackforge.Step]) -> list[Any]:

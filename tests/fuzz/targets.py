@@ -98,6 +98,40 @@ LINES = b"\n".join(
     for k in range(2)
 )
 
+SEQLABEL = json.dumps(
+    {
+        "tracking-annotations": [
+            {
+                "annotations": [
+                    {
+                        "height": 3, "width": 4, "top": 1, "left": 2, "class-id": "0", "object-id": "a",
+                        "label-category-attributes": {"c": "red"}, "object-name": "Car:1",
+                    }
+                ],
+                "frame-no": "0", "frame": "000001.jpg", "frame-attributes": {},
+            }
+        ]
+    }
+).encode()  # fmt: skip
+SEQUENCE = b'{"seq-no":1,"prefix":"s3://b/f/","number-of-frames":1,"frames":[{"frame-no":1,"frame":"a.jpg"}]}'
+WORKER = json.dumps(
+    {
+        "answers": [
+            {
+                "workerId": "w1",
+                "answerContent": {
+                    "trackingAnnotations": {
+                        "frameNumber": 0, "frame": "000001.jpg", "frameAttributes": {},
+                        "boundingBoxes": [
+                            {"objectId": "a", "objectName": "Car:1", "top": 1, "left": 2, "height": 3, "width": 4}
+                        ],
+                    }
+                },
+            }
+        ]
+    }
+).encode()  # fmt: skip
+
 ANSWERS = {
     "prediction": {"prediction": [[4.0, 0.86, 0.3, 0.07, 0.7, 0.9], [0, 0.7, 0.5, 0.4, 0.8, 0.9]]},
     "annotations": {
@@ -158,6 +192,7 @@ def _reader(name: str, good: bytes, file: str, read: Callable[[Path], Any], *, d
 
 def _texts() -> Iterator[Target]:
     from trackforge import evaluate
+    from trackforge.data.dialects.ground_truth_sequences import read_sequence_file
     from trackforge.io.builtin_response import read_names, read_response
     from trackforge.io.coco import read_coco, read_coco_classes
     from trackforge.io.mot import read_mot, read_seqinfo
@@ -172,6 +207,11 @@ def _texts() -> Iterator[Target]:
     yield _reader("coco", COCO, "a.json", lambda path: (read_coco(path), read_coco_classes(path)), document=True)
     yield _reader("coco-results", RESULTS, "a.json", read_coco, document=True)
     yield _reader("jsonl", LINES, "a.jsonl", lambda path: read_tables(path, "jsonl"), document=True)
+    yield _reader(
+        "seqlabel", SEQLABEL, "a.json", lambda path: (read_coco(path), read_coco_classes(path)), document=True
+    )
+    yield Target("ground-truth-answers", _answers, ("cv2",))
+    yield _reader("sequence-file", SEQUENCE, "a.json", read_sequence_file, document=True)
     for form, answer in ANSWERS.items():
         good = json.dumps(answer).encode()
         yield _reader(
@@ -217,6 +257,21 @@ def _texts() -> Iterator[Target]:
 
     yield Target("card", card)
     yield Target("mxnet-graph", _graph, ("torch", "trackforge_mxnet"))
+
+
+def _answers(folder: Path) -> Callable[[Damage], Any]:
+    """Answers of two workers in a job on video, one of them damaged."""
+    from trackforge import data
+
+    place = folder / "job/annotations/worker-response/iteration-1/0"
+    place.mkdir(parents=True)
+    (place / "whole.json").write_bytes(WORKER)
+
+    def attempt(damage: Damage) -> Any:
+        damage.file(place / "damaged.json", WORKER.replace(b"w1", b"w2"), document=True)
+        return data.read(folder / "job", "ground-truth")
+
+    return attempt
 
 
 def _graph(folder: Path) -> Callable[[Damage], Any]:

@@ -24,6 +24,11 @@ from trackforge.io.mot import read_mot
 
 BOUNDED = settings(max_examples=25)
 TRACK = cvat_box(0, 1, more=' rotation="30"') + cvat_box(3, 9) + cvat_box(5, 9, outside=1)
+SEQLABEL = (
+    '{"tracking-annotations":[{"annotations":[{"height":3,"width":4,"top":1,"left":2,"class-id":"0",'
+    '"label-category-attributes":{"c":"red"},"object-id":"a","object-name":"Car:1"}],"frame-no":"0",'
+    '"frame":"000001.jpg","frame-attributes":{"n":1}},{"annotations":[],"frame-no":"1","frame":"000002.jpg"}]}'
+)
 FILES = {
     "kitti": ("label_02/0000.txt", KITTI),
     "visdrone": ("annotations/a.txt", VISDRONE),
@@ -33,6 +38,7 @@ FILES = {
     "cvat": ("annotations.xml", cvat_xml(f'<track id="0" label="person">{TRACK}</track>')),
     "cvat-images": ("annotations.xml", CVAT_IMAGES),
     "scalabel": ("a.json", json.dumps([bdd_frame(0, [bdd_label("1", "car", 2)]), bdd_frame(1, [])])),
+    "ground-truth": ("SeqLabel.json", SEQLABEL),
     "seqmaps": ("seqmaps/a.txt", "name\nMOT17-02\n"),
 }
 WILD = [
@@ -186,3 +192,57 @@ def test_keyframes_give_the_boxes_within_the_tolerance(count: int, seed: int, to
     again = between(frames[keep], boxes[keep], frames)
     assert np.abs(again - boxes).max() <= tolerance + 1e-9
     np.testing.assert_allclose(again[keep], boxes[keep], atol=1e-9)
+
+
+# ---- Ground Truth's labels come back to the very same JSON
+
+PLAIN = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text(max_size=4)
+ATTRIBUTES = st.dictionaries(
+    st.sampled_from(["a", "ignore", "id", "attribute_a", "object_id", "näher"]) | st.text(min_size=1, max_size=3),
+    PLAIN | st.lists(PLAIN, max_size=2) | st.dictionaries(st.text(max_size=2), PLAIN, max_size=2),
+    max_size=3,
+)
+
+
+@st.composite
+def seqlabels(draw: st.DrawFn) -> dict:
+    """Draw a file as jobs leave it, with numbers as texts or numbers, and keys that may be missing."""
+    texts, frames = draw(st.booleans()), []
+    for number in range(draw(st.integers(1, 4))):
+        boxes = []
+        for one in range(draw(st.integers(0, 2))):
+            label = draw(st.integers(0, 2))
+            box = {
+                "height": draw(st.integers(0, 900)),
+                "width": draw(st.integers(0, 900) | st.floats(0, 900).map(lambda v: round(v, 4))),
+                "top": draw(st.integers(-9, 900)),
+                "left": draw(st.floats(-9, 900).map(lambda v: round(v, 4))),
+                "class-id": str(label) if texts else label,
+                "label-category-attributes": draw(ATTRIBUTES),
+                "object-id": f"id-{one}",
+                "object-name": f"class {label}:{one + 1}",
+            }
+            if draw(st.booleans()):
+                box.pop(draw(st.sampled_from(["label-category-attributes", "object-name"])))
+            if draw(st.booleans()):
+                box["new"] = draw(PLAIN)
+            boxes.append(box)
+        frame = {"annotations": boxes, "frame-no": str(number) if texts else number, "frame": f"{number + 1:06d}.jpg"}
+        if draw(st.booleans()):
+            frame["frame-attributes"] = draw(ATTRIBUTES)
+        frames.append(frame)
+    return {"tracking-annotations": frames}
+
+
+@settings(max_examples=60)
+@given(seqlabels())
+def test_labels_of_ground_truth_come_back_exactly(document: dict) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "a.json").write_text(json.dumps(document))
+        made = data.read(root / "a.json")
+        data.write(made, root / "b.json", "ground-truth")
+        assert json.loads((root / "b.json").read_text()) == document
+        data.write(made, root / "coco", "coco", images="none")
+        data.write(data.read(root / "coco"), root / "c.json", "ground-truth")
+        assert json.loads((root / "c.json").read_text()) == document

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import threading
 import time
 
 import aws_tools
@@ -145,6 +146,21 @@ def test_names_that_nothing_has(capsys):
     assert "needs a model" in run(capsys, "deploy", "x", code=2).err
     assert "costs" not in run(capsys, "deploy", "x", *MODEL, "--least", "0", "--most", "1", code=2).out
     assert "kind must be one of" in run(capsys, "wait", "x", "--kind", "trainig-job", code=2).err
+
+
+def test_an_asynchronous_result_is_waited_for(capsys):
+    import boto3
+
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="results")
+    s3.put_object(Bucket="results", Key="failed/1", Body=b"Received client error (400) from model: no film")
+    failed = told(capsys, "wait", "s3://results/out/1", "--failure", "s3://results/failed/1", code=1)
+    assert (failed["state"], "no film" in failed["why"]) == ("Failed", True)
+    assert told(capsys, "wait", "s3://results/out/2", "--patience", "0.2", code=124)["state"] == "InProgress"
+    late = threading.Timer(0.5, lambda: s3.put_object(Bucket="results", Key="out/2", Body=b"{}"))
+    late.start()
+    assert "is there" in run(capsys, "wait", "s3://results/out/2").out
+    late.join()
 
 
 def test_logs_are_read_in_order(capsys):

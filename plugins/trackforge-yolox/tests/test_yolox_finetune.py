@@ -19,7 +19,7 @@ THREADS = "1"  # tests run side by side; more threads than cores wait for each o
 
 @pytest.mark.slow
 def test_fine_tuning_on_people_improves_detection_and_tracking(data_dir: Path) -> None:
-    """On 200 frames of a street and 61 pictures of COCO; scored on later frames of the same street."""
+    """On 100 frames of a street and 61 pictures of COCO; scored on later frames of the same street."""
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks.finetune", "--quick"],
         cwd=ROOT,
@@ -35,18 +35,18 @@ def test_fine_tuning_on_people_improves_detection_and_tracking(data_dir: Path) -
     assert before["ap50"] == pytest.approx(0.902, abs=0.005)  # the weights untouched, as known
     assert after["ap50"] > before["ap50"] + 0.005
     assert after["ap"] > before["ap"] + 0.02
-    assert after["MOTA"] > before["MOTA"]
+    assert after["HOTA"] > before["HOTA"] + 0.005
 
 
 @pytest.mark.slow
-def test_sixteen_pictures_are_learnt_from_random_weights(data_dir: Path, tmp_path: Path) -> None:
+def test_eight_pictures_are_learnt_from_random_weights(data_dir: Path, tmp_path: Path) -> None:
     import torch
 
     torch.set_num_threads(int(THREADS))
     people = data.read(data_dir / "coco128", split="train").select_classes(["person"]).only_labelled()
     small = np.zeros(len(people), bool)  # at 160 pixels, others cannot be seen
     small[people.boxes.image[people.boxes.size.min(axis=1) < 64]] = True
-    sixteen = people[~small][:16]
+    eight = people[~small][:8]
     recipe = training.trainer(
         "yolox",
         recipe="coco",
@@ -64,16 +64,16 @@ def test_sixteen_pictures_are_learnt_from_random_weights(data_dir: Path, tmp_pat
     )
     settings = training.settings_for(
         recipe,
-        epochs=40,
+        epochs=15,
         plain_epochs=0,
         batch_size=8,
         ema_decay=0.95,
         ema_ramp=10.0,
         clip=30.0,
-        validate_every=10,
+        validate_every=5,
         workers=0,
         tensorboard=False,
         accelerator="cpu",
     )
-    many = sixteen[np.tile(np.arange(16), 10)]  # an epoch of ten passes: fewer ends of epochs
-    assert training.fit(recipe, many, sixteen, settings, tmp_path / "run").best["ap50"] > 0.9
+    many = eight[np.tile(np.arange(8), 20)]  # an epoch of twenty passes: fewer ends of epochs
+    assert training.fit(recipe, many, eight, settings, tmp_path / "run").best["ap50"] > 0.9

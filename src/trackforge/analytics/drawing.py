@@ -12,7 +12,16 @@ import numpy.typing as npt
 
 from trackforge.io.drawing import Canvas, colour_of
 
-__all__ = ["canvas_for", "draw_ground", "draw_lines", "draw_zones", "tint", "to_picture"]
+__all__ = [
+    "canvas_for",
+    "draw_ground",
+    "draw_heat",
+    "draw_lines",
+    "draw_trails",
+    "draw_zones",
+    "tint",
+    "to_picture",
+]
 
 Image: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -114,3 +123,24 @@ def draw_ground(
         if track_id in texts:
             beneath = y + 24 * canvas.line_width  # a tag hangs above its place
             canvas.label(image, (x, beneath, x, beneath), texts[track_id], colour_of(track_id))
+
+
+def draw_trails(image: Image, ids: npt.NDArray[np.int64], points: Floats, size: tuple[int, int] | None) -> None:
+    """Draw the ways of tracks: ``ids`` ``(N,)`` of points ``(N, 2)``, oldest first."""
+    canvas = canvas_for((image.shape[1], image.shape[0]))
+    places = to_picture(points, image, size)
+    for track_id in np.unique(ids).tolist():
+        canvas.trail(image, [(x, y) for x, y in places[ids == track_id].tolist()], colour_of(track_id))
+
+
+def draw_heat(image: Image, grid: Floats, opacity: float) -> None:
+    """Lay a grid ``(rows, columns)`` over a picture, blurred, from blue to red; cells without anything stay clear."""
+    most = float(grid.max(initial=0))
+    if most <= 0:
+        return
+    height, width = image.shape[:2]
+    share = np.sqrt(grid / most).astype(np.float32)  # so that ways are seen beside resting places
+    large = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
+    colours = cv2.cvtColor(cv2.applyColorMap((large * 255).astype(np.uint8), cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB)
+    mixed = np.minimum(large * 2, 1)[..., None] * opacity
+    image[:] = (image * (1 - mixed) + colours * mixed).astype(np.uint8)

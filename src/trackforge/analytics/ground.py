@@ -13,6 +13,7 @@ from trackforge.analytics.anchors import Box, anchors, boxes
 from trackforge.analytics.following import Follower, Habits
 from trackforge.analytics.homography import Plane, fit_plane, rectangle
 from trackforge.analytics.journeys import Journeys
+from trackforge.analytics.odometer import speeds
 from trackforge.analytics.saving import load_parts, save_parts
 from trackforge.analytics.scene import Scene
 from trackforge.analytics.spelling import Shape, Spelling, place, read_numbers
@@ -215,11 +216,8 @@ class Ground:
         assert self._follower is not None  # noqa: S101 - who calls has seen to it
         spot, velocity, spread = moment.state
         places = spot @ self._follower.axes
-        fast = np.hypot(*velocity.T)
         rows_of, _ = self._follower.book.peek(moment.ids)
-        speed = np.where(
-            self._follower.book["moving"][rows_of], fast, np.sqrt(np.maximum(fast**2 - spread[..., 2].sum(axis=1), 0))
-        )
+        speed = speeds(velocity, np.sqrt(spread[..., 2].sum(axis=1)), self._follower.book["moving"][rows_of])
         error = np.sqrt(spread[..., 0].sum(axis=1))
         distance = self._follower.tell(moment.ids, moment.causal + self._journeys.ahead(moment.ids))
         rows = np.stack((*places.T, speed, 3.6 * speed, distance, error), axis=1).round(3).tolist()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from trackforge.analytics.book import Book
 from trackforge.analytics.following import WALK
-from trackforge.analytics.odometer import Walk, smoothed
+from trackforge.analytics.odometer import Walk, smoothed, speeds
 from trackforge.analytics.window import Moment
 
 __all__ = ["Journeys"]
@@ -65,9 +65,7 @@ class Journeys:
         begins, times = moment.begins, np.full(len(rows), now)
         walk = self._walk(rows)
         after = self._odometer.advance(walk, place, error, times, begins)
-        raw = np.hypot(*velocity.T)
-        calm = np.sqrt(np.maximum(raw**2 - speed_error**2, 0))
-        speed = np.where(after.moving, raw, calm)
+        speed = speeds(velocity, speed_error, after.moving)
         last = book["last"][rows]
         for name in WALK:
             book[name][rows] = getattr(after, name)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Odometer", "Walk", "causal", "smoothed"]
+__all__ = ["Odometer", "Walk", "causal", "smoothed", "speeds"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -88,6 +88,16 @@ class Walk:
     since: Floats
     metres: Floats
     starts: npt.NDArray[np.int64]
+
+
+CERTAIN = 2.5
+"""Standard deviations above which somebody who rests is believed to have a speed."""
+
+
+def speeds(velocity: Floats, error: Floats, moving: Flags) -> Floats:
+    """Return speeds ``(N,)`` of velocities ``(N, 2)`` with standard deviations ``error`` ``(N,)``; 0 for who rests."""
+    raw = np.hypot(*velocity.T)
+    return np.where(moving | (raw > CERTAIN * error), raw, 0.0)
 
 
 def smoothed(rest: float) -> Odometer:

@@ -82,9 +82,19 @@ def _told(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     own = _words(values)
     if own:
         yield "", own
+    yield from _measured(values.get("tracks"))
     for value in values.values():
         if isinstance(value, Mapping) and all(isinstance(one, Mapping) for one in value.values()):
             yield from ((str(name), _words(one)) for name, one in value.items() if _words(one))
+
+
+def _measured(tracks: Any) -> Iterator[tuple[str, str]]:
+    """Yield how far and how fast tracks were, where an analytic says so of each."""
+    rows = [one for one in tracks if isinstance(one, Mapping)] if isinstance(tracks, (list, tuple)) else []
+    far = [one["distance"] for one in rows if isinstance(one.get("distance"), (int, float))]
+    fast = [one["top_kmh"] for one in rows if isinstance(one.get("top_kmh"), (int, float))]
+    if far:
+        yield "", f"{len(far)} tracks, {sum(far):.0f} m in all" + (f", at most {max(fast):.1f} km/h" if fast else "")
 
 
 def _words(values: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ from trackforge.data.dialects import (
     label_studio_writing,
     labelme,
     manifest,
+    manifest_labels,
     manifest_writing,
     sagemaker_json,
     scalabel,
@@ -165,7 +166,7 @@ def label_studio_format() -> Format:
         sniff=label_studio.sniff_label_studio,
         read=label_studio.read_label_studio,
         write=label_studio_writing.write_label_studio,
-        holds=frozenset({"ids", "sequence", "rate", "names", "empty"}),
+        holds=frozenset({"ids", "sequence", "rate", "names", "empty", "extra"}),
         files=(".json",),
         rank=29,
     )
@@ -221,7 +222,7 @@ def manifest_format() -> Format:
         read=manifest.read_manifest,
         write=manifest_writing.write_manifest,
         holds=frozenset({"split", "names", "empty"}),
-        holds_extra=("confidence",),
+        holds_extra=("confidence", *manifest_labels.TOLD.values()),
         rank=29,
     )
 

@@ -258,6 +258,20 @@ ANALYTICS = (
     ),
     ComponentSpec(
         kind="analytic",
+        name="trails",
+        target="trackforge.analytics.trails:Trails",
+        config="trackforge.analytics.trails:TrailsConfig",
+        summary="Where tracks went, in pixels.",
+    ),
+    ComponentSpec(
+        kind="analytic",
+        name="heat",
+        target="trackforge.analytics.heat:Heat",
+        config="trackforge.analytics.heat:HeatConfig",
+        summary="Where people are most: a heat map of seconds or of tracks.",
+    ),
+    ComponentSpec(
+        kind="analytic",
         name="ground",
         target="trackforge.analytics.ground:Ground",
         config="trackforge.analytics.ground:GroundConfig",

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from trackforge.analytics.spelling import read_shapes
 from trackforge.config import setting
@@ -27,7 +27,8 @@ from trackforge.runs.layers import ANALYTICS, Layer, from_job, options
 from trackforge.runs.measuring import Measured, analytics_of
 from trackforge.runs.places import outputs_of
 from trackforge.runs.planning import RunPlan, plan, source_of
-from trackforge.runs.stored import StoredComponent, form_of, sequences_in
+from trackforge.runs.stored import StoredComponent
+from trackforge.runs.stored_files import form_of, read_stored
 from trackforge.runs.tracking import TrackingRun
 from trackforge.runs.watching import Watching
 
@@ -36,7 +37,7 @@ __all__ = ["AnalysisPlan", "AnalysisRun", "plan_analysis"]
 log = logging.getLogger(__name__)
 DEFAULT = ("trails", "heat")
 """What is made where nobody says what."""
-OPTIONS = ("line", "zone", "ground", "heat", "trails", "analytic", "video", "rate", "size", "still", "pick")
+OPTIONS = ("line", "zone", "ground", "heat", "trails", "analytic", "video", "rate", "size", "plots", "still", "pick")
 """Options that a tracking run has not."""
 
 
@@ -47,7 +48,7 @@ class AnalysisRun(Measured, TrackingRun):
     sources: tuple[str, ...] = setting(
         (),
         help="What to track, as for trackforge track; or tracks that are stored: MOT text, .jsonl, .parquet, .json of "
-        "COCO or of Ground Truth's SeqLabel.",
+        "COCO or of Ground Truth's SeqLabel, CVAT's .xml, .labels.json that people have checked.",
     )
     out: tuple[str, ...] = setting(
         (),
@@ -62,6 +63,9 @@ class AnalysisRun(Measured, TrackingRun):
     )
     size: tuple[int, int] | None = setting(
         None, help="Of stored tracks without it: width and height of the pictures, 1920x1080.", unit="px", minimum=1
+    )
+    plots: Literal["png", "svg", "pdf", "none"] = setting(
+        "png", help="Form of the figures in a folder: counts over time, dwell, heat, ways, speeds."
     )
     still: Path | None = setting(
         None, help="Write one picture with a grid of pixels, to read points off, and do nothing else: still.png."
@@ -117,7 +121,7 @@ class AnalysisPlan(RunPlan):
         return [
             made
             for one in self.into
-            for made in conclude(Path(one.replace("{name}", sequence)), tracked, {**self.analytics})
+            for made in conclude(Path(one.replace("{name}", sequence)), tracked, self.analytics, self.given.plots)
         ]
 
     def job(self) -> AnalysisRun:
@@ -127,9 +131,11 @@ class AnalysisPlan(RunPlan):
         if self.stored:
             values |= {"detector": "", "tracker": "", "source": "", "sources": self.given.sources}
         tables = {name: _table(name, one) for name, one in self.analytics.items()}
-        kept = {name: getattr(self.given, name) for name in ("video", "rate", "size")}
+        kept = {name: getattr(self.given, name) for name in ("video", "rate", "size", "plots")}
         if self.given.out:
             own = {one.sink.name: dict(one.sink.settings) for one in self.outputs if one.sink.settings}
+            if self.folders and own.get("jsonl") == {"both": True}:
+                del own["jsonl"]  # what a folder has by itself
             values |= {"sink": (), "sinks": own or None, "out": self.given.out}
         return AnalysisRun(**{**values, **kept, "analytics": tables or None})
 
@@ -176,7 +182,7 @@ def _tracked(job: AnalysisRun, layers: Sequence[Layer], analytics: Mapping[str, 
 
 
 def _stored(job: AnalysisRun, layers: Sequence[Layer], analytics: Mapping[str, Component]) -> AnalysisPlan:
-    parts = [(Path(file_path(one)), name) for one in job.sources for name in sequences_in(Path(file_path(one)))]
+    parts = [(Path(file_path(one)), name) for one in job.sources for name in read_stored(Path(file_path(one)))[0]]
     several = len(parts) > 1
     if several and (job.video is not None or len(job.sources) > 1):
         what = "A video is of one sequence" if job.video is not None else "Stored tracks are taken file by file"

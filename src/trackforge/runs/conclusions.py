@@ -5,17 +5,18 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from trackforge.intake.names import plain_name
 from trackforge.io.atomic import atomic_path
 from trackforge.io.events import rows_csv, write_parquet
 from trackforge.runs.component import Component
 from trackforge.runs.values import plain
 from trackforge.runs.watching import Watching
 
-__all__ = ["NAMES", "conclude", "counts"]
+__all__ = ["NAMES", "conclude", "counts", "others"]
 
 log = logging.getLogger(__name__)
 NAMES = (
@@ -26,6 +27,8 @@ NAMES = (
 )
 """Files in the folder of a sequence, and their formats."""
 COUNTS = ("sequence", "analytic", "minute")
+ELSEWHERE = ("minutes", "tracks", "crossings", "events")
+"""Lists of rows in a result that have a file of their own: counts, tracks, events."""
 
 
 def counts(sequence: str, result: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -38,13 +41,29 @@ def counts(sequence: str, result: Mapping[str, Mapping[str, Any]]) -> list[dict[
     ]
 
 
-def conclude(folder: Path, seen: Watching, analytics: Mapping[str, Component]) -> list[tuple[str, str]]:
+def others(result: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    """Yield what else results have as lists of flat rows, as tables: name of analytic and list, and the rows."""
+    for analytic, values in result.items():
+        for key, rows in values.items():
+            listed = isinstance(rows, (list, tuple)) and rows and all(isinstance(row, Mapping) for row in rows)
+            if listed and key not in ELSEWHERE and not any(_nested(row) for row in rows):
+                yield plain_name(f"{analytic}-{key}", "An analytic"), list(rows)
+
+
+def _nested(row: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, (Mapping, list, tuple)) for value in row.values())
+
+
+def conclude(
+    folder: Path, seen: Watching, analytics: Mapping[str, Component], plots: str = "none"
+) -> list[tuple[str, str]]:
     """Write what came of a sequence into a folder, each file whole or not at all; return paths and formats.
 
     Args:
         folder: Is made where it is not there.
         seen: The sequence.
         analytics: With which settings it was made.
+        plots: Ending of the figures, without a dot; ``none`` for none.
 
     Raises:
         SinkError: A place cannot be written to.
@@ -76,4 +95,23 @@ def conclude(folder: Path, seen: Watching, analytics: Mapping[str, Component]) -
             with atomic_path(place) as path:
                 write_parquet(path, tracks, ("sequence", "track_id", "class"))
         made.append((str(place), form))
-    return made
+    for name, rows in others(result):
+        place = folder / f"{name}.csv"
+        with atomic_path(place) as path:
+            path.write_text(rows_csv(rows), encoding="utf-8")
+        made.append((str(place), "table"))
+    return [*made, *_plots(folder, seen, result, plots)]
+
+
+def _plots(
+    folder: Path, seen: Watching, result: Mapping[str, Mapping[str, Any]], ending: str
+) -> Iterator[tuple[str, str]]:
+    if ending == "none":
+        return
+    if importlib.util.find_spec("matplotlib") is None:
+        log.warning("no figures without matplotlib; run: pip install 'trackforge-mot[plot]', or --plots none")
+        return
+    from trackforge.analytics.plotting import write_plots
+
+    for path in write_plots(folder, result, still=seen.still, ending=f".{ending}"):
+        yield str(path), "figure"

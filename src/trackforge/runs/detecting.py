@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from trackforge.config import setting
+from trackforge.config import same_setting, setting
 from trackforge.errors import ConfigError
 from trackforge.intake.addresses import STDOUT, file_path
 from trackforge.registry.guess import check_output, exists
 from trackforge.registry.spec import ComponentSpec
-from trackforge.runs.component import Component
+from trackforge.runs.component import Component, Wanted
 from trackforge.runs.filtering import settled_inside
 from trackforge.runs.layers import Layer, from_job, options
 from trackforge.runs.planning import Output, RunPlan, detector_of, expand, plan, source_of
-from trackforge.runs.tracking import Looking, Written
+from trackforge.runs.tracking import Looking, TrackingRun, Written
 
 __all__ = ["DetectionPlan", "DetectionRun", "is_folder", "of_pictures", "plan_detection"]
 
@@ -39,6 +39,7 @@ class DetectionRun(Looking, Written):
         "pictures for a COCO file and NAME.jpg with boxes. May be repeated; {name} in it is the name of the sequence. "
         "- writes JSON lines to standard output.",
     )
+    segmenter: Wanted = same_setting(TrackingRun, "segmenter")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from trackforge.runs.habits import CONF, minding, settled, spread, wanted
 from trackforge.runs.layers import Layer, choose, from_job, options
 from trackforge.runs.places import Output, outputs_of
 from trackforge.runs.refusals import check_scores
-from trackforge.runs.tracking import COMPOSED, TRACKER, TrackingRun
+from trackforge.runs.tracking import COMPOSED, SEGMENTER, TRACKER, TrackingRun
 from trackforge.runs.watching import Watching
 
 __all__ = ["Output", "RunPlan", "detector_of", "expand", "plan", "source_of", "tracker_of"]
@@ -47,6 +47,7 @@ class RunPlan:
         named: The source that was asked for by name, or empty.
         why: Why this detector, where nobody asked for it by name: a part of a sentence.
         analytics: What is made of the tracks, by the names of the answers.
+        segmenter: What makes masks for the outputs, or None.
     """
 
     options: TrackingRun
@@ -59,6 +60,7 @@ class RunPlan:
     named: str = ""
     why: str = ""
     analytics: Mapping[str, Component] = field(default_factory=dict)
+    segmenter: Component | None = None
     command: ClassVar[str] = "track"
     """The command that carries it out."""
 
@@ -67,6 +69,8 @@ class RunPlan:
         yield from self.sources
         yield self.detector
         yield self.tracker
+        if self.segmenter is not None:
+            yield self.segmenter
         yield from self.analytics.values()
         for output in self.outputs:
             yield output.sink
@@ -91,6 +95,7 @@ class RunPlan:
             if not self.named or one.name == self.named:
                 source |= {key: value for key, value in one.settings.items() if key != "path"}
         job = dataclasses.replace(settled(self.options), source=source, detector=self.detector, tracker=self.tracker)
+        job = dataclasses.replace(job, segmenter=self.segmenter or "")
         if job.out:
             return dataclasses.replace(
                 job, sinks={one.sink.name: one.sink.settings for one in self.outputs if one.sink.settings} or None
@@ -137,7 +142,13 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
         class_agnostic=class_agnostic,
         named=_asked(layers, "name"),
         why=choice.why,
+        segmenter=_segmenter_of(layers),
     )
+
+
+def _segmenter_of(layers: Sequence[Layer]) -> Component | None:
+    """Return what makes masks, where anything is said of it."""
+    return choose("segmenter", layers, SEGMENTER) if any(one.tables.get("segmenter") for one in layers) else None
 
 
 def _asked(layers: Sequence[Layer], key: str) -> str:

@@ -90,7 +90,7 @@ class SequenceResult:
 
     def stage_ms(self) -> dict[str, float]:
         """Return milliseconds a frame by stage, in the order of the flow; stages overlap."""
-        order = [name for name in ("decode", "detect", "track", "write") if name in self.stages]
+        order = [name for name in ("decode", "detect", "track", "segment", "write") if name in self.stages]
         return {name: 1000 * self.stages[name] / max(self.frames, 1) for name in order}
 
     def as_dict(self) -> dict[str, Any]:

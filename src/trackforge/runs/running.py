@@ -15,6 +15,7 @@ from trackforge import pipeline
 from trackforge.errors import ConfigError
 from trackforge.intake.addresses import address_name, shown_address, source_name
 from trackforge.intake.names import relative_name
+from trackforge.io.masking import Masking
 from trackforge.io.outputs import Outputs
 from trackforge.protocols import (
     Closable,
@@ -22,6 +23,7 @@ from trackforge.protocols import (
     Dropping,
     Lossy,
     Remembering,
+    Segmenter,
     Sink,
     Source,
     Tracker,
@@ -117,12 +119,14 @@ def run(
         together(plan.analytics, one.name).open(stream_of(one.source))
     stopping = Stopping() if stopping is None else stopping
     detector, tracker = _Reused(plan.detector), _Reused(plan.tracker)
+    segmenter = None if plan.segmenter is None or not plan.outputs else _Reused(plan.segmenter)
     for component, one in zip(plan.sources, inputs, strict=True):
         result = SequenceResult(one.name, one.given)
         with contextlib.ExitStack() as stack:
             if isinstance(one.source, Closable):
                 stack.callback(one.source.close)
-            parts = _Parts(component, one.source, detector(one.name), tracker(one.name))
+            masks = None if segmenter is None else segmenter(one.name)
+            parts = _Parts(component, one.source, detector(one.name), tracker(one.name), masks)
             yield _run(result, parts, plan, keep=keep, progress=progress or _unwatched, stopping=stopping)
         if stopping.signal or result.ended:
             return
@@ -159,6 +163,7 @@ class _Parts(NamedTuple):
     source: Source
     detector: Detector
     tracker: Tracker
+    segmenter: Segmenter | None
 
 
 def _run(
@@ -170,7 +175,7 @@ def _run(
     progress: Progress,
     stopping: Stopping,
 ) -> SequenceResult:
-    options, (component, source, detector, tracker) = plan.options, parts
+    options, (component, source, detector, tracker, segmenter) = plan.options, parts
     detector = narrowed(detector, plan.classes, plan.class_agnostic)
     result.classes = tuple(detector.classes)
     result.model, result.fps = about_model(parts.detector), stream_of(source).rate
@@ -179,6 +184,9 @@ def _run(
         outputs = [output for output in outputs if not output.optional]
     watch = Stopwatch()
     sinks = Outputs([watch.sink(sink, guard(output.sink)) for output, sink in _sinks(outputs, result)])
+    into: Outputs | Masking = sinks
+    if segmenter is not None and plan.segmenter is not None:
+        into = Masking(sinks, watch.segmenter(segmenter, guard(plan.segmenter)))
     analytics = together(plan.analytics, result.name)
     seen = Watching(result.name, analytics, stream_of(source).rate) if plan.analytics else None
     begin = time.perf_counter()
@@ -186,7 +194,7 @@ def _run(
         watch.source(source, guard(component)),
         watch.detector(detector, guard(plan.detector)),
         watch.tracker(tracker, guard(plan.tracker)),
-        sinks=[sinks],
+        sinks=[into],
         batch_size=options.batch_size,
         ahead=options.ahead,
         analytics=analytics,

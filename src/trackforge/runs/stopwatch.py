@@ -15,12 +15,16 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 from trackforge.protocols import (
     Closable,
     Detector,
     Drawing,
     Ending,
     Painting,
+    Segmenter,
     Sink,
     StagedDetector,
     StreamAware,
@@ -46,8 +50,8 @@ class Stopwatch:
     Stages overlap, so that together they may take longer than the run.
 
     Attributes:
-        seconds: Seconds of wall clock by stage: ``decode``, ``prepare``, ``detect``, ``select``, ``track``
-            and ``write``, as far as there and watched.
+        seconds: Seconds of wall clock by stage: ``decode``, ``prepare``, ``detect``, ``select``, ``track``,
+            ``segment`` and ``write``, as far as there and watched.
     """
 
     def __init__(self) -> None:
@@ -65,6 +69,10 @@ class Stopwatch:
     def tracker(self, tracker: Tracker, /, guard: Guard = _unguarded) -> Tracker:
         """Return the tracker, watched as ``track``."""
         return _Tracker(tracker, self, guard)
+
+    def segmenter(self, segmenter: Segmenter, /, guard: Guard = _unguarded) -> Segmenter:
+        """Return the segmenter, watched as ``segment``."""
+        return _Segmenter(segmenter, self, guard)
 
     def sink(self, sink: Sink, /, guard: Guard = _unguarded) -> Sink:
         """Return the sink, watched as ``write``; opening and finishing it count too."""
@@ -184,6 +192,13 @@ class _Tracker(_StreamAware):
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
         self._inner.load_state_dict(state)
+
+
+class _Segmenter(_Watched):
+    def segment(self, frame: Frame, xyxy: npt.NDArray[np.float32], /) -> list[dict[str, Any]]:
+        with self._stage("segment", _at([frame])):
+            masks: list[dict[str, Any]] = self._inner.segment(frame, xyxy)
+        return masks
 
 
 class _Sink(_StreamAware):

@@ -17,22 +17,18 @@ import numpy as np
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, DataError, InvalidInputError, StateError
 from trackforge.intake.documents import parse_json
-from trackforge.io.tables import read_classes, read_tables
 from trackforge.registry.spec import ComponentSpec
 from trackforge.runs.component import Component
+from trackforge.runs.stored_files import form_of, read_stored, stated
 from trackforge.table import TrackTable
 from trackforge.types import Detections, Frame, Stream, Tracks, TrackState
 
-__all__ = [
-    "StoredBoxes", "StoredComponent", "StoredConfig", "StoredFrames", "StoredIds", "form_of", "sequences_in",
-]  # fmt: skip
+__all__ = ["StoredBoxes", "StoredComponent", "StoredConfig", "StoredFrames", "StoredIds"]
 
 ID = "stored_id"
 """Column of the detections that holds the ids."""
 BOX = "stored_box"
 """Column of the detections that holds the boxes of the tracks, where the detector's own are stored beside them."""
-HEAD = 65536
-"""Characters at the beginning of a JSON file in which its kind shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,26 +44,13 @@ class StoredConfig:
         check(self)
 
 
-def form_of(path: str | Path) -> str:
-    """Return the format of a file of tracks by name; empty where it is none."""
-    path = Path(path)
-    if not path.is_file():
-        return ""
-    return {".txt": "mot", ".jsonl": "jsonl", ".parquet": "parquet", ".json": "coco"}.get(path.suffix.lower(), "")
-
-
-def sequences_in(path: Path) -> list[str]:
-    """Return the names of the sequences in a file of tracks; raises as `trackforge.io.tables.read_tables` does."""
-    return list(read_tables(path, form_of(path)))
-
-
 class _Stored:
     """One sequence of a file of tracks, each row with an id."""
 
     def __init__(self, config: StoredConfig) -> None:
         self.config = config
-        path, form = config.path, form_of(config.path)
-        tables = read_tables(path, form)
+        path = config.path
+        tables, self.classes = read_stored(path)
         self.name = config.sequence or next(iter(tables))
         if self.name not in tables:
             raise ConfigError(f"{path} must hold the sequence {self.name!r}; it has: {', '.join(tables)}.")
@@ -79,7 +62,6 @@ class _Stored:
                 "Track first: trackforge track, with these boxes as --detector file.",
                 path=path,
             )
-        self.classes = read_classes(path, form)
 
 
 class StoredBoxes(_Stored):
@@ -148,9 +130,11 @@ class StoredFrames(_Stored):
 
     def __init__(self, config: StoredConfig) -> None:
         super().__init__(config)
+        rate, self._size = stated(config.path)
+        self._rate, self._size = config.rate or rate, config.size or self._size
         self._frames = list(self._known())
         size = next((frame.size for frame in self._frames if min(frame.size) > 0), None)
-        self.stream = Stream(name=self.name, rate=config.rate, size=size, length=len(self._frames))
+        self.stream = Stream(name=self.name, rate=self._rate, size=size, length=len(self._frames))
 
     def __iter__(self) -> Iterator[Frame]:
         return iter(self._frames)
@@ -159,16 +143,14 @@ class StoredFrames(_Stored):
         return len(self._frames)
 
     def _known(self) -> Iterator[Frame]:
-        config = self.config
-        if form_of(config.path) == "jsonl":
+        if form_of(self.config.path) == "jsonl":
             yield from self._from_lines()
             return
-        size = config.size or _stated_size(config.path)
         for step in self.table.steps():
             stamp = step.frame.timestamp
-            if stamp is None and config.rate:
-                stamp = step.frame.index / config.rate
-            yield Frame(index=step.frame.index, timestamp=stamp, sequence=self.name, size=size or (0, 0))
+            if stamp is None and self._rate:
+                stamp = step.frame.index / self._rate
+            yield Frame(index=step.frame.index, timestamp=stamp, sequence=self.name, size=self._size or (0, 0))
 
     def _from_lines(self) -> Iterator[Frame]:
         config = self.config
@@ -181,17 +163,6 @@ class StoredFrames(_Stored):
                     stamp = line["frame"] / config.rate
                 size = config.size or (int(line.get("width") or 0), int(line.get("height") or 0))
                 yield Frame(index=line["frame"], timestamp=stamp, sequence=self.name, size=size, file=line.get("file"))
-
-
-def _stated_size(path: Path) -> tuple[int, int] | None:
-    """Return the size that a Parquet table of ours states; None where it does not."""
-    if form_of(path) != "parquet":
-        return None
-    import pyarrow.parquet as parquet  # type: ignore[import-untyped]
-
-    stated = (parquet.read_schema(path).metadata or {}).get(b"trackforge.stream")
-    size = parse_json(stated.decode()).get("size") if stated else None
-    return (int(size[0]), int(size[1])) if size else None
 
 
 @dataclass(frozen=True)

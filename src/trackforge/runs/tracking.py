@@ -16,9 +16,9 @@ from trackforge.errors import ConfigError
 from trackforge.io.starting import parse_start
 from trackforge.runs.component import Wanted
 
-__all__ = ["COMPOSED", "DETECTOR", "TRACKER", "Basis", "Looking", "Run", "TrackingRun", "Written"]
+__all__ = ["COMPOSED", "DETECTOR", "SEGMENTER", "TRACKER", "Basis", "Looking", "Run", "TrackingRun", "Written"]
 
-DETECTOR, TRACKER, COMPOSED = "motion", "byte", "online"
+DETECTOR, TRACKER, COMPOSED, SEGMENTER = "motion", "byte", "online", "sam"
 """What is taken where nothing is said: no weights, no torch."""
 
 
@@ -134,6 +134,10 @@ class TrackingRun(Looking, Run):
         flags=("--out", "-o"),
         help="File to write, its ending tells the format; or a folder, for a MOT file and a video. May be repeated; "
         "{name} in it is the name of the sequence. - writes JSON lines to standard output.",
+    )
+    segmenter: Wanted = setting(
+        "",
+        help="Name of what finds the pixels of objects, for outputs that hold masks: sam; without one, none are made.",
     )
     box: Literal["filtered", "detected"] | None = setting(
         None, help="Write the motion model's box (filtered), or that of the detection; without it, as each output does."

@@ -110,6 +110,7 @@ class ServingRun(Measured):
         help="Whether clients may have the server open addresses of cameras; without it, if only this machine can "
         "reach the server, or a token is set.",
     )
+    labels: Path | None = setting(None, help="Folder of label documents that people check on the page.")
     log_format: Literal["text", "json"] = setting("text", help="How log lines look: for people, or one object a line.")
 
     def __post_init__(self) -> None:

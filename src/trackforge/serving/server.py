@@ -27,6 +27,7 @@ import uvicorn
 
 from trackforge.errors import ConfigError
 from trackforge.io.atomic import atomic_path
+from trackforge.review import Store
 from trackforge.serving.cameras.addresses import camera_address
 from trackforge.serving.engine import Engine
 from trackforge.serving.http.app import create_app
@@ -75,6 +76,7 @@ def serve(
     Raises:
         ConfigError: The address cannot be listened on, or a setting is wrong.
         BadCamera: A camera is none.
+        MissingFileError: There is no folder of labels where one is named.
         TrackforgeError: The detector cannot be loaded.
     """
     engine = engine or Engine(run)
@@ -82,6 +84,8 @@ def serve(
     _check_certificate(options)
     for camera in options.cameras:
         camera_address(camera, devices=True)
+    if options.labels is not None:
+        Store(options.labels)  # refuses what is no folder, before anything is loaded
     app = app or create_app(engine)
     context: Context = app.state.context
     listener = _listen(options)

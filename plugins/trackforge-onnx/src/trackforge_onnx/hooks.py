@@ -9,7 +9,7 @@ from trackforge.registry import ComponentSpec, hookimpl
 
 @hookimpl
 def trackforge_components() -> Iterator[ComponentSpec]:
-    """Offer the detector."""
+    """Offer the detector and the segmenter."""
     yield ComponentSpec(
         kind="detector",
         name="onnx",
@@ -19,4 +19,14 @@ def trackforge_components() -> Iterator[ComponentSpec]:
         requires=("cv2", "onnxruntime"),
         install="trackforge-onnx",
         suffixes=(".onnx",),
+    )
+    yield ComponentSpec(
+        kind="segmenter",
+        name="sam",
+        target="trackforge_onnx.sam:SamSegmenter",
+        config="trackforge_onnx.sam:SamConfig",
+        summary="Segment Anything: masks of the objects in boxes, by an encoder and a decoder as .onnx files.",
+        source="Kirillov et al., ICCV 2023; Segment Anything, Apache-2.0: the inputs and outputs of its exports",
+        requires=("cv2", "onnxruntime"),
+        install="trackforge-onnx[sam]",
     )

@@ -34,5 +34,5 @@ def trackforge_components() -> Iterator[ComponentSpec]:
         summary="A detector behind an endpoint of SageMaker, asked picture by picture.",
         requires=("boto3",),
         install="trackforge-sagemaker[client]",
-        source="AWS's ByteTrack example, MIT-0: its answers, and the scale of its boxes",
+        source="ByteTrack example of AWS, MIT-0: the form of its answers, and the scale of its boxes",
     )

@@ -157,19 +157,21 @@ class _Objects:
         return out
 
     def _identity(self, row: int, track: int, label: int) -> dict[str, str]:
-        ids, names = self._stated_ids, self._stated_names
-        key = (track, label) if track >= 0 else (-1 - row, label)
-        if key not in self._names:
-            stated, kind = names[row] if names else "", self.part.classes[label]
-            if not stated or (object_class(stated) not in ("", kind) and object_class(stated) in self.part.classes):
-                self._named[kind] += 1
-                stated = f"{readable(kind)}:{self._named[kind]}"
-            self._names[key] = stated
-        if ids and ids[row]:
-            found = ids[row]
-        else:
-            found = self._ids.setdefault(key[0], object_id(self.sequence, *((track,) if track >= 0 else (-1, row))))
-        return {"object-id": found, "object-name": self._names[key]}
+        """Return id and name of an object: as they were read, unless it has got another class since."""
+        key, kind = (track if track >= 0 else -1 - row, label), self.part.classes[label]
+        name = self._stated_names[row] if self._stated_names else ""
+        if object_class(name) not in ("", kind) and object_class(name) in self.part.classes:
+            name = ""
+        if not name and key not in self._names:
+            self._named[kind] += 1
+            self._names[key] = f"{readable(kind)}:{self._named[kind]}"
+        name = name or self._names[key]
+        self._names.setdefault(key, name)
+        found = self._stated_ids[row] if self._stated_ids else ""
+        if not found:
+            number = (track,) if track >= 0 else (-1, row)
+            found = self._ids.setdefault(key[0], object_id(self.sequence, *number))
+        return {"object-id": found, "object-name": name}
 
 
 def label_metadata(part: Dataset, *, tracked: bool, job: str = "", human: bool = True) -> dict[str, Any]:

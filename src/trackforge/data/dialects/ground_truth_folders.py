@@ -29,7 +29,7 @@ from trackforge.intake.folders import is_companion, natural_key
 from trackforge.io.manifest_lines import ManifestLine, read_manifest_lines
 from trackforge.io.seqlabel_json import sequence_name
 
-__all__ = ["Job", "Labelled", "answer_files", "jobs", "lines_of", "looks_like_ground_truth"]
+__all__ = ["Job", "Labelled", "answer_files", "is_video_manifest", "jobs", "lines_of", "looks_like_ground_truth"]
 
 _LABELS = re.compile(rb'"(tracking|detection)(-a|A)nnotations"\s*:')
 _VIDEO = re.compile(rb'"[^"\n]{1,200}-ref-metadata"\s*:\s*\{')

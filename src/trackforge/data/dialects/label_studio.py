@@ -15,18 +15,19 @@ Source: Label Studio's documentation of its task format (Apache-2.0) and the exa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from trackforge.data.building import Builder
+from trackforge.data.dialects.cvat_meta import typed
 from trackforge.data.dialects.label_studio_geometry import box_around, shown_boxes
+from trackforge.data.dialects.label_studio_regions import Region, fps, frame_rate, media, regions
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
-from trackforge.intake.documents import load_json, whole_number
+from trackforge.intake.documents import load_json
 from trackforge.intake.limits import check_limit
 from trackforge.intake.names import inside, name_problem
 from trackforge.intake.reading import reading
@@ -40,16 +41,6 @@ _HEAD = 1 << 20
 WHOLE = 100_000
 """Frames up to which a task gets all of them, also those of which nothing is known."""
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
-
-
-@dataclass
-class _Thing:
-    """What the results of one region say together: the box in one, perhaps the labels in another."""
-
-    kind: str = ""
-    value: Mapping[str, Any] = field(default_factory=dict)
-    labels: list[str] = field(default_factory=list)
-    size: tuple[int, int] = (0, 0)
 
 
 def sniff_label_studio(path: Path) -> bool:
@@ -111,9 +102,13 @@ class _Reader:
         self.classes: dict[str, int] = {}
         self.sequences: set[str] = set()
         self.several = self.turned = self.missing = 0
+        self.boxes: list[tuple[int, list[float], int, int]] = []
+        self.attributes: list[dict[str, str]] = []
 
     def finish(self) -> Dataset:
         notes = self.build.notes
+        for one, extra in zip(self.boxes, typed(self.attributes, notes), strict=True):
+            self.build.box(*one[:3], track_id=one[3], extra=extra)
         if self.several:
             notes.append(f"{self.several} tasks have several annotations; the first of each was read")
         if self.turned:
@@ -125,53 +120,19 @@ class _Reader:
     def task(self, at: int, task: Any) -> None:
         place = f"task {at + 1}"
         try:
-            things = self._things(task)
+            things, several = regions(task, predictions=self.predictions)
+            self.several += several
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             self.findings.bad(f"{place} must be a task of Label Studio; {error}.", path=self.path)
             return
-        stated = _media(task)
+        stated = media(task)
         tracks = {key: t for key, t in things.items() if isinstance(t.value.get("sequence"), list)}
         boxes = {key: t for key, t in things.items() if key not in tracks and "width" in t.value}
         file = self._file(stated)
         if tracks or (stated and PurePosixPath(stated).suffix.lower() in VIDEO_SUFFIXES):
-            self._video(place, file, stated, tracks)
+            self._video(place, file, stated, tracks, fps(task))
         elif boxes or stated:
             self._picture(place, file, stated, boxes)
-
-    def _things(self, task: Any) -> dict[str, _Thing]:
-        """Return the regions of a task by id, from full or minimal JSON."""
-        things: dict[str, _Thing] = {}
-        for number, result in enumerate(self._results(task)):
-            value = result["value"]
-            thing = things.setdefault(str(result.get("id", f"#{number}")), _Thing())
-            for key in (str(result.get("type", "")), "labels", "rectanglelabels"):
-                words = value.get(key)
-                if isinstance(words, list):
-                    thing.labels += [str(word) for word in words if str(word) not in thing.labels]
-            if "sequence" in value or "width" in value:
-                thing.kind, thing.value = str(result.get("type", "")), value
-                sides = [result.get(k, value.get(k)) for k in ("original_width", "original_height")]
-                if None not in sides:
-                    thing.size = (whole_number(sides[0], 0), whole_number(sides[1], 0))
-        return things
-
-    def _results(self, task: Any) -> Iterator[Mapping[str, Any]]:
-        for key in ("annotations", "completions", "predictions"):
-            if not isinstance(task.get(key), list) or (key == "predictions" and not self.predictions):
-                continue
-            kept = [a for a in task[key] if not a.get("was_cancelled") and not a.get("skipped")]
-            self.several += len(kept) > 1
-            if kept:
-                yield from (r for r in kept[0].get("result", []) if isinstance(r.get("value"), dict))
-                return
-        if "annotations" in task or "completions" in task:
-            return
-        number = 0
-        for entries in task.values():  # minimal JSON: {"video": ..., "box": [{"sequence": ...}, ...]}
-            for entry in entries if isinstance(entries, list) else ():
-                if isinstance(entry, dict) and ("sequence" in entry or "width" in entry):
-                    number += 1
-                    yield {"id": str(number), "value": entry}
 
     def _file(self, stated: str) -> Path | None:
         """Return where a task's video or picture lies, however the server called it; None where it is not there."""
@@ -187,7 +148,7 @@ class _Reader:
                     return found
         return None
 
-    def _class(self, thing: _Thing) -> int:
+    def _class(self, thing: Region) -> int:
         name = thing.labels[0] if thing.labels else "object"
         return self.classes.setdefault(name, len(self.classes))
 
@@ -200,7 +161,21 @@ class _Reader:
 
     # ---- videos
 
-    def _video(self, place: str, file: Path | None, stated: str, tracks: Mapping[str, _Thing]) -> None:
+    def _compare_lengths(self, place: str, file: Path, tracks: Mapping[str, Region], length: int) -> None:
+        """Warn where labels were made at another frame rate than the film has, which shifts them."""
+        counts = {n for t in tracks.values() if isinstance(n := t.value.get("framesCount"), (int, float)) and n > 0}
+        for count in sorted(counts):
+            if abs(count - length) > 1:
+                message = (
+                    f"{place}: the labels are of a film of {count:g} frames, {file.name} has {length}. At another "
+                    "frame rate labels are shifted: state the film's own in the labelling interface"
+                )
+                self.findings.warn(f"{message}.", kind="frame-rate", path=self.path)
+                self.build.notes.append(message)
+
+    def _video(
+        self, place: str, file: Path | None, stated: str, tracks: Mapping[str, Region], stated_rate: float
+    ) -> None:
         from trackforge.data.video import VideoFrames
 
         length, size = 0, max((t.size for t in tracks.values()), default=(0, 0))
@@ -208,6 +183,7 @@ class _Reader:
             video = VideoFrames(file)
             length, size = len(video), video.size(0)
             video.close()
+            self._compare_lengths(place, file, tracks, length)
         elif min(size) <= 0:
             size = self.size or size
         self.missing += file is None
@@ -225,8 +201,8 @@ class _Reader:
                     length = max(length, int(number))
         name = self._name(stated, place)
         inside_root = "" if file is None else file.relative_to(self.root).as_posix()
-        extra = {"rate": _rate(tracks.values())}
-        told: list[tuple[int, int, Any, Any]] = []
+        extra = {"rate": frame_rate(tracks.values(), stated_rate)}
+        told: list[tuple[int, int, Any, Any, dict[str, str]]] = []
         for number, (key, thing) in enumerate(tracks.items(), 1):
             track = int(key) if key.isascii() and key.isdecimal() and len(key) < 19 else number
             try:
@@ -238,7 +214,7 @@ class _Reader:
                 continue
             self.turned += turned
             check_limit("boxes", sum(len(t[2]) for t in told) + len(frames), "The boxes of a task", path=self.path)
-            told.append((track, self._class(thing), frames.tolist(), boxes.tolist()))
+            told.append((track, self._class(thing), frames.tolist(), boxes.tolist(), thing.attributes))
         # a stated length alone must not make millions of frames, of which nothing is known
         whole = bool(inside_root) or length <= WHOLE
         listed = range(length) if whole else sorted({f for t in told for f in t[2]} | {length - 1})
@@ -246,13 +222,13 @@ class _Reader:
             k: self.build.image(f"{inside_root}#{k}" if inside_root else "", size, sequence=name, frame=k, extra=extra)
             for k in listed
         }
-        for track, label, numbers, boxes in told:
+        for track, label, numbers, boxes, attributes in told:
             for frame, box in zip(numbers, boxes, strict=True):
-                self.build.box(rows[frame], box, label, track_id=track)
+                self.box(rows[frame], box, label, attributes, track)
 
     # ---- pictures
 
-    def _picture(self, place: str, file: Path | None, stated: str, boxes: Mapping[str, _Thing]) -> None:
+    def _picture(self, place: str, file: Path | None, stated: str, boxes: Mapping[str, Region]) -> None:
         size = max((t.size for t in boxes.values()), default=(0, 0))
         if min(size) <= 0 and file is not None:
             size = picture_size(file)
@@ -269,26 +245,9 @@ class _Reader:
                 self.findings.bad(f"{place}, region {key}: a rectangle {error}.", path=self.path)
                 continue
             self.turned += turned
-            self.build.box(row, box.tolist(), self._class(thing))
+            self.box(row, box.tolist(), self._class(thing), thing.attributes)
 
-
-def _media(task: Mapping[str, Any]) -> str:
-    """Return what a task says of its video or picture: the first text of its data that looks like a file."""
-    data = task.get("data") if isinstance(task.get("data"), dict) else task
-    texts = [v for k, v in data.items() if isinstance(v, str) and k not in ("created_at", "updated_at")]  # type: ignore[union-attr]
-    named = [t for t in texts if "/data/" in t or PurePosixPath(urlsplit(t).path).suffix]
-    return named[0] if named else ""
-
-
-def _rate(tracks: Any) -> float:
-    """Return frames per second from what key frames say of their time, NaN where nothing is said."""
-    for thing in tracks:
-        value = thing.value
-        count, duration = value.get("framesCount"), value.get("duration")
-        if isinstance(count, (int, float)) and isinstance(duration, (int, float)) and duration > 0 < count:
-            return float(count / duration)
-        for key in value["sequence"]:
-            frame, time = (key.get("frame"), key.get("time")) if isinstance(key, dict) else (None, None)
-            if isinstance(frame, (int, float)) and isinstance(time, (int, float)) and time > 0 < frame:
-                return float(frame / time)
-    return float("nan")
+    def box(self, row: int, box: list[float], label: int, attributes: dict[str, str], track: int = -1) -> None:
+        """Keep a box until all are known, for what an attribute is, a number or a text, all its values tell."""
+        self.boxes.append((row, box, label, track))
+        self.attributes.append(attributes)

@@ -13,30 +13,29 @@ Source: AWS, "Augmented Manifest" and Ground Truth's output data (developer guid
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trackforge.data.building import Builder
 from trackforge.data.class_names import ClassNames
+from trackforge.data.dialects.ground_truth_folders import is_video_manifest
+from trackforge.data.dialects.manifest_labels import LabelReader, PictureLabels, holds_boxes
 from trackforge.data.dialects.manifest_pictures import LocalPictures
 from trackforge.data.model import Dataset
 from trackforge.data.problems import Findings
 from trackforge.data.recordio import chosen_part, part_names
 from trackforge.data.records import begins_with_picture, is_picture, record_head
 from trackforge.errors import DataError
-from trackforge.intake.documents import finite_number, parse_json, whole_number
+from trackforge.intake.documents import parse_json
 from trackforge.intake.folders import is_companion, natural_order
-from trackforge.intake.reading import reading
+from trackforge.io.manifest_lines import METADATA, read_manifest_lines
 from trackforge.io.pictures import picture_size
 from trackforge.io.recordio import RecordReader
-from trackforge.io.sagemaker_boxes import Box, read_box, read_size
 
 __all__ = ["read_manifest", "sniff_manifest"]
 
-METADATA = "-metadata"
-KIND = "groundtruth/object-detection"
 _HEAD = 1 << 16
 
 
@@ -50,6 +49,8 @@ def _looks(file: Path) -> bool:
         return begins_with_picture(file)
     with file.open("rb") as opened:
         head = opened.readline(_HEAD)
+    if is_video_manifest(file):
+        return False
     return b'"source-ref"' in head and head.lstrip(b"\xef\xbb\xbf \t").startswith(b"{")
 
 
@@ -57,6 +58,9 @@ def _files(path: Path) -> list[Path]:
     """Return the manifests of a folder; of streams, only where there are none of these."""
     if path.is_file():
         return [path] if path.suffix.lower() in (".manifest", ".jsonl", ".json", ".rec") else []
+    done = path / "manifests/output/output.manifest"  # of a labelling job
+    if done.is_file() and _looks(done):
+        return [done]
     for suffix in (".manifest", ".jsonl", ".rec"):
         found = [file for pattern in (f"*{suffix}", f"*/*{suffix}") for file in path.glob(pattern)]
         found = [file for file in found if file.is_file() and not is_companion(file, path) and _looks(file)]
@@ -84,7 +88,7 @@ def read_manifest(
         classes: Class names in order; without, those of the class maps.
         images: Folder of the pictures; that of the manifest unless given.
         prefix: What addresses begin with, ``s3://bucket/photos/``; the rest is where a picture lies in the folder.
-        attribute: The one with the boxes, where a line has several.
+        attribute: The one with the boxes, where a line has several; ``"*"`` for the boxes of all, classes by name.
 
     Raises:
         DataError: There is no such file, or part; or several attributes hold boxes, and none was named.
@@ -98,7 +102,7 @@ def read_manifest(
         parts, files = chosen_part(split, parts, files, path)
     streams = files[0].suffix.lower() == ".rec"
     root = folder if streams or images is None else images
-    reader = _Reader(findings, ClassNames(classes, folder=folder), attribute)
+    reader = LabelReader(findings, ClassNames(classes, folder=folder), attribute)
     local = LocalPictures(root, prefix, findings)
     build = Builder()
     items: list[_Item] = []
@@ -107,9 +111,8 @@ def read_manifest(
     if not streams:
         items = local.present(items, build.notes)
     for item in items:
-        row = build.image(item.place, item.size, split=item.part)
-        for box, confidence in zip(item.boxes, item.confidence, strict=True):
-            extra = None if confidence is None else {"confidence": confidence}
+        row = build.image(item.place, item.size, split=item.part, extra=item.labels.extra)
+        for box, extra in zip(item.labels.boxes, item.labels.extras, strict=True):
             build.box(row, box.xyxy, box.class_id, extra=extra)
     stated, notes = reader.names.finish()
     build.notes += [*reader.notes(), *notes]
@@ -125,32 +128,26 @@ class _Item:
     line: int
     part: str
     size: tuple[int, int]
-    boxes: list[Box]
-    confidence: list[float | None]
+    labels: PictureLabels
 
 
-def _from_lines(file: Path, part: str, reader: _Reader, local: LocalPictures) -> Iterator[_Item]:
-    with reading(file, "A manifest"), file.open(encoding="utf-8-sig") as opened:
-        for number, text in enumerate(opened, 1):
-            if not text.strip():
+def _from_lines(file: Path, part: str, reader: LabelReader, local: LocalPictures) -> Iterator[_Item]:
+    for line in read_manifest_lines(file, reader.findings.caught):
+        try:
+            found = reader.labels(line.document, file, line.number)
+            if found is None:
                 continue
-            try:
-                document = _object(parse_json(text, "A line", path=file, line=number), file, number)
-                found = reader.labels(document, file, number)
-                if found is None:
-                    continue
-                place = local.find(document.get("source-ref"), file, number)
-                size, boxes, confidence = found
-                picture = local.root / place
-                if min(size) <= 0 and picture.is_file():
-                    size = picture_size(picture)
-            except DataError as error:
-                reader.findings.caught(error)
-                continue
-            yield _Item(place, file, number, part, size, boxes, confidence)
+            place = local.find(line.document.get("source-ref"), file, line.number)
+            size, picture = found.size, local.root / place
+            if min(size) <= 0 and picture.is_file():
+                size = picture_size(picture)
+        except DataError as error:
+            reader.findings.caught(error)
+            continue
+        yield _Item(place, file, line.number, part, size, found)
 
 
-def _from_stream(file: Path, part: str, reader: _Reader, root: Path) -> Iterator[_Item]:
+def _from_stream(file: Path, part: str, reader: LabelReader, root: Path) -> Iterator[_Item]:
     """Read pictures and the records that follow each."""
     with RecordReader(file, tolerant=True) as records:
         pictures = [k for k in range(len(records)) if is_picture(records.read(k, 8))]
@@ -163,7 +160,7 @@ def _from_stream(file: Path, part: str, reader: _Reader, root: Path) -> Iterator
                     if isinstance(value, dict) and "class-map" in value:
                         document[f"record{METADATA}"] = value
                     else:
-                        document["record" if _holds_boxes(value) else f"record {number}"] = value
+                        document["record" if holds_boxes(value) else f"record {number}"] = value
                 found = reader.labels(document, file, None, what=f"Record {picture}")
                 header = record_head(records, picture)[1]
                 if header is None:
@@ -173,115 +170,6 @@ def _from_stream(file: Path, part: str, reader: _Reader, root: Path) -> Iterator
                 continue
             if found is not None:
                 place = f"{file.relative_to(root).as_posix()}#{picture}"
-                yield _Item(place, file, 0, part, header.size, found[1], found[2])
+                yield _Item(place, file, 0, part, header.size, found)
         if records.damage is not None:
             reader.findings.caught(records.damage, kind="broken-record")
-
-
-def _object(value: Any, file: Path, line: int | None) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise DataError(f"A line must be a JSON object; got {type(value).__name__}.", path=file, line=line)
-    return value
-
-
-class _Reader:
-    """Finds the boxes of a line."""
-
-    def __init__(self, findings: Findings, names: ClassNames, attribute: str | None) -> None:
-        self.findings, self.names, self._attribute = findings, names, attribute
-        self._failed = 0
-
-    def labels(
-        self, document: Mapping[str, Any], file: Path, line: int | None, *, what: str = "The line"
-    ) -> tuple[tuple[int, int], list[Box], list[float | None]] | None:
-        """Return size, boxes and confidences; None where labelling failed, which is counted.
-
-        Raises:
-            DataError: There is no attribute with boxes, or it is malformed.
-        """
-        name = self._name(document, file, line, what)
-        if name is None:
-            self._failed += 1
-            return None
-        labels, metadata = document[name], document.get(f"{name}{METADATA}")
-        metadata = metadata if isinstance(metadata, dict) else {}
-        class_map = metadata.get("class-map")
-        for number, label in (class_map if isinstance(class_map, dict) else {}).items():
-            try:
-                self.names.state(whole_number(number, 0), str(label), path=file, line=line)
-            except ValueError as error:
-                raise self._fault(file, line, f"A class-map must have numbers; one {error}") from error
-        try:
-            size = read_size(labels.get("image_size"))
-        except ValueError as error:
-            raise self._fault(file, line, f"image_size of {name!r} {error}") from error
-        boxes, confidence = [], []
-        stated = _confidences(metadata.get("objects"), len(labels["annotations"]))
-        for at, value in enumerate(labels["annotations"]):
-            try:
-                box = read_box(value)
-                self.names.number(box.class_id, f"annotations[{at}]", path=file, line=line)
-            except DataError as error:
-                self.findings.caught(error, kind="class-range")
-            except ValueError as error:
-                self.findings.bad(f"annotations[{at}] {error}.", path=file, line=line)
-            else:
-                boxes.append(box)
-                confidence.append(stated[at])
-        return size, boxes, confidence
-
-    def _name(self, document: Mapping[str, Any], file: Path, line: int | None, what: str) -> str | None:
-        """Return the attribute with the boxes, None where labelling of that failed."""
-        holding = [key for key, value in document.items() if _holds_boxes(value)]
-        if self._attribute is not None:
-            found = [key for key in holding if key == self._attribute]
-        else:
-            declared = [key for key in holding if _declared(document.get(f"{key}{METADATA}"))]
-            found = declared or holding
-        if len(found) > 1:
-            listing = ", ".join(map(ascii, found))
-            raise DataError(
-                f"{what} has several attributes with boxes: {listing}. Name one: attribute=...", path=file, line=line
-            )
-        if found:
-            return found[0]
-        metadata = [value for key, value in document.items() if key.endswith(METADATA) and isinstance(value, dict)]
-        if any("failure-reason" in value for value in metadata):
-            return None
-        wanted = f"the attribute {self._attribute!r}" if self._attribute else "an attribute"
-        raise self._fault(file, line, f"{what} must have {wanted} with 'annotations'; it has {_keys(document)}")
-
-    @staticmethod
-    def _fault(file: Path, line: int | None, message: str) -> DataError:
-        return DataError(f"{message}.", path=file, line=line)
-
-    def notes(self) -> list[str]:
-        """Say what was left out."""
-        return (
-            [f"{self._failed} pictures have no labels, for labelling them failed; they are left out"]
-            if self._failed
-            else []
-        )
-
-
-def _keys(document: Mapping[str, Any]) -> str:
-    names = [ascii(key[:40]) for key in list(document)[:5]]
-    return ", ".join(names) or "nothing"
-
-
-def _holds_boxes(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("annotations"), list)
-
-
-def _declared(metadata: Any) -> bool:
-    return isinstance(metadata, dict) and metadata.get("type") == KIND
-
-
-def _confidences(objects: Any, count: int) -> list[float | None]:
-    """Return what was said of each box, None throughout where that is not one each."""
-    if not isinstance(objects, list) or len(objects) != count:
-        return [None] * count
-    try:
-        return [finite_number(one["confidence"]) for one in objects]
-    except (KeyError, TypeError, ValueError):
-        return [None] * count

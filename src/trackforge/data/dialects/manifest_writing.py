@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trackforge.data.dialects.manifest import KIND, METADATA
+from trackforge.data.dialects.manifest_labels import KIND, TOLD
 from trackforge.data.files import (
     PicturePlacer,
     Place,
@@ -25,6 +25,7 @@ from trackforge.data.recordio import ALL
 from trackforge.data.recordio_writing import empty_notes
 from trackforge.data.records import is_picture
 from trackforge.errors import ConfigError, DataError
+from trackforge.io.manifest_lines import METADATA
 from trackforge.io.recordio import RecordWriter
 from trackforge.io.sagemaker_boxes import Box, annotation
 
@@ -143,7 +144,7 @@ def _labels(dataset: Dataset, row: int) -> dict[str, Any]:
 def _metadata(dataset: Dataset, row: int, now: str) -> dict[str, Any]:
     boxes = _objects(dataset, row)
     stated = boxes.extra.get("confidence", np.full(len(boxes), np.nan)).tolist()
-    return {
+    made = {
         "objects": [{"confidence": 1 if value != value else value} for value in stated],
         "class-map": {str(k): dataset.classes[k] for k in sorted(set(boxes.class_id.tolist()))},
         "type": KIND,
@@ -151,3 +152,8 @@ def _metadata(dataset: Dataset, row: int, now: str) -> dict[str, Any]:
         "creation-date": now,
         "job-name": "trackforge",
     }
+    for key, column in TOLD.items():
+        told = dataset.images.extra.get(column)
+        if told is not None and told.dtype.kind == "U" and told[row]:
+            made[key] = str(told[row])
+    return made

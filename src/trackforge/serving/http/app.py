@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
 from trackforge.errors import TrackforgeError
-from trackforge.serving.http import cameras, detect, films, health, metrics, openapi, page, sessions
+from trackforge.serving.http import cameras, detect, films, health, labels, metrics, openapi, page, sessions
 from trackforge.serving.http.admission import Admission
 from trackforge.serving.http.context import Context
 from trackforge.serving.http.logs import Recorder
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app"]
 
-AREAS = (page, health, detect, sessions, cameras, films, metrics, openapi)
+AREAS = (page, health, detect, sessions, cameras, films, labels, metrics, openapi)
 
 
 def create_app(engine: Engine, *, routes: Iterable[BaseRoute] = (), title: str = "trackforge") -> Starlette:

@@ -97,6 +97,7 @@ async def _static(request: Request) -> Response:
             "model": {"type": "string", "description": "Weights or files of the detector; empty for none."},
             "tracker": {"type": "string"},
             "cameras": {"type": "boolean", "description": "Whether addresses of cameras are taken."},
+            "labels": {"type": "boolean", "description": "Whether there are labels to check."},
             "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
             "version": {"type": "string"},
         },
@@ -114,6 +115,7 @@ async def server(request: Request) -> Response:
             "model": Path(run.weights).name if run.weights else "",
             "tracker": card["tracker"]["name"],
             "cameras": run.cameras_allowed,
+            "labels": run.labels is not None,
             "limits": {"max_film": run.max_film, "max_pixels": run.max_pixels},
             "version": trackforge.__version__,
         }

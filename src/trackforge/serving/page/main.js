@@ -2,6 +2,7 @@
 
 import {Cameras} from "./cameras.js";
 import {Films} from "./films.js";
+import {Checking} from "./labels.js";
 import {flip} from "./look.js";
 import {$, alert, say, short, wait} from "./parts.js";
 import {askWith, json} from "./server.js";
@@ -26,6 +27,10 @@ function tellServer() {
   for (const part of ["address", "name"]) $(part).disabled = facts.cameras === false;
   $("add").querySelector("[type=submit]").disabled = facts.cameras === false;
   $("closed").hidden = facts.cameras !== false;
+  if (facts.labels && $("labels-link").hidden) {
+    $("labels-link").hidden = false;
+    if (!location.hash) { location.replace("#labels"); show(); }
+  }
   if (facts.state === "failed") alert("The detector could not be loaded; the server’s log says why.");
 }
 
@@ -42,19 +47,21 @@ async function watchServer() {
   }
 }
 
-const films = new Films(facts), cameras = new Cameras();
+const films = new Films(facts), cameras = new Cameras(), checking = new Checking();
 
 function show() {
-  const live = location.hash === "#cameras";
-  $("video").hidden = live;
+  const view = /^#(cameras|labels)\b/.exec(location.hash)?.[1] ?? "video", live = view === "cameras", other = view !== "video";
+  $("video").hidden = other;
   $("cameras").hidden = !live;
+  $("checking").hidden = view !== "labels";
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.hash === (live ? "#cameras" : "#video")) link.setAttribute("aria-current", "page");
+    if (link.hash === `#${view}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (live) films.player.pause();
-  $("keys").hidden = live;
+  if (other) films.player.pause();
+  $("keys").hidden = other;
   cameras.show(live);
+  checking.show(view === "labels");
   films.tell();
 }
 addEventListener("hashchange", show);
@@ -74,10 +81,14 @@ const drawn = {b: "boxes", i: "ids", c: "classes", s: "scores"};
 document.addEventListener("click", event => { if (event.detail && event.target.matches("button, input[type=checkbox], input[type=range]")) event.target.blur(); });
 document.addEventListener("keydown", event => {
   const {target, key} = event, moves = ["ArrowLeft", "ArrowRight", "Home", "End"].includes(key);
-  if (event.ctrlKey || event.metaKey || event.altKey || $("door").open) return;
+  if (event.ctrlKey || event.metaKey || (event.altKey && $("checking").hidden) || document.querySelector("dialog[open]")) return;
   if (target.matches("input:not([type=checkbox], [type=range]), select, textarea")) return; // typing
   if (moves && target.matches("[type=range]:not(#seek), .table")) return; // the slider of the film steps by frames, too
   if (key === " " && target.matches("button, [type=checkbox], a, .table")) return;
+  if (!$("checking").hidden) {
+    if (checking.key(event)) event.preventDefault();
+    return;
+  }
   if (drawn[key]) return flip(drawn[key]);
   if ($("video").hidden || !films.shown || !keys[key]) return;
   event.preventDefault();

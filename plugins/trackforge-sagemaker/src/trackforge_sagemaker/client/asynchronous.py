@@ -10,8 +10,6 @@ SNS tells of both.
 
 from __future__ import annotations
 
-import hashlib
-import mimetypes
 import re
 import threading
 import time
@@ -22,6 +20,7 @@ from typing import Any
 
 from trackforge.errors import ConfigError, InvalidInputError
 from trackforge_sagemaker.client.connecting import client
+from trackforge_sagemaker.client.contents import digest_of, kind_of
 from trackforge_sagemaker.client.failures import (
     AwsError,
     GoneError,
@@ -36,7 +35,7 @@ from trackforge_sagemaker.client.places import fetch, split_place
 from trackforge_sagemaker.client.retrying import Patience
 from trackforge_sagemaker.client.ways import LIMITS
 
-__all__ = ["INLINE", "AsyncEndpoint", "Submission", "digest_of", "kind_of"]
+__all__ = ["INLINE", "AsyncEndpoint", "Submission"]
 
 INLINE = 128_000
 """Bytes that may come with a call, in place of an address in S3."""
@@ -281,25 +280,3 @@ class AsyncEndpoint:
                 return False
             raise
         return size is None or int(answer["ContentLength"]) == size
-
-
-def digest_of(source: Path | bytes) -> str:
-    """Return what tells contents apart: their SHA-256."""
-    if isinstance(source, bytes):
-        return hashlib.sha256(source).hexdigest()
-    found = hashlib.sha256()
-    with source.open("rb") as file:
-        while block := file.read(1 << 20):
-            found.update(block)
-    return found.hexdigest()
-
-
-def kind_of(name: str | Path) -> str:
-    """Return the content type that an ending stands for.
-
-    >>> kind_of("street.mp4"), kind_of("a.jpg"), kind_of("a")
-    ('video/mp4', 'image/jpeg', 'application/octet-stream')
-    """
-    known = {".mkv": "video/x-matroska", ".avi": "video/x-msvideo", ".mov": "video/quicktime", ".webm": "video/webm"}
-    ending = Path(str(name)).suffix.lower()
-    return known.get(ending) or mimetypes.guess_type(str(name))[0] or "application/octet-stream"

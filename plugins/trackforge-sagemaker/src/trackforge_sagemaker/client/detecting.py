@@ -20,7 +20,8 @@ from trackforge.io.atomic import atomic_path
 from trackforge.io.builtin_response import answer_name
 from trackforge.types import Detections, Frame
 from trackforge_sagemaker.client.answers import detections_of, document_of
-from trackforge_sagemaker.client.asynchronous import AsyncEndpoint, Submission, digest_of
+from trackforge_sagemaker.client.asynchronous import AsyncEndpoint, Submission
+from trackforge_sagemaker.client.contents import digest_of
 from trackforge_sagemaker.client.failures import ModelFailedError
 from trackforge_sagemaker.client.folders import AsyncFolder, Done
 from trackforge_sagemaker.client.invoking import Endpoint, check_endpoint

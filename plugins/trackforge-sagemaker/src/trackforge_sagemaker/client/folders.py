@@ -19,7 +19,8 @@ from pathlib import Path
 
 from trackforge.errors import InvalidInputError
 from trackforge.intake.names import relative_name
-from trackforge_sagemaker.client.asynchronous import AsyncEndpoint, Submission, digest_of
+from trackforge_sagemaker.client.asynchronous import AsyncEndpoint, Submission
+from trackforge_sagemaker.client.contents import digest_of
 from trackforge_sagemaker.client.failures import ModelFailedError
 from trackforge_sagemaker.client.ledger import Entry, Ledger
 from trackforge_sagemaker.client.messages import Notices

@@ -223,6 +223,12 @@ class Aws:
         if not (self.as_json or self.quiet or self.dry_run):
             put(text.rstrip("\n") + "\n")
 
+    def show_command(self, command: str) -> None:
+        """Show a command of the machine that a dry run does not carry out: ``docker push ...``."""
+        self.shown.append({"command": command})
+        if not self.as_json:
+            put(f"{command}\n")
+
     def warn(self, text: str) -> None:
         """Say on standard error what went wrong beside the rest."""
         log.warning("%s", text)

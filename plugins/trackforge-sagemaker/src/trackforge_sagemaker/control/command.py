@@ -8,7 +8,7 @@ from cyclopts import App, Group, Parameter
 
 from trackforge_sagemaker.control.subcommands import SUBCOMMANDS
 
-__all__ = ["SageMaker"]
+__all__ = ["SageMaker", "tree"]
 
 HELP = """Drive SageMaker: make jobs and endpoints, wait for them, use them, take everything away again.
 
@@ -35,12 +35,12 @@ class SageMaker:
             TrackforgeError: What the subcommand raises.
         """
         words = ["sagemaker", *(argv or ["--help"])]
-        code = _app()(words, exit_on_error=False, print_error=False, result_action="return_value")
+        code = tree()(words, exit_on_error=False, print_error=False, result_action="return_value")
         return code if isinstance(code, int) else 0
 
 
-def _app() -> App:
-    """Make the tree of commands; the outer one is there so that messages name the whole command."""
+def tree() -> App:
+    """Return the tree of commands; the outer one is there so that messages name the whole command."""
     plain = Parameter(negative="")
     outer = App(name="trackforge", version_flags=[], help_format="plaintext", default_parameter=plain)
     app = App(name="sagemaker", help=HELP, help_epilogue=EPILOGUE, version_flags=[])

@@ -18,8 +18,8 @@ from urllib.parse import quote
 from trackforge.cli.printing import put
 from trackforge.config import setting
 from trackforge.errors import ConfigError, MissingDependencyError, MissingFileError
-from trackforge_sagemaker.client.asynchronous import kind_of
 from trackforge_sagemaker.client.connecting import session
+from trackforge_sagemaker.client.contents import kind_of
 from trackforge_sagemaker.client.failures import CredentialsError, explaining
 from trackforge_sagemaker.client.invoking import check_endpoint
 from trackforge_sagemaker.control.aws import Aws, AwsRun

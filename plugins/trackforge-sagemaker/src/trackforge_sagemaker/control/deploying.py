@@ -95,12 +95,14 @@ def _deploy(aws: Aws, job: DeployRun, words: AwsWords) -> int:
         raise ConfigError("deploy needs a name for the endpoint: deploy street --from-job street-train-1.")
     check_name(job.name, "endpoint")
     before = _before(aws, job.name)
-    made = Made(aws)
+    made, stays = Made(aws), bool(before) and job.way == "component"  # its machines carry the new model as well
+    told, config = Told(), str(before.get("EndpointConfigName", ""))
     try:
-        told = _told(aws, job, made)
         name = _model(aws, job, made)
-        config = _config(aws, job, name, told, made)
-        _endpoint(aws, job, config, made, update=bool(before))
+        if not stays:
+            told = _told(aws, job, made)
+            config = _config(aws, job, name, told, made)
+            _endpoint(aws, job, config, made, update=bool(before))
     except AwsError:
         made.undo()
         raise
@@ -210,23 +212,33 @@ def _endpoint(aws: Aws, job: DeployRun, config: str, made: Made, *, update: bool
 
 
 def _component(aws: Aws, job: DeployRun, name: str, words: AwsWords) -> str:
-    """Put the model onto the endpoint's machines; return the component's name."""
-    component = unique_name(job.name, most=63)
-    request = inference_component(
-        component, endpoint=job.name, model=name, project=aws.project, variant=_VARIANT, memory=job.memory,
+    """Put the model onto the endpoint's machines, under the endpoint's name; return that."""
+    kind, request = kind_named("inference-component"), inference_component(
+        job.name, endpoint=job.name, model=name, project=aws.project, variant=_VARIANT, memory=job.memory,
         gpus=job.gpus, startup=job.startup,
     )  # fmt: skip
-    aws.call("sagemaker", "create_inference_component", request, doing=f"make the component {component}")
-    kind = kind_named("inference-component")
-    ended_well(kind, component, await_end(aws, kind, component, patience=job.patience, quiet=words.quiet))
-    return component
+    try:
+        if not aws.dry_run:
+            kind.ask(aws, job.name)
+        there = not aws.dry_run
+    except (GoneError, AwsError) as error:
+        if type(error) not in (GoneError, AwsError):
+            raise
+        there = False
+    if there:
+        changed = {key: request[key] for key in ("InferenceComponentName", "Specification")}
+        aws.call("sagemaker", "update_inference_component", changed, doing=f"update the component {job.name}")
+    else:
+        aws.call("sagemaker", "create_inference_component", request, doing=f"make the component {job.name}")
+    ended_well(kind, job.name, await_end(aws, kind, job.name, patience=job.patience, quiet=words.quiet))
+    return job.name
 
 
 def _words(aws: Aws, job: DeployRun, facts: Mapping[str, Any], before: Mapping[str, Any]) -> str:
     state = "updated" if before else "made"
     lines = [f"endpoint {job.name} ({job.way}) {state}; model {facts['model']}, config {facts['config']}"]
     lines += [f"  {key}: {facts[key]}" for key in ("component", "output", "failures", "queue") if facts.get(key)]
-    if before.get("EndpointConfigName"):
+    if before.get("EndpointConfigName") not in (None, facts["config"]):
         lines.append(f"  the config before, {before['EndpointConfigName']}, stays until it is deleted")
     if not (job.wait or job.most or job.way == "component"):
         lines.append(f"  it takes minutes to start: trackforge sagemaker wait {job.name}")

@@ -53,6 +53,10 @@ _ARNS = {
 }  # fmt: skip
 
 
+_TAGGED = ("sagemaker", "s3", "sns", "sqs", "cloudwatch", "ecr")
+"""Services that the tagging service knows."""
+
+
 @dataclass(frozen=True, order=True)
 class Thing:
     """One thing.
@@ -102,7 +106,10 @@ def _listing(aws: Aws, what: str) -> Iterator[None]:
 def _by_tagging(aws: Aws) -> Iterator[Thing]:
     with _listing(aws, "tagged things"):
         pages = aws.pages(
-            "resourcegroupstaggingapi", "get_resources", tagged(aws.project), key="ResourceTagMappingList"
+            "resourcegroupstaggingapi",
+            "get_resources",
+            tagged(aws.project, kinds=_TAGGED),
+            key="ResourceTagMappingList",
         )
         for one in pages:
             thing = _of_arn(str(one.get("ResourceARN", "")))

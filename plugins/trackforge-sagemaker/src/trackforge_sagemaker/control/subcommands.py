@@ -28,6 +28,17 @@ class Subcommand:
 
 
 SUBCOMMANDS = (
+    Subcommand(
+        "setup", "setting_up:setup", "Prepare", "Make bucket and role, look up quotas; print the rights needed."
+    ),
+    Subcommand("stage", "staging:stage", "Prepare", "Fetch, convert and copy a data set to the bucket."),
+    Subcommand("build", "imaging:build", "Prepare", "Build the image with Docker."),
+    Subcommand("push", "imaging:push", "Prepare", "Put the image into the account's registry."),
+    Subcommand("train", "training:train", "Jobs", "Start a training job."),
+    Subcommand("tune", "tuning:tune", "Jobs", "Start a search over trainings."),
+    Subcommand("retrain-best", "tuning:retrain_best", "Jobs", "Train a tuning's best values on all the data."),
+    Subcommand("process", "processing:process", "Jobs", "Track films as a processing job."),
+    Subcommand("label", "labelling:label", "Jobs", "Start, watch, stop and fetch labelling jobs."),
     Subcommand("choose", "choosing:choose", "Prepare", "Say which of SageMaker's ways of serving fits, and why."),
     Subcommand("deploy", "deploying:deploy", "Serve", "Make or update an endpoint: real-time, asynchronous, ..."),
     Subcommand("track", "tracking:track", "Serve", "Track films and cameras by an endpoint."),

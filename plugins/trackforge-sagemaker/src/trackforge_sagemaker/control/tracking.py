@@ -20,7 +20,8 @@ from trackforge.runs.component import Component
 from trackforge.runs.layers import Layer, options
 from trackforge.runs.planning import RunPlan, plan
 from trackforge.runs.tracking import TrackingRun
-from trackforge_sagemaker.client.asynchronous import INLINE, AsyncEndpoint, kind_of
+from trackforge_sagemaker.client.asynchronous import INLINE, AsyncEndpoint
+from trackforge_sagemaker.client.contents import kind_of
 from trackforge_sagemaker.client.failures import AwsError, ModelFailedError
 from trackforge_sagemaker.client.folders import AsyncFolder
 from trackforge_sagemaker.client.following import SessionDetector, Shown, StoredSteps, ToldTracker
@@ -28,6 +29,7 @@ from trackforge_sagemaker.client.messages import Notices
 from trackforge_sagemaker.client.pictures import KINDS
 from trackforge_sagemaker.client.retrying import Patience
 from trackforge_sagemaker.client.sessions import SessionTracker
+from trackforge_sagemaker.client.ways import LIMITS
 from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.declaring import layered
 from trackforge_sagemaker.control.standing_in import StandIn
@@ -55,6 +57,7 @@ class EndpointTrack(AwsRun, TrackingRun):
     quality: int = setting(95, help="Of JPEG.", minimum=1, maximum=100)
     names: tuple[str, ...] = setting((), commas=True, help="Names of the endpoint's classes, in their order.")
     component: str = setting("", help="Inference component that is meant.")
+    limit: int = setting(LIMITS["real-time"].payload, help="Largest request in real time.", minimum=1, unit="bytes")
     in_flight: int = setting(4, help="client: pictures sent at once; asynchronous: films.", minimum=1, maximum=256)
     answers: Path | None = setting(
         None, help="Folder that keeps answers, so that a run that broke off goes on; asynchronous: out/answers."
@@ -111,6 +114,9 @@ def _track(layers: list[Layer], words: _Words) -> int:
 
 def _planned(aws: Aws, job: EndpointTrack, layers: Sequence[Layer], ends: contextlib.ExitStack) -> EndpointPlan:
     """Plan the run; what is to be closed after it goes onto the stack."""
+    asked = [str(one.tables.get("detector", {}).get("name", "")) for one in layers]
+    if other := [name for name in asked if name and (job.way != "client" or name != "endpoint")]:
+        raise ConfigError(f"The endpoint detects; --detector must be left out; got {other[-1]!r}.")
     bare = [
         dataclasses.replace(one, options={k: v for k, v in one.options.items() if k not in _OURS}) for one in layers
     ]
@@ -137,7 +143,7 @@ def _asked_detector(job: EndpointTrack) -> dict[str, Any]:
     table = {
         "name": "endpoint", "endpoint": job.endpoint, "region": job.region, "profile": job.profile,
         "component": job.component, "classes": job.names, "picture": job.picture, "quality": job.quality,
-        "in_flight": job.in_flight, "patience": job.patience, "answers": job.answers,
+        "in_flight": job.in_flight, "patience": job.patience, "answers": job.answers, "limit": job.limit,
     }  # fmt: skip
     return {key: value for key, value in table.items() if value not in (None, "", ())}
 
@@ -164,7 +170,7 @@ def _session(job: EndpointTrack, tracker: Any, ends: contextlib.ExitStack) -> Co
             lambda: SessionTracker(
                 job.endpoint, tracker=tracker, form=job.form, picture=job.picture, quality=job.quality,
                 stateful=not job.stateless, region=job.region, profile=job.profile, component=job.component,
-                patience=Patience(job.patience),
+                patience=Patience(job.patience), limit=job.limit,
             ),
             job.names,
         )  # fmt: skip
@@ -246,8 +252,8 @@ track = layered(
     words=_Words,
     groups={
         "Endpoint": (
-            "endpoint", "way", "names", "picture", "quality", "form", "stateless", "component", "in_flight", "answers",
-            "place", "queue", "patience", "sample_filter",
+            "endpoint", "way", "names", "picture", "quality", "form", "stateless", "component", "limit", "in_flight",
+            "answers", "place", "queue", "patience", "sample_filter",
         ),
         **GROUPS,
     },

@@ -11,7 +11,7 @@ from trackforge.cli.telling import Paced
 from trackforge.config import setting
 from trackforge.errors import ConfigError
 from trackforge_sagemaker.client.asynchronous import AsyncEndpoint, Submission
-from trackforge_sagemaker.client.failures import AwsError
+from trackforge_sagemaker.client.failures import AwsError, ModelFailedError, UnreachableError
 from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.declaring import AwsWords, subcommand
 from trackforge_sagemaker.control.kinds import KINDS, Kind, find
@@ -109,9 +109,19 @@ def _result(aws: Aws, job: WaitRun) -> int:
             bucket, _, key = place.removeprefix("s3://").partition("/")
             aws.call("s3", "head_object", {"Bucket": bucket, "Key": key})
         return aws.finish({}, "")
-    endpoint = AsyncEndpoint("any", runtime=aws.client("sagemaker-runtime"), s3=aws.client("s3"))
-    endpoint.wait(sent, patience=job.patience)
-    return aws.finish({"name": job.name, "kind": "result", "state": "Completed"}, f"{job.name} is there")
+    endpoint = AsyncEndpoint("endpoint", runtime=aws.client("sagemaker-runtime"), s3=aws.client("s3"))
+    facts = {"name": job.name, "kind": "result", "state": "Completed", "why": ""}
+    try:
+        endpoint.wait(sent, patience=job.patience)
+    except ModelFailedError as error:
+        aws.finish(facts | {"state": "Failed", "why": error.reason}, f"{job.name}: Failed: {error.reason}")
+        return 1
+    except UnreachableError as error:
+        if error.__cause__ is not None:  # S3 itself did not answer
+            raise
+        aws.finish(facts | {"state": "InProgress"}, f"{job.name} is not there after {job.patience:g} s")
+        return PATIENCE_ENDED
+    return aws.finish(facts, f"{job.name} is there")
 
 
 def _detail(answer: Mapping[str, Any]) -> str:

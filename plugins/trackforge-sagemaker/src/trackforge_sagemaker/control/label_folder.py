@@ -1,0 +1,136 @@
+"""A folder that ``write_job`` made, read back: what people are to do, on what, and where it must lie in S3.
+
+What a labelling job is can be seen from its files: a page is there for boxes only; the categories name the labels that
+are looked at, and say whether they may be changed; the manifest says where everything will lie.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from trackforge.errors import DataError, MissingFileError
+from trackforge.intake.documents import load_json, parse_json
+from trackforge.intake.names import name_problem
+
+__all__ = ["LabelFolder", "read_folder"]
+
+Kind = Literal["adjustment", "verification", "new"]
+Task = Literal["video-tracking", "video-detection", "boxes"]
+TEMPLATE, CATEGORIES = "template.liquid.html", "categories.json"
+
+
+@dataclass(frozen=True)
+class LabelFolder:
+    """What was found.
+
+    Attributes:
+        path: The folder.
+        kind: What people do.
+        task: What is labelled.
+        manifests: A job each.
+        categories: The category configuration.
+        template: The page for boxes; None for video.
+        prefix: Where the folder must lie; empty where it was written for no place.
+        audited: Name of the labels that are looked at; empty for a new job.
+    """
+
+    path: Path
+    kind: Kind
+    task: Task
+    manifests: tuple[Path, ...]
+    categories: Path
+    template: Path | None
+    prefix: str
+    audited: str
+
+    @property
+    def attribute(self) -> str:
+        """Name of the labels that people make, where nobody says another."""
+        return "checked" if self.task == "boxes" else "checked-ref"
+
+
+def read_folder(path: Path, *, kind: str = "", task: str = "") -> LabelFolder:
+    """Read a folder.
+
+    Args:
+        path: The folder.
+        kind: In place of what it says.
+        task: In place of what it says.
+
+    Raises:
+        MissingFileError: It has no manifest or categories.
+        DataError: A file is not what it must be.
+    """
+    manifests = tuple(sorted(path.glob("input*.manifest")))
+    categories, template = path / CATEGORIES, path / TEMPLATE
+    if not manifests or not categories.is_file():
+        raise MissingFileError(
+            f"A labelling job's folder must have input.manifest and {CATEGORIES}; {path} has not. 'trackforge label' "
+            "writes such folders."
+        )
+    line, said = _first(manifests[0]), load_json(categories)
+    audited = _audited(line, said)
+    boxes = template.is_file()
+    found_task = "boxes" if boxes else _video_task(line, audited)
+    found_kind = "new" if not audited else "verification" if _verified(said) else "adjustment"
+    if boxes and found_kind != "new" and "crowd-bounding-box" not in template.read_text(encoding="utf-8"):
+        found_kind = "verification"
+    return LabelFolder(
+        path=path,
+        kind=cast("Kind", kind or found_kind),
+        task=cast("Task", task or found_task),
+        manifests=manifests,
+        categories=categories,
+        template=template if boxes else None,
+        prefix=_prefix(line, manifests[0]),
+        audited=audited,
+    )
+
+
+def _first(manifest: Path) -> dict[str, Any]:
+    with manifest.open(encoding="utf-8") as opened:
+        text = next((line for line in opened if line.strip()), "")
+    found = parse_json(text, path=manifest, line=1) if text else None
+    if not isinstance(found, dict) or not isinstance(found.get("source-ref"), str):
+        raise DataError("A line must be an object with source-ref; the first is not.", path=manifest, line=1)
+    return found
+
+
+def _audited(line: dict[str, Any], categories: Any) -> str:
+    named = categories.get("auditLabelAttributeName") if isinstance(categories, dict) else None
+    if named:
+        return str(named)
+    return next((name.removesuffix("-metadata") for name in line if name.endswith("-metadata")), "")
+
+
+def _video_task(line: dict[str, Any], audited: str) -> str:
+    kind = (line.get(f"{audited}-metadata") or {}).get("type", "")
+    return "video-detection" if kind.endswith("video-object-detection") else "video-tracking"
+
+
+def _verified(categories: Any) -> bool:
+    """Tell whether labels must not be changed: their attributes say ``editsAllowed: none``.
+
+    Where labels have no attribute, a verification of video looks like an adjustment: then it must be said.
+    """
+    said = categories if isinstance(categories, dict) else {}
+    attributes = [*(said.get("frameAttributes") or ()), *(said.get("categoryGlobalAttributes") or ())]
+    attributes += [one for label in said.get("labels") or () for one in label.get("attributes") or ()]
+    return any(one.get("editsAllowed") == "none" for one in attributes)
+
+
+def _prefix(line: dict[str, Any], manifest: Path) -> str:
+    """Return what stands before a file of the folder in its address: the longest ending that is such a file decides.
+
+    Raises:
+        DataError: The address is of no file of the folder.
+    """
+    address = line["source-ref"]
+    parts = address.split("/")
+    for begin in range(len(parts)):
+        ending = "/".join(parts[begin:])
+        if not name_problem(ending) and (manifest.parent / ending).is_file():
+            return str(address.removesuffix(ending))
+    raise DataError(f"source-ref must be the address of a file of this folder; got {address!r}.", path=manifest, line=1)

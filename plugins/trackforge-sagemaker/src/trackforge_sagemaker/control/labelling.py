@@ -1,0 +1,138 @@
+"""``trackforge sagemaker label``: a folder of ``write_job`` becomes labelling jobs; their state, end and labels.
+
+    trackforge sagemaker label exchange/check --workteam ARN
+    trackforge sagemaker label street-20261127-101500-ab12 --do status
+    trackforge sagemaker label street-20261127-101500-ab12 --do fetch -o labelled/
+
+AWS takes no new customers for Ground Truth since 31 July 2026; accounts that have used it go on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Literal
+
+from trackforge.cli.flags import split
+from trackforge.config import setting
+from trackforge.errors import ConfigError
+from trackforge_sagemaker import requests
+from trackforge_sagemaker.control.aws import Aws, AwsRun
+from trackforge_sagemaker.control.declaring import subcommand
+from trackforge_sagemaker.control.label_folder import LabelFolder, read_folder
+from trackforge_sagemaker.control.moving import download, upload
+
+__all__ = ["LabelRun", "label"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LabelRun(AwsRun):
+    """A labelling job."""
+
+    what: str = setting(help="Folder that 'trackforge label' or write_job made; or the name of a job.")
+    do: Literal["start", "status", "stop", "fetch"] = setting(
+        "start", help="start from a folder; of a job: status, stop, fetch."
+    )
+    workteam: str = setting("", help="ARN of the people, or the name of a private team.")
+    name: str = setting("", help="What follows the project in the job's name; labels without one.")
+    kind: Literal["", "adjustment", "verification", "new"] = setting(
+        "", help="As the folder says without it; where labels have no attributes, it does not tell a verification."
+    )
+    task: Literal["", "video-tracking", "video-detection", "boxes"] = setting("", help="As the folder says without it.")
+    attribute: str = setting("", help="Name of the labels that people make: checked-ref for video, checked for boxes.")
+    workers: int = setting(0, minimum=0, maximum=9, help="People a task; 1 for video, 3 for boxes with 0.")
+    minutes: float = setting(
+        0.0,
+        minimum=0,
+        help="That a person may take for a task; a day for video, an hour for a picture with 0.",
+        unit="min",
+    )
+    days: float = setting(10.0, above=0, help="That a task may wait for somebody.", unit="days")
+    title: str = setting("", help="What people see of the job.")
+    description: str = setting("", help="The same, longer.")
+    keywords: tuple[str, ...] = setting((), commas=True, help="At most 5.")
+    topic: str = setting("", help="ARN of a topic that is told of every answer.")
+    out: Path | None = setting(None, flags=("--out", "-o"), help="With --do fetch: folder for the job's output.")
+
+
+def _label(aws: Aws, job: LabelRun, words: Any) -> int:  # noqa: ARG001 - the signature of a subcommand
+    if job.do == "start":
+        return _start(aws, job)
+    if job.do == "stop":
+        aws.call("sagemaker", "stop_labeling_job", {"LabelingJobName": job.what}, doing=f"stop the job {job.what}")
+        return aws.finish({"name": job.what, "stopped": True}, f"{job.what}: stopping; finished tasks are kept")
+    told = aws.call(
+        "sagemaker", "describe_labeling_job", {"LabelingJobName": job.what}, doing=f"look at the job {job.what}",
+        answer={"LabelingJobStatus": "Completed", "OutputConfig": {"S3OutputPath": aws.place("labels/out")}},
+    )  # fmt: skip
+    if job.do == "fetch":
+        return _fetch(aws, job, told)
+    counted = dict(told.get("LabelCounters") or {})
+    status = told.get("LabelingJobStatus")
+    text = f"{job.what}: {status}; {counted.get('HumanLabeled', 0)} labelled, {counted.get('Unlabeled', 0)} to go"
+    failed = told.get("FailureReason") or ""
+    facts = {"name": job.what, "status": status, "counters": counted, "failure": failed}
+    return aws.finish(facts, f"{text}\n{failed}" if failed else text)
+
+
+def _start(aws: Aws, job: LabelRun) -> int:
+    folder = read_folder(Path(job.what), kind=job.kind, task=job.task)
+    team = _team(aws, job)
+    place, copied = upload(aws, folder.path, _prefix(aws, folder))
+    names = []
+    for number, manifest in enumerate(folder.manifests, 1):
+        part = f"-{number}" if len(folder.manifests) > 1 else ""
+        name = requests.unique_name(f"{aws.project}-{job.name or 'labels'}{part}")
+        request = _request(aws, job, folder, name=name, place=place, manifest=place + manifest.name, team=team)
+        aws.call("sagemaker", "create_labeling_job", request, doing=f"start the labelling job {name}")
+        names.append(name)
+    facts = {"names": names, "place": place, "copied": copied, "kind": folder.kind, "task": folder.task}
+    return aws.finish(facts, "\n".join([f"{place}: {copied} files copied", *names,
+                                        f"its state: trackforge sagemaker label {names[0]} --do status"]))  # fmt: skip
+
+
+def _request(
+    aws: Aws, job: LabelRun, folder: LabelFolder, *, name: str, place: str, manifest: str, team: str
+) -> dict[str, Any]:
+    return requests.labeling_job(
+        name, region=aws.region, role=aws.role, project=aws.project, workteam=team, manifest=manifest,
+        output=f"{place}out/", attribute=job.attribute or folder.attribute, categories=place + folder.categories.name,
+        kind=folder.kind, task=folder.task, template=place + folder.template.name if folder.template else "",
+        audited=folder.audited, workers=job.workers or None, seconds=round(job.minutes * 60) or None,
+        available=round(job.days * 86400), title=job.title, description=job.description, keywords=split(job.keywords),
+        told=job.topic,
+    )  # fmt: skip
+
+
+def _prefix(aws: Aws, folder: LabelFolder) -> str:
+    """Return where a folder goes: where its manifest says that it lies."""
+    if not folder.prefix.startswith("s3://"):
+        wanted = aws.place("labels", folder.path.resolve().name) + "/"
+        raise ConfigError(
+            f"The folder must have been written for a place in S3; {folder.path} was not. Write it again with the "
+            f"prefix {wanted}."
+        )
+    return folder.prefix
+
+
+def _team(aws: Aws, job: LabelRun) -> str:
+    if not job.workteam:
+        raise ConfigError("Somebody must do the work: name a team, --workteam ARN or the name of a private one.")
+    if job.workteam.startswith("arn:"):
+        return job.workteam
+    return aws.arn("sagemaker", f"workteam/private-crowd/{job.workteam}")
+
+
+def _fetch(aws: Aws, job: LabelRun, told: dict[str, Any]) -> int:
+    if job.out is None:
+        raise ConfigError("What is fetched must have a folder: -o FOLDER.")
+    place = f"{str(told['OutputConfig']['S3OutputPath']).rstrip('/')}/{job.what}/"
+    files = 0 if aws.dry_run else download(aws, place, job.out)
+    manifest = job.out / "manifests/output/output.manifest"
+    if not (aws.dry_run or manifest.is_file()):
+        aws.say(f"no {manifest.name} yet: the job is {told.get('LabelingJobStatus')}")
+    facts = {"name": job.what, "place": place, "files": files, "folder": str(job.out)}
+    return aws.finish(facts, f"{files} files in {job.out}\nread them: trackforge data show {job.out}")
+
+
+label = subcommand("label", LabelRun, _label, first="what")

@@ -1,0 +1,106 @@
+"""``trackforge sagemaker stage``: a data set is fetched, converted, and copied to the bucket, below ``data/NAME/``."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from trackforge import data
+from trackforge.config import setting
+from trackforge.data.archives import unpacked
+from trackforge.errors import ConfigError, DataError, MissingFileError
+from trackforge.intake.addresses import is_address, shown_address
+from trackforge.io.fetch import cache_folder, fetch
+from trackforge_sagemaker.control.aws import Aws, AwsRun
+from trackforge_sagemaker.control.declaring import subcommand
+from trackforge_sagemaker.control.moving import upload
+
+__all__ = ["StageRun", "stage"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StageRun(AwsRun):
+    """What is copied to the bucket."""
+
+    source: str = setting(
+        help="Data set, film or folder; or an address (https://...) of a .zip, which is kept in the cache."
+    )
+    name: str = setting("", help="What it is called below data/ in the bucket; as the source without one.")
+    to: str = setting("", help="Format to convert it to first: coco, recordio, manifest, ... As it is without one.")
+    from_: str = setting("", flags=("--from",), help="Its format, where it does not tell.")
+    sha256: str = setting("", help="Checksum of what is fetched.")
+    part: str = setting("", help="Only this folder of the source: train, of a .zip MOT17/train.")
+    halves: Literal["", "bytetrack", "fairmot"] = setting("", help="Divide sequences in the middle, by whose rule.")
+    val: float = setting(0.0, minimum=0, below=1, help="Share of the pictures that is for validation.")
+
+
+def _stage(aws: Aws, job: StageRun, words: Any) -> int:  # noqa: ARG001 - the signature of a subcommand
+    if (job.halves or job.val) and not job.to:
+        raise ConfigError("What is divided is written anew: say the format, --to coco.")
+    source = _source(aws, job)
+    name = job.name or source.name.partition(".")[0]
+    if not job.to:
+        _check_whole(source, job.from_)
+        place, copied = upload(aws, source, aws.place("data", name))
+        return _told(aws, name, place, copied, "")
+    with tempfile.TemporaryDirectory(prefix="trackforge-stage-") as folder:
+        target = Path(folder) / name
+        report = data.convert(
+            source, target, to=job.to, format=job.from_ or None, halves=job.halves or None, val=job.val or None,
+            images="copy",
+        )  # fmt: skip
+        place, copied = upload(aws, target, aws.place("data", name))
+    return _told(aws, name, place, copied, str(report))
+
+
+def _source(aws: Aws, job: StageRun) -> Path:
+    if not is_address(job.source):
+        path = Path(job.source)
+        if not path.exists():
+            raise MissingFileError(f"The source must be there; there is no {path}.")
+    else:
+        name = PurePosixPath(urlsplit(job.source).path).name
+        if not name.lower().endswith(".zip"):
+            raise ConfigError(f"What is fetched must be a .zip; got {shown_address(job.source)}.")
+        path = cache_folder() / "sets" / name
+        aws.say(f"fetching {shown_address(job.source)} to {path}")
+        fetch(job.source, path, sha256=job.sha256 or None)
+    if path.suffix.lower() == ".zip":
+        path = unpacked(path)
+    path = path / job.part
+    if not path.exists():
+        raise MissingFileError(f"The part must be a folder of the source; there is no {path}.")
+    return path
+
+
+def _check_whole(source: Path, named: str) -> None:
+    """Refuse a set whose pictures lie elsewhere, for they would not be copied. What is no set, films say, is fine.
+
+    Raises:
+        ConfigError: A picture lies elsewhere.
+        DataError: The set is malformed.
+    """
+    try:
+        found = named or data.sniff(source).name
+    except (DataError, ConfigError):
+        return
+    dataset = data.read(source, format=found)
+    root = source if source.is_dir() else source.parent
+    for path in dataset.images.path:
+        if not (dataset.root / str(path).partition("#")[0]).resolve().is_relative_to(root.resolve()):
+            raise ConfigError(
+                f"A set that is copied as it is must have its pictures in it; {source} has {path} elsewhere. Say the "
+                f"format, --to {found}: then they are brought along."
+            )
+
+
+def _told(aws: Aws, name: str, place: str, copied: int, report: str) -> int:
+    facts = {"name": name, "place": place, "copied": copied}
+    text = f"{report}\n" if report else ""
+    return aws.finish(facts, f"{text}{place}: {copied} files copied\ntrain with it: --channel train={name}")
+
+
+stage = subcommand("stage", StageRun, _stage, first="source")

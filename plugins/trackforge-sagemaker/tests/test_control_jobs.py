@@ -1,0 +1,313 @@
+"""``trackforge sagemaker`` setup, stage, build, push, train, tune, retrain-best, process, label: shown, and on moto."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import zipfile
+
+import pytest
+from aws_tools import AWS, moto_server, need
+from labelled import film, stills
+
+from trackforge import data
+from trackforge.cli import main
+from trackforge.data.dialects.ground_truth_job import write_job
+from trackforge_sagemaker import requests as r
+
+REGION = "us-east-1"
+BUCKET = "street-us-east-1-123456789012"
+ACCOUNT = ("--account", "123456789012")
+TEAM = "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/us"
+
+
+@pytest.fixture(autouse=True)
+def _there(monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("TRACKFORGE_SAGEMAKER_PROJECT", "street")
+    monkeypatch.setenv("TRACKFORGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def shown(capsys):
+    """Run a subcommand as a dry run; give its requests, each held against the service model where botocore is."""
+
+    def run(*words):
+        assert main(["sagemaker", *words, *ACCOUNT, "--dry-run", "--json"]) == 0
+        calls = json.loads(capsys.readouterr().out)["requests"]
+        for call in calls:
+            if "service" in call and call["operation"] != "put_object":
+                r.check(call["service"], call["operation"], call["request"])
+        return calls
+
+    return run
+
+
+@pytest.fixture
+def refused(capsys):
+    def run(*words):
+        assert main(["sagemaker", *words, *ACCOUNT, "--dry-run"]) != 0
+        return capsys.readouterr().err
+
+    return run
+
+
+def test_setup_shows_bucket_role_and_rights(shown, capsys):
+    calls = shown("setup")
+    assert [one["operation"] for one in calls][:2] == ["head_bucket", "create_bucket"]
+    role = next(one["request"] for one in calls if one["operation"] == "create_role")
+    assert role["RoleName"] == "street-sagemaker"
+    assert main(["sagemaker", "setup", *ACCOUNT, "--print-policies"]) == 0
+    policies = json.loads(capsys.readouterr().out)
+    assert set(policies) == {"trust", "role", "person"}
+    assert f"arn:aws:s3:::{BUCKET}" in json.dumps(policies["role"])
+
+
+def test_train_is_one_request(shown):
+    (call,) = shown(
+        "train", "yolox", "--channel", "train=mot17", "--channel", "model=s3://weights/yolox.pth", "--spot",
+        "-H", "train.epochs=3", "--instance", "ml.p3.2xlarge", "--count", "2", "--env", "A=b", "--isolated",
+        "--mode", "FastFile",
+    )  # fmt: skip
+    made = call["request"]
+    assert made["HyperParameters"] == {"trainer": "yolox", "train__epochs": "3"}
+    assert made["ResourceConfig"]["InstanceType"] == "ml.g5.2xlarge"
+    places = [one["DataSource"]["S3DataSource"]["S3Uri"] for one in made["InputDataConfig"]]
+    assert places == [f"s3://{BUCKET}/data/mot17/", "s3://weights/yolox.pth"]
+    assert [one["InputMode"] for one in made["InputDataConfig"]] == ["FastFile", "File"]
+    assert made["CheckpointConfig"]["S3Uri"] == f"s3://{BUCKET}/checkpoints/{made['TrainingJobName']}"
+    assert {one["Name"] for one in made["AlgorithmSpecification"]["MetricDefinitions"]} >= {"total_loss"}
+
+
+def test_the_built_in_algorithm_counts_its_manifest(shown, tmp_path):
+    lines = [
+        json.dumps({"source-ref": f"s3://b/{k}.jpg", "boxes": {"annotations": [{"class_id": 0}]}}) for k in range(40)
+    ]
+    (tmp_path / "train.manifest").write_text("\n".join(lines))
+    calls = shown(
+        "train", "object-detection", "--channel", "train=train.manifest", "--channel", "validation=s3://bbb/v.manifest",
+        "--attributes", "source-ref,boxes", "-H", "mini_batch_size=8",
+    )  # fmt: skip
+    made = calls[-1]["request"]
+    assert made["HyperParameters"]["num_training_samples"] == "40"
+    assert made["AlgorithmSpecification"]["TrainingImage"].startswith("811284229777.")
+    assert calls[0]["request"]["Prefix"] == "data/"
+    assert calls[1]["request"]["Key"] == "data/train.manifest"
+
+
+def test_tune_and_its_best(shown):
+    (call,) = shown(
+        "tune", "fairmot", "--channel", "train=mot17", "-t", "id_loss=ce,focal", "-t", "lr=1e-5:1e-3:log",
+        "--objective", "val_loss", "--jobs", "3", "--parallel", "1", "-H", "num_epochs=20",
+    )  # fmt: skip
+    config = call["request"]["HyperParameterTuningJobConfig"]
+    assert config["HyperParameterTuningJobObjective"] == {"Type": "Minimize", "MetricName": "val_loss"}
+    assert len(call["request"]["HyperParameterTuningJobName"]) <= 32
+    (maximised,) = shown("tune", "fairmot", "--channel", "train=x", "-t", "lr=1e-5:1e-3", "--objective", "hota")
+    assert "Maximize" in json.dumps(maximised)
+    calls = shown("retrain-best", "street-1", "-H", "train.epochs=80")
+    assert [one["operation"] for one in calls] == [
+        "describe_hyper_parameter_tuning_job", "describe_training_job", "create_training_job",
+    ]  # fmt: skip
+    assert calls[-1]["request"]["HyperParameters"]["whole"] == "true"
+
+
+def test_process_is_one_request(shown):
+    calls = shown(
+        "process", "s3://films/a/", "--from-job", "street-1", "--formats", "mot,video", "--count", "2", "--shard",
+        "--setting", "tracker.min-hits=3",
+    )  # fmt: skip
+    made = calls[-1]["request"]
+    assert made["Environment"] == {
+        "TRACKFORGE_PROCESS_FORMATS": "mot,video", "TRACKFORGE_PROCESS_TRACKER__MIN_HITS": "3",
+    }  # fmt: skip
+    assert made["ProcessingInputs"][0]["S3Input"]["S3DataDistributionType"] == "ShardedByS3Key"
+    assert made["ProcessingInputs"][1]["S3Input"]["S3Uri"].endswith("jobs/street-1/output/model.tar.gz")
+
+
+def test_staging_converts_what_it_copies(shown, tmp_path):
+    data.write(film(tmp_path), tmp_path / "set", "coco", images="copy")
+    calls = shown("stage", "set", "--name", "street")
+    keys = {one["request"]["Key"] for one in calls if one["operation"] == "put_object"}
+    assert any(key.startswith("data/street/") and key.endswith(".json") for key in keys)
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for path in sorted((tmp_path / "set").rglob("*")):
+            archive.write(path, path.relative_to(tmp_path))
+    calls = shown("stage", "set.zip", "--part", "set", "--to", "recordio", "--name", "rec", "--halves", "bytetrack")
+    keys = {one["request"]["Key"] for one in calls if one["operation"] == "put_object"}
+    assert any(key.endswith(".rec") for key in keys), keys
+
+
+def test_an_image_is_built_from_a_checkout(shown):
+    (call,) = shown("build", "--flavour", "cpu")
+    assert call["command"].startswith("docker build")
+    assert "123456789012.dkr.ecr.us-east-1.amazonaws.com/street:cpu" in call["command"]
+    calls = shown("push", "--flavour", "cpu", "--tag", "mine")
+    assert [one["operation"] for one in calls if "operation" in one] == [
+        "create_repository", "put_lifecycle_policy", "get_authorization_token",
+    ]  # fmt: skip
+    registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com/street"
+    assert [one["command"] for one in calls[-2:]] == [f"docker push {registry}:{tag}" for tag in ("cpu", "latest")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "task"), [("adjustment", "video-tracking"), ("verification", "video-tracking"), ("new", "boxes"),
+                       ("adjustment", "boxes"), ("verification", "boxes"), ("adjustment", "video-detection")]
+)  # fmt: skip
+def test_a_folder_becomes_a_labelling_job(shown, tmp_path, kind, task):
+    labels = stills(tmp_path) if task == "boxes" else film(tmp_path)
+    write_job(labels, tmp_path / "job", kind=kind, task=task, prefix=f"s3://{BUCKET}/labels/job/")
+    unseen = ["--kind", kind] if (kind, task) == ("verification", "video-tracking") else []  # it has no attributes
+    calls = shown("label", "job", "--workteam", TEAM, *unseen)
+    made = calls[-1]["request"]
+    name = (
+        "VideoObjectTracking"
+        if task == "video-tracking"
+        else "VideoObjectDetection"
+        if "video" in task
+        else "BoundingBox"
+    )
+    begin = "" if kind == "new" else kind.capitalize()
+    assert made["HumanTaskConfig"]["PreHumanTaskLambdaArn"].endswith(f"PRE-{begin}{name}")
+    assert (
+        made["InputConfig"]["DataSource"]["S3DataSource"]["ManifestS3Uri"] == f"s3://{BUCKET}/labels/job/input.manifest"
+    )
+    keys = {one["request"]["Key"] for one in calls if one["operation"] == "put_object"}
+    assert {"labels/job/input.manifest", "labels/job/categories.json"} <= keys
+
+
+def test_a_labelling_job_is_watched_and_stopped(shown):
+    assert shown("label", "street-1", "--do", "status")[0]["operation"] == "describe_labeling_job"
+    assert shown("label", "street-1", "--do", "stop")[0]["operation"] == "stop_labeling_job"
+    assert shown("label", "street-1", "--do", "fetch", "-o", "out")[0]["operation"] == "describe_labeling_job"
+
+
+def test_what_is_wrong_is_said_before_anything_is_asked(refused, tmp_path):
+    write_job(film(tmp_path), tmp_path / "job", kind="new")
+    data.write(film(tmp_path), tmp_path / "elsewhere", "coco", images="reference")
+    for words, message in {
+        ("train", "yolox"): "must have data",
+        ("train", "yolox", "--channel", "train"): "NAME=VALUE",
+        ("train", "yolox", "--channel", "train=./nowhere.zip"): "must be an address",
+        ("train", "yolo", "--channel", "train=x"): "yolox",
+        ("train", "object-detection", "--channel", "train=x"): "validation",
+        ("tune", "yolox", "--channel", "train=x", "-t", "lr=1:2"): "--objective",
+        ("tune", "yolox", "--channel", "train=x", "-t", "lr=1:2", "--objective", "val_los"): "must be a metric",
+        ("process", "s3://a/b", "--model", "x", "--from-job", "y"): "one place",
+        ("stage", "nowhere"): "must be there",
+        ("stage", "https://example.org/a.tar"): ".zip",
+        ("stage", "elsewhere"): "pictures in it",
+        ("stage", ".", "--val", "0.5"): "--to coco",
+        ("label", "job", "--workteam", "us"): "written for a place in S3",
+        ("label", "job"): "name a team",
+        ("label", "street-1", "--do", "fetch"): "-o FOLDER",
+        ("label", "nowhere", "--workteam", "us"): "input.manifest",
+        ("build", "--source", "nowhere"): "checkout",
+        ("setup", "--uses", "racing"): "A use must be",
+    }.items():
+        assert message in refused(*words), words
+
+
+@pytest.fixture(scope="module")
+def moto():
+    need("moto", "boto3")
+    with moto_server() as address:
+        yield address
+
+
+@pytest.fixture
+def aws(moto, monkeypatch):
+    import boto3
+
+    for name, value in {**AWS, "AWS_ENDPOINT_URL": moto}.items():
+        monkeypatch.setenv(name, value)
+    return lambda service: boto3.client(service, region_name=REGION, endpoint_url=moto)
+
+
+def _docker(folder, record):
+    """A program called docker that writes down what it is told."""
+    folder.mkdir()
+    program = folder / "docker"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {record}\n[ "$1" = login ] && cat >> {record}\nexit 0\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.mark.sagemaker
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_from_setup_to_the_best_training_on_moto(aws, capsys, tmp_path, monkeypatch):
+    def run(*words):
+        code = main(["sagemaker", *words, "--json"])
+        told = capsys.readouterr()
+        assert code == 0, told.err
+        return json.loads(told.out)
+
+    first = run("setup")
+    assert first["made"]["bucket"].startswith("made")
+    assert first["made"]["role"].startswith("made")
+    assert any("quotas could not be read" in one for one in first["notes"])  # moto has none
+    again = run("setup")
+    assert {one.partition(";")[0] for one in again["made"].values()} == {"there already"}
+
+    data.write(film(tmp_path), tmp_path / "set", "coco", images="copy")
+    staged = run("stage", "set", "--name", "street")
+    assert (staged["copied"] > 0, run("stage", "set", "--name", "street")["copied"]) == (True, 0)
+    there = aws("s3").list_objects_v2(Bucket=BUCKET, Prefix="data/street/")["Contents"]
+    assert len(there) == staged["copied"]
+
+    record = tmp_path / "docker.log"
+    monkeypatch.setenv("PATH", _docker(tmp_path / "bin", record))
+    assert run("build", "--flavour", "cpu")["image"].endswith("street:cpu")
+    run("push", "--flavour", "cpu")
+    run("push", "--flavour", "cpu")
+    said = record.read_text()
+    assert "build --file" in said
+    assert "login --username AWS --password-stdin" in said
+    assert "push 123456789012.dkr.ecr.us-east-1.amazonaws.com/street:cpu" in said
+
+    trained = run("train", "yolox", "--channel", "train=street", "-H", "train.epochs=1")
+    told = aws("sagemaker").describe_training_job(TrainingJobName=trained["name"])
+    assert told["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == f"s3://{BUCKET}/data/street/"
+    tags = aws("sagemaker").list_tags(ResourceArn=trained["arn"])["Tags"]
+    assert r.as_mapping(tags)["trackforge:project"] == "street"
+    tuned = run(
+        "tune", "yolox", "--channel", "train=street", "-t", "learning_rate=1e-4:1e-2:log", "--objective", "total_loss"
+    )  # fmt: skip
+    best = aws("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuned["name"])
+    # moto's tuning names a training that it never made; the real one made it.
+    name = best["BestTrainingJob"]["TrainingJobName"]
+    if name not in str(aws("sagemaker").list_training_jobs()):
+        aws("sagemaker").create_training_job(**{**_of(told), "TrainingJobName": name})
+    again = run("retrain-best", tuned["name"])
+    made = aws("sagemaker").describe_training_job(TrainingJobName=again["name"])
+    assert made["HyperParameters"]["whole"] == "true"
+    (tmp_path / "out").mkdir()
+    aws("s3").put_object(Bucket=BUCKET, Key="tracks/t/a.txt", Body=b"1,1,0,0,5,5,1,-1,-1,-1\n")
+    done = run("process", "s3://films/a/", "--to", f"s3://{BUCKET}/tracks/t", "-o", "out", "--from-job",
+               trained["name"], "--instance", "ml.m5.xlarge")  # fmt: skip
+    assert (done["files"], (tmp_path / "out/a.txt").read_bytes()[:2]) == (1, b"1,")
+
+
+def _of(told):
+    """Return the request of a training that was described."""
+    return {
+        key: told[key]
+        for key in ("AlgorithmSpecification", "RoleArn", "OutputDataConfig", "ResourceConfig", "StoppingCondition",
+                    "InputDataConfig", "HyperParameters")
+    }  # fmt: skip
+
+
+@pytest.mark.sagemaker
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_labelling_job_that_aws_refuses_leaves_its_files(aws, capsys, tmp_path):
+    """moto has no labelling: what was copied stays, and the next attempt copies nothing."""
+    aws("s3").create_bucket(Bucket="labels-1")
+    write_job(film(tmp_path), tmp_path / "job", prefix="s3://labels-1/job/")
+    for _ in range(2):
+        assert main(["sagemaker", "label", "job", "--workteam", TEAM]) != 0
+        assert "labelling job" in capsys.readouterr().err
+    keys = [one["Key"] for one in aws("s3").list_objects_v2(Bucket="labels-1")["Contents"]]
+    assert "job/input.manifest" in keys
