@@ -46,30 +46,32 @@ def test_the_sdk_asks_for_what_our_requests_say(tmp_path):
             capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-6000:]
-    found = json.loads(ran.stdout.splitlines()[-1])
-    for made in (found["training"], found["training resource"]):
-        assert made["HyperParameters"] == TRAINING["HyperParameters"]
-        specification = made["AlgorithmSpecification"]
-        assert specification["TrainingImage"] == IMAGE
-        assert not specification.get("ContainerEntrypoint")  # the image's own: no shell between
-        for same in ("ResourceConfig", "StoppingCondition", "CheckpointConfig", "RoleArn"):
-            assert made[same] == TRAINING[same], same
-        assert made["OutputDataConfig"]["S3OutputPath"] == TRAINING["OutputDataConfig"]["S3OutputPath"]
-        assert [one["ChannelName"] for one in made["InputDataConfig"]] == ["train", "val"]
-        assert made["InputDataConfig"][0]["InputMode"] == "FastFile"
-        assert made["EnableManagedSpotTraining"] is True
-        assert made["EnableNetworkIsolation"] is True
-    tuned = found["tuning"]["HyperParameterTuningJobConfig"]
-    assert tuned["HyperParameterTuningJobObjective"] == {"Type": "Minimize", "MetricName": "val_loss"}
-    ranges = tuned["ParameterRanges"]
-    assert ranges["IntegerParameterRanges"] == TUNING["HyperParameterTuningJobConfig"]["ParameterRanges"][
-        "IntegerParameterRanges"
-    ]  # fmt: skip
+    sent = json.loads(ran.stdout.splitlines()[-1])
+    by_class, by_resource = sent["CreateTrainingJob"]
+    assert by_resource == {**TRAINING, "TrainingJobName": "mot-1-resource"}
+    assert by_class["TrainingJobName"].startswith("mot-1-")
+    specification = by_class["AlgorithmSpecification"]
+    assert "ContainerEntrypoint" not in specification  # the image's own: no shell between
+    assert by_class["OutputDataConfig"].items() >= TRAINING["OutputDataConfig"].items()
+    differing = ("TrainingJobName", "OutputDataConfig", "Tags")
+    assert {key: value for key, value in by_class.items() if key not in differing} == {
+        key: value for key, value in TRAINING.items() if key not in differing
+    }
+    (tuned,) = sent["CreateHyperParameterTuningJob"]
+    config, wanted = tuned["HyperParameterTuningJobConfig"], TUNING["HyperParameterTuningJobConfig"]
+    for same in ("Strategy", "HyperParameterTuningJobObjective", "ResourceLimits", "RandomSeed"):
+        assert config[same] == wanted[same], same
+    ranges = {kind: found for kind, found in config["ParameterRanges"].items() if found}
+    assert ranges["CategoricalParameterRanges"] == wanted["ParameterRanges"]["CategoricalParameterRanges"]
+    assert ranges["IntegerParameterRanges"] == wanted["ParameterRanges"]["IntegerParameterRanges"]
     assert ranges["ContinuousParameterRanges"][0]["ScalingType"] == "Logarithmic"
-    for made in (found["processing"], found["processing resource"]):
-        assert made["AppSpecification"] == PROCESSING["AppSpecification"]
-        assert made["ProcessingInputs"][0]["S3Input"]["S3DataDistributionType"] == "ShardedByS3Key"
-        assert made["Environment"] == PROCESSING["Environment"]
+    by_class, by_resource = sent["CreateProcessingJob"]
+    # The SDK leaves out what is false of a network, which is the same.
+    assert {**by_resource, "NetworkConfig": PROCESSING["NetworkConfig"]} == {
+        **PROCESSING, "ProcessingJobName": "mot-films-resource",
+    }  # fmt: skip
+    for same in ("ProcessingResources", "AppSpecification", "RoleArn", "StoppingCondition", "Environment"):
+        assert by_class[same] == PROCESSING[same], same
 
 
 @pytest.mark.sagemaker
