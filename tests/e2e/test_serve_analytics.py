@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -152,8 +151,6 @@ def test_the_page_draws_lines_and_counts_over_a_live_picture(server: Server, bro
           return [...c.getImageData(x, y, 1, 1).data.slice(0, 3)];
         }"""
         until(lambda: np.abs(np.array(page.evaluate(middle)) - (255, 146, 43)).max() < 60)
-        if "TRACKFORGE_SHOTS" in os.environ:
-            page.screenshot(path=os.path.join(os.environ["TRACKFORGE_SHOTS"], "live.png"))
         context.close()
         server.ask("DELETE", f"/v1/cameras/{camera}")
     finally:
