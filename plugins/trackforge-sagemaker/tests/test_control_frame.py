@@ -35,6 +35,31 @@ def test_every_subcommand_explains_itself_without_boto3(name):
     assert "--" in ran.stdout
 
 
+def test_without_boto3_it_is_said_what_to_install():
+    script = (
+        "import sys; sys.modules['boto3'] = sys.modules['botocore'] = None\n"
+        "from trackforge.cli import main\n"
+        "sys.exit(main(['sagemaker', 'wait', 'street-1', '--region', 'eu-west-1']))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert "pip install 'trackforge-sagemaker[client]'" in ran.stderr
+
+
+def test_settings_come_from_the_environment_too(capsys, monkeypatch):
+    monkeypatch.setenv("TRACKFORGE_SAGEMAKER_PROJECT", "street")
+    monkeypatch.setenv("TRACKFORGE_SAGEMAKER_REGION", "eu-west-1")
+    monkeypatch.setenv("TRACKFORGE_SAGEMAKER_DEPLOY_WAY", "serverless")
+    assert main(["sagemaker", "deploy", "x", "--model", "s3://bucket/model.tar.gz", "--dry-run", "--json"]) == 0
+    made = {one["operation"]: one["request"] for one in json.loads(capsys.readouterr().out)["requests"]}
+    (variant,) = made["create_endpoint_config"]["ProductionVariants"]
+    assert variant["ServerlessConfig"]["MemorySizeInMB"] == 6144
+    assert {"Key": "trackforge:project", "Value": "street"} in made["create_endpoint"]["Tags"]
+    assert made["create_model"]["ExecutionRoleArn"] == "arn:aws:iam::111122223333:role/street-sagemaker"
+    monkeypatch.setenv("TRACKFORGE_SAGEMAKER_PROJECT", "My Street")
+    assert main(["sagemaker", "deploy", "x", "--model", "s3://bucket/model.tar.gz", "--dry-run"]) == 2
+
+
 def test_a_wrong_subcommand_suggests_the_nearest(capsys):
     assert main(["sagemaker", "chose"]) == 2
     assert 'Did you mean "choose"' in capsys.readouterr().err

@@ -105,3 +105,5 @@ def test_a_dry_run_asks_nobody(films, way, capsys, monkeypatch):
     assert {one["service"] for one in shown} <= {"sagemaker-runtime", "s3"}
     assert shown[-1]["request"]["EndpointName"] == "street"
     assert main(["sagemaker", "track", films[0]]) == 2
+    assert main(["sagemaker", "track", films[0], "--endpoint", "street", "--way", way, "--detector", "motion"]) == 2
+    assert "must be left out" in capsys.readouterr().err

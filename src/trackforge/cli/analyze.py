@@ -47,7 +47,7 @@ def _analyze(layers: list[Layer], words: AnalyzeWords) -> int:
 
 
 MEASURED = ("line", "zone", "ground", "heat", "trails", "analytic")
-MORE = {"Input": ("video", "rate", "size")}
+MORE = {"Input": ("video", "rate", "size"), "Output": ("plots",)}
 analyze = command(
     "analyze",
     AnalysisRun,

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from trackforge.analytics.spelling import read_shapes
 from trackforge.config import setting
@@ -37,7 +37,7 @@ __all__ = ["AnalysisPlan", "AnalysisRun", "plan_analysis"]
 log = logging.getLogger(__name__)
 DEFAULT = ("trails", "heat")
 """What is made where nobody says what."""
-OPTIONS = ("line", "zone", "ground", "heat", "trails", "analytic", "video", "rate", "size", "still", "pick")
+OPTIONS = ("line", "zone", "ground", "heat", "trails", "analytic", "video", "rate", "size", "plots", "still", "pick")
 """Options that a tracking run has not."""
 
 
@@ -63,6 +63,9 @@ class AnalysisRun(Measured, TrackingRun):
     )
     size: tuple[int, int] | None = setting(
         None, help="Of stored tracks without it: width and height of the pictures, 1920x1080.", unit="px", minimum=1
+    )
+    plots: Literal["png", "svg", "pdf", "none"] = setting(
+        "png", help="Form of the figures in a folder: counts over time, dwell, heat, ways, speeds."
     )
     still: Path | None = setting(
         None, help="Write one picture with a grid of pixels, to read points off, and do nothing else: still.png."
@@ -118,7 +121,7 @@ class AnalysisPlan(RunPlan):
         return [
             made
             for one in self.into
-            for made in conclude(Path(one.replace("{name}", sequence)), tracked, {**self.analytics})
+            for made in conclude(Path(one.replace("{name}", sequence)), tracked, self.analytics, self.given.plots)
         ]
 
     def job(self) -> AnalysisRun:
@@ -128,7 +131,7 @@ class AnalysisPlan(RunPlan):
         if self.stored:
             values |= {"detector": "", "tracker": "", "source": "", "sources": self.given.sources}
         tables = {name: _table(name, one) for name, one in self.analytics.items()}
-        kept = {name: getattr(self.given, name) for name in ("video", "rate", "size")}
+        kept = {name: getattr(self.given, name) for name in ("video", "rate", "size", "plots")}
         if self.given.out:
             own = {one.sink.name: dict(one.sink.settings) for one in self.outputs if one.sink.settings}
             if self.folders and own.get("jsonl") == {"both": True}:

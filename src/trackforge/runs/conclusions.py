@@ -54,13 +54,16 @@ def _nested(row: Mapping[str, Any]) -> bool:
     return any(isinstance(value, (Mapping, list, tuple)) for value in row.values())
 
 
-def conclude(folder: Path, seen: Watching, analytics: Mapping[str, Component]) -> list[tuple[str, str]]:
+def conclude(
+    folder: Path, seen: Watching, analytics: Mapping[str, Component], plots: str = "none"
+) -> list[tuple[str, str]]:
     """Write what came of a sequence into a folder, each file whole or not at all; return paths and formats.
 
     Args:
         folder: Is made where it is not there.
         seen: The sequence.
         analytics: With which settings it was made.
+        plots: Ending of the figures, without a dot; ``none`` for none.
 
     Raises:
         SinkError: A place cannot be written to.
@@ -97,4 +100,18 @@ def conclude(folder: Path, seen: Watching, analytics: Mapping[str, Component]) -
         with atomic_path(place) as path:
             path.write_text(rows_csv(rows), encoding="utf-8")
         made.append((str(place), "table"))
-    return made
+    return [*made, *_plots(folder, seen, result, plots)]
+
+
+def _plots(
+    folder: Path, seen: Watching, result: Mapping[str, Mapping[str, Any]], ending: str
+) -> Iterator[tuple[str, str]]:
+    if ending == "none":
+        return
+    if importlib.util.find_spec("matplotlib") is None:
+        log.warning("no figures without matplotlib; run: pip install 'trackforge-mot[plot]', or --plots none")
+        return
+    from trackforge.analytics.plotting import write_plots
+
+    for path in write_plots(folder, result, still=seen.still, ending=f".{ending}"):
+        yield str(path), "figure"

@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from trackforge.analytics.together import Together
 from trackforge.types import Step
 
@@ -33,11 +36,13 @@ class Watching:
     Attributes:
         known: What the analytics knew after the last step, by name.
         events: How many events there were.
+        still: The first picture; None where there are none.
     """
 
     def __init__(self, name: str, together: Together, rate: float | None = None) -> None:
         self.name, self.known, self.events = name, dict[str, Mapping[str, Any]](), 0
         self.classes: Sequence[str] = ()
+        self.still: npt.NDArray[np.uint8] | None = None
         self._together, self._rate = together, rate
         self._lives: dict[int, _Life] = {}
 
@@ -47,6 +52,8 @@ class Watching:
         time = frame.timestamp
         if time is None and self._rate:
             time = frame.index / self._rate
+        if self.still is None:
+            self.still = frame.image
         self.known, self.events = dict(step.analytics), self.events + len(step.events)
         for track_id, class_id in zip(tracks.track_id.tolist(), tracks.class_id.tolist(), strict=True):
             life = self._lives.get(track_id)

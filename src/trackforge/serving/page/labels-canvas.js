@@ -28,6 +28,7 @@ export class Board {
     Object.assign(this, {picture, boxes});
     this.canvas.dataset.frame = frame;
     this.canvas.dataset.boxes = boxes.length;
+    this.canvas.dataset.picture = picture ? "shown" : "none";
     this.paint();
   }
   choose(id, second = null) { this.chosen = id; this.second = second; this.paint(); }

@@ -114,6 +114,9 @@ def _track(layers: list[Layer], words: _Words) -> int:
 
 def _planned(aws: Aws, job: EndpointTrack, layers: Sequence[Layer], ends: contextlib.ExitStack) -> EndpointPlan:
     """Plan the run; what is to be closed after it goes onto the stack."""
+    asked = [str(one.tables.get("detector", {}).get("name", "")) for one in layers]
+    if other := [name for name in asked if name and (job.way != "client" or name != "endpoint")]:
+        raise ConfigError(f"The endpoint detects; --detector must be left out; got {other[-1]!r}.")
     bare = [
         dataclasses.replace(one, options={k: v for k, v in one.options.items() if k not in _OURS}) for one in layers
     ]

@@ -116,7 +116,7 @@ def client_policy(
     delete = [f"sagemaker:Delete{noun}" for noun in ("Model", "EndpointConfig", "Endpoint", "InferenceComponent")]
     tagged = {"Condition": {"StringEquals": {f"aws:ResourceTag/{PROJECT}": project}}}
     lists = ["TrainingJobs", "HyperParameterTuningJobs", "TrainingJobsForHyperParameterTuningJob", "ProcessingJobs",
-             "Models", "EndpointConfigs", "Endpoints", "InferenceComponents", "Tags"]  # fmt: skip
+             "TransformJobs", "Models", "EndpointConfigs", "Endpoints", "InferenceComponents", "Tags"]  # fmt: skip
     lists += ["LabelingJobs", "Workteams"] if labelling else []
     statements = [
         _allow("Make", make, own),
@@ -138,14 +138,23 @@ def client_policy(
             "application-autoscaling:RegisterScalableTarget", "application-autoscaling:DeregisterScalableTarget",
             "application-autoscaling:PutScalingPolicy", "application-autoscaling:DeleteScalingPolicy",
             "application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies",
+            "application-autoscaling:TagResource",
         ], ["*"]),
-        _allow("Alarms", ["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"], [alarm]),
-        _allow("Topics", ["sns:CreateTopic", "sns:DeleteTopic", "sns:Subscribe", "sns:TagResource"], [topic]),
+        _allow("Alarms", [
+            "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:TagResource",
+            "cloudwatch:ListTagsForResource",
+        ], [alarm]),
+        _allow("Topics", [
+            "sns:CreateTopic", "sns:DeleteTopic", "sns:Subscribe", "sns:Unsubscribe", "sns:TagResource",
+            "sns:ListTagsForResource", "sns:ListSubscriptionsByTopic",
+        ], [topic]),
         _allow("Queues", [
             "sqs:CreateQueue", "sqs:DeleteQueue", "sqs:GetQueueAttributes", "sqs:SetQueueAttributes", "sqs:GetQueueUrl",
-            "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:TagQueue",
+            "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:TagQueue",
+            "sqs:ListQueueTags",
         ], [queue]),
         _allow("Find", ["tag:GetResources", "sts:GetCallerIdentity", "cloudwatch:GetMetricData",
+                        "cloudwatch:DescribeAlarms", "sns:ListTopics", "sqs:ListQueues",
                         "servicequotas:ListServiceQuotas", "servicequotas:GetServiceQuota"], ["*"]),
     ]  # fmt: skip
     return {"Version": VERSION, "Statement": statements}
