@@ -333,7 +333,8 @@ def test_a_model_of_jumpstart_is_packed_and_told_how_to_deploy(aws, capsys, tmp_
         if one not in str(s3.list_buckets()):
             s3.create_bucket(Bucket=one)
     spec = {
-        "model_id": "mxnet-is", "version": "1.2.0", "hosting_artifact_key": "m.tar.gz", "hosting_script_key": "s.tar.gz",
+        "model_id": "mxnet-is", "version": "1.2.0", "hosting_artifact_key": "m.tar.gz",
+        "hosting_script_key": "s.tar.gz",
         "hosting_ecr_specs": {"framework": "mxnet", "framework_version": "1.9.0", "py_version": "py38"},
         "default_inference_instance_type": "ml.p3.2xlarge",
     }  # fmt: skip
