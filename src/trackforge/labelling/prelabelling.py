@@ -248,7 +248,7 @@ def ask(project: Project, round_: Round, count: int | None = None) -> list[dict[
         The frames, with the reasons; they stand in ``chosen.json`` of the round.
     """
     documents = project.documents()
-    checked = {name: held(document) for name, document in documents.items()}
+    checked = {name: document.checked for name, document in documents.items()}
     signals = _signals(project, round_)
     chosen = choose(signals, checked, count or project.run.count)
     for name, document in documents.items():
