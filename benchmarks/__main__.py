@@ -15,7 +15,7 @@ QUICK = (
     "speed.joint",
     "speed.growth",
 )
-ALL = (*QUICK, "finetune", "overfit", "fairmot", "scaling", "serving", "tuning", "tables")
+ALL = (*QUICK, "finetune", "labelling", "overfit", "fairmot", "scaling", "serving", "tuning", "tables")
 
 
 def main() -> None:
