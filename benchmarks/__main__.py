@@ -16,7 +16,7 @@ QUICK = (
     "speed.growth",
     "analytics",
 )
-ALL = (*QUICK, "finetune", "overfit", "fairmot", "scaling", "serving", "tuning", "tables")
+ALL = (*QUICK, "finetune", "labelling", "overfit", "fairmot", "scaling", "serving", "tuning", "tables")
 
 
 def main() -> None:

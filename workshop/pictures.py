@@ -103,7 +103,8 @@ def labels(*, frame: int = 245, size: tuple[int, int] = (1280, 860)) -> Path:
             page.keyboard.press(key)
             _until(lambda: page.locator("#desk-saved").inner_text() == "Saved")
         _until(lambda: page.locator("#desk-picture").get_attribute("data-frame") == str(frame))
-        time.sleep(1)  # the list of sequences is told a little later
+        _until(lambda: page.locator("#desk-picture").get_attribute("data-picture") == "shown")
+        time.sleep(1)  # what is told a little later is told
         return _taken(page, folder, "labels.png")
 
 
@@ -119,7 +120,7 @@ def _page(size: tuple[int, int], *, labels: bool = False) -> Iterator[tuple[Path
         subprocess.run([*command, "demo", "-q"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         if labels:
             tracks = read_mot(folder / "demo" / "tracks.txt")
-            more = {"tolerance": 4.0, "rate": 11.0, "size": (960, 540), "wanted": range(0, 300, 5)}
+            more: dict[str, Any] = {"tolerance": 4.0, "rate": 11.0, "size": (960, 540), "wanted": range(0, 300, 5)}
             Document.from_table(
                 tracks, classes=("person",), frames=range(300), sequence="street", source="street.mp4", **more
             ).save(folder / "demo" / "street.labels.json")

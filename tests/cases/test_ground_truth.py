@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from io_files import write_video
 from labelled import film, write_picture
 
 import trackforge
@@ -333,6 +334,19 @@ def test_clips_whose_pictures_have_the_films_numbers(tmp_path: Path) -> None:
     file = seqlabel(tmp_path / "street-000201-000203.json", *entries)
     assert data.read(file).images.frame.tolist() == [0, 1, 2]
     assert data.read(file, join=True).images.frame.tolist() == [200, 201, 202]
+
+
+@pytest.mark.parametrize("film", ["street", "street-000011-000013"])  # the whole film, or the clip
+def test_the_pictures_may_be_frames_of_a_film(tmp_path: Path, film: str) -> None:
+    first = 0 if film == "street" else 10
+    write_video(tmp_path / f"{film}.mp4", 20 - first, size=(160, 120))
+    seqlabel(tmp_path / "street-000011-000013.json", *(frame(k, box(1), file=f"frame_{k:04d}.jpg") for k in range(3)))
+    made = data.read(tmp_path)
+    assert made.images.path.tolist() == [f"{film}.mp4#{10 - first + k}" for k in range(3)]
+    assert made.images.width.tolist() == [160] * 3
+    joined = data.read(tmp_path, join=True)
+    assert joined.images.frame.tolist() == [10, 11, 12]
+    assert joined.images.path.tolist() == made.images.path.tolist()
 
 
 # ---- bad input

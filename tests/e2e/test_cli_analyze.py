@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_runs import run, run_json
+from cli_runs import ENVIRONMENT, run, run_json
 from toy_analytic import install
 
 from trackforge.review import Document
@@ -29,6 +29,12 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.fixture(autouse=True)
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let only the first run draw figures, which takes its time."""
+    monkeypatch.setitem(ENVIRONMENT, "TRACKFORGE_ANALYZE_PLOTS", "none")
+
+
 def crossed(folder: Path) -> list[str]:
     """Who crossed the line, in which direction."""
     return [row["track_id"] + row["direction"] for row in rows(folder / "events.csv") if row["analytic"] == "lines"]
@@ -45,6 +51,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_folder_gets_tables_json_and_a_video(out: Path) -> None:
     names = {path.name for path in out.iterdir()}
     assert {*TABLES, "tracks.parquet", "steps.jsonl", "overlay.mp4", "summary.json", "run.toml"} <= names
+    assert {"lines-counts.png", "ground-map.png"} <= names
     result = json.loads((out / "analytics.json").read_text())["analytics"]["lines"]["result"]
     events = [row for row in rows(out / "events.csv") if row["analytic"] == "lines"]
     door = result["lines"]["door"]
@@ -77,6 +84,9 @@ def test_stored_tracks_give_the_same_without_tracking(out: Path, tmp_path: Path)
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes(), name
     assert facts["command"] == "analyze"
     assert facts["detector"]["name"] == "tracks"
+    door = json.loads((out / "analytics.json").read_text())["analytics"]["lines"]["result"]["lines"]["door"]
+    told = facts["sequences"][0]["analytics"]["lines"]["lines"]["door"]
+    assert (told["in"], told["out"]) == (door["in"], door["out"])
     run("analyze", "--config", out / "run.toml", "-o", tmp_path / "repeated", cwd=tmp_path)
     assert (tmp_path / "repeated" / "events.csv").read_bytes() == (out / "events.csv").read_bytes()
 

@@ -17,10 +17,8 @@ from cli_runs import ENVIRONMENT, command, run, run_json
 
 from trackforge import data
 from trackforge.data import Boxes, Dataset, Images
-from trackforge.labelling.documents import held
 from trackforge.labelling.joining import only
 from trackforge.review import Document
-from trackforge.review.edits import accept
 from trackforge.table import TrackTable
 
 LENGTH = 24
@@ -166,54 +164,6 @@ def test_a_detector_that_fails_half_way_loses_nothing(tmp_path: Path) -> None:
     assert found.read_bytes().startswith(before)
 
 
-@pytest.mark.parametrize("name", ["cvat", "label-studio", "coco", "mot"])
-def test_labels_come_back_from_a_tool_as_they_went(name: str, tmp_path: Path) -> None:
-    source, project = lights(tmp_path / "walk", 12), tmp_path / "p"
-    run("label", source, "-o", project, *BRIGHT, "--count", "5")
-    document = labels(project)
-    told = run_json("label", "export", project, name, "-o", tmp_path / "out")
-    assert told["frames"] == (5 if name == "coco" else 12)
-    taken = run_json("label", "import", project, told["path"])
-    assert (taken["frames"], taken["left_out"]) == (5, told["frames"] - 5)
-    after = labels(project)
-    assert after.checked == set(document.wanted)
-    measured = run_json("label", "measure", project)
-    assert measured["effort"]["touched"] == 0
-    assert {one.id for one in after.tracks} == {one.id for one in document.tracks}
-
-
-def test_edits_of_the_page_are_what_counts(tmp_path: Path) -> None:
-    source, project = lights(tmp_path / "walk", 12), tmp_path / "p"
-    run("label", source, "-o", project, *BRIGHT, "--count", "4", "--trainer", "none")
-    document = labels(project)
-    file = project / "sequences" / "walk.labels.json"
-    accept(document, document.wanted[:3]).save(file)
-    stands = run_json("label", project)
-    assert (stands["checked"], stands["left"], stands["next"]) == (3, 1, "check")
-    stands = run_json("label", project, "--ready")
-    assert (stands["round"], stands["scores"]["effort"], stands["training"][:19]) == (1, 0, "nothing was trained")
-    assert held(labels(project)) >= set(document.wanted[:3])
-
-
-def test_two_models_and_their_quarrel(tmp_path: Path) -> None:
-    """The second finds nothing on half of the frames: these are asked for."""
-    source, project = lights(tmp_path / "walk", 20), tmp_path / "p"
-    rows = []
-    for k in range(10):
-        _, _, stats, _ = cv2.connectedComponentsWithStats((bright_detector.scene(k, 3).min(axis=2) > 200).astype("u1"))
-        rows += [f"{k + 1},-1,{x},{y},{w},{h},0.8,-1,-1,-1" for x, y, w, h, area in stats[1:].tolist() if area > 8]
-    (tmp_path / "det.txt").write_text("\n".join(rows) + "\n")
-    (tmp_path / "label.toml").write_text(
-        f'[[model]]\nname = "file"\npath = "{(tmp_path / "det.txt").as_posix()}"\nclasses = ["light"]\n'
-    )
-    run("label", source, "-o", project, *BRIGHT, "--config", tmp_path / "label.toml", "--count", "6")
-    chosen = json.loads((project / "rounds/000/chosen.json").read_text())["frames"]
-    assert len(chosen) == 6
-    disputed = [one["frame"] for one in chosen if any(why.startswith("models disagree") for why in one["reasons"])]
-    assert len(disputed) >= 4
-    assert min(disputed) >= 10
-
-
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     source, project = lights(tmp_path / "walk", 6), tmp_path / "p"
     base = ("label", source, "-o", project, *BRIGHT)
@@ -242,32 +192,6 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         )
     assert not labels(project).checked  # nothing was taken over by halves
     assert "none is checked" in run("label", "export", project, "coco", "--frames", "checked", code=2).stderr
-
-
-def test_clips_that_number_their_objects_anew(tmp_path: Path) -> None:
-    """Two clips of one film, each with its own object 1: what they lie on tells whether these are the same."""
-    source, project = lights(tmp_path / "walk", 12), tmp_path / "p"
-    run("label", source, "-o", project, *BRIGHT)
-    document = labels(project)
-    table = document.table()
-    parts, images, boxes = [], [], []
-    for first, last in ((0, 5), (6, 11)):
-        name = f"walk-{first + 1:06d}-{last + 1:06d}"
-        frames = np.arange(first, last + 1)
-        rows = only(table, frames.tolist())
-        _, ids = np.unique(rows.track_id, return_inverse=True)
-        images.append(Images(path=np.full(6, ""), sequence=np.full(6, name), frame=frames))
-        boxes.append(Boxes(image=rows.frame - first + 6 * len(parts), xyxy=rows.xyxy, track_id=ids.max() + 1 - ids))
-        parts.append(name)
-    clips = Dataset(images=Images.concatenate(images), boxes=Boxes.concatenate(boxes), classes=("light",))
-    data.write(clips, tmp_path / "clips.json", images="none")
-    taken = run_json("label", "import", project, tmp_path / "clips.json")
-    assert (taken["frames"], taken["sequences"]) == (12, ["walk"])
-    after = labels(project).table()
-    assert sorted(zip(after.frame.tolist(), after.track_id.tolist(), strict=True)) == sorted(
-        zip(table.frame.tolist(), table.track_id.tolist(), strict=True)
-    )
-    assert run_json("label", project)["next"] == "done"  # every frame is checked
 
 
 def test_another_command_is_kept_out(tmp_path: Path) -> None:

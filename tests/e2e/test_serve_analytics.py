@@ -134,6 +134,30 @@ def live(server: Server, camera: str) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(data[begin : data.index(b"\xff\xd9") + 2], np.uint8), cv2.IMREAD_COLOR)
 
 
+def test_the_page_draws_lines_and_counts_over_a_live_picture(server: Server, browser: Any) -> None:
+    cameras, problems = Cameras(), []
+    try:
+        address = cameras.http("mjpeg/7?fps=20")
+        camera = str(server.ask("POST", "/v1/cameras", {"address": address}).json["id"])
+        context = browser.new_context(viewport={"width": 1000, "height": 800})
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(server.url + "/#cameras")
+        until(lambda: page.evaluate("document.querySelector('.tile canvas')?.dataset.shapes") == "2")
+        middle = """() => {
+          const canvas = document.querySelector(".tile canvas"), c = canvas.getContext("2d");
+          const [x, y] = [Math.round(canvas.width / 2), Math.round(canvas.height / 5)];
+          return [...c.getImageData(x, y, 1, 1).data.slice(0, 3)];
+        }"""
+        until(lambda: np.abs(np.array(page.evaluate(middle)) - (255, 146, 43)).max() < 60)
+        context.close()
+        server.ask("DELETE", f"/v1/cameras/{camera}")
+    finally:
+        cameras.stop()
+    assert problems == []
+
+
 def test_an_analytic_that_cannot_be_is_refused_at_the_start() -> None:
     assert "Did you mean 'lines'" in run("serve", "--analytic", "lnies", code=2).stderr
     assert "must have 2 points" in run("serve", "--line", "a=1,2", code=2).stderr

@@ -209,6 +209,19 @@ def test_a_drive_is_cut_at_the_same_times_in_all_cameras(tmp_path: Path) -> None
         assert all(1501822123.95 <= time < 1501822124.40 for time in times)
         assert document["number-of-frames"] == len(times)
     assert cut_drive(drive(tmp_path / "drive"), tmp_path / "out", seconds=0.45, prefix=PREFIX).made == 0
+    place = "annotations/consolidated-annotation/output/3/SeqLabel.json"
+    labels = [{"annotations": [], "frame-no": str(k), "frame": f["frame"]} for k, f in enumerate(rear["frames"])]
+    (tmp_path / "out" / place).parent.mkdir(parents=True)
+    (tmp_path / "out" / place).write_text(json.dumps({"tracking-annotations": labels}))
+    line = {"source-ref": names[3], "l-ref": f"s3://o/{place}"}
+    line["l-ref-metadata"] = {"class-map": {}, "type": "groundtruth/video-object-tracking"}
+    (tmp_path / "out/manifests/output").mkdir(parents=True)
+    (tmp_path / "out/manifests/output/output.manifest").write_text(json.dumps(line))
+    made = data.read(tmp_path / "out")
+    assert made.sequences == ("rear-002",)
+    assert made.images.frame.tolist() == list(range(len(rear["frames"])))
+    assert made.images.extra["timestamp"].tolist() == [frame["unix-timestamp"] for frame in rear["frames"]]
+    assert made.images.extra["rate"][0] == pytest.approx(10, rel=1e-3)
 
 
 def test_what_is_no_drive(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def test_verification_forbids_edits_and_a_new_job_shows_nothing(tmp_path: Path) 
     job = write_job(dataset, tmp_path / "verify", kind="verification", prefix=PREFIX)
     categories = json.loads(job.categories.read_text())
     assert [a["editsAllowed"] for a in categories["labels"][0]["attributes"]] == ["none"]
+    assert categories["categoryGlobalAttributes"][0]["enum"] == ["correct", "wrong"]
     fresh = write_job(dataset, tmp_path / "new", kind="new", prefix=PREFIX)
     assert lines(fresh.manifests[0]) == [{"source-ref": PREFIX + "sequence-files/street.json"}]
     assert "auditLabelAttributeName" not in json.loads(fresh.categories.read_text())

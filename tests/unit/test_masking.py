@@ -11,9 +11,10 @@ import pytest
 
 import trackforge
 from trackforge import Detections, Frame, Step, Tracks
-from trackforge.errors import PluginError
+from trackforge.errors import ConfigError, PluginError
 from trackforge.io.masking import Masking, with_masks
 from trackforge.io.masks import encode_mask
+from trackforge.runs import TrackingRun, plan
 from trackforge.types import TrackState
 
 
@@ -98,3 +99,23 @@ def test_outputs_get_masks_whatever_tracks(tmp_path: Path) -> None:
     for row in (row for frame in rows for row in frame):
         assert row["mask"]["size"] == [20, 60]
     assert (tmp_path / "a.mp4").stat().st_size > 0
+
+
+def test_a_segmenter_for_nobody_is_refused() -> None:
+    """Before the first frame; the names of its files are not looked at yet."""
+    sam = {"encoder": "e.onnx", "decoder": "d.onnx"}
+
+    def planned(*out: str, **more: Any) -> Any:
+        return plan(TrackingRun(sources=("synthetic",), segmenter=sam, out=out, **more))
+
+    for out in ("a.txt", "a.csv", "a.seqlabel.json"):
+        with pytest.raises(ConfigError, match="an output that holds masks"):
+            planned(out)
+    for out in ("a.jsonl", "a.json", "a.parquet", "a.mp4"):
+        made = planned("a.txt", out)
+        assert made.segmenter is not None
+        assert made.job().segmenter == made.segmenter
+    assert planned("a.csv", sinks={"csv": {"masks": True}}).segmenter is not None
+    with pytest.raises(ConfigError, match="an output that holds masks"):
+        planned("a.mp4", sinks={"overlay": {"masks": False}})
+    assert planned().segmenter is not None

@@ -185,3 +185,55 @@ def test_a_model_of_another_library_is_a_detector():
         detector.detect([Frame(index=4, size=(8, 8))])
     with pytest.raises(InvalidInputError, match="'rgb' or 'bgr'"):
         ResultsDetector(model, ["car"], order="RGB")
+
+
+def pixels(kind=bool):
+    """Masks of the two boxes, in a picture of 200 x 120."""
+    found = np.zeros((2, 120, 200), kind)
+    for mask, (x1, y1, x2, y2) in zip(found, np.array(BOXES, int), strict=True):
+        mask[y1:y2, x1:x2] = 1
+    return found
+
+
+def shaped(outlines):
+    masks = {"masks": SimpleNamespace(xy=outlines), "orig_shape": (120, 200)}
+    return SimpleNamespace(**vars(ultralytics()) | masks)
+
+
+OUTLINES = [np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]]) for x1, y1, x2, y2 in BOXES]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        torchvision() | {"masks": OnDevice(0.7 * pixels(float)[:, None])},
+        {
+            "instances": SimpleNamespace(
+                pred_boxes=SimpleNamespace(tensor=OnDevice(BOXES)),
+                scores=OnDevice(SCORES),
+                pred_classes=OnDevice(LABELS),
+                pred_masks=OnDevice(pixels()),
+            )
+        },
+        SimpleNamespace(
+            pred_instances=SimpleNamespace(
+                bboxes=OnDevice(BOXES), scores=OnDevice(SCORES), labels=OnDevice(LABELS), masks=OnDevice(pixels())
+            )
+        ),
+        shaped(OUTLINES),
+    ],
+    ids=["torchvision", "detectron2", "mmdetection", "ultralytics"],
+)
+def test_masks_come_along(result):
+    from trackforge.io.masks import encode_mask
+
+    assert from_results(result).mask.tolist() == [encode_mask(mask) for mask in pixels()]
+
+
+def test_masks_that_do_not_fit_are_told():
+    with pytest.raises(InvalidInputError, match=r"shape \(2, H, W\).*got \(2, 28\)"):
+        from_results(torchvision() | {"masks": np.zeros((2, 28))})
+    with pytest.raises(InvalidInputError, match="one outline a box, 2 in all; got 1"):
+        from_results(shaped(OUTLINES[:1]))
+    nothing = from_results(shaped([OUTLINES[0], np.empty((0, 2))])).mask[1]
+    assert nothing["size"] == [120, 200]

@@ -59,23 +59,23 @@ def test_everything_that_is_made_is_found_by_tag_and_deleted(capsys):
     assert made["scaling"] == {"least": 0, "most": 2, "wakes": True}
     assert made["queue"].endswith("street-films-results")
     told(capsys, "deploy", "other", "--project", "another", *MODEL, *SMALL)
+    aws.call("logs", "create_log_group", {"logGroupName": "/aws/sagemaker/Endpoints/street-films"})
 
     listed = told(capsys, "delete", "--project", "street")
     kinds = {one["kind"] for one in listed["found"]}
     assert kinds == {
         "alarm", "scalable-target", "endpoint", "endpoint-config", "model", "topic", "queue", "role", "repository",
-        "bucket",
+        "log-group", "bucket",
     }  # fmt: skip
     assert listed["deleted"] == []
-    assert len(inventory(aws)) == len(listed["found"])
-
-    first = told(capsys, "delete", "--project", "street", "--yes")
-    assert first["failed"] == {}
-    assert {one.kind for one in inventory(aws)} == {"repository", "bucket"}
-    assert told(capsys, "delete", "--project", "street", "--yes", "--data")["failed"] == {}
-    assert inventory(aws) == []
+    assert set(listed["kept"]) == {aws.bucket, "street", "/aws/sagemaker/Endpoints/street-films"}
+    first = told(capsys, "delete", "--project", "street", "--yes", "--only", "street-films-results")
+    assert first["deleted"] == ["street-films-results"]
+    whole = told(capsys, "delete", "--project", "street", "--yes", "--data")
+    assert whole["failed"] == {}
+    assert set(whole["deleted"]) >= {"street-films", "street-sagemaker", aws.bucket}
     assert told(capsys, "delete", "--project", "street", "--yes", "--data")["found"] == []
-    assert {one.name for one in inventory(Aws(AwsRun(project="another")))} >= {"other"}
+    assert {one.name for one in inventory(Aws(AwsRun(project="another")))} >= {"another-other"}
 
 
 def test_a_model_is_taken_from_its_training_job(capsys):
@@ -99,7 +99,7 @@ def test_a_model_is_taken_from_its_training_job(capsys):
     assert "UpdateEndpoint" in run(capsys, "deploy", "cameras", "--from-job", "street-1", *SMALL, code=1).err
     assert len(boto3.client("sagemaker").list_models()["Models"]) == models
     assert "costs until it is deleted" in run(capsys, "deploy", "third", *MODEL, *SMALL).out
-    assert told(capsys, "wait", "cameras")["state"] == "InService"
+    assert told(capsys, "wait", "trackforge-cameras")["state"] == "InService"
 
 
 def test_what_fails_half_way_is_taken_back(capsys):
@@ -109,7 +109,7 @@ def test_what_fails_half_way_is_taken_back(capsys):
     failed = run(capsys, "deploy", "broken", *MODEL, "--instance", "ml.g5.xlarge", code=1)
     assert "create_endpoint_config" in failed.err or "CreateEndpointConfig" in failed.err
     names = [one["ModelName"] for one in boto3.client("sagemaker").list_models()["Models"]]
-    assert not [name for name in names if name.startswith("broken")]
+    assert not [name for name in names if name.startswith("trackforge-broken")]
 
 
 @pytest.mark.parametrize(
@@ -168,13 +168,14 @@ def test_logs_are_read_in_order(capsys):
 
     logs, now = boto3.client("logs"), int(time.time() * 1000)
     told(capsys, "deploy", "talking", *MODEL, *SMALL)
-    assert "written nothing" in run(capsys, "logs", "talking").out
-    logs.create_log_group(logGroupName="/aws/sagemaker/Endpoints/talking")
-    logs.create_log_stream(logGroupName="/aws/sagemaker/Endpoints/talking", logStreamName="all/i-1")
+    assert "written nothing" in run(capsys, "logs", "trackforge-talking").out
+    group = "/aws/sagemaker/Endpoints/trackforge-talking"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="all/i-1")
     events = [{"timestamp": now + k, "message": f"line {k}"} for k in range(5)]
-    logs.put_log_events(logGroupName="/aws/sagemaker/Endpoints/talking", logStreamName="all/i-1", logEvents=events)
-    assert run(capsys, "logs", "talking").out.splitlines() == [f"i-1  line {k}" for k in range(5)]
-    assert json.loads(run(capsys, "logs", "talking", "--json").out.splitlines()[0])["message"] == "line 0"
+    logs.put_log_events(logGroupName=group, logStreamName="all/i-1", logEvents=events)
+    assert run(capsys, "logs", "trackforge-talking").out.splitlines() == [f"i-1  line {k}" for k in range(5)]
+    assert json.loads(run(capsys, "logs", "trackforge-talking", "--json").out.splitlines()[0])["message"] == "line 0"
 
 
 def test_errors_of_aws_say_what_to_do(capsys, monkeypatch, moto):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
+import tarfile
 import zipfile
 
 import pytest
@@ -15,6 +17,7 @@ from trackforge import data
 from trackforge.cli import main
 from trackforge.data.dialects.ground_truth_job import write_job
 from trackforge_sagemaker import requests as r
+from trackforge_sagemaker.requests import jumpstart
 
 REGION = "us-east-1"
 BUCKET = "street-us-east-1-123456789012"
@@ -62,14 +65,14 @@ def test_setup_shows_bucket_role_and_rights(shown, capsys):
     assert role["RoleName"] == "street-sagemaker"
     assert main(["sagemaker", "setup", *ACCOUNT, "--print-policies"]) == 0
     policies = json.loads(capsys.readouterr().out)
-    assert set(policies) == {"trust", "role", "person"}
+    assert set(policies) == {"trust", "role", "person", "setup"}
     assert f"arn:aws:s3:::{BUCKET}" in json.dumps(policies["role"])
 
 
 def test_train_is_one_request(shown):
     (call,) = shown(
         "train", "yolox", "--channel", "train=mot17", "--channel", "model=s3://weights/yolox.pth", "--spot",
-        "-H", "train.epochs=3", "--instance", "ml.p3.2xlarge", "--count", "2", "--env", "A=b", "--isolated",
+        "-H", "train.epochs=3", "--instance", "ml.p3.2xlarge", "--count", "2", "--environment", "A=b", "--isolated",
         "--mode", "FastFile",
     )  # fmt: skip
     made = call["request"]
@@ -311,3 +314,46 @@ def test_a_labelling_job_that_aws_refuses_leaves_its_files(aws, capsys, tmp_path
         assert "labelling job" in capsys.readouterr().err
     keys = [one["Key"] for one in aws("s3").list_objects_v2(Bucket="labels-1")["Contents"]]
     assert "job/input.manifest" in keys
+
+
+def _archive(path, **files):
+    with tarfile.open(path, "w:gz") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name.replace("__", "/"))
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text))
+    return path
+
+
+@pytest.mark.sagemaker
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_model_of_jumpstart_is_packed_and_told_how_to_deploy(aws, capsys, tmp_path):
+    s3, bucket = aws("s3"), jumpstart.content_bucket(REGION)
+    for one in (bucket, BUCKET):
+        if one not in str(s3.list_buckets()):
+            s3.create_bucket(Bucket=one)
+    spec = {
+        "model_id": "mxnet-is", "version": "1.2.0", "hosting_artifact_key": "m.tar.gz",
+        "hosting_script_key": "s.tar.gz",
+        "hosting_ecr_specs": {"framework": "mxnet", "framework_version": "1.9.0", "py_version": "py38"},
+        "default_inference_instance_type": "ml.p3.2xlarge",
+    }  # fmt: skip
+    listed = [{"model_id": "mxnet-is", "version": "1.2.0", "spec_key": "spec.json"}]
+    for key, document in ((jumpstart.MANIFEST, listed), ("spec.json", spec)):
+        s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(document).encode())
+    s3.upload_file(str(_archive(tmp_path / "m.tar.gz", model=b"weights")), bucket, "m.tar.gz")
+    s3.upload_file(
+        str(_archive(tmp_path / "s.tar.gz", **{"inference.py": b"x", "lib__a.py": b"y"})), bucket, "s.tar.gz"
+    )
+    assert main(["sagemaker", "jumpstart", "mxnet-is"]) == 0
+    assert "pack both" in capsys.readouterr().out
+    assert main(["sagemaker", "jumpstart", "mxnet-is", "--pack", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["model"] == f"s3://{BUCKET}/models/mxnet-is/1.2.0/model.tar.gz"
+    assert "-e SAGEMAKER_PROGRAM=inference.py" in told["deploy"]
+    assert "mxnet-inference:1.9.0-gpu-py38" in told["deploy"]
+    body = s3.get_object(Bucket=BUCKET, Key="models/mxnet-is/1.2.0/model.tar.gz")["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+        assert tar.getnames() == ["code/inference.py", "code/lib/a.py", "model"]
+    assert main(["sagemaker", "jumpstart", "mxnet-i"]) != 0
+    assert "Did you mean 'mxnet-is'" in capsys.readouterr().err

@@ -6,9 +6,11 @@ import json
 
 import pytest
 from aws_tools import need
+from doc_blocks import ROOT, blocks
 
 from trackforge.errors import ConfigError
 from trackforge_sagemaker import requests as r
+from trackforge_sagemaker.requests.jumpstart import hub_content
 from trackforge_sagemaker.requests.labelling import FUNCTIONS, function_arn, ui_arn
 from trackforge_sagemaker.requests.registries import COMMON, FRAMEWORKS, OBJECT_DETECTION
 from trackforge_sagemaker.requests.sizes import RETIRED, SERVERLESS, SIZES, current, machine
@@ -187,6 +189,7 @@ def _calls():
     yield "streams", "logs", "describe_log_streams", r.log_streams("training-job", "mot-1")
     yield "events", "logs", "filter_log_events", r.log_events("tuning-job", "mot", since=1, pattern="x", token="t")
     yield "query", "logs", "start_query", r.log_query("endpoint", "mot", since=1, until=2, words="ERROR")
+    yield "hub", sage, "describe_hub_content", hub_content("team", "cars", version="1.0.0")
     yield "tagged", "resourcegroupstaggingapi", "get_resources", r.tagged("mot")
 
 
@@ -374,3 +377,12 @@ def test_rights_name_actions_and_things():
         assert len(json.dumps(policy)) < 6144  # what a managed policy may have
     assert "arn:aws-cn:s3:::mot" in json.dumps(policies[1])
     assert r.trust_policy(ACCOUNT)["Statement"][0]["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+
+
+def test_the_page_builds_its_requests():
+    (block,) = [
+        one for one in blocks(ROOT / "docs/sagemaker-control.md") if one.test.endswith("test_requests_builders.py")
+    ]  # fmt: skip
+    names: dict[str, object] = {}
+    exec(block.text, names)
+    assert names["tuning"]["TrainingJobDefinition"]["StaticHyperParameters"]["classes"] == '["person"]'

@@ -219,6 +219,22 @@ def test_jumpstart_versions_are_numbers():
         jumpstart.find([{"model": 1}], "a")
 
 
+def test_a_hub_names_whole_addresses():
+    document = {
+        "HostingEcrUri": "1.dkr.ecr.eu-west-1.amazonaws.com/x:1", "HostingArtifactUri": "s3://team/m.tar.gz",
+        "HostingScriptUri": "s3://team/s.tar.gz", "DefaultInferenceInstanceType": "ml.g5.xlarge",
+        "InferenceEnvironmentVariables": [{"Name": "A", "Default": 1, "RequiredForModelClass": True}],
+    }  # fmt: skip
+    answer = {"HubContentDocument": json.dumps(document), "HubContentName": "cars", "HubContentVersion": "1.0.0"}
+    found = jumpstart.from_hub(answer)
+    assert (found.id, found.data, found.script) == ("cars", "s3://team/m.tar.gz", "s3://team/s.tar.gz")
+    assert (found.environment, found.instance) == ({"A": "1"}, "ml.g5.xlarge")
+    with pytest.raises(DataError, match="HostingEcrUri"):
+        jumpstart.from_hub({**answer, "HubContentDocument": "{}"})
+    with pytest.raises(DataError, match="JSON"):
+        jumpstart.from_hub({**answer, "HubContentDocument": "{"})
+
+
 def test_requests_need_no_sdk():
     """Built where boto3 is not, and nothing heavy is loaded for it."""
     script = """

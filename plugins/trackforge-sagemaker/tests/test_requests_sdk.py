@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from aws_tools import AWS, environment, moto_server, need
+from doc_blocks import ROOT, blocks
 
 from trackforge.errors import MissingDependencyError
 from trackforge_sagemaker import requests as r
@@ -37,7 +38,9 @@ PROCESSING = r.processing_job(
 @pytest.mark.sagemaker
 def test_the_sdk_asks_for_what_our_requests_say(tmp_path):
     need("sagemaker.train", "moto")
-    given = json.dumps({"training": TRAINING, "tuning": TUNING, "processing": PROCESSING})
+    page = {Path(one.test).stem: one.text for one in blocks(ROOT / "docs/sagemaker-control.md")}
+    shown = page["test_requests_builders"] + page["test_requests_sdk"]
+    given = json.dumps({"page": shown, "training": TRAINING, "tuning": TUNING, "processing": PROCESSING})
     script = Path(__file__).parents[3] / "tests/sdk_jobs.py"
     with moto_server() as address:
         ran = subprocess.run(
@@ -47,7 +50,8 @@ def test_the_sdk_asks_for_what_our_requests_say(tmp_path):
         )  # fmt: skip
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-6000:]
     sent = json.loads(ran.stdout.splitlines()[-1])
-    by_class, by_resource = sent["CreateTrainingJob"]
+    by_class, by_resource, *of_page = sent["CreateTrainingJob"]
+    assert [one["HyperParameters"]["classes"] for one in of_page] == ['["person"]'] * 2
     assert by_resource == {**TRAINING, "TrainingJobName": "mot-1-resource"}
     assert by_class["TrainingJobName"].startswith("mot-1-")
     specification = by_class["AlgorithmSpecification"]
@@ -57,7 +61,8 @@ def test_the_sdk_asks_for_what_our_requests_say(tmp_path):
     assert {key: value for key, value in by_class.items() if key not in differing} == {
         key: value for key, value in TRAINING.items() if key not in differing
     }
-    (tuned,) = sent["CreateHyperParameterTuningJob"]
+    tuned, of_page = sent["CreateHyperParameterTuningJob"]
+    assert of_page["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"] == "total_loss"
     config, wanted = tuned["HyperParameterTuningJobConfig"], TUNING["HyperParameterTuningJobConfig"]
     for same in ("Strategy", "HyperParameterTuningJobObjective", "ResourceLimits", "RandomSeed"):
         assert config[same] == wanted[same], same

@@ -14,9 +14,13 @@ count from 0, whatever the file did.
 from __future__ import annotations
 
 from trackforge.data.checking import CheckReport, Summary, check, summarise
+from trackforge.data.clip_records import Clip
+from trackforge.data.clips import ClipReport, cut_clips
 from trackforge.data.columns import Boxes, Images
 from trackforge.data.consolidating import consolidate
 from trackforge.data.conversion import ConversionReport, convert, prepare
+from trackforge.data.dialects.ground_truth_job import LabellingJob, write_job
+from trackforge.data.drives import cut_drive
 from trackforge.data.formats import Format, format_named, formats, losses, read, sniff
 from trackforge.data.grid import draw, show
 from trackforge.data.mixing import concatenate
@@ -30,10 +34,13 @@ from trackforge.data.writing import write
 __all__ = [
     "Boxes",
     "CheckReport",
+    "Clip",
+    "ClipReport",
     "ConversionReport",
     "Dataset",
     "Format",
     "Images",
+    "LabellingJob",
     "Problem",
     "Sample",
     "Samples",
@@ -42,6 +49,8 @@ __all__ = [
     "concatenate",
     "consolidate",
     "convert",
+    "cut_clips",
+    "cut_drive",
     "draw",
     "format_named",
     "formats",
@@ -59,4 +68,5 @@ __all__ = [
     "summarise",
     "to_tables",
     "write",
+    "write_job",
 ]

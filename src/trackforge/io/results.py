@@ -17,11 +17,15 @@ a list of ``{"score", "label", "box": {"xmin", ...}}``   transformers' pipeline
 rows of ``x1, y1, x2, y2[, score[, class]]``             anything else
 ======================================================== ===============================================================
 
+Masks come along where a result has them in pixels of the picture: ``masks`` of torchvision and mmdetection,
+``pred_masks`` of detectron2, ultralytics' ``masks.xy``.
+
 Source: the documentation of these libraries; only what their results are called is taken from there.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -30,6 +34,7 @@ import numpy.typing as npt
 
 from trackforge.errors import InvalidInputError
 from trackforge.io.interop import from_rows, from_supervision
+from trackforge.io.results_masks import outlined_masks, pixel_masks
 from trackforge.types import Detections, Frame
 from trackforge.types.arrays import as_array
 from trackforge.types.classes import folded
@@ -140,9 +145,10 @@ def _converted(results: Any) -> Found:
         results = results.pred_instances
     if hasattr(results, "pred_boxes"):
         boxes = getattr(results.pred_boxes, "tensor", results.pred_boxes)
-        return _columns(boxes, results.scores, results.pred_classes)
+        return _columns(boxes, results.scores, results.pred_classes, masks=getattr(results, "pred_masks", None))
     if hasattr(results, "bboxes") and hasattr(results, "scores"):
-        return _columns(results.bboxes, results.scores, getattr(results, "labels", None))
+        labels, masks = getattr(results, "labels", None), getattr(results, "masks", None)
+        return _columns(results.bboxes, results.scores, labels, masks=masks)
     if hasattr(results, "xyxy") and hasattr(results, "confidence"):
         data = getattr(results, "data", {})
         return from_supervision(results), _texts(data.get("class_name"))
@@ -156,7 +162,13 @@ def _converted(results: Any) -> Found:
                 f"A result must have boxes; this {type(results).__name__} has none. Was the model made for another "
                 "task, such as classification?"
             )
-        return _boxes(boxes, getattr(results, "names", {}))
+        found, labels = _boxes(boxes, getattr(results, "names", {}))
+        shapes, size = getattr(results, "masks", None), getattr(results, "orig_shape", None)
+        outlines = getattr(shapes, "xy", None)
+        if outlines is not None and size is not None:
+            masks = outlined_masks(outlines, (int(size[0]), int(size[1])), len(found))
+            found = dataclasses.replace(found, mask=masks)
+        return found, labels
     if isinstance(getattr(results, "xyxy", None), (list, tuple)):
         rows, labels = _listed(results.xyxy)
         return rows, labels if labels is not None else _named(rows.class_id, getattr(results, "names", {}))
@@ -179,7 +191,8 @@ def _mapping(results: Mapping[str, Any]) -> Found:
             "Of a model's raw outputs, call the library's post-processing first."
         )
     text = results.get("text_labels")
-    found, labels = _columns(results["boxes"], results.get("scores"), results.get("labels"))
+    masks = results.get("masks")
+    found, labels = _columns(results["boxes"], results.get("scores"), results.get("labels"), masks=masks)
     return found, labels if text is None else _texts(text)
 
 
@@ -220,7 +233,7 @@ def _boxes(boxes: Any, names: Any) -> Found:
     return found, _named(found.class_id, names)
 
 
-def _columns(boxes: Any, scores: Any, labels: Any, ids: Any = None) -> Found:
+def _columns(boxes: Any, scores: Any, labels: Any, ids: Any = None, masks: Any = None) -> Found:
     xyxy = as_array("boxes", boxes).reshape(-1, 4)
     columns: dict[str, Any] = {} if scores is None else {"score": as_array("scores", scores).reshape(-1)}
     named = _texts(labels) if isinstance(labels, (list, tuple)) and labels and isinstance(labels[0], str) else None
@@ -229,7 +242,7 @@ def _columns(boxes: Any, scores: Any, labels: Any, ids: Any = None) -> Found:
     elif labels is not None:
         columns["class_id"] = as_array("labels", labels).reshape(-1)
     extra = {} if ids is None else {"tracker_id": as_array("ids", ids).reshape(-1).astype(np.int64)}
-    return Detections(xyxy=xyxy, **columns, extra=extra), named
+    return Detections(xyxy=xyxy, **columns, mask=pixel_masks(masks, len(xyxy)), extra=extra), named
 
 
 def _texts(labels: Any) -> Labels:

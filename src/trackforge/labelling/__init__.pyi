@@ -9,9 +9,9 @@ from trackforge.labelling.loop import Tell as Tell
 from trackforge.labelling.loop import go_on as go_on
 from trackforge.labelling.loop import measured as measured
 from trackforge.labelling.loop import status as status
-from trackforge.labelling.measuring import Effort as Effort
-from trackforge.labelling.measuring import LabelScores as LabelScores
-from trackforge.labelling.measuring import Measures as Measures
+from trackforge.labelling.measures import Effort as Effort
+from trackforge.labelling.measures import LabelScores as LabelScores
+from trackforge.labelling.measures import Measures as Measures
 from trackforge.labelling.measuring import measure as measure
 from trackforge.labelling.merging import Labels as Labels
 from trackforge.labelling.merging import MergingConfig as MergingConfig

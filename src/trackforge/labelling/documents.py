@@ -22,7 +22,9 @@ def held(document: Document | None) -> frozenset[int]:
     """Return the frames on which people have said something: those checked, and those with a box that they put."""
     if document is None:
         return frozenset()
-    touched = {key.frame for one in document.tracks for key in one.keyframes if key.origin == "person"}
+    touched = {
+        key.frame for one in document.tracks for key in one.keyframes if key.origin == "person" and not key.outside
+    }
     return document.checked | touched
 
 

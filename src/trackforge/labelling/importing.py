@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,10 +19,10 @@ import numpy.typing as npt
 from trackforge import data
 from trackforge.boxes import iou
 from trackforge.data import Dataset
-from trackforge.data.parts import part_of
 from trackforge.errors import ConfigError, DataError, did_you_mean
 from trackforge.labelling.documents import held, rebuilt
 from trackforge.labelling.joining import joined, only
+from trackforge.labelling.matching import places_of, some
 from trackforge.labelling.project import Project
 from trackforge.review import Document
 from trackforge.table import TrackTable
@@ -87,16 +87,16 @@ def bring_in(
     notes: list[str] = list(dataset.notes)
     for sequence in dict.fromkeys(dataset.images.sequence.tolist()):
         part = dataset[dataset.images.sequence == sequence]
-        for name, frames, rows in _places(part, str(sequence), documents, path):
+        for name, frames, rows in places_of(part, str(sequence), documents, path):
             known = np.isin(frames, documents[name].frames)
             if not known.any():
                 raise DataError(
-                    f"Frames must be the project's; of {sequence or 'the pictures'} none is: {_some(frames)}. "
-                    f"{name} has {_some(documents[name].frames)}.",
+                    f"Frames must be the project's; of {sequence or 'the pictures'} none is: {some(frames)}. "
+                    f"{name} has {some(documents[name].frames)}.",
                     path=path,
                 )
             if not known.all():
-                notes.append(f"{int((~known).sum())} frames of {name} are not the project's: {_some(frames[~known])}")
+                notes.append(f"{int((~known).sum())} frames of {name} are not the project's: {some(frames[~known])}")
             parts.setdefault(name, []).append((frames[known], _table(part, frames, rows, known)))
     taken = boxes = left_out = 0
     changed: dict[str, Document] = {}
@@ -155,67 +155,6 @@ def _named(dataset: Dataset, project: Project, rename: Sequence[str]) -> Dataset
     table = np.array([number.get(name, 0) for name in dataset.classes] or [0], np.int64)
     boxes = dataset.boxes.replace(class_id=table[dataset.boxes.class_id], extra={})
     return dataset.replace(boxes=boxes, classes=project.classes)
-
-
-def _places(
-    part: Dataset, sequence: str, documents: Mapping[str, Document], path: Path
-) -> list[tuple[str, Ints, Ints]]:
-    """Tell which frames of the project the pictures of a sequence are: name, frames, and rows of the pictures."""
-    rows = np.arange(len(part))
-    if not sequence:
-        return _by_file(part, documents, path)
-    frames = part.images.frame
-    clip = part_of(sequence)
-    if sequence not in documents and clip is not None and clip.film in documents:
-        if clip.first and len(frames) and frames.max() <= clip.last - clip.first:
-            frames = frames + clip.first  # counted from the clip's own beginning
-        return [(clip.film, frames, rows)]
-    name = next((one for one in documents if one == sequence or Path(one).name == sequence), None)
-    if name is None and len(documents) == 1:
-        name = next(iter(documents))
-        log.info("%s is taken for %s, the only sequence of the project", sequence, name)
-    if name is None:
-        raise DataError(
-            f"Sequences must be the project's; {sequence!r} is none.{did_you_mean(sequence, documents)} It has: "
-            f"{', '.join(documents)}.",
-            path=path,
-        )
-    if (frames < 0).any():
-        return _by_file(part, {name: documents[name]}, path)
-    return [(name, frames, rows)]
-
-
-def _by_file(part: Dataset, documents: Mapping[str, Document], path: Path) -> list[tuple[str, Ints, Ints]]:
-    """Find the frames of single pictures by the names of their files."""
-    known: dict[str, list[tuple[str, int]]] = {}
-    for name, document in documents.items():
-        for file, frame in zip(document.files, document.frames.tolist(), strict=False):
-            known.setdefault(PurePosixPath(file).name, []).append((name, frame))
-            if "/" in file:
-                known.setdefault(file, []).append((name, frame))
-    found: dict[str, tuple[list[int], list[int]]] = {}
-    lost: list[str] = []
-    for row, text in enumerate(part.images.path.tolist()):
-        plain = text.replace("\\", "/")
-        places = known.get(plain) or known.get(PurePosixPath(plain).name) or []
-        if len(places) > 1:
-            raise DataError(
-                f"A picture must be known by its name; {plain!r} may be frame {places[0][1]} of {places[0][0]} or "
-                f"frame {places[1][1]} of {places[1][0]}. Give a set that says the sequence.",
-                path=path,
-            )
-        if not places:
-            lost.append(plain)
-            continue
-        name, frame = places[0]
-        found.setdefault(name, ([], []))[0].append(frame)
-        found[name][1].append(row)
-    if lost:
-        raise DataError(
-            f"Pictures must be the project's; {len(lost)} are not: {', '.join(lost[:5])}{' ...' if lost[5:] else ''}.",
-            path=path,
-        )
-    return [(name, np.array(frames), np.array(rows)) for name, (frames, rows) in found.items()]
 
 
 def _table(part: Dataset, frames: Ints, rows: Ints, known: npt.NDArray[np.bool_]) -> TrackTable:
@@ -295,8 +234,3 @@ def _bare(table: TrackTable) -> TrackTable:
         class_id=table.class_id,
         sequence=table.sequence,
     )
-
-
-def _some(frames: Ints) -> str:
-    listed = ", ".join(map(str, frames[:5].tolist()))
-    return f"{listed} ..." if len(frames) > 5 else listed

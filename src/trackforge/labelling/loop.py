@@ -16,7 +16,8 @@ from trackforge.intake.documents import load_json
 from trackforge.io.owned import owned
 from trackforge.labelling.documents import load_table
 from trackforge.labelling.looking import Watch
-from trackforge.labelling.measuring import Measures, measure
+from trackforge.labelling.measures import Measures
+from trackforge.labelling.measuring import measure
 from trackforge.labelling.prelabelling import prelabel
 from trackforge.labelling.project import Project, Round, flat, write_json
 from trackforge.labelling.standing import Next, Status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from trackforge.labelling.measuring import LabelScores, Measures
+from trackforge.labelling.measures import LabelScores, Measures
 from trackforge.labelling.standing import Status
 
 __all__ = ["effort_words", "measure_words", "next_words", "status_words"]

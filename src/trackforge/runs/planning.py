@@ -22,7 +22,8 @@ from trackforge.runs.habits import CONF, minding, settled, spread, wanted
 from trackforge.runs.layers import Layer, choose, from_job, options
 from trackforge.runs.places import Output, outputs_of
 from trackforge.runs.refusals import check_scores
-from trackforge.runs.tracking import COMPOSED, SEGMENTER, TRACKER, TrackingRun
+from trackforge.runs.segmenting import segmenter_of
+from trackforge.runs.tracking import COMPOSED, TRACKER, TrackingRun
 from trackforge.runs.watching import Watching
 
 __all__ = ["Output", "RunPlan", "detector_of", "expand", "plan", "source_of", "tracker_of"]
@@ -142,13 +143,8 @@ def plan(*given: TrackingRun | Layer) -> RunPlan:
         class_agnostic=class_agnostic,
         named=_asked(layers, "name"),
         why=choice.why,
-        segmenter=_segmenter_of(layers),
+        segmenter=segmenter_of(layers, outputs),
     )
-
-
-def _segmenter_of(layers: Sequence[Layer]) -> Component | None:
-    """Return what makes masks, where anything is said of it."""
-    return choose("segmenter", layers, SEGMENTER) if any(one.tables.get("segmenter") for one in layers) else None
 
 
 def _asked(layers: Sequence[Layer], key: str) -> str:

@@ -97,7 +97,8 @@ class SequenceResult:
         """Return it for JSON.
 
         ``fps`` is the speed of the run, ``rate`` the film's frames a second; ``size`` is width and height; stages are
-        in milliseconds a frame; ``scores`` counts detections by tenths, ``median_life`` is in visible frames.
+        in milliseconds a frame; ``scores`` counts detections by tenths, ``median_life`` is in visible frames;
+        ``analytics`` is what came of the tracks, without lists.
         """
         return {
             "name": self.name,
@@ -123,6 +124,16 @@ class SequenceResult:
             "stage_ms": {name: round(ms, 3) for name, ms in self.stage_ms().items()},
             "outputs": self.outputs,
             "files": [{"path": path, "format": name} for path, name in zip(self.outputs, self.formats, strict=True)],
+            **({"analytics": {name: _brief(one) for name, one in self.analytics.items()}} if self.analytics else {}),
             "notes": self.notes,
             **({"failed": without_secrets(str(self.failure))} if self.failure else {}),
         }
+
+
+def _brief(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an analytic found without its lists, which stand in ``analytics.json``."""
+    return {
+        name: _brief(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+        if not isinstance(value, (list, tuple))
+    }

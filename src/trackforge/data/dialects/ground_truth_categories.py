@@ -25,7 +25,14 @@ __all__ = ["VERDICTS", "box_template", "kept_attributes", "picture_categories", 
 MOST_CHOICES = 10
 """Different texts up to which an attribute is a choice among them; beyond it is free text."""
 VERDICTS = ("correct", "wrong")
-"""What somebody who only verifies the boxes of a picture says of them."""
+"""What somebody who only verifies says of a picture's boxes, or of an object of a film."""
+_VERDICT = {
+    "name": "verdict",
+    "description": "Is the box right?",
+    "type": "string",
+    "enum": list(VERDICTS),
+}
+"""What is asked of every object where nothing may be changed; without, there would be nothing to say."""
 _NEVER = frozenset({"origin", "coco_id", "area", "rate", "record_name", "confidence", "score"})
 """Columns of ours that are nobody's attributes."""
 
@@ -64,7 +71,7 @@ def video_categories(
     made: dict[str, Any] = {
         "documentVersion": "2020-03-01",
         "frameAttributes": of_frames,
-        "categoryGlobalAttributes": everywhere,
+        "categoryGlobalAttributes": everywhere + ([_VERDICT] if kind == "verification" else []),
         "labels": [{"label": name, "attributes": each[k]} for k, name in enumerate(dataset.classes)],
         "instructions": {"shortInstruction": short, "fullInstruction": full},
         "annotationType": "BoundingBox",

@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from trackforge.data.dialects.frames import below
+from trackforge.data.dialects.frames import below, folders
 from trackforge.data.dialects.ground_truth_places import LocalFiles
 from trackforge.errors import DataError
 from trackforge.intake.folders import is_companion, natural_key
@@ -36,7 +36,7 @@ _VIDEO = re.compile(rb'"[^"\n]{1,200}-ref-metadata"\s*:\s*\{')
 VIDEO_KINDS = ("groundtruth/video-object-tracking", "groundtruth/video-object-detection")
 _HEAD = 1 << 16
 _OUTPUT = "manifests/output/output.manifest"
-_CONSOLIDATED = "annotations/consolidated-annotation/output"
+_MADE = "annotations/consolidated-annotation/output"
 _ANSWERS = "annotations/worker-response"
 _INSIDE = frozenset({"annotations", "consolidated-annotation", "manifests", "output"})
 PATTERNS = ("*.json", "*/*.json", "*/*/*.json")
@@ -155,20 +155,16 @@ def _job_folder(manifest: Path) -> Path:
 
 def _job_folders(path: Path) -> list[Path]:
     """Return what may be the folder of a job: the path itself, the folders in it and in these."""
-    marks = (_OUTPUT, _CONSOLIDATED, _ANSWERS)
-    found = {
-        place.parents[mark.count("/")]: None
-        for depth in ("", "*/", "*/*/")
-        for mark in marks
-        for place in path.glob(depth + mark)
-        if not is_companion(place, path)
-    }
-    return sorted(found, key=lambda folder: natural_key(folder.relative_to(path).as_posix()))
+    level, found = [path], list[Path]()
+    for _ in range(3):  # folders of a folder are listed once, for a set has many pictures
+        found += [folder for folder in level if any((folder / mark).exists() for mark in (_OUTPUT, _MADE, _ANSWERS))]
+        level = [inner for folder in level for inner in folders(folder)]
+    return found
 
 
 def _job(folder: Path) -> Job | None:
     manifest = folder / _OUTPUT
-    consolidated, answers = folder / _CONSOLIDATED, folder / _ANSWERS
+    consolidated, answers = folder / _MADE, folder / _ANSWERS
     labels = tuple(f for f in below(consolidated, ("*/SeqLabel.json", "*/*.json")) if is_labels(f))
     there = answers if answers.is_dir() and any(True for _ in answer_files(answers)) else None
     if manifest.is_file() and is_video_manifest(manifest):

@@ -97,7 +97,7 @@ class LabellingJob:
 
 
 def write_job(
-    labels: Dataset | Iterable[_Labels],
+    labels: Dataset | Iterable[Any],
     target: str | Path,
     *,
     kind: Kind = "adjustment",

@@ -42,7 +42,7 @@ MEANING = {
     415: "The body is of a kind that is not taken.",
     416: "The range is not within the file.",
     421: "The server is asked for by a name that is not its own.",
-    422: "The film cannot be read.",
+    422: "The film, or the document of labels, cannot be read.",
     426: "This is a WebSocket.",
     431: "The head of the request is too long.",
     429: "Too many at once: wait.",

@@ -43,7 +43,7 @@ export class Cameras {
   put(camera) {
     if (this.removed.has(camera.id)) return;
     if (!this.tiles.has(camera.id)) {
-      const tile = new Tile(camera.name || camera.address || "camera", () => this.remove(camera.id));
+      const tile = new Tile(camera.name || camera.address || "camera", () => this.remove(camera.id), `v1/cameras/${camera.id}`);
       if (camera.address) tile.root.title = camera.address;
       const entry = {tile, stream: null};
       this.tiles.set(camera.id, entry);

@@ -33,7 +33,7 @@ function drawTrack(c, canvas, track, unit, chosen) {
   if (words.length) tag(c, canvas, words.join(" "), x1 - width / 2, y1 - width / 2, colour, unit);
 }
 
-function tag(c, canvas, text, x, y, colour, unit) {
+export function tag(c, canvas, text, x, y, colour, unit) {
   const size = 10.5 * unit;
   c.font = `600 ${size}px system-ui, "DejaVu Sans", sans-serif`;
   c.textAlign = "left";

@@ -28,6 +28,7 @@ export class Board {
     Object.assign(this, {picture, boxes});
     this.canvas.dataset.frame = frame;
     this.canvas.dataset.boxes = boxes.length;
+    this.canvas.dataset.picture = picture ? "shown" : "none";
     this.paint();
   }
   choose(id, second = null) { this.chosen = id; this.second = second; this.paint(); }
@@ -49,6 +50,12 @@ export class Board {
     const half = 0.5 / this.zoom, keep = v => Math.min(1 - half, Math.max(half, v));
     this.middle = [keep(this.middle[0] + dx / this.size[0]), keep(this.middle[1] + dy / this.size[1])];
     this.paint();
+  }
+  // Move the picture, where it is enlarged, so that a box can be seen.
+  reveal([x1, y1, x2, y2]) {
+    const [a, b, c, d] = this.here([x1, y1, x2, y2]), {clientWidth: w, clientHeight: h} = this.canvas;
+    if (c > 0 && d > 0 && a < w && b < h) return;
+    this.shift((x1 + x2) / 2 - this.middle[0] * this.size[0], (y1 + y2) / 2 - this.middle[1] * this.size[1]);
   }
   wheel(event) {
     event.preventDefault();

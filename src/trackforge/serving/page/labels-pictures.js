@@ -32,8 +32,11 @@ export class Pictures {
     }
     return found;
   }
-  // Have the frames after a place at hand soon.
-  ahead(labels, place, count = AHEAD) {
-    for (const frame of labels.frames.slice(place + 1, place + 1 + count)) this.get(labels, frame).catch(() => {});
+  // Have the frames after a place at hand soon: one by one, since a film is read in order, and while `still` says so.
+  async ahead(labels, place, still) {
+    for (const frame of labels.frames.slice(place + 1, place + 1 + AHEAD)) {
+      if (!still()) return;
+      await this.get(labels, frame).catch(() => {});
+    }
   }
 }

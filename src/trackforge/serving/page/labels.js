@@ -10,6 +10,7 @@ import {$, alert, say, wait} from "./parts.js";
 import {json} from "./server.js";
 
 const GLANCE = 5000; // milliseconds between two looks at what others did
+const PATIENCE = 200; // milliseconds that a picture may take before the boxes are shown without
 const STATES = {saved: "Saved", saving: "Saving …", away: "Not saved yet"};
 
 export class Checking {
@@ -18,8 +19,8 @@ export class Checking {
     this.pictures = new Pictures();
     this.board = new Board($("desk-picture"), {
       choose: (id, more) => this.pick(id, more),
-      move: (id, xyxy) => this.edit({action: "set_box", track: id, frame: this.frame, xyxy}),
-      draw: xyxy => this.drawn(xyxy),
+      move: (id, xyxy) => { if (this.current) this.edit({action: "set_box", track: id, frame: this.frame, xyxy}); },
+      draw: xyxy => { if (this.current) this.drawn(xyxy); },
     });
     this.line = new Timeline($("desk-line"), place => this.go(place));
     this.panel = new Panel(this);
@@ -38,23 +39,32 @@ export class Checking {
     $("desk-frame").addEventListener("change", event => this.goFrame(+event.target.value));
   }
   get frame() { return this.labels.frames[this.place]; }
+  // Whether the picture with the boxes is that of the frame that keys are about.
+  get current() { return this.pictureOf === `${this.labels?.name}#${this.frame}`; }
   get track() { return this.labels?.tracks.get(this.chosen) ?? null; }
 
   // ---- which sequence
   async show(on) {
     this.on = on;
     if (!on) { this.pause(); return; }
-    if (this.looking) return;
+    if (this.looking) return this.follow();
     this.looking = true;
     try {
       await this.look();
-      if (!this.labels) {
-        const wanted = new URLSearchParams(location.hash.split("?")[1]), first = this.shelf.names();
-        const name = first.includes(wanted.get("name")) ? wanted.get("name") : this.shelf.unfinished();
-        if (name) await this.open(name, Number(wanted.get("frame") ?? NaN));
+      await this.follow();
+      while (this.on) {
+        await wait(GLANCE);
+        await this.look();
+        if (!this.labels) await this.follow();
       }
-      while (this.on) { await wait(GLANCE); await this.look(); }
     } finally { this.looking = false; }
+  }
+  // Go to the sequence and the frame that the address names; where it names none, to what is left to do.
+  async follow() {
+    const wanted = new URLSearchParams(location.hash.split("?")[1]), frame = Number(wanted.get("frame") ?? NaN), known = this.shelf.names();
+    const name = known.includes(wanted.get("name")) ? wanted.get("name") : this.labels?.name ?? this.shelf.unfinished();
+    if (name && name !== this.labels?.name) await this.open(name, frame);
+    else if (name && frame !== this.frame && this.labels.places.has(frame)) await this.go(this.labels.places.get(frame));
   }
   // See how far everything is, and whether somebody else changed what is open here.
   async look() {
@@ -103,21 +113,24 @@ export class Checking {
     if (next === null) return this.note("Everything that was asked for is accepted.");
     this.go(this.labels.places.get(next));
   }
+  // Fetch the picture of this frame. Until it is here the frame before stays, boxes and all, but not for long: then the
+  // boxes of this one are shown without picture, for keys are about this one.
   async fetch() {
-    const {labels, frame, place} = this, turn = ++this.shown;
-    try {
-      const picture = await this.pictures.get(labels, frame);
-      if (turn !== this.shown) return;
-      this.picture = picture;
-      this.note("");
-      this.pictures.ahead(labels, place);
-    } catch (error) {
-      if (turn !== this.shown) return;
-      this.picture = null;
-      this.note(error.message);
+    const {labels, frame, place} = this, turn = ++this.shown, own = `${labels.name}#${frame}`;
+    const coming = this.pictures.get(labels, frame).then(picture => ({picture, words: ""}), error => ({picture: null, words: error.message}));
+    const soon = await Promise.race([coming, wait(PATIENCE)]);
+    if (turn !== this.shown) return;
+    if (!soon) {
+      Object.assign(this, {picture: null, pictureOf: own});
+      this.note("Loading …");
+      this.draw();
     }
-    this.pictureOf = `${labels.name}#${frame}`;
+    const {picture, words} = soon ?? await coming;
+    if (turn !== this.shown) return;
+    Object.assign(this, {picture, pictureOf: own});
+    this.note(words);
     this.draw();
+    this.pictures.ahead(labels, place, () => turn === this.shown);
   }
   toggle() { if (this.playing) this.pause(); else this.play(); }
   pause() {
@@ -143,6 +156,8 @@ export class Checking {
     else { this.chosen = id; this.second = null; }
     this.joining = null;
     this.draw();
+    const box = this.track && this.labels.box(this.track, this.frame);
+    if (box) this.board.reveal(box.xyxy);
   }
   cycle(by) {
     const ids = this.labels.boxes(this.frame).map(([track]) => track.id);
@@ -195,6 +210,7 @@ export class Checking {
     const {labels} = this;
     if (await this.edit({action: "add_class", name})) this.rename(labels.classes.length - 1);
   }
+  renameClass(name) { return this.edit({action: "rename_class", label: this.track.label, name}); }
   remove(whole) {
     if (!whole) return this.act("delete_box");
     if (!this.track) return this.act("delete_track");
@@ -248,8 +264,7 @@ export class Checking {
     if (this.chosen !== null && !labels.tracks.has(this.chosen)) this.chosen = null;
     if (this.second !== null && !labels.tracks.has(this.second)) this.second = null;
     const {frame, place} = this, boxes = labels.boxes(frame).map(([track, box]) => [{id: track.id, name: labels.labelOf(track)}, box]);
-    if (this.pictureOf === `${labels.name}#${frame}`) this.board.show({picture: this.picture, boxes, size: labels.size, frame});
-    else if (!this.playing) this.board.show({picture: this.pictureOf?.startsWith(`${labels.name}#`) ? this.picture : null, boxes, size: labels.size, frame});
+    if (this.current) this.board.show({picture: this.picture, boxes, size: labels.size, frame});
     this.board.choose(this.chosen, this.second);
     this.line.show(labels, place, this.chosen);
     this.panel.show(labels, frame, place);

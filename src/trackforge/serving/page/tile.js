@@ -1,5 +1,6 @@
 // One live picture of the grid, with its name, what is known of it, and a button to remove it.
 
+import {Analytics} from "./analytics.js";
 import {drawTracks, fit} from "./drawing.js";
 import {offerClasses} from "./look.js";
 import {element, say} from "./parts.js";
@@ -10,7 +11,9 @@ const LONGEST_TRAIL = 120, WINDOW = 4000;
 const names = new Set(); // classes of all live pictures
 
 export class Tile {
-  constructor(name, remove) {
+  // `path` is the address of what is drawn, where its analytics are asked for.
+  constructor(name, remove, path) {
+    this.analytics = new Analytics(path);
     this.canvas = element("canvas", {role: "img", "aria-label": `Live picture of ${name}`});
     this.canvas.width = 640;
     this.canvas.height = 360;
@@ -31,6 +34,7 @@ export class Tile {
     fit(this.canvas, width, height);
     this.canvas.getContext("2d").drawImage(picture, 0, 0, this.canvas.width, this.canvas.height);
     this.count = drawTracks(this.canvas, this.past[0], back => this.past[back] || null);
+    this.canvas.dataset.shapes = this.analytics.draw(this.canvas, step, this.past[0], step.width || width, step.height || height);
     this.canvas.dataset.frame = step.frame;
     this.canvas.dataset.boxes = this.count;
     const now = performance.now();

@@ -30,7 +30,7 @@ export class Webcam {
     this.video = document.createElement("video");
     Object.assign(this.video, {muted: true, playsInline: true, srcObject: media});
     this.video.play();
-    this.tile = new Tile("this device", () => this.end());
+    this.tile = new Tile("this device", () => this.end(), `v1/sessions/${session}`);
     this.sent = document.createElement("canvas");
     media.getVideoTracks()[0].addEventListener("ended", () => this.end("The camera of this device was switched off."));
     this.stream = new SessionStream(session, {

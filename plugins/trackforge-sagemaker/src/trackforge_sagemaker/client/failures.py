@@ -195,8 +195,8 @@ def _client_error(error: Any, service: str, operation: str, what: str) -> Trackf
         statement = json.dumps({"Effect": "Allow", "Action": action, "Resource": "*"})
         return AccessError(
             f"{what} must be allowed; it is not ({said}). The permission is {action}: add {statement} to a policy of "
-            "whoever calls, with Resource as narrow as you like. 'trackforge sagemaker setup --dry-run' shows all that "
-            "is needed."
+            "whoever calls, with Resource as narrow as you like. 'trackforge sagemaker setup --print-policies' shows "
+            "all that is needed."
         )
     if code in _THROTTLED:
         return ThrottledError(f"{what}: AWS takes calls only so fast; retries did not help ({said}). Try again later.")

@@ -40,7 +40,10 @@ _VARIANT = "all"
 class DeployRun(AwsRun):
     """What is deployed, and how."""
 
-    name: str = setting("", help="Name of the endpoint; one that is there already is updated.")
+    name: str = setting(
+        "", help="Name of the endpoint, which begins with the project: cameras is PROJECT-cameras. One that is there "
+        "already is updated.",
+    )  # fmt: skip
     from_job: str | None = setting(None, help="Training job whose model is taken, and whose image serves it.")
     model: str | None = setting(None, help="Model: s3://bucket/model.tar.gz, or a prefix that ends in /.")
     package: str | None = setting(None, help="Model that a team shares: ARN of a model package.")
@@ -93,6 +96,8 @@ class DeployRun(AwsRun):
 def _deploy(aws: Aws, job: DeployRun, words: AwsWords) -> int:
     if not job.name:
         raise ConfigError("deploy needs a name for the endpoint: deploy street --from-job street-train-1.")
+    if not job.name.startswith(aws.project):  # so that rights can be given by names
+        job = dataclasses.replace(job, name=f"{aws.project}-{job.name}")
     check_name(job.name, "endpoint")
     before = _before(aws, job.name)
     made, stays = Made(aws), bool(before) and job.way == "component"  # its machines carry the new model as well

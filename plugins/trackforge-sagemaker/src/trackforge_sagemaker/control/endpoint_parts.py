@@ -86,20 +86,19 @@ def notified(aws: Aws, name: str, told: Told, made: Made) -> Told:
         told: Where results go.
         made: Remembers them.
     """
-    stem = f"{aws.project}-{name}"
     arns = []
     for ending in ("succeeded", "failed"):
-        request = topic(f"{stem}-{ending}", project=aws.project)
-        arn = aws.arn("sns", f"{stem}-{ending}")
+        request = topic(f"{name}-{ending}", project=aws.project)
+        arn = aws.arn("sns", f"{name}-{ending}")
         answer = {"TopicArn": arn}
         arns.append(
             made.call("sns", "create_topic", request, "delete_topic", {"TopicArn": arn}, answer=answer)["TopicArn"]
         )
-    request = queue(f"{stem}-results", project=aws.project)
-    address = f"https://sqs.{aws.region}.amazonaws.com/{aws.account}/{stem}-results"
+    request = queue(f"{name}-results", project=aws.project)
+    address = f"https://sqs.{aws.region}.amazonaws.com/{aws.account}/{name}-results"
     answer = {"QueueUrl": address}
     url = made.call("sqs", "create_queue", request, "delete_queue", {"QueueUrl": address}, answer=answer)["QueueUrl"]
-    arn = aws.arn("sqs", f"{stem}-results")
+    arn = aws.arn("sqs", f"{name}-results")
     aws.call("sqs", "set_queue_attributes", queue_policy(url, arn, *arns))
     for one in arns:
         aws.call("sns", "subscribe", subscription(one, arn))

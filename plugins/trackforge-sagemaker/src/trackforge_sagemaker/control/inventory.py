@@ -7,13 +7,13 @@ themselves as well.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trackforge_sagemaker.client.failures import AwsError
+from trackforge_sagemaker.client.failures import AccessError, AwsError, CredentialsError, UnreachableError
 from trackforge_sagemaker.control.aws import Aws
-from trackforge_sagemaker.requests import tagged
+from trackforge_sagemaker.requests import log_group, tagged
 from trackforge_sagemaker.requests.tags import PROJECT
 
 __all__ = ["ORDER", "Thing", "inventory"]
@@ -21,7 +21,7 @@ __all__ = ["ORDER", "Thing", "inventory"]
 ORDER = (
     "training-job", "tuning-job", "processing-job", "transform-job", "labeling-job", "alarm", "scalable-target",
     "inference-component", "endpoint", "endpoint-config", "model", "workteam", "topic", "queue", "role", "policy",
-    "repository", "bucket",
+    "repository", "log-group", "bucket",
 )  # fmt: skip
 """Kinds, in the order in which they are taken away: what uses others first."""
 _LISTED = {
@@ -79,32 +79,40 @@ def inventory(aws: Aws) -> list[Thing]:
         AwsError: Nothing can be listed. A service that may not be listed is passed over, with a word.
     """
     found: dict[tuple[str, str], Thing] = {}
-    for thing in _by_tagging(aws):
+    denied: list[str] = []
+    for thing in _by_tagging(aws, denied):
         found.setdefault((thing.kind, thing.name), thing)
-    for source in (_sagemaker, _topics, _queues, _alarms, _roles, _policies, _repositories, _buckets):
-        with _listing(aws, source.__name__.strip("_")):
+    others = (_topics, _queues, _alarms, _roles, _policies, _repositories, _buckets)
+    for source in (*map(_listed, _LISTED), *others):
+        with _listing(aws, source.__name__.strip("_"), denied):
             for thing in source(aws):
                 found.setdefault((thing.kind, thing.name), thing)
-    for thing in list(_targets(aws, found.values())):
-        found[thing.kind, thing.name] = thing
+    with _listing(aws, "scalable targets", denied):
+        for thing in list(_targets(aws, found.values())):
+            found[thing.kind, thing.name] = thing
+    with _listing(aws, "log groups", denied):
+        for thing in list(_log_groups(aws, found.values())):
+            found[thing.kind, thing.name] = thing
+    if denied:
+        aws.warn(f"these may not be listed, so that some could be missing: {', '.join(denied)}")
     return sorted(found.values(), key=lambda one: (ORDER.index(one.kind), one.name))
 
 
 @contextlib.contextmanager
-def _listing(aws: Aws, what: str) -> Iterator[None]:
+def _listing(aws: Aws, what: str, denied: list[str]) -> Iterator[None]:
     """Pass over what cannot be listed: other things shall be found all the same."""
     try:
         yield
+    except (CredentialsError, UnreachableError):
+        raise
+    except AccessError:
+        denied.append(what)
     except AwsError as error:
-        from trackforge_sagemaker.client.failures import CredentialsError, UnreachableError
-
-        if isinstance(error, (CredentialsError, UnreachableError)):
-            raise
         aws.warn(f"{what} are not listed: {error}")
 
 
-def _by_tagging(aws: Aws) -> Iterator[Thing]:
-    with _listing(aws, "tagged things"):
+def _by_tagging(aws: Aws, denied: list[str]) -> Iterator[Thing]:
+    with _listing(aws, "tagged things", denied):
         pages = aws.pages(
             "resourcegroupstaggingapi",
             "get_resources",
@@ -141,13 +149,18 @@ def _ours(tags: Iterable[Mapping[str, Any]], project: str) -> bool:
                for one in tags)  # fmt: skip
 
 
-def _sagemaker(aws: Aws) -> Iterator[Thing]:
-    for kind, (operation, key, word, narrowed) in _LISTED.items():
-        with _listing(aws, f"{kind}s"):
-            for one in aws.pages("sagemaker", operation, narrowed, key=key):
-                arn, name = str(one.get(f"{word}Arn", "")), str(one.get(f"{word}Name", ""))
-                if _ours(aws.pages("sagemaker", "list_tags", {"ResourceArn": arn}, key="Tags"), aws.project):
-                    yield Thing(kind, name, arn)
+def _listed(kind: str) -> Callable[[Aws], Iterator[Thing]]:
+    """Return what lists one of SageMaker's kinds."""
+    operation, key, word, narrowed = _LISTED[kind]
+
+    def things(aws: Aws) -> Iterator[Thing]:
+        for one in aws.pages("sagemaker", operation, narrowed, key=key):
+            arn, name = str(one.get(f"{word}Arn", "")), str(one.get(f"{word}Name", ""))
+            if _ours(aws.pages("sagemaker", "list_tags", {"ResourceArn": arn}, key="Tags"), aws.project):
+                yield Thing(kind, name, arn)
+
+    things.__name__ = f"{kind}s"
+    return things
 
 
 def _topics(aws: Aws) -> Iterator[Thing]:
@@ -213,13 +226,19 @@ def _buckets(aws: Aws) -> Iterator[Thing]:
 
 def _targets(aws: Aws, things: Iterable[Thing]) -> Iterator[Thing]:
     """Yield what autoscaling knows of endpoints and components: it goes with them, and outlives them otherwise."""
-    with _listing(aws, "scalable targets"):
-        names = {f"{one.kind}/{one.name}" for one in things if one.kind in ("endpoint", "inference-component")}
-        targets = aws.pages(
-            "application-autoscaling", "describe_scalable_targets", {"ServiceNamespace": "sagemaker"},
-            key="ScalableTargets",
-        )  # fmt: skip
-        for one in targets:
-            resource = str(one["ResourceId"])
-            if "/".join(resource.split("/")[:2]) in names:
-                yield Thing("scalable-target", resource, str(one["ScalableDimension"]))
+    names = {f"{one.kind}/{one.name}" for one in things if one.kind in ("endpoint", "inference-component")}
+    by = {"ServiceNamespace": "sagemaker"}
+    for one in aws.pages("application-autoscaling", "describe_scalable_targets", by, key="ScalableTargets"):
+        resource = str(one["ResourceId"])
+        if "/".join(resource.split("/")[:2]) in names:
+            yield Thing("scalable-target", resource, str(one["ScalableDimension"]))
+
+
+def _log_groups(aws: Aws, things: Iterable[Thing]) -> Iterator[Thing]:
+    """Yield where endpoints and components write their logs, which carry no tag and outlive them."""
+    for one in things:
+        if one.kind in ("endpoint", "inference-component"):
+            name = log_group(one.kind, one.name)
+            for group in aws.pages("logs", "describe_log_groups", {"logGroupNamePrefix": name}, key="logGroups"):
+                if group.get("logGroupName") == name:
+                    yield Thing("log-group", name, str(group.get("arn", "")))

@@ -31,7 +31,9 @@ class JobRun(AwsRun):
     count: int = setting(1, minimum=1, help="How many machines.")
     volume: int = setting(50, minimum=1, help="Disk of each.", unit="GB")
     hours: float = setting(24.0, above=0, help="How long it may run.", unit="h")
-    environment: tuple[str, ...] = setting((), flags=("--env",), help="Variable of the container, NAME=VALUE.")
+    environment: tuple[str, ...] = setting(
+        (), flags=("--environment", "-e"), help="Variable of the container, NAME=VALUE."
+    )
     subnets: tuple[str, ...] = setting((), commas=True, help="Of a private network.")
     groups: tuple[str, ...] = setting((), commas=True, help="Security groups of the private network.")
     isolated: bool = setting(False, help="The container reaches no network.")

@@ -111,14 +111,11 @@ def _video_task(line: dict[str, Any], audited: str) -> str:
 
 
 def _verified(categories: Any) -> bool:
-    """Tell whether labels must not be changed: their attributes say ``editsAllowed: none``.
-
-    Where labels have no attribute, a verification of video looks like an adjustment: then it must be said.
-    """
+    """Tell whether labels stay: their attributes say ``editsAllowed: none``, or a verdict is asked for."""
     said = categories if isinstance(categories, dict) else {}
     attributes = [*(said.get("frameAttributes") or ()), *(said.get("categoryGlobalAttributes") or ())]
     attributes += [one for label in said.get("labels") or () for one in label.get("attributes") or ()]
-    return any(one.get("editsAllowed") == "none" for one in attributes)
+    return any(one.get("editsAllowed") == "none" or one.get("name") == "verdict" for one in attributes)
 
 
 def _prefix(line: dict[str, Any], manifest: Path) -> str:

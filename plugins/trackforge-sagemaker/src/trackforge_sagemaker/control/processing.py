@@ -53,7 +53,7 @@ def _process(aws: Aws, job: ProcessRun, words: Any) -> int:  # noqa: ARG001 - th
     model = _model(aws, job)
     if model:
         inputs["model"] = model
-    environment = dict(assignments(job.environment, "--env"))
+    environment = dict(assignments(job.environment, "--environment"))
     environment["TRACKFORGE_PROCESS_FORMATS"] = ",".join(split(job.formats))
     for key, value in assignments(job.settings, "--setting"):
         environment[f"TRACKFORGE_PROCESS_{key.upper().replace('-', '_').replace('.', '__')}"] = value

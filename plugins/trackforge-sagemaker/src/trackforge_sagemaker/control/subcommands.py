@@ -39,6 +39,9 @@ SUBCOMMANDS = (
     Subcommand("retrain-best", "tuning:retrain_best", "Jobs", "Train a tuning's best values on all the data."),
     Subcommand("process", "processing:process", "Jobs", "Track films as a processing job."),
     Subcommand("label", "labelling:label", "Jobs", "Start, watch, stop and fetch labelling jobs."),
+    Subcommand(
+        "jumpstart", "jumpstarting:jumpstart", "Prepare", "Look a model of JumpStart up; make it ready to deploy."
+    ),
     Subcommand("choose", "choosing:choose", "Prepare", "Say which of SageMaker's ways of serving fits, and why."),
     Subcommand("deploy", "deploying:deploy", "Serve", "Make or update an endpoint: real-time, asynchronous, ..."),
     Subcommand("track", "tracking:track", "Serve", "Track films and cameras by an endpoint."),

@@ -45,7 +45,7 @@ def own_training(aws: Aws, job: TrainingChoices, name: str) -> dict[str, Any]:
         channels=read_channels(aws, job), hyperparameters=job.values(), trainer=job.trainer or None,
         instance=size(aws, job.instance), count=job.count, volume=job.volume, seconds=round(job.hours * 3600),
         checkpoints=checkpoints or None, spot=job.spot, warm=round(job.warm * 60), mode=job.mode,
-        environment=dict(assignments(job.environment, "--env")), network=job.network, key=job.key,
+        environment=dict(assignments(job.environment, "--environment")), network=job.network, key=job.key,
     )  # fmt: skip
 
 

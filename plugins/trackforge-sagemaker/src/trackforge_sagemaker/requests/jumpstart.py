@@ -22,7 +22,7 @@ from trackforge.errors import ConfigError, DataError, did_you_mean
 from trackforge_sagemaker.requests.registries import framework_image
 from trackforge_sagemaker.requests.sizes import current
 
-__all__ = ["MANIFEST", "JumpStartModel", "content_bucket", "fetch", "find", "resolve"]
+__all__ = ["MANIFEST", "JumpStartModel", "content_bucket", "fetch", "find", "from_hub", "hub_content", "resolve"]
 
 MANIFEST = "models_manifest.json"
 """Key of the list."""
@@ -153,6 +153,51 @@ def fetch(s3: Any, model: str, region: str, *, version: str = "*") -> dict[str, 
     if not isinstance(found, dict):
         raise DataError(f"s3://{bucket}/{entry['spec_key']} must be an object; it is a {type(found).__name__}.")
     return found
+
+
+def hub_content(hub: str, model: str, *, version: str = "") -> dict[str, Any]:
+    """Return the request of ``sagemaker.describe_hub_content``: a model that a team keeps in a private hub.
+
+    Args:
+        hub: Name or ARN of the hub.
+        model: Name of the model in it.
+        version: Such as ``1.0.0``; the newest without one.
+    """
+    made = {"HubName": hub, "HubContentType": "Model", "HubContentName": model}
+    return made | ({"HubContentVersion": version} if version else {})
+
+
+def from_hub(answer: Mapping[str, Any], *, instance: str = "") -> JumpStartModel:
+    """Return what a model of a hub comes to; its document names whole addresses.
+
+    Args:
+        answer: Of ``describe_hub_content``.
+        instance: Size of the machines; what the model is meant for without it.
+
+    Raises:
+        ConfigError: The size is not one that the model runs on.
+        DataError: The document lacks image or model.
+    """
+    try:
+        told = json.loads(answer["HubContentDocument"])
+        name, version = str(answer["HubContentName"]), str(answer["HubContentVersion"])
+    except (KeyError, TypeError, ValueError):
+        raise DataError("A hub's answer must have a document that is JSON; it has not.") from None
+    packed = told.get("HostingPrepackedArtifactUri")
+    image, model = told.get("HostingEcrUri"), packed or told.get("HostingArtifactUri")
+    if not image or not model:
+        raise DataError(f"The document of {name} must name HostingEcrUri and HostingArtifactUri; it does not.")
+    supported = tuple(told.get("SupportedInferenceInstanceTypes") or ())
+    size = current(instance or told.get("DefaultInferenceInstanceType") or "ml.m5.xlarge")[0]
+    if instance and supported and size not in supported:
+        raise ConfigError(f"{name} must run on one of {', '.join(supported)}; got {size}.")
+    variables = told.get("InferenceEnvironmentVariables") or ()
+    needed = [one for one in variables if one.get("RequiredForModelClass", True) and one.get("Default") is not None]
+    return JumpStartModel(
+        id=name, version=version, image=str(image), data=str(model),
+        script="" if packed else str(told.get("HostingScriptUri") or ""),
+        environment={str(one["Name"]): str(one["Default"]) for one in needed}, instance=size, instances=supported,
+    )  # fmt: skip
 
 
 def _document(s3: Any, bucket: str, key: str) -> Any:

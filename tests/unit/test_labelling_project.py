@@ -1,0 +1,162 @@
+"""A labelling project in Python: labels that go to tools and come back, clips, several models, edits of the page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import bright_detector
+import cv2
+import numpy as np
+import pytest
+
+from trackforge import data
+from trackforge.data import Boxes, Dataset, Images
+from trackforge.errors import ConfigError, DataError
+from trackforge.labelling import LabelRun, Project, bring_in, go_on, hand_out, measured, status
+from trackforge.labelling.joining import only
+from trackforge.review import Document
+from trackforge.review.edits import accept, add_class, rename, set_attributes, set_box
+
+SEED = 3
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of three lights that wander, and what a detector has found in them, in ``det.txt`` beside the folder."""
+    folder = tmp_path_factory.mktemp("lights") / "walk"
+    folder.mkdir()
+    rows = []
+    for k in range(20):
+        image = bright_detector.scene(k, SEED)
+        cv2.imwrite(str(folder / f"{k:04d}.png"), image[:, :, ::-1])
+        _, _, stats, _ = cv2.connectedComponentsWithStats((image.min(axis=2) > 200).astype("u1"))
+        rows += [f"{k + 1},-1,{x},{y},{w},{h},0.9,-1,-1,-1" for x, y, w, h, area in stats[1:].tolist() if area > 8]
+    (folder.parent / "det.txt").write_text("\n".join(rows) + "\n")
+    half = [row for row in rows if int(row.partition(",")[0]) <= 10]
+    (folder.parent / "half.txt").write_text("\n".join(half) + "\n")
+    return folder
+
+
+def begun(walk: Path, out: Path, **more: object) -> Project:
+    detector = {"name": "file", "path": walk.parent / "det.txt", "classes": ("light",)}
+    project = Project.begin(LabelRun(sources=(str(walk),), detector=detector, out=out, **more))  # type: ignore[arg-type]
+    go_on(project)
+    return project
+
+
+def labels(project: Project) -> Document:
+    document = project.document("walk")
+    assert document is not None
+    return document
+
+
+@pytest.mark.parametrize("name", ["cvat", "label-studio", "coco", "mot", "ground-truth"])
+def test_labels_come_back_from_a_tool_as_they_went(name: str, walk: Path, tmp_path: Path) -> None:
+    project = begun(walk, tmp_path / "p", count=5)
+    before = labels(project)
+    told = hand_out(project, name)
+    assert told.path.is_relative_to(project.folder / "exchange")
+    assert told.frames == (5 if name in ("coco", "ground-truth") else 20)
+    taken = bring_in(project, told.path)
+    assert (taken.frames, taken.left_out) == (5, told.frames - 5)
+    after = labels(project)
+    assert after.checked == set(before.wanted)
+    assert measured(project).effort.touched == 0
+    assert {one.id for one in after.tracks} == {one.id for one in before.tracks}
+
+
+def test_stills_come_back_by_the_names_of_their_files(walk: Path, tmp_path: Path) -> None:
+    project = begun(walk, tmp_path / "p", count=5)
+    frames = sorted(labels(project).wanted)
+    rows = only(labels(project).table(), frames)
+    images = Images(path=[f"{frame:04d}.png" for frame in frames], width=[160] * 5, height=[120] * 5)
+    boxes = Boxes(image=np.searchsorted(frames, rows.frame), xyxy=rows.xyxy)
+    data.write(Dataset(images=images, boxes=boxes, classes=("light",), root=walk), tmp_path / "set", "yolo")
+    taken = bring_in(project, tmp_path / "set")
+    assert taken.frames == 5
+    after = only(labels(project).table(), frames)
+    assert sorted(after.track_id.tolist()) == sorted(rows.track_id.tolist())  # by what the boxes lie on
+    images = images.replace(path=["elsewhere.png", *images.path.tolist()[1:]])
+    data.write(Dataset(images=images, boxes=boxes, classes=("light",)), tmp_path / "lost.json", images="none")
+    with pytest.raises(DataError, match=r"1 are not: elsewhere\.png"):
+        bring_in(project, tmp_path / "lost.json")
+
+
+def test_clips_that_number_their_objects_anew(walk: Path, tmp_path: Path) -> None:
+    """Two clips of one film, each with its own object 1: what they lie on tells whether these are the same."""
+    project = begun(walk, tmp_path / "p")
+    table = labels(project).table()
+    images, boxes = [], []
+    for k, (first, last) in enumerate(((0, 9), (10, 19))):
+        rows = only(table, range(first, last + 1))
+        ids = np.unique(rows.track_id, return_inverse=True)[1]
+        name = f"walk-{first + 1:06d}-{last + 1:06d}"
+        images.append(Images(path=np.full(10, ""), sequence=np.full(10, name), frame=np.arange(first, last + 1)))
+        boxes.append(Boxes(image=rows.frame - first + 10 * k, xyxy=rows.xyxy, track_id=ids.max() + 1 - ids))
+    clips = Dataset(images=Images.concatenate(images), boxes=Boxes.concatenate(boxes), classes=("light",))
+    data.write(clips, tmp_path / "clips.json", images="none")
+    taken = bring_in(project, tmp_path / "clips.json")
+    assert (taken.frames, taken.sequences) == (20, ("walk",))
+    after = labels(project).table()
+    assert sorted(zip(after.frame.tolist(), after.track_id.tolist(), strict=True)) == sorted(
+        zip(table.frame.tolist(), table.track_id.tolist(), strict=True)
+    )
+    stands, _ = go_on(project)
+    assert stands.next == "done"  # every frame is checked
+
+
+def test_two_models_and_their_quarrel(walk: Path, tmp_path: Path) -> None:
+    """The second finds nothing on half of the frames: these are asked for."""
+    second = {"name": "file", "path": walk.parent / "half.txt", "classes": ("lamp",)}
+    project = begun(walk, tmp_path / "p", count=6, model=(second,), rename=("lamp=light",))
+    assert project.classes == ("light",)
+    alone = begun(walk, tmp_path / "alone", count=6)
+    np.testing.assert_allclose(labels(project).table().xyxy, labels(alone).table().xyxy)  # one box a light all the same
+    chosen = json.loads((project.place(0) / "chosen.json").read_text())["frames"]
+    disputed = [one["frame"] for one in chosen if any(why.startswith("models disagree") for why in one["reasons"])]
+    assert len(chosen) == 6
+    assert len(disputed) >= 4
+    assert min(disputed) >= 10
+
+
+def test_edits_of_the_page_are_what_counts(walk: Path, tmp_path: Path) -> None:
+    """Classes, attributes and boxes that people gave stay through the next round, on frames not accepted too."""
+    project = begun(walk, tmp_path / "p", count=4)
+    document = labels(project)
+    first, *_, last = document.wanted
+    track = int(document.table().at(first).track_id[0])
+    document = rename(add_class(document, "lamp"), track, 1)
+    document = set_attributes(document, track, {"colour": "white"})
+    other = next(frame for frame in document.frames.tolist() if frame not in document.wanted)
+    mine = (1.25, 2.5, 30.125, 40.0)
+    document = set_box(document, int(document.table().at(other).track_id[0]), other, mine)
+    accept(document, document.wanted[:3]).save(project.path("walk"))
+    stands, _ = go_on(Project.open(project.folder))
+    assert (stands.next, stands.checked, stands.left) == ("check", 3, 1)
+    project = Project.open(project.folder)
+    stands, _ = go_on(project, ready=True)
+    assert (stands.round, stands.checked) == (1, 3)
+    assert stands.training.startswith("nothing was trained")
+    assert project.classes == ("light", "lamp")
+    after = labels(project)
+    assert after.track(track).attributes == {"colour": "white"}
+    assert after.classes[after.track(track).label] == "lamp"
+    assert mine in map(tuple, after.table().at(other).xyxy.tolist())
+    assert not set(after.wanted) & set(after.checked)
+    told = json.loads((project.place(0) / "measure.json").read_text())
+    assert told["effort"]["relabelled"] > 0
+    assert first in after.checked
+    assert last not in after.checked
+
+
+def test_a_project_is_for_one_thing(walk: Path, tmp_path: Path) -> None:
+    project = begun(walk, tmp_path / "p", count=4)
+    again = Project.open(project.folder, LabelRun(goal=("effort<3",), count=7))
+    assert (again.run.goal, again.run.count, again.run.sources) == (("effort<3",), 7, (str(walk),))
+    assert Project.open(project.folder).run.count == 7
+    with pytest.raises(ConfigError, match="which cannot change"):
+        Project.open(project.folder, LabelRun(sources=("synthetic",)))
+    with pytest.raises(ConfigError, match="new or empty"):
+        Project.begin(LabelRun(sources=(str(walk),), detector="motion", out=walk))
+    assert status(again).goals == {"effort at most 3": False}
