@@ -14,8 +14,9 @@ QUICK = (
     "speed.pipeline",
     "speed.joint",
     "speed.growth",
+    "analytics",
 )
-ALL = (*QUICK, "finetune", "overfit", "fairmot", "scaling", "serving", "tuning", "tables")
+ALL = (*QUICK, "finetune", "labelling", "overfit", "fairmot", "scaling", "serving", "tuning", "tables")
 
 
 def main() -> None:

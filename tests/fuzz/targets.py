@@ -52,6 +52,37 @@ COCO = json.dumps(
         ],
     }
 ).encode()
+LABELS = json.dumps(
+    {
+        "format": "trackforge.labels",
+        "version": 1,
+        "sequence": "s",
+        "source": "a.mp4",
+        "rate": 25.0,
+        "size": [64, 48],
+        "frames": {"first": 0, "count": 6, "step": 1},
+        "files": [],
+        "classes": ["p", "q"],
+        "checked": [1, 2],
+        "wanted": [0, 3],
+        "notes": [],
+        "effort": {"moved": 1, "added": 0, "deleted": 0, "renamed": 0, "joined": 0},
+        "edits": 1,
+        "tracks": [
+            {
+                "id": 1,
+                "label": 1,
+                "object_id": "p:1",
+                "attributes": {"hat": "red"},
+                "keyframes": [
+                    {"frame": 0, "xyxy": [1, 2, 3.5, 4], "origin": "model", "score": 0.5},
+                    {"frame": 3, "xyxy": [2, 2, 4.5, 4], "origin": "person", "attributes": {"pose": "sits"}},
+                    {"frame": 5, "xyxy": [2, 2, 4.5, 4], "origin": "person", "outside": True},
+                ],
+            }
+        ],
+    }
+).encode()
 GRAPH = json.dumps(
     {
         "nodes": [
@@ -198,6 +229,7 @@ def _texts() -> Iterator[Target]:
     from trackforge.io.mot import read_mot, read_seqinfo
     from trackforge.io.tables import read_tables
     from trackforge.models.card import ModelCard
+    from trackforge.review import Document
     from trackforge.runs import TrackingRun, plan
     from trackforge.runs.layers import from_toml
 
@@ -221,6 +253,13 @@ def _texts() -> Iterator[Target]:
             lambda path: (read_response(path, (8, 6)), read_names(path)),
             document=True,
         )
+    yield _reader(
+        "labels",
+        LABELS,
+        "a.labels.json",
+        lambda path: (made := Document.load(path), made.table(), made.to_dataset(), made.check()),
+        document=True,
+    )
     yield _reader("config", TOML, "a.toml", lambda path: plan(from_toml(path, TrackingRun)))
 
     def scored(folder: Path) -> Callable[[Damage], Any]:

@@ -313,6 +313,8 @@ def test_classes_that_no_model_knows() -> None:
     models = Models(LabelRun(sources=("synthetic",), detector="motion", classes=("persn",)))
     with pytest.raises(ConfigError, match="Did you mean 'person'"):
         models.agree([("person",)])
+    with pytest.raises(ConfigError, match="must say what its classes are called; motion does not"):
+        models.agree([()])
     models = Models(LabelRun(sources=("synthetic",), detector="motion", classes=("boat",)))
     with pytest.raises(ConfigError, match="--rename person=boat"):
         models.agree([("person",)])

@@ -59,21 +59,21 @@ def test_everything_that_is_made_is_found_by_tag_and_deleted(capsys):
     assert made["scaling"] == {"least": 0, "most": 2, "wakes": True}
     assert made["queue"].endswith("street-films-results")
     told(capsys, "deploy", "other", "--project", "another", *MODEL, *SMALL)
+    aws.call("logs", "create_log_group", {"logGroupName": "/aws/sagemaker/Endpoints/street-films"})
 
     listed = told(capsys, "delete", "--project", "street")
     kinds = {one["kind"] for one in listed["found"]}
     assert kinds == {
         "alarm", "scalable-target", "endpoint", "endpoint-config", "model", "topic", "queue", "role", "repository",
-        "bucket",
+        "log-group", "bucket",
     }  # fmt: skip
     assert listed["deleted"] == []
-    assert len(inventory(aws)) == len(listed["found"])
-
-    first = told(capsys, "delete", "--project", "street", "--yes")
-    assert first["failed"] == {}
-    assert {one.kind for one in inventory(aws)} == {"repository", "bucket"}
-    assert told(capsys, "delete", "--project", "street", "--yes", "--data")["failed"] == {}
-    assert inventory(aws) == []
+    assert set(listed["kept"]) == {aws.bucket, "street", "/aws/sagemaker/Endpoints/street-films"}
+    first = told(capsys, "delete", "--project", "street", "--yes", "--only", "street-films-results")
+    assert first["deleted"] == ["street-films-results"]
+    whole = told(capsys, "delete", "--project", "street", "--yes", "--data")
+    assert whole["failed"] == {}
+    assert set(whole["deleted"]) >= {"street-films", "street-sagemaker", aws.bucket}
     assert told(capsys, "delete", "--project", "street", "--yes", "--data")["found"] == []
     assert {one.name for one in inventory(Aws(AwsRun(project="another")))} >= {"another-other"}
 

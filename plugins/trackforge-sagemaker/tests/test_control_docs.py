@@ -26,8 +26,8 @@ def test_the_page_s_clients_run_as_they_stand(base, tmp_path, monkeypatch, capsy
         s3.create_bucket(Bucket="bucket")
         output = AsyncOutput(output="s3://bucket/out", failure="s3://bucket/failed")
         endpoints = {
-            "cameras": HostedEndpoint(instances=[container.url]),
-            "films": HostedEndpoint(instances=[container.url], output=output),
+            "street-cameras": HostedEndpoint(instances=[container.url]),
+            "street-films": HostedEndpoint(instances=[container.url], output=output),
         }
         with DataPlane(endpoints, s3=s3) as plane:
             monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", plane.url)

@@ -65,7 +65,7 @@ def test_setup_shows_bucket_role_and_rights(shown, capsys):
     assert role["RoleName"] == "street-sagemaker"
     assert main(["sagemaker", "setup", *ACCOUNT, "--print-policies"]) == 0
     policies = json.loads(capsys.readouterr().out)
-    assert set(policies) == {"trust", "role", "person"}
+    assert set(policies) == {"trust", "role", "person", "setup"}
     assert f"arn:aws:s3:::{BUCKET}" in json.dumps(policies["role"])
 
 

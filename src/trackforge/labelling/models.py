@@ -93,6 +93,12 @@ class Models:
         """
         run = self.run
         self._theirs = list(theirs)
+        for model, names in zip(self.all, theirs, strict=True):
+            if not names:
+                raise ConfigError(
+                    f"A model must say what its classes are called; {model.name} does not. Name them: "
+                    "--set detector.classes=person,car."
+                )
         wanted = settled or run.classes
         rename = tuple(pair for pair in run.rename if not settled or self._means(pair, theirs))
         self._maps, classes = class_map([one.name for one in self.all], theirs, rename, wanted)

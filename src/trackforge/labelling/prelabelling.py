@@ -156,7 +156,7 @@ def _mark(project: Project, model: Model, source: dict[str, object], name: str) 
 def _label(project: Project, round_: Round, models: Models, tracker: Tracker, sequence: _Sequence) -> None:
     """Make the labels of one sequence and put them where people find them."""
     name, run = sequence.name, project.run
-    before = project.document(name)
+    stamp, before = project.stamp(name), project.document(name)
     said, checked = (TrackTable.empty(name), frozenset[int]()) if before is None else (before.table(), held(before))
     merged: dict[int, Detections] = {}
     disputed: dict[int, int] = {}
@@ -187,6 +187,10 @@ def _label(project: Project, round_: Round, models: Models, tracker: Tracker, se
     save_table(folder / "tracks" / f"{flat(name)}.npz", labels)
     write_json(folder / "signals" / f"{flat(name)}.json", signals.as_dict())
     document.save(folder / "shown" / f"{flat(name)}.labels.json")
+    if project.stamp(name) != stamp:
+        log.info("%s: somebody has edited the labels meanwhile; they are made again", name)
+        _label(project, round_, models, tracker, sequence)
+        return
     document.save(project.path(name))
 
 

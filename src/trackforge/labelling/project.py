@@ -187,6 +187,14 @@ class Project:
         path = self.path(name)
         return self.aligned(Document.load(path)) if path.is_file() else None
 
+    def stamp(self, name: str) -> tuple[int, int] | None:
+        """Return what changes whenever somebody writes the labels of a sequence; None before there are any."""
+        path = self.path(name)
+        if not path.is_file():
+            return None
+        status = path.stat()
+        return status.st_mtime_ns, status.st_size
+
     def aligned(self, document: Document) -> Document:
         """Return a document with the classes of the project; those that people have added are the project's as well."""
         self.classes += tuple(name for name in document.classes if name not in self.classes)

@@ -16,7 +16,7 @@ from trackforge_sagemaker.control.waiting import await_end
 
 __all__ = ["DeleteRun", "delete"]
 
-DATA = ("bucket", "repository")
+DATA = ("bucket", "repository", "log-group")
 """Kinds that hold what cannot be made again."""
 ACCESS = ("role", "policy")
 _ONE = {
@@ -38,7 +38,9 @@ _ONE = {
 class DeleteRun(AwsRun):
     """What is taken away."""
 
-    data: bool = setting(False, help="Buckets with all that lies in them, and images, too. Nothing brings them back.")
+    data: bool = setting(
+        False, help="Buckets with all that lies in them, images and logs, too: nothing brings them back."
+    )
     keep_access: bool = setting(False, help="Keep roles and policies, which cost nothing.")
     only: tuple[str, ...] = setting((), commas=True, help="Things of these names only: an endpoint, say.")
     yes: bool = setting(False, flags=("--yes", "-y"), help="Do it. Without this things are listed only.")
@@ -154,6 +156,10 @@ def _repository(aws: Aws, one: Thing) -> None:
     aws.call("ecr", "delete_repository", {"repositoryName": one.name, "force": True})
 
 
+def _log_group(aws: Aws, one: Thing) -> None:
+    aws.call("logs", "delete_log_group", {"logGroupName": one.name})
+
+
 def _bucket(aws: Aws, one: Thing) -> None:
     by = {"Bucket": one.name}
     for key in ("Versions", "DeleteMarkers"):
@@ -174,6 +180,6 @@ _BATCH = 1000
 """Objects that S3 deletes with one call."""
 _OTHERS: dict[str, Callable[[Aws, Thing], None]] = {
     "scalable-target": _target, "alarm": _alarm, "topic": _topic, "queue": _queue, "role": _role, "policy": _policy,
-    "repository": _repository, "bucket": _bucket,
+    "repository": _repository, "log-group": _log_group, "bucket": _bucket,
 }  # fmt: skip
 delete = subcommand("delete", DeleteRun, _delete)

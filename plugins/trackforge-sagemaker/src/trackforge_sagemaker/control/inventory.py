@@ -13,7 +13,7 @@ from typing import Any
 
 from trackforge_sagemaker.client.failures import AccessError, AwsError, CredentialsError, UnreachableError
 from trackforge_sagemaker.control.aws import Aws
-from trackforge_sagemaker.requests import tagged
+from trackforge_sagemaker.requests import log_group, tagged
 from trackforge_sagemaker.requests.tags import PROJECT
 
 __all__ = ["ORDER", "Thing", "inventory"]
@@ -21,7 +21,7 @@ __all__ = ["ORDER", "Thing", "inventory"]
 ORDER = (
     "training-job", "tuning-job", "processing-job", "transform-job", "labeling-job", "alarm", "scalable-target",
     "inference-component", "endpoint", "endpoint-config", "model", "workteam", "topic", "queue", "role", "policy",
-    "repository", "bucket",
+    "repository", "log-group", "bucket",
 )  # fmt: skip
 """Kinds, in the order in which they are taken away: what uses others first."""
 _LISTED = {
@@ -89,6 +89,9 @@ def inventory(aws: Aws) -> list[Thing]:
                 found.setdefault((thing.kind, thing.name), thing)
     with _listing(aws, "scalable targets", denied):
         for thing in list(_targets(aws, found.values())):
+            found[thing.kind, thing.name] = thing
+    with _listing(aws, "log groups", denied):
+        for thing in list(_log_groups(aws, found.values())):
             found[thing.kind, thing.name] = thing
     if denied:
         aws.warn(f"these may not be listed, so that some could be missing: {', '.join(denied)}")
@@ -229,3 +232,13 @@ def _targets(aws: Aws, things: Iterable[Thing]) -> Iterator[Thing]:
         resource = str(one["ResourceId"])
         if "/".join(resource.split("/")[:2]) in names:
             yield Thing("scalable-target", resource, str(one["ScalableDimension"]))
+
+
+def _log_groups(aws: Aws, things: Iterable[Thing]) -> Iterator[Thing]:
+    """Yield where endpoints and components write their logs, which carry no tag and outlive them."""
+    for one in things:
+        if one.kind in ("endpoint", "inference-component"):
+            name = log_group(one.kind, one.name)
+            for group in aws.pages("logs", "describe_log_groups", {"logGroupNamePrefix": name}, key="logGroups"):
+                if group.get("logGroupName") == name:
+                    yield Thing("log-group", name, str(group.get("arn", "")))

@@ -19,6 +19,7 @@ from trackforge_sagemaker.client.failures import AccessError, AwsError, GoneErro
 from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.declaring import subcommand
 from trackforge_sagemaker.requests.account import USES
+from trackforge_sagemaker.requests.jumpstart import content_bucket
 from trackforge_sagemaker.requests.sizes import current, machine
 
 __all__ = ["SetupRun", "setup"]
@@ -94,8 +95,11 @@ def _policies(aws: Aws, job: SetupRun) -> dict[str, Any]:
     topics = [aws.arn("sns", f"{aws.project}*")]
     return {
         "trust": requests.trust_policy(aws.account),
-        "role": requests.execution_policy(**where, topics=topics, private=job.private),
+        "role": requests.execution_policy(
+            **where, read=[content_bucket(aws.region)], topics=topics, private=job.private
+        ),
         "person": requests.client_policy(**where, project=aws.project, role=aws.role),
+        "setup": requests.setup_policy(**where, project=aws.project, role=aws.role),
     }
 
 

@@ -4,7 +4,14 @@ Every builder is a pure function: what it gives is what boto3's method of that n
 botocore's service model where botocore is installed.
 """
 
-from trackforge_sagemaker.requests.access import client_policy, execution_policy, role, role_policy, trust_policy
+from trackforge_sagemaker.requests.access import (
+    client_policy,
+    execution_policy,
+    role,
+    role_policy,
+    setup_policy,
+    trust_policy,
+)
 from trackforge_sagemaker.requests.account import (
     Quota,
     bucket,
@@ -56,7 +63,8 @@ __all__ = [
     "log_group", "log_query", "log_streams", "manifest_channel", "model", "object_detection_channels",
     "object_detection_image", "object_detection_training", "packaged_model", "parse_range", "problems",
     "processing_job", "project_tags", "queue", "queue_policy", "queue_scaling", "quota_increase", "quotas",
-    "repository", "role", "role_policy", "serverless_variant", "subscription", "tagged", "topic", "training_job",
+    "repository", "role", "role_policy", "serverless_variant", "setup_policy",
+    "subscription", "tagged", "topic", "training_job",
     "transform_job", "trust_policy", "tuning_job", "unique_name", "variant", "variant_scaling", "workforce",
     "workteam",
 ]  # fmt: skip

@@ -12,11 +12,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from trackforge_sagemaker.requests.jumpstart import content_bucket
 from trackforge_sagemaker.requests.names import check_name
 from trackforge_sagemaker.requests.places import partition
 from trackforge_sagemaker.requests.tags import PROJECT, project_tags
 
-__all__ = ["client_policy", "execution_policy", "role", "role_policy", "trust_policy"]
+__all__ = ["client_policy", "execution_policy", "role", "role_policy", "setup_policy", "trust_policy"]
 
 VERSION = "2012-10-17"
 
@@ -127,6 +128,9 @@ def client_policy(
         _allow("Data", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
                [arn.s3(f"{bucket}/*")]),
         _allow("ListData", ["s3:ListBucket", "s3:GetBucketLocation"], [arn.s3(bucket)]),
+        _allow("JumpStart", ["s3:GetObject"], [arn.s3(f"{content_bucket(region)}/*")]),
+        _allow("Hubs", ["sagemaker:DescribeHubContent"],
+               [arn.of("sagemaker", f"{one}/*") for one in ("hub", "hub-content")]),
         _allow("Login", ["ecr:GetAuthorizationToken"], ["*"]),
         _allow("Image", [
             "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage", "ecr:DescribeImages",
@@ -156,6 +160,48 @@ def client_policy(
         _allow("Find", ["tag:GetResources", "sts:GetCallerIdentity", "cloudwatch:GetMetricData",
                         "cloudwatch:DescribeAlarms", "sns:ListTopics", "sqs:ListQueues",
                         "servicequotas:ListServiceQuotas", "servicequotas:GetServiceQuota"], ["*"]),
+    ]  # fmt: skip
+    return {"Version": VERSION, "Statement": statements}
+
+
+def setup_policy(
+    *, region: str, account: str, project: str, bucket: str, role: str, repository: str = "trackforge"
+) -> dict[str, Any]:
+    """Return what is needed once, beside `client_policy`, to make bucket, role and registry, and to take them away.
+
+    Args:
+        region: Where things are made.
+        account: Its number.
+        project: Whose things.
+        bucket: Of data and results.
+        role: ARN of the role that jobs and endpoints take on.
+        repository: Of the image.
+    """
+    arn = _Arns(region, account)
+    statements = [
+        _allow("Bucket", [
+            "s3:CreateBucket", "s3:DeleteBucket", "s3:PutBucketPublicAccessBlock", "s3:PutEncryptionConfiguration",
+            "s3:PutBucketTagging", "s3:GetBucketTagging", "s3:PutLifecycleConfiguration", "s3:ListBucketVersions",
+            "s3:ListBucketMultipartUploads",
+        ], [arn.s3(bucket)]),
+        _allow("OldVersions", ["s3:DeleteObjectVersion"], [arn.s3(f"{bucket}/*")]),
+        _allow("Role", [
+            "iam:GetRole", "iam:CreateRole", "iam:TagRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy",
+            "iam:DeleteRole", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies", "iam:DetachRolePolicy",
+            "iam:ListRoleTags",
+        ], [role]),
+        _allow("Policies", [
+            "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:ListPolicyVersions", "iam:ListPolicyTags",
+            "iam:ListEntitiesForPolicy",
+        ], [f"arn:{partition(region)[0]}:iam::{account}:policy/{project}*"]),
+        _allow("Registry", [
+            "ecr:CreateRepository", "ecr:DeleteRepository", "ecr:PutLifecyclePolicy", "ecr:TagResource",
+            "ecr:ListTagsForResource",
+        ], [arn.of("ecr", f"repository/{repository}")]),
+        _allow("Find", [
+            "s3:ListAllMyBuckets", "iam:ListRoles", "iam:ListPolicies", "ecr:DescribeRepositories",
+            "servicequotas:RequestServiceQuotaIncrease",
+        ], ["*"]),
     ]  # fmt: skip
     return {"Version": VERSION, "Statement": statements}
 
