@@ -225,11 +225,11 @@ def test_a_frame_without_time_is_refused_unless_a_rate_is_set():
 
 
 def test_it_goes_on_from_a_state_across_what_is_smoothed_late():
-    pitch = Pitch(PitchConfig(frames=3 * LAG + 20, players=4, miss=0.1))
+    pitch = Pitch(PitchConfig(frames=6 * LAG, players=4, miss=0.1))
     steps = [one for one, _ in known(pitch)]
     whole = on(pitch)
     answers = [whole.update(one) for one in steps]
-    for cut in (2 * LAG - 1, 2 * LAG, 2 * LAG + 31):
+    for cut in (3 * LAG - 1, 3 * LAG + 20, 5 * LAG + 31):
         first, second = on(pitch), on(pitch)
         followed(first, steps[:cut])
         second.load_state_dict(unpack(pack(first.state_dict())))
@@ -240,7 +240,7 @@ def test_it_goes_on_from_a_state_across_what_is_smoothed_late():
 
 
 def test_asking_for_the_result_changes_nothing():
-    pitch = Pitch(PitchConfig(frames=2 * LAG + 30, players=3))
+    pitch = Pitch(PitchConfig(frames=3 * LAG + 30, players=3))
     asked, plain = on(pitch), on(pitch)
     for one, _ in known(pitch):
         asked.update(one)
@@ -258,8 +258,8 @@ def test_what_is_kept_is_bounded(monkeypatch):
         made.update(step(index, {index // 2 + 1: standing(100 + index % 200, 200)}))
     result = made.result()
     assert len(made.state_dict()["follower"]["book"]["ids"]) <= 7
-    assert len(result["tracks"]) <= 50 + LAG
-    assert len(result["path"]) <= 500 + 2 * LAG
+    assert len(result["tracks"]) <= 50 + 2 * LAG
+    assert len(result["path"]) <= 500 + 3 * LAG
 
 
 # -- homographies -----------------------------------------------------------------------------------------------------

@@ -110,10 +110,11 @@ class Follower:
         """
         book, habits, (ids, class_id) = self.book, self._habits, tracks
         all_rows = book.rows(ids, now)
-        seen = self.plane.ground(feet) @ self.axes.T
+        places, scales = self.plane.both(feet)
+        seen = places @ self.axes.T
         chosen = np.flatnonzero(np.isfinite(seen).all(axis=1))
         rows, seen = all_rows[chosen], seen[chosen]
-        shares = (self.axes @ self.plane.scale(feet[chosen])) ** 2
+        shares = (self.axes @ scales[chosen]) ** 2
         gain = shares.sum(axis=2)  # m²/px² along each axis
         fresh = book["boxes"][rows] == 0
         first = np.maximum(FIRST_JITTER, SHARE * height[chosen]) if habits.jitter is None else habits.jitter

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.analytics.anchors import Box, anchors, boxes
+from trackforge.analytics.anchors import Box, anchors, seen
 from trackforge.analytics.following import Follower, Habits
 from trackforge.analytics.homography import Plane, fit_plane, rectangle
 from trackforge.analytics.journeys import Journeys
@@ -193,8 +193,8 @@ class Ground:
             raise InvalidInputError(
                 "Points in shares of the picture need its size; this frame has none. Give points in pixels."
             )
-        tracks = step.tracks.visible
-        xyxy = boxes(step, tracks, config.box)
+        tracks = seen(step, config.box)
+        xyxy = tracks.xyxy
         feet = anchors(xyxy, "bottom")[:, 0]
         if config.whole and scene.size is not None:
             feet[xyxy[:, 3] >= scene.size[1] - 1] = np.nan
@@ -231,7 +231,7 @@ class Ground:
         if self._follower is None:
             return {"tracks": [], "path": [], "leaps": 0}
         whole = self._journeys.copy()
-        for moment in self._window.smoothed():
+        for moment in self._window.rest():
             whole.take(moment)
         return {
             "tracks": whole.tracks(self._scene.class_name),
@@ -249,7 +249,7 @@ class Ground:
         """Draw the area of the points, and speeds beside boxes."""
         from trackforge.analytics.drawing import draw_ground
 
-        tracks = step.tracks.visible
+        tracks = seen(step, "filtered")
         texts = {}
         for one in tracks.track_id.tolist():
             known = self._live.get(str(one), NOWHERE)
@@ -258,7 +258,7 @@ class Ground:
         draw_ground(
             image,
             self.config.corners(self._scene.size),
-            boxes(step, tracks, "filtered"),
+            tracks.xyxy,
             tracks.track_id,
             texts,
             self._scene.size,
