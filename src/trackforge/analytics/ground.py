@@ -28,6 +28,8 @@ __all__ = ["Ground", "GroundConfig"]
 Floats: TypeAlias = npt.NDArray[np.float64]
 NOWHERE: dict[str, float | None] = dict.fromkeys(("x", "y", "speed", "kmh", "distance", "error"))
 """What is known of who has no place."""
+MANY = 10
+"""Leaps from which on they are told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +178,7 @@ class Ground:
             f"ground: {leaps} places were further away than {self.config.max_speed:g} m/s allow and were left out; "
             "where that is often, points may be wrong, or the camera moves"
         )
-        return self._notes + ((told,) if leaps else ())
+        return self._notes + ((told,) if leaps >= MANY else ())
 
     def update(self, step: Step, /) -> Mapping[str, Any]:
         """Take one frame; return place, speed and distance of every track that is seen, by its id."""
