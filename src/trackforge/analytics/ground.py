@@ -20,6 +20,7 @@ from trackforge.analytics.spelling import Shape, Spelling, place, read_numbers
 from trackforge.analytics.window import Moment, Window
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, InvalidInputError
+from trackforge.online.state import complete
 from trackforge.protocols import Savable
 from trackforge.types import Step, Stream
 
@@ -136,6 +137,7 @@ class Ground:
         self._habits = Habits(config.acceleration, config.max_speed, config.gap, config.jitter, config.rest)
         self._follower: Follower | None = None
         self._live: dict[str, dict[str, float | None]] = {}
+        self._size: tuple[int, int] | None = None
         self._settle()
 
     def open(self, stream: Stream, /) -> None:
@@ -158,11 +160,11 @@ class Ground:
             self._notes: tuple[str, ...] = ()
             return
         _, self._notes = place("points", (_spelled("points", self.config.points),), self._scene.size)
-        if self._follower is None:
+        if self._follower is None or (relative and self._scene.size != self._size):
             self._begin()
 
     def _begin(self) -> None:
-        size = self._scene.size
+        size = self._size = self._scene.size
         self.plane = self.config.plane(size)
         self._follower = Follower(self.plane, self._habits, self.config.corners(size).mean(axis=0))
         self._window = Window(self._follower.power)
@@ -283,11 +285,17 @@ class Ground:
         Raises:
             StateError: The state is of another analytic, or of other settings.
         """
-        load_parts("ground", self, {"scene": self._scene}, state)
-        self._follower = None
-        self._settle()
-        load_parts("ground", self, self._parts(), state)
-        self._live = {str(one): dict(row) for one, row in state["live"].items()}
+        before = self.__dict__.copy() | {"_scene": self._scene.copy()}
+        try:
+            load_parts("ground", self, {"scene": self._scene}, state)
+            self._follower = None
+            self._settle()
+            load_parts("ground", self, self._parts(), state)
+            with complete():
+                self._live = {str(one): dict(row) for one, row in state["live"].items()}
+        except BaseException:
+            self.__dict__.update(before)
+            raise
 
 
 def _spelled(setting_name: str, given: Spelling) -> Shape:
