@@ -124,6 +124,7 @@ def test_names_are_of_objects_or_of_all_classes(document: dict, names: dict, tmp
         (segmented(bboxes=[[1, 2, 3]] * 3), r"bboxes\[0\] must be four corners"),
         (segmented(bboxes=[[9, 9, 3, 3]] * 3), "inverted"),
         (segmented(masks=[[[1, 0], [1]]] * 3), r"masks\[0\] must be rows of numbers, all of one length"),
+        (segmented(masks=[[[10**400]]] * 3), r"masks\[0\] must be rows of numbers"),
         (segmented(masks=[[1, 0]] * 3), r"masks\[0\] must be rows of finite numbers; its shape is \(2,\)"),
         (segmented(masks=[np.ones((60, 80)).tolist()] * 3), r"as the picture, 30 x 40 .*it is 60 x 80"),
         (segmented(masks=[encode_mask(np.ones((3, 3)))] * 3), r"masks\[0\]: A mask must be as large as its picture"),

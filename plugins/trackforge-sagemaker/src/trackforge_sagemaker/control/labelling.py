@@ -36,10 +36,12 @@ class LabelRun(AwsRun):
     )
     workteam: str = setting("", help="ARN of the people, or the name of a private team.")
     name: str = setting("", help="What follows the project in the job's name; labels without one.")
-    kind: Literal["", "adjustment", "verification", "new"] = setting(
-        "", help="As the folder says without it; where labels have no attributes, it does not tell a verification."
+    kind: Literal["adjustment", "verification", "new"] | None = setting(
+        None, help="As the folder says without it; where labels have no attributes, it does not tell a verification."
     )
-    task: Literal["", "video-tracking", "video-detection", "boxes"] = setting("", help="As the folder says without it.")
+    task: Literal["video-tracking", "video-detection", "boxes"] | None = setting(
+        None, help="As the folder says without it."
+    )
     attribute: str = setting("", help="Name of the labels that people make: checked-ref for video, checked for boxes.")
     workers: int = setting(0, minimum=0, maximum=9, help="People a task; 1 for video, 3 for boxes with 0.")
     minutes: float = setting(
@@ -83,7 +85,7 @@ def _label(aws: Aws, job: LabelRun, words: Any) -> int:  # noqa: ARG001 - the si
 
 
 def _start(aws: Aws, job: LabelRun) -> int:
-    folder = read_folder(Path(job.what), kind=job.kind, task=job.task)
+    folder = read_folder(Path(job.what), kind=job.kind or "", task=job.task or "")
     team = _team(aws, job)
     place, copied = _copied(aws, folder)
     names = []
