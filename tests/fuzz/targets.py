@@ -243,6 +243,7 @@ def _texts() -> Iterator[Target]:
         "seqlabel", SEQLABEL, "a.json", lambda path: (read_coco(path), read_coco_classes(path)), document=True
     )
     yield Target("ground-truth-answers", _answers, ("cv2",))
+    yield Target("picture-answers", _picture_answers, ("cv2",))
     yield _reader("sequence-file", SEQUENCE, "a.json", read_sequence_file, document=True)
     for form, answer in ANSWERS.items():
         good = json.dumps(answer).encode()
@@ -309,6 +310,26 @@ def _answers(folder: Path) -> Callable[[Damage], Any]:
     def attempt(damage: Damage) -> Any:
         damage.file(place / "damaged.json", WORKER.replace(b"w1", b"w2"), document=True)
         return data.read(folder / "job", "ground-truth")
+
+    return attempt
+
+
+def _picture_answers(folder: Path) -> Callable[[Damage], Any]:
+    """Answers of two workers to one picture, damaged."""
+    from trackforge import data
+
+    job = folder / "job"
+    place = job / "annotations/worker-response/iteration-1/0"
+    place.mkdir(parents=True)
+    (job / "manifests/output").mkdir(parents=True)
+    (job / "manifests/output/output.manifest").write_text('{"source-ref": "s3://bucket/a.jpg"}\n')
+    drawn = {"boundingBoxes": [{"label": "Car", "left": 1, "top": 2, "width": 3, "height": 4}]}
+    drawn["inputImageProperties"] = {"width": 9, "height": 9}  # type: ignore[assignment]
+    good = {"answers": [{"workerId": w, "answerContent": {"annotatedResult": drawn}} for w in ("a", "b")]}
+
+    def attempt(damage: Damage) -> Any:
+        damage.file(place / "answer.json", json.dumps(good).encode(), document=True)
+        return data.read(job, "augmented-manifest", workers=True)
 
     return attempt
 

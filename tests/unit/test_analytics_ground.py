@@ -242,6 +242,29 @@ def test_it_goes_on_from_a_state_across_what_is_smoothed_late():
         on(pitch, max_speed=5.0).load_state_dict(whole.state_dict())
 
 
+@pytest.mark.parametrize("part", ["follower", "window", "journeys", "live", "scene"])
+def test_a_damaged_state_changes_nothing(part):
+    steps = list(steps_of({1: [(20.0 + 4 * k, 300.0) for k in range(30)]}))
+    made, other = ground(), ground()
+    followed(made, steps[:20])
+    followed(other, steps)
+    before = other.result()
+    with pytest.raises(StateError):
+        other.load_state_dict({**made.state_dict(), part: 7})
+    assert other.result() == before
+    other.load_state_dict(made.state_dict())
+    assert other.result() == made.result()
+
+
+def test_another_size_moves_points_in_shares():
+    made = ground("0%,0% 100%,0% 100%,100% 0%,100%")
+    for size in ((640, 480), (320, 240)):
+        made.open(Stream(size=size, rate=10))
+        assert made.update(step(0, {1: standing(160, 120)}, size=size))["tracks"]["1"]["x"] == pytest.approx(
+            20 * 160 / size[0]
+        )
+
+
 def test_asking_for_the_result_changes_nothing():
     pitch = Pitch(PitchConfig(frames=3 * LAG + 30, players=3))
     asked, plain = on(pitch), on(pitch)

@@ -20,6 +20,7 @@ from trackforge.analytics.spelling import Spelling, place, read_shapes, spelled
 from trackforge.analytics.tally import Happenings, Tally
 from trackforge.config import check, same_setting, setting
 from trackforge.errors import ConfigError
+from trackforge.online.state import complete
 from trackforge.protocols import Savable
 from trackforge.types import Step, Stream
 
@@ -254,6 +255,9 @@ class Zones:
         Raises:
             StateError: The state is of another analytic, or of other settings.
         """
+        with complete():
+            told = state.get("now", {}).items()
+            now = {str(name): {int(one): float(seconds) for one, seconds in here.items()} for name, here in told}
         load_parts("zones", self, self._parts, state)
-        self._now = {name: {int(one): float(s) for one, s in here.items()} for name, here in state["now"].items()}
+        self._now = now
         self._place()

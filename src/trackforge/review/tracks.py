@@ -199,4 +199,6 @@ def _texts(given: Mapping[str, str]) -> dict[str, str]:
     for name, value in given.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise InvalidInputError(f"Attributes must be texts; got {name!r}: {value!r}. Write numbers as text.")
+        if any("\ud800" <= letter <= "\udfff" for letter in name + value):
+            raise InvalidInputError("Attributes must be whole text; one holds half a character (a lone surrogate).")
     return dict(given)
