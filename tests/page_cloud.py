@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
+import sys
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -33,12 +35,14 @@ class Cloud:
         plane: Where endpoints are asked.
         stack: Ends what was started.
         names: What a page calls a thing, and what it is called here.
+        blocks: What the page's Python has named so far.
     """
 
     folder: Path
     plane: Any
     stack: contextlib.ExitStack
     names: dict[str, str] = dataclasses.field(default_factory=dict)
+    blocks: dict[str, object] = dataclasses.field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         """Return boto3's client of a service of the account."""
@@ -57,7 +61,6 @@ class Cloud:
         Returns:
             How many blocks ran.
         """
-        names: dict[str, object] = {"__name__": "page"}
         waiting, ran = dict(between), 0
         for block in doc_blocks.blocks(page):
             if not block.test.endswith(test):
@@ -65,7 +68,7 @@ class Cloud:
             text = block.text
             for said, real in self.names.items():
                 text = text.replace(said, real)
-            doc_blocks.run(dataclasses.replace(block, text=text, test=""), names)
+            doc_blocks.run(dataclasses.replace(block, text=text, test=""), self.blocks)
             ran += 1
             for key in [key for key in waiting if key in block.text]:
                 waiting.pop(key)()
@@ -172,9 +175,19 @@ def cloud(
             here = folder / "page"
             here.mkdir(exist_ok=True)
             monkeypatch.chdir(here)
+            monkeypatch.setenv("PATH", os.pathsep.join((str(_program(folder / "bin")), os.environ["PATH"])))
             made = Cloud(folder, plane, contextlib.ExitStack())
             with made.stack:
                 yield made
+
+
+def _program(folder: Path) -> Path:
+    """Write a program called trackforge, for commands that need a shell; return its folder."""
+    folder.mkdir()
+    program = folder / "trackforge"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m trackforge "$@"\n')
+    program.chmod(0o755)
+    return folder
 
 
 def written(path: Path) -> Any:
