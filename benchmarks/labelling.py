@@ -124,7 +124,9 @@ def half(
     data.write(as_set(table, people), handed)
     bring_in(made, handed, every=True)
     began = time.monotonic()
-    stands, _ = go_on(made, ready=True, tell=_tell())
+    stands, signal = go_on(made, ready=True, tell=_tell())
+    if signal:
+        raise SystemExit(f"Stopped by signal {signal}; {folder} goes on with: trackforge label {folder}")
     seconds = time.monotonic() - began
     measured = json.loads((made.place(0) / "measure.json").read_text())
     return {
