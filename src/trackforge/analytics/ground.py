@@ -16,7 +16,7 @@ from trackforge.analytics.journeys import Journeys
 from trackforge.analytics.odometer import speeds
 from trackforge.analytics.saving import load_parts, save_parts
 from trackforge.analytics.scene import Scene
-from trackforge.analytics.spelling import Shape, Spelling, place, read_numbers
+from trackforge.analytics.spelling import Spelling, place, read_points
 from trackforge.analytics.window import Moment, Window
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, InvalidInputError
@@ -75,8 +75,8 @@ class GroundConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        image = _spelled("points", self.points)
-        metres = _spelled("metres", self.metres)
+        image = read_points("points", self.points)
+        metres = read_points("metres", self.metres)
         if any(share for _, share in metres.numbers):
             raise ConfigError(f"metres must be metres, without %; got {str(metres)!r}.")
         if (self.rectangle is None) == (not metres.numbers):
@@ -94,7 +94,7 @@ class GroundConfig:
 
     def corners(self, size: tuple[int, int] | None) -> Floats:
         """Return the points ``(P, 2)`` in pixels of a picture of ``(width, height)``."""
-        return _spelled("points", self.points).pixels(size)
+        return read_points("points", self.points).pixels(size)
 
     def plane(self, size: tuple[int, int] | None) -> Plane:
         """Return the homography for pictures of ``(width, height)``.
@@ -106,7 +106,7 @@ class GroundConfig:
 
     def places(self) -> Floats:
         """Return the points ``(P, 2)`` in metres on the ground."""
-        return rectangle(*self.rectangle) if self.rectangle else _spelled("metres", self.metres).pixels(None)
+        return rectangle(*self.rectangle) if self.rectangle else read_points("metres", self.metres).pixels(None)
 
 
 class Ground:
@@ -159,7 +159,7 @@ class Ground:
         if relative and self._scene.size is None:
             self._notes: tuple[str, ...] = ()
             return
-        _, self._notes = place("points", (_spelled("points", self.config.points),), self._scene.size)
+        _, self._notes = place("points", (read_points("points", self.config.points),), self._scene.size)
         if self._follower is None or (relative and self._scene.size != self._size):
             self._begin()
 
@@ -296,11 +296,3 @@ class Ground:
         except BaseException:
             self.__dict__.update(before)
             raise
-
-
-def _spelled(setting_name: str, given: Spelling) -> Shape:
-    """Read points without names."""
-    numbers = read_numbers(f"ground: {setting_name}", given if isinstance(given, str) else list(given))
-    if len(numbers) % 2:
-        raise ConfigError(f"{setting_name} must be points, x,y x,y; got {len(numbers)} numbers. One is missing.")
-    return Shape("the ground", numbers)
