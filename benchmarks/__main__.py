@@ -14,6 +14,7 @@ QUICK = (
     "speed.pipeline",
     "speed.joint",
     "speed.growth",
+    "analytics",
 )
 ALL = (*QUICK, "finetune", "labelling", "overfit", "fairmot", "scaling", "serving", "tuning", "tables")
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.analytics_tables import ANALYTICS
 from benchmarks.context import RESULTS, ROOT
 from benchmarks.image import sizes
 from benchmarks.markdown import origin as _origin
@@ -308,6 +309,7 @@ WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "speed-revision": revision,
     "speed-ssd": ssd,
     "tuning": tuning,
+    **ANALYTICS,
 }
 
 

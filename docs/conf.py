@@ -40,4 +40,4 @@ add_module_names = False
 
 # No network while building, so names of other projects (numpy, torch, typing) cannot be resolved; our own must be.
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"(?!trackforge).*|trackforge\.config\.T")]
+nitpick_ignore_regex = [("py:.*", r"(?!trackforge).*|trackforge\.config\.T|trackforge\.labelling\.merging\.Found")]

@@ -94,6 +94,7 @@ def _sets(folder: Path) -> None:
 
     people = stills(folder / "pictures-of-people", count=8, classes=("person", "car"))
     data.write(people.select_classes(["person"]), folder / "people.json")
+    _opinions(people, folder)
     data.write(people, folder / "coco128", format="yolo")
     shutil.copytree(folder / "MOT17" / "train" / "MOT17-02-FRCNN", folder / "PETS09-S2L1")
     format_samples.kitti(folder / "KITTI")
@@ -105,6 +106,16 @@ def _sets(folder: Path) -> None:
         shutil.copy(path, folder / "pictures" / path.name)
     shutil.copy(path, folder / "photo.jpg")
     cv2.imwrite(str(folder / "satellite.tif"), cv2.imread(str(path)))
+
+
+def _opinions(people: data.Dataset, folder: Path) -> None:
+    """Labels of three people who differ a little, and of two models for tasks of their own."""
+    for name, shift in (("anna", 0.0), ("bert", 1.5), ("carla", -1.0)):
+        boxes = people.boxes.replace(xyxy=people.boxes.xyxy + shift)
+        data.write(people.replace(boxes=boxes), folder / f"{name}.json")
+    only = people.select_classes(["person"])
+    data.write(only.rename_classes({"person": "pedestrian"}), folder / "walkers.json")
+    data.write(only[:2].rename_classes({"person": "cyclist"}), folder / "bikes.json")
 
 
 def _weights(folder: Path) -> None:

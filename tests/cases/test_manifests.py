@@ -93,3 +93,34 @@ def test_a_broken_line_is_named_and_the_others_kept(tmp_path: Path) -> None:
     made = data.formats()["augmented-manifest"].read(file, findings=findings)
     assert len(made) == 2
     assert findings.problems[0].line == 2
+
+
+def test_answers_of_several_workers_to_pictures_are_consolidated(tmp_path: Path) -> None:
+    lines = [line(f"{n}.jpg", birds=([BOX], told({"0": "Bird"}, 1))) for n in "ab"]
+    manifest(tmp_path, *lines, place="manifests/output/output.manifest")
+    for number, lefts in enumerate([(8, 8.5, 40), (20, 20, 20)]):
+        answers = [
+            {
+                "answerContent": {
+                    "annotatedResult": {
+                        "boundingBoxes": [{"label": "Bird", "left": left, "top": 4, "width": 5, "height": 9}],
+                        "inputImageProperties": {"width": 64, "height": 48},
+                    }
+                },
+                "workerId": f"w{k}",
+                "submissionTime": "2022-09-12T09:51:00Z",
+            }
+            for k, left in enumerate(lefts)
+        ]
+        file = tmp_path / f"annotations/worker-response/iteration-1/{number}/2022-09-12_09_51_00.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps({"answers": answers}))
+    made = data.read(tmp_path, workers=True)
+    assert made.images.path.tolist() == ["photos/a.jpg", "photos/b.jpg"]
+    assert made.classes == ("Bird",)
+    assert made.boxes.xyxy[:, 0].tolist() == [8.25, 20]
+    assert made.boxes.extra["confidence"].tolist() == pytest.approx([2 / 3, 1])
+    assert len(data.read(tmp_path, workers=True, least=1).boxes) == 3
+    file.write_text(json.dumps({"answers": [{"answerContent": {"x": 1}}]}))
+    with pytest.raises(DataError, match=r"answers\[0\] must have boxes"):
+        data.read(tmp_path, workers=True)

@@ -85,6 +85,30 @@ def test_a_session_counts_as_offline_and_goes_on_where_it_was_saved(server: Serv
     assert 'analytic="lines",class="light",' in "".join(counted)
 
 
+def test_a_session_may_have_lines_of_its_own(server: Server) -> None:
+    own = {"lines": {"lines": "mine=0,0 160,120"}, "ground": None, "gate": {"name": "lines", "lines": "a=0,9 9,0"}}
+    one = server.open(analytics=own, frame_rate=10)
+    assert sorted(server.frame(one, encoded(scene(0))).json["analytics"]) == ["gate", "lines"]
+    assert list(server.get(f"/v1/sessions/{one}/analytics").json["lines"]["lines"]) == ["mine"]
+    state = server.get(f"/v1/sessions/{one}/state").body
+    restored = server.ask("POST", "/v1/sessions/restore", state, Content_Type="application/octet-stream").json["id"]
+    assert list(server.get(f"/v1/sessions/{restored}/analytics").json["lines"]["lines"]) == ["mine"]
+    for wrong in (
+        {"lnies": {}},
+        {"lines": 3},
+        {"lines": {"lines": {"a": {"b": 1}}}},
+        {"lines": {"lines": "a=1,2"}},
+        {"lines": {"lines": [[[[[[1]]]]]]}},
+        {"": {}},
+        {"x": {"name": 3}},
+        {"ground": {"points": "1,1 2,2 3,3 4,4", "rectangle": [1, 2]}},
+    ):
+        answer = server.ask("POST", "/v1/sessions", {"analytics": wrong})
+        assert answer.status in (400, 404, 422), (wrong, answer.body)
+    camera = {"address": "http://127.0.0.1:9/x", "analytics": {"lnies": {}}}
+    assert server.ask("POST", "/v1/cameras", camera).status in (400, 404, 422)
+
+
 def test_a_film_counts_as_offline_and_shows_it(server: Server, tmp_path: Path) -> None:
     street = film(tmp_path / "street.mp4", [scene(index, 7) for index in range(FRAMES)], rate=10, codec="libx264")
     steps, result = offline(street)

@@ -124,6 +124,10 @@ def test_frames_are_the_frames_of_the_film_and_of_the_folder(server: Server, fre
         assert (answer.status, why in answer.json["detail"]) == (404, True), answer.body
         assert str(fresh) not in answer.json["detail"]
     assert server.get("/v1/labels/street/frames/-1").status == 400
+    elsewhere = Document.load(fresh / "street.labels.json").replace(source=str(fresh / "street.mp4"))
+    elsewhere.save(fresh / "street.labels.json")
+    assert server.get("/v1/labels/street").json["source"] == "street.mp4"  # without the folders of this machine
+    assert server.get("/v1/labels/street/frames/1").status == 200
     for path in ("..%2fstreet", "%2e%2e", "street.labels.json"):
         assert server.get(f"/v1/labels/{path}").status == 404
 

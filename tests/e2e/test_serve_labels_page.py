@@ -168,6 +168,10 @@ def test_frames_are_accepted_and_tracks_cut_joined_and_renamed(desk: Desk) -> No
     desk.page.locator("#desk-name").fill("  dog & cat ")
     desk.page.keyboard.press("Enter")
     until(lambda: desk.document.classes[-1] == "dog & cat" and desk.document.track(1).label == 3)
+    desk.page.locator("#desk-class").select_option("rename")
+    desk.page.locator("#desk-name").fill("pet")
+    desk.page.keyboard.press("Enter")
+    until(lambda: desk.document.classes[-1] == "pet")
     desk.expected.append("400")
     assert desk.page.title() == "trackforge"  # nothing that a name says is run
 

@@ -52,6 +52,37 @@ COCO = json.dumps(
         ],
     }
 ).encode()
+LABELS = json.dumps(
+    {
+        "format": "trackforge.labels",
+        "version": 1,
+        "sequence": "s",
+        "source": "a.mp4",
+        "rate": 25.0,
+        "size": [64, 48],
+        "frames": {"first": 0, "count": 6, "step": 1},
+        "files": [],
+        "classes": ["p", "q"],
+        "checked": [1, 2],
+        "wanted": [0, 3],
+        "notes": [],
+        "effort": {"moved": 1, "added": 0, "deleted": 0, "renamed": 0, "joined": 0},
+        "edits": 1,
+        "tracks": [
+            {
+                "id": 1,
+                "label": 1,
+                "object_id": "p:1",
+                "attributes": {"hat": "red"},
+                "keyframes": [
+                    {"frame": 0, "xyxy": [1, 2, 3.5, 4], "origin": "model", "score": 0.5},
+                    {"frame": 3, "xyxy": [2, 2, 4.5, 4], "origin": "person", "attributes": {"pose": "sits"}},
+                    {"frame": 5, "xyxy": [2, 2, 4.5, 4], "origin": "person", "outside": True},
+                ],
+            }
+        ],
+    }
+).encode()
 GRAPH = json.dumps(
     {
         "nodes": [
@@ -198,6 +229,7 @@ def _texts() -> Iterator[Target]:
     from trackforge.io.mot import read_mot, read_seqinfo
     from trackforge.io.tables import read_tables
     from trackforge.models.card import ModelCard
+    from trackforge.review import Document
     from trackforge.runs import TrackingRun, plan
     from trackforge.runs.layers import from_toml
 
@@ -211,6 +243,7 @@ def _texts() -> Iterator[Target]:
         "seqlabel", SEQLABEL, "a.json", lambda path: (read_coco(path), read_coco_classes(path)), document=True
     )
     yield Target("ground-truth-answers", _answers, ("cv2",))
+    yield Target("picture-answers", _picture_answers, ("cv2",))
     yield _reader("sequence-file", SEQUENCE, "a.json", read_sequence_file, document=True)
     for form, answer in ANSWERS.items():
         good = json.dumps(answer).encode()
@@ -221,6 +254,13 @@ def _texts() -> Iterator[Target]:
             lambda path: (read_response(path, (8, 6)), read_names(path)),
             document=True,
         )
+    yield _reader(
+        "labels",
+        LABELS,
+        "a.labels.json",
+        lambda path: (made := Document.load(path), made.table(), made.to_dataset(), made.check()),
+        document=True,
+    )
     yield _reader("config", TOML, "a.toml", lambda path: plan(from_toml(path, TrackingRun)))
 
     def scored(folder: Path) -> Callable[[Damage], Any]:
@@ -270,6 +310,26 @@ def _answers(folder: Path) -> Callable[[Damage], Any]:
     def attempt(damage: Damage) -> Any:
         damage.file(place / "damaged.json", WORKER.replace(b"w1", b"w2"), document=True)
         return data.read(folder / "job", "ground-truth")
+
+    return attempt
+
+
+def _picture_answers(folder: Path) -> Callable[[Damage], Any]:
+    """Answers of two workers to one picture, damaged."""
+    from trackforge import data
+
+    job = folder / "job"
+    place = job / "annotations/worker-response/iteration-1/0"
+    place.mkdir(parents=True)
+    (job / "manifests/output").mkdir(parents=True)
+    (job / "manifests/output/output.manifest").write_text('{"source-ref": "s3://bucket/a.jpg"}\n')
+    drawn = {"boundingBoxes": [{"label": "Car", "left": 1, "top": 2, "width": 3, "height": 4}]}
+    drawn["inputImageProperties"] = {"width": 9, "height": 9}  # type: ignore[assignment]
+    good = {"answers": [{"workerId": w, "answerContent": {"annotatedResult": drawn}} for w in ("a", "b")]}
+
+    def attempt(damage: Damage) -> Any:
+        damage.file(place / "answer.json", json.dumps(good).encode(), document=True)
+        return data.read(job, "augmented-manifest", workers=True)
 
     return attempt
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import trackforge
+from trackforge.analytics.spelling import read_shapes, spelled
 from trackforge.errors import ConfigError, StateError
 from trackforge.testing import check_analytic
 
@@ -220,3 +222,11 @@ def test_with_its_limits_it_counts_as_supervision_does(paths, ends, anchor, mini
                 )
             )
         assert counts == {"in": theirs.in_count, "out": theirs.out_count}
+
+
+@given(st.text(alphabet="ab=;, 0123456789.%-e\n\t", max_size=60))
+def test_any_text_is_read_or_refused(text):
+    shapes = ()
+    with contextlib.suppress(ConfigError):  # anything else is a fault
+        shapes = read_shapes("lines", text, least=1)
+    assert read_shapes("lines", spelled(shapes), least=1) == shapes

@@ -11,6 +11,7 @@ from labelled import film, stills
 
 from trackforge.data.dialects.ground_truth_job import write_job
 from trackforge.errors import ConfigError, DataError, SinkError
+from trackforge.review import Document
 
 PREFIX = "s3://bucket/job/"
 
@@ -116,3 +117,12 @@ def test_long_sequences_are_cut_and_many_share_manifests(tmp_path: Path, monkeyp
     names = sorted(file.stem for file in (job.folder / "sequence-files").iterdir())
     assert names == ["street-000001-000004", "street-000005-000006"]
     assert any("were cut" in note for note in job.notes)
+
+
+def test_documents_of_the_page_are_labels_too(tmp_path: Path) -> None:
+    dataset = film(tmp_path / "source").without_ignored()
+    document = Document.from_dataset(dataset, "street")
+    job = write_job([document], tmp_path / "job", prefix=PREFIX, images="none")
+    labels = json.loads((job.folder / "labels/street/SeqLabel.json").read_text())["tracking-annotations"]
+    assert len(labels) == len(dataset)
+    assert sum(len(frame["annotations"]) for frame in labels) == len(dataset.boxes)

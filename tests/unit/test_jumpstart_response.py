@@ -124,6 +124,7 @@ def test_names_are_of_objects_or_of_all_classes(document: dict, names: dict, tmp
         (segmented(bboxes=[[1, 2, 3]] * 3), r"bboxes\[0\] must be four corners"),
         (segmented(bboxes=[[9, 9, 3, 3]] * 3), "inverted"),
         (segmented(masks=[[[1, 0], [1]]] * 3), r"masks\[0\] must be rows of numbers, all of one length"),
+        (segmented(masks=[[[10**400]]] * 3), r"masks\[0\] must be rows of numbers"),
         (segmented(masks=[[1, 0]] * 3), r"masks\[0\] must be rows of finite numbers; its shape is \(2,\)"),
         (segmented(masks=[np.ones((60, 80)).tolist()] * 3), r"as the picture, 30 x 40 .*it is 60 x 80"),
         (segmented(masks=[encode_mask(np.ones((3, 3)))] * 3), r"masks\[0\]: A mask must be as large as its picture"),
@@ -184,3 +185,22 @@ def test_answers_that_disagree_on_names_are_told(tmp_path: Path) -> None:
         trackforge.detector("response", path=tmp_path)
     named = trackforge.detector("response", path=tmp_path, classes=("x", "y", "z"))
     assert len(named.detect([Frame(index=0, size=SIZE, file="a.jpg")])[0]) == 2
+
+
+@pytest.mark.parametrize("out", ["street.jsonl", "street.json", "street.parquet"])
+def test_tracks_of_stored_answers_carry_their_masks(tmp_path: Path, out: str) -> None:
+    """Frames of a film, each with its answer: a visible track has the mask of its detection."""
+    from trackforge.io.tables import FORMATS, read_tables
+
+    frames = []
+    for index in range(5):
+        box, mask = [4 + index, 2, 14 + index, 12], filled(5 + index, 3, 14 + index, 12)
+        answer = segmented(ids=[2], scores=[0.9], bboxes=[box], masks=[mask.tolist()], labels=["car"])
+        (tmp_path / f"{index + 1:06d}.jpg.out").write_text(json.dumps(answer))
+        frames.append(Frame(index=index, size=SIZE))
+    detector = trackforge.detector("response", path=tmp_path)
+    steps = trackforge.track(frames, detector, "byte", sinks=[tmp_path / "out" / out])
+    visible = sum(len(step.tracks.visible) for step in steps)
+    (table,) = read_tables(tmp_path / "out" / out, FORMATS[Path(out).suffix]).values()
+    assert len(table) == visible >= 4
+    assert table.mask.tolist() == [encode_mask(filled(5 + f, 3, 14 + f, 12)) for f in table.frame.tolist()]

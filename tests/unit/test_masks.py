@@ -242,3 +242,32 @@ def test_frames_without_masks_are_written_beside_those_with(tmp_path: Path) -> N
             sink.write(step)
     rows = [json.loads(line)["tracks"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [["mask" in row for row in frame] for frame in rows] == [[True, False], [True]]
+
+
+def test_masks_that_are_wrong_are_found(tmp_path: Path) -> None:
+    given = labelled(tmp_path)
+    assert data.check(given).errors == 0
+    wrong = [filled(0, 0, 2, 2, (9, 10)), {"size": [8, 10], "counts": "1"}, None, [[50.0, 50, 60, 50, 60, 60]]]
+    found = data.check(given.replace(boxes=given.boxes.replace(mask=wrong)))
+    assert {problem.kind for problem in found.problems} >= {"mask-size", "mask", "mask-elsewhere"}
+    assert "is 10x9, but its picture is 10x8" in str(found)
+
+
+def test_a_conversion_says_how_many_masks_it_loses(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_tables(tmp_path / "a.txt", {"a": table()}, "mot")
+    assert "no place for masks; 2 are left out" in caplog.text
+
+
+def test_shown_pictures_have_their_masks_filled(tmp_path: Path) -> None:
+    given = labelled(tmp_path)
+    plain_, filled_ = (
+        data.show(one, cell=(200, 160), columns=2)
+        for one in (given.replace(boxes=given.boxes.replace(mask=None)), given)
+    )
+    changed = (plain_ != filled_).any(axis=2)
+    assert changed.any()
+    assert changed.mean() < 0.5
+    small = data.draw(np.zeros((8, 10, 3), np.uint8), given.labels(0)[:1], given.classes)
+    assert small[3, 4].any()
+    with pytest.raises(InvalidInputError, match="as large as its picture"):
+        data.draw(np.zeros((9, 9, 3), np.uint8), given.labels(0), given.classes)

@@ -154,6 +154,7 @@ def test_classes_are_given_added_and_renamed() -> None:
         ({"action": "add_class", "name": " "}, "1 to 200"),
         ({"action": "add_class", "name": "a\nb"}, "can be shown"),
         ({"action": "set_attributes", "track": 1, "attributes": {"a": 1}}, "must be texts"),
+        ({"action": "set_attributes", "track": 1, "attributes": {"a": "\ud800"}}, "half a character"),
     ],
 )
 def test_nonsense_is_refused_with_its_reason(edit: dict[str, Any], why: str) -> None:

@@ -117,11 +117,12 @@ def test_a_failure_is_told_with_its_reason(plane, cloud, told, tmp_path):
 
 
 def test_messages_tell_of_results_and_those_of_others_stay(plane, cloud, films, tmp_path):
-    endpoint, notices = AsyncEndpoint("loud", patience=QUICK), Notices(cloud[2])
-    first, second = endpoint.submit(films / "1.mp4"), endpoint.submit(films / "2.mp4")
-    endpoint.fetch(second, tmp_path / "2.json", notices=notices, patience=60)
-    endpoint.fetch(first, tmp_path / "1.json", notices=notices, patience=60)
-    assert (tmp_path / "1.json").stat().st_size > 100
+    endpoint, notices, others = AsyncEndpoint("loud", patience=QUICK), Notices(cloud[2]), Notices(cloud[2])
+    stray = endpoint.submit(films / "0.mp4")
+    run = AsyncFolder(endpoint, tmp_path, notices=notices, in_flight=3, patience=60)
+    assert sorted(done.name for done in run(sorted(films.glob("[123].mp4")))) == ["1.mp4", "2.mp4", "3.mp4"]
+    assert others.take(stray.inference, wait=20).done
+    assert others.take("nobody", wait=0) is None
 
 
 def test_neither_result_nor_failure_ends_the_wait(plane, films, tmp_path):

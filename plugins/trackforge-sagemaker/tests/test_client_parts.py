@@ -112,6 +112,7 @@ Refused.__name__ = "ClientError"
         ("ValidationException", 'Could not find model "x".', failures.GoneError, "must be there"),
         ("ResourceLimitExceeded", "0 instances", failures.QuotaError, "quota"),
         ("ResourceInUse", "busy", failures.ExistsError, "already"),
+        ("RequestTimeTooSkewed", "late", AwsError, "clock"),
         ("Strange", "odd", AwsError, "failed: Strange: odd"),
     ],
 )

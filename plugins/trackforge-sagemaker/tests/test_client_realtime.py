@@ -133,6 +133,20 @@ def test_a_session_that_expired_is_opened_again_and_ids_go_on(plane, brief, dete
             np.testing.assert_allclose(mine[track], theirs[track], atol=0.6)
 
 
+def test_an_instance_that_is_replaced_ends_no_track(plane, container, other, detector):
+    whole, steps = offline(tracked(detector, 2, 14)), []
+    plane.scale("cameras", [container.url])
+    with SessionTracker("cameras", picture="png", replay=6, patience=QUICK) as tracker:
+        for frame in frames(2, 14):
+            if frame.index == 9:
+                plane.scale("cameras", [other.url])
+            steps.append(tracker.step(frame))
+        assert tracker.reopened == 1
+    assert [set(one) for one in rows(steps)][:9] == [set(one) for one in whole][:9]
+    kept = [len(set(mine) & set(theirs)) / max(len(theirs), 1) for mine, theirs in zip(rows(steps), whole, strict=True)]
+    assert min(kept[9:]) >= 0.8
+
+
 def test_an_endpoint_at_zero_is_waited_for(plane, container):
     with pytest.raises(AwsError, match="no capacity"):
         Endpoint("asleep", patience=Patience(0.05, first=0.02))(png(next(scene(1, 1))), "image/png")

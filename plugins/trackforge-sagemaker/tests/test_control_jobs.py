@@ -17,6 +17,7 @@ from trackforge import data
 from trackforge.cli import main
 from trackforge.data.dialects.ground_truth_job import write_job
 from trackforge_sagemaker import requests as r
+from trackforge_sagemaker.control.label_folder import addressed, read_folder
 from trackforge_sagemaker.requests import jumpstart
 
 REGION = "us-east-1"
@@ -182,6 +183,25 @@ def test_a_folder_becomes_a_labelling_job(shown, tmp_path, kind, task):
     assert {"labels/job/input.manifest", "labels/job/categories.json"} <= keys
 
 
+def test_a_folder_for_no_place_gets_addresses(shown, tmp_path):
+    place = f"s3://{BUCKET}/labels/job/"
+    write_job(film(tmp_path), tmp_path / "job")
+    folder = read_folder(tmp_path / "job")
+    made = addressed(folder, place, tmp_path / "scratch")
+    line = json.loads(made["input.manifest"].read_text())
+    assert line["source-ref"] == f"{place}{next(name for name in made if name != 'input.manifest')}"
+    assert line["labels-ref"].startswith(place)
+    write_job(film(tmp_path), tmp_path / "again", prefix=place)
+    assert shown("label", "job", "--workteam", TEAM)[-1]["operation"] == "create_labeling_job"
+    for name, path in made.items():  # as if it had been written for that place
+        assert json.loads(path.read_text()) == json.loads((tmp_path / "again" / name).read_text())
+
+
+def test_a_team_is_made(shown):
+    (call,) = shown("label", "us", "--do", "team", "--oidc-groups", "a,b")
+    assert call["request"]["MemberDefinitions"] == [{"OidcMemberDefinition": {"Groups": ["a", "b"]}}]
+
+
 def test_a_labelling_job_is_watched_and_stopped(shown):
     assert shown("label", "street-1", "--do", "status")[0]["operation"] == "describe_labeling_job"
     assert shown("label", "street-1", "--do", "stop")[0]["operation"] == "stop_labeling_job"
@@ -204,7 +224,6 @@ def test_what_is_wrong_is_said_before_anything_is_asked(refused, tmp_path):
         ("stage", "https://example.org/a.tar"): ".zip",
         ("stage", "elsewhere"): "pictures in it",
         ("stage", ".", "--val", "0.5"): "--to coco",
-        ("label", "job", "--workteam", "us"): "written for a place in S3",
         ("label", "job"): "name a team",
         ("label", "street-1", "--do", "fetch"): "-o FOLDER",
         ("label", "nowhere", "--workteam", "us"): "input.manifest",

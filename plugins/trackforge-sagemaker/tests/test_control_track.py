@@ -80,12 +80,15 @@ def test_what_was_answered_is_not_asked_again(plane, films, tmp_path, capsys):
     assert (tmp_path / "answers" / "one.mp4.jsonl").is_file()
 
 
-def test_a_film_that_fails_says_why(plane, tmp_path, capsys):
+def test_a_film_that_fails_says_why_and_takes_no_answer_along(plane, films, tmp_path, capsys):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"nonsense" * 100)
     words = ["--endpoint", "street", "--way", "asynchronous", "-o", f"{tmp_path}/out/"]
-    assert main(["sagemaker", "track", str(broken), *words]) == 1
-    assert "failed at broken.mp4" in capsys.readouterr().err
+    assert main(["sagemaker", "track", str(broken), films[1], *words]) == 1
+    said = capsys.readouterr().err
+    assert "failed at broken.mp4" in said
+    assert "leave these out" in said
+    assert (tmp_path / "out" / "answers" / "two.mp4.jsonl").is_file()
 
 
 def test_the_tracker_of_a_session_may_be_chosen(plane, films, tmp_path, capsys):

@@ -51,6 +51,19 @@ def test_cameras_in_sessions_are_tracked_as_offline_while_they_interleave(contai
         assert invoke(container, png(image), session=identity).status == 410
 
 
+def test_a_session_answers_what_its_analytics_know_in_both_forms(container):
+    asked = {"requestType": "NEW_SESSION", "frame_rate": 25, "analytics": {"lines": {"lines": "door=50%,0 50%,100%"}}}
+    told = invoke(container, asked).headers["x-amzn-sagemaker-new-session-id"]
+    identity = told.partition(";")[0]
+    image = next(scene(1, 1))
+    assert invoke(container, png(image), session=identity).json["analytics"]["lines"] == {"door": {"in": 0, "out": 0}}
+    answer = invoke(container, fairmot(1, image), session=identity).json
+    assert answer[1] == {"lines": {"door": {"in": 0, "out": 0}}}
+    refused = invoke(container, {"requestType": "NEW_SESSION", "analytics": {"lnies": {}}})
+    assert "Did you mean 'lines'" in refused.body.decode()
+    invoke(container, {"requestType": "CLOSE"}, session=identity)
+
+
 def test_a_session_begins_with_its_first_picture(container, steps):
     images = list(scene(4, 5))
     first = invoke(container, png(images[0]), session="NEW_SESSION")

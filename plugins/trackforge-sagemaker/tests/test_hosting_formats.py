@@ -177,6 +177,8 @@ def test_requests_of_the_container_standard_are_read():
     assert read_session_request({"requestType": "NEW_SESSION"}).kind == "NEW_SESSION"
     asked = read_session_request({"requestType": "NEW_SESSION", "tracker": {"name": "byte"}, "frame_rate": "25"})
     assert (asked.tracker, asked.frame_rate) == ({"name": "byte"}, 25.0)
+    counted = {"requestType": "NEW_SESSION", "analytics": {"lines": {"lines": "a=0,0 9,9"}}}
+    assert read_session_request(counted).analytics == {"lines": {"lines": "a=0,0 9,9"}}
     assert read_session_request({"requestType": "CLOSE", "state": True}).save
 
 
@@ -194,6 +196,7 @@ def test_requests_of_the_container_standard_are_read():
         ({"requestType": "NEW_SESSION", "name": "x" * 300}, "name"),
         ({"requestType": "NEW_SESSION", "state": "no base64"}, "state"),
         ({"requestType": "NEW_SESSION", "state": 7}, "state"),
+        ({"requestType": "NEW_SESSION", "analytics": ["lines"]}, "tables by name"),
     ],
 )
 def test_other_requests_for_sessions_are_refused(document, says):

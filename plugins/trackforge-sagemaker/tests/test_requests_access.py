@@ -67,5 +67,5 @@ def test_who_only_uses_it_makes_no_roles():
 def test_things_are_the_projects(policy):
     for statement in getattr(r, policy)(**WHERE, role=ROLE)["Statement"]:
         for one in statement["Resource"]:
-            known = ("*", "street", "/aws/sagemaker/", "trackforge", "jumpstart-cache", ":hub")
+            known = ("*", "street", "/aws/sagemaker/", "trackforge", "jumpstart-cache", ":hub", "workteam")
             assert one == "*" or any(word in one for word in known[1:]), one

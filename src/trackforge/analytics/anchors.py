@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.types import Step, Tracks
+from trackforge.types import Step, TrackState
 
-__all__ = ["Anchor", "Box", "anchors", "boxes"]
+__all__ = ["Anchor", "Box", "Seen", "anchors", "seen"]
 
 Anchor: TypeAlias = Literal["bottom", "center", "corners"]
 """The middle of the lower edge, where something stands; the middle of the box; or its four corners at once."""
@@ -18,13 +19,34 @@ Box: TypeAlias = Literal["filtered", "detected"]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 
-def boxes(step: Step, tracks: Tracks, box: Box) -> Floats:
-    """Return the boxes ``(N, 4)`` float64 of tracks in pixels; without a detection the filtered one."""
-    xyxy = tracks.xyxy.astype(np.float64)
+@dataclass(frozen=True)
+class Seen:
+    """The tracks of a step that count: those that are seen, as `trackforge.types.Tracks.visible` says.
+
+    Attributes:
+        track_id: ``(N,)`` int64.
+        class_id: ``(N,)`` int64.
+        xyxy: ``(N, 4)`` float64 pixels.
+    """
+
+    track_id: npt.NDArray[np.int64]
+    class_id: npt.NDArray[np.int64]
+    xyxy: Floats
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+
+def seen(step: Step, box: Box) -> Seen:
+    """Return the tracks of a step that are seen, with the boxes that are wanted."""
+    tracks = step.tracks
+    rows = np.flatnonzero((tracks.state == TrackState.CONFIRMED) & (tracks.detection >= 0))
+    xyxy = tracks.xyxy[rows].astype(np.float64)
     if box == "detected":
-        has = (tracks.detection >= 0) & (tracks.detection < len(step.detections))
-        xyxy[has] = step.detections.xyxy[tracks.detection[has]]
-    return xyxy
+        detection = tracks.detection[rows]
+        has = detection < len(step.detections)
+        xyxy[has] = step.detections.xyxy[detection[has]]
+    return Seen(tracks.track_id[rows], tracks.class_id[rows], xyxy)
 
 
 def anchors(xyxy: Floats, anchor: Anchor) -> Floats:

@@ -69,8 +69,9 @@ class Book:
         return np.where(known, places, 0), known
 
     def _at(self, places: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
-        padded = np.append(self.ids, -1)
-        return padded[places]
+        if not len(self.ids):
+            return np.full(len(places), -1)
+        return self.ids[np.minimum(places, len(self.ids) - 1)]
 
     def forget(self, before: float) -> dict[str, Array]:
         """Take out who was not seen since ``before``; return their columns, ``ids`` and ``seen`` among them."""

@@ -142,5 +142,5 @@ def draw_heat(image: Image, grid: Floats, opacity: float) -> None:
     share = np.sqrt(grid / most).astype(np.float32)  # so that ways are seen beside resting places
     large = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
     colours = cv2.cvtColor(cv2.applyColorMap((large * 255).astype(np.uint8), cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB)
-    mixed = np.minimum(large * 2, 1)[..., None] * opacity
-    image[:] = (image * (1 - mixed) + colours * mixed).astype(np.uint8)
+    weight = np.minimum(large * 2, 1) * np.float32(opacity)
+    image[:] = cv2.blendLinear(image, colours, 1 - weight, weight)

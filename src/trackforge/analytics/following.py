@@ -20,8 +20,8 @@ __all__ = ["WALK", "Follower", "Habits"]
 Floats: TypeAlias = npt.NDArray[np.float64]
 WALK = ("rest", "moving", "since", "metres", "starts")
 """Columns that make a `Walk`."""
-SPEED = 3.0
-"""Standard deviation of the speed of who is new, m/s."""
+NEW = 0.25
+"""Standard deviation of the speed of who is new, as a part of the greatest speed."""
 SURPRISE = 4.0
 """Standard deviations by which a place may miss what the greatest speed allows."""
 PATIENCE = 0.5
@@ -110,10 +110,11 @@ class Follower:
         """
         book, habits, (ids, class_id) = self.book, self._habits, tracks
         all_rows = book.rows(ids, now)
-        seen = self.plane.ground(feet) @ self.axes.T
+        places, scales = self.plane.both(feet)
+        seen = places @ self.axes.T
         chosen = np.flatnonzero(np.isfinite(seen).all(axis=1))
         rows, seen = all_rows[chosen], seen[chosen]
-        shares = (self.axes @ self.plane.scale(feet[chosen])) ** 2
+        shares = (self.axes @ scales[chosen]) ** 2
         gain = shares.sum(axis=2)  # m²/px² along each axis
         fresh = book["boxes"][rows] == 0
         first = np.maximum(FIRST_JITTER, SHARE * height[chosen]) if habits.jitter is None else habits.jitter
@@ -138,7 +139,7 @@ class Follower:
         begins, passed, jitter, chosen = begins[good], passed[good], jitter[good], chosen[good]
         old = tuple(part[good] for part in before)
         ahead = predict(old, passed, self.power)
-        after = _started(correct(ahead, seen, noise), seen, noise, begins)
+        after = _started(correct(ahead, seen, noise), seen, noise, begins, NEW * habits.max_speed)
         self._learn(rows, jitter, begins, (seen - ahead[0]) ** 2 / (ahead[2][..., 0] + noise))
         for name, part in zip(("place", "velocity", "spread"), after, strict=True):
             book[name][rows] = part
@@ -184,10 +185,10 @@ class Follower:
         self.jumps = int(state["jumps"])
 
 
-def _started(after: State, seen: Floats, noise: Floats, begins: npt.NDArray[np.bool_]) -> State:
-    """Put those who begin where they are seen, at rest, of a speed that nobody knows."""
+def _started(after: State, seen: Floats, noise: Floats, begins: npt.NDArray[np.bool_], speed: float) -> State:
+    """Put those who begin where they are seen, at rest, of a speed that nobody knows but for its size."""
     spread = np.zeros_like(after[2])
-    spread[..., 0], spread[..., 2] = noise, SPEED**2
+    spread[..., 0], spread[..., 2] = noise, speed**2
     place = np.where(begins[:, None], seen, after[0])
     velocity = np.where(begins[:, None], 0.0, after[1])
     return place, velocity, np.where(begins[:, None, None], spread, after[2])

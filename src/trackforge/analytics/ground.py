@@ -9,17 +9,18 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.analytics.anchors import Box, anchors, boxes
+from trackforge.analytics.anchors import Box, anchors, seen
 from trackforge.analytics.following import Follower, Habits
 from trackforge.analytics.homography import Plane, fit_plane, rectangle
 from trackforge.analytics.journeys import Journeys
 from trackforge.analytics.odometer import speeds
 from trackforge.analytics.saving import load_parts, save_parts
 from trackforge.analytics.scene import Scene
-from trackforge.analytics.spelling import Shape, Spelling, place, read_numbers
+from trackforge.analytics.spelling import Spelling, place, read_points
 from trackforge.analytics.window import Moment, Window
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, InvalidInputError
+from trackforge.online.state import complete
 from trackforge.protocols import Savable
 from trackforge.types import Step, Stream
 
@@ -28,6 +29,8 @@ __all__ = ["Ground", "GroundConfig"]
 Floats: TypeAlias = npt.NDArray[np.float64]
 NOWHERE: dict[str, float | None] = dict.fromkeys(("x", "y", "speed", "kmh", "distance", "error"))
 """What is known of who has no place."""
+MANY = 10
+"""Leaps from which on they are told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +75,8 @@ class GroundConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        image = _spelled("points", self.points)
-        metres = _spelled("metres", self.metres)
+        image = read_points("points", self.points)
+        metres = read_points("metres", self.metres)
         if any(share for _, share in metres.numbers):
             raise ConfigError(f"metres must be metres, without %; got {str(metres)!r}.")
         if (self.rectangle is None) == (not metres.numbers):
@@ -91,7 +94,7 @@ class GroundConfig:
 
     def corners(self, size: tuple[int, int] | None) -> Floats:
         """Return the points ``(P, 2)`` in pixels of a picture of ``(width, height)``."""
-        return _spelled("points", self.points).pixels(size)
+        return read_points("points", self.points).pixels(size)
 
     def plane(self, size: tuple[int, int] | None) -> Plane:
         """Return the homography for pictures of ``(width, height)``.
@@ -103,7 +106,7 @@ class GroundConfig:
 
     def places(self) -> Floats:
         """Return the points ``(P, 2)`` in metres on the ground."""
-        return rectangle(*self.rectangle) if self.rectangle else _spelled("metres", self.metres).pixels(None)
+        return rectangle(*self.rectangle) if self.rectangle else read_points("metres", self.metres).pixels(None)
 
 
 class Ground:
@@ -134,6 +137,7 @@ class Ground:
         self._habits = Habits(config.acceleration, config.max_speed, config.gap, config.jitter, config.rest)
         self._follower: Follower | None = None
         self._live: dict[str, dict[str, float | None]] = {}
+        self._size: tuple[int, int] | None = None
         self._settle()
 
     def open(self, stream: Stream, /) -> None:
@@ -155,12 +159,12 @@ class Ground:
         if relative and self._scene.size is None:
             self._notes: tuple[str, ...] = ()
             return
-        _, self._notes = place("points", (_spelled("points", self.config.points),), self._scene.size)
-        if self._follower is None:
+        _, self._notes = place("points", (read_points("points", self.config.points),), self._scene.size)
+        if self._follower is None or (relative and self._scene.size != self._size):
             self._begin()
 
     def _begin(self) -> None:
-        size = self._scene.size
+        size = self._size = self._scene.size
         self.plane = self.config.plane(size)
         self._follower = Follower(self.plane, self._habits, self.config.corners(size).mean(axis=0))
         self._window = Window(self._follower.power)
@@ -176,7 +180,7 @@ class Ground:
             f"ground: {leaps} places were further away than {self.config.max_speed:g} m/s allow and were left out; "
             "where that is often, points may be wrong, or the camera moves"
         )
-        return self._notes + ((told,) if leaps else ())
+        return self._notes + ((told,) if leaps >= MANY else ())
 
     def update(self, step: Step, /) -> Mapping[str, Any]:
         """Take one frame; return place, speed and distance of every track that is seen, by its id."""
@@ -193,8 +197,8 @@ class Ground:
             raise InvalidInputError(
                 "Points in shares of the picture need its size; this frame has none. Give points in pixels."
             )
-        tracks = step.tracks.visible
-        xyxy = boxes(step, tracks, config.box)
+        tracks = seen(step, config.box)
+        xyxy = tracks.xyxy
         feet = anchors(xyxy, "bottom")[:, 0]
         if config.whole and scene.size is not None:
             feet[xyxy[:, 3] >= scene.size[1] - 1] = np.nan
@@ -231,7 +235,7 @@ class Ground:
         if self._follower is None:
             return {"tracks": [], "path": [], "leaps": 0}
         whole = self._journeys.copy()
-        for moment in self._window.smoothed():
+        for moment in self._window.rest():
             whole.take(moment)
         return {
             "tracks": whole.tracks(self._scene.class_name),
@@ -249,7 +253,7 @@ class Ground:
         """Draw the area of the points, and speeds beside boxes."""
         from trackforge.analytics.drawing import draw_ground
 
-        tracks = step.tracks.visible
+        tracks = seen(step, "filtered")
         texts = {}
         for one in tracks.track_id.tolist():
             known = self._live.get(str(one), NOWHERE)
@@ -258,7 +262,7 @@ class Ground:
         draw_ground(
             image,
             self.config.corners(self._scene.size),
-            boxes(step, tracks, "filtered"),
+            tracks.xyxy,
             tracks.track_id,
             texts,
             self._scene.size,
@@ -281,16 +285,14 @@ class Ground:
         Raises:
             StateError: The state is of another analytic, or of other settings.
         """
-        load_parts("ground", self, {"scene": self._scene}, state)
-        self._follower = None
-        self._settle()
-        load_parts("ground", self, self._parts(), state)
-        self._live = {str(one): dict(row) for one, row in state["live"].items()}
-
-
-def _spelled(setting_name: str, given: Spelling) -> Shape:
-    """Read points without names."""
-    numbers = read_numbers(f"ground: {setting_name}", given if isinstance(given, str) else list(given))
-    if len(numbers) % 2:
-        raise ConfigError(f"{setting_name} must be points, x,y x,y; got {len(numbers)} numbers. One is missing.")
-    return Shape("the ground", numbers)
+        before = self.__dict__.copy() | {"_scene": self._scene.copy()}
+        try:
+            load_parts("ground", self, {"scene": self._scene}, state)
+            self._follower = None
+            self._settle()
+            load_parts("ground", self, self._parts(), state)
+            with complete():
+                self._live = {str(one): dict(row) for one, row in state["live"].items()}
+        except BaseException:
+            self.__dict__.update(before)
+            raise

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.analytics.anchors import Box, anchors, boxes
+from trackforge.analytics.anchors import Box, anchors, seen
 from trackforge.analytics.book import Book
 from trackforge.analytics.lines import LinesConfig
 from trackforge.analytics.saving import load_parts, save_parts
@@ -83,8 +83,8 @@ class Heat:
         if scene.size is None:
             raise InvalidInputError("A heat map needs the size of the picture; this frame has none. Give Frame a size.")
         self._grid.fit(scene.size)
-        tracks = step.tracks.visible
-        cells = self._grid.cells(anchors(boxes(step, tracks, config.box), config.anchor)[:, 0], scene.size)
+        tracks = seen(step, config.box)
+        cells = self._grid.cells(anchors(tracks.xyxy, config.anchor)[:, 0], scene.size)
         if config.of == "tracks":
             rows = self._book.rows(tracks.track_id, scene.now)
             came = self._book["cell"][rows] != cells

@@ -41,10 +41,14 @@ class Plane:
 
     def ground(self, points: Floats) -> Floats:
         """Return the places ``(N, 2)`` in metres of pixels ``(N, 2)``; NaN on the horizon and beyond."""
-        mapped = np.column_stack((points, np.ones(len(points)))) @ self.matrix.T
-        depth = np.where(mapped[:, 2] > 0, mapped[:, 2], np.nan)
-        places: Floats = mapped[:, :2] / depth[:, None]
-        return places
+        return self.both(points)[0]
+
+    def both(self, points: Floats) -> tuple[Floats, Floats]:
+        """Return what `ground` and `scale` do, in one go."""
+        mapped = points @ self.matrix[:, :2].T + self.matrix[:, 2]
+        depth = np.where(mapped[:, 2] > 0, mapped[:, 2], np.nan)[:, None]
+        places = mapped[:, :2] / depth
+        return places, (self.matrix[:2, :2] - places[:, :, None] * self.matrix[2, :2]) / depth[:, :, None]
 
     def image(self, places: Floats) -> Floats:
         """Return the pixels ``(N, 2)`` of places ``(N, 2)`` in metres; NaN behind the camera."""
@@ -56,11 +60,7 @@ class Plane:
 
     def scale(self, points: Floats) -> Floats:
         """Return metres a pixel at pixels ``(N, 2)``: Jacobians ``(N, 2, 2)``, a row for each of x and y in metres."""
-        mapped = np.column_stack((points, np.ones(len(points)))) @ self.matrix.T
-        depth = np.where(mapped[:, 2] > 0, mapped[:, 2], np.nan)[:, None, None]
-        place = (mapped[:, :2, None] / depth) * self.matrix[None, 2:, :2]
-        metres: Floats = (self.matrix[None, :2, :2] - place) / depth
-        return metres
+        return self.both(points)[1]
 
 
 def rectangle(width: float, height: float) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.analytics.anchors import Anchor, Box, anchors, boxes
+from trackforge.analytics.anchors import Anchor, Box, Seen, anchors, seen
 from trackforge.analytics.book import Book
 from trackforge.analytics.saving import load_parts, save_parts
 from trackforge.analytics.scene import Scene
@@ -18,7 +18,7 @@ from trackforge.analytics.tally import Happenings, Tally
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError
 from trackforge.protocols import Savable
-from trackforge.types import Step, Stream, Tracks
+from trackforge.types import Step, Stream
 
 __all__ = ["Lines", "LinesConfig"]
 
@@ -124,13 +124,13 @@ class Lines:
         """Take one frame; return ``{"in": n, "out": n}`` of every line."""
         if self._scene.tick(step.frame):
             self._place()
-        tracks = step.tracks.visible
+        tracks = seen(step, self.config.box)
         if len(tracks):
-            self._look(tracks, anchors(boxes(step, tracks, self.config.box), self.config.anchor))
+            self._look(tracks, anchors(tracks.xyxy, self.config.anchor))
         self._book.forget(self._scene.now - self.config.memory)
         return {name: self._tally.of(name) for name in self.points}
 
-    def _look(self, tracks: Tracks, points: Floats) -> None:
+    def _look(self, tracks: Seen, points: Floats) -> None:
         """Follow tracks ``(N)`` to anchors ``(N, K, 2)``; count who has crossed."""
         book, config = self._book, self.config
         rows = book.rows(tracks.track_id, self._scene.now)
@@ -164,7 +164,7 @@ class Lines:
         if counts.any():
             self._count(tracks, counts, side, points.mean(axis=1))
 
-    def _count(self, tracks: Tracks, counts: npt.NDArray[np.bool_], side: npt.NDArray[np.int8], at: Floats) -> None:
+    def _count(self, tracks: Seen, counts: npt.NDArray[np.bool_], side: npt.NDArray[np.int8], at: Floats) -> None:
         names, scene = list(self.points), self._scene
         for row, number in np.argwhere(counts).tolist():
             kind = "in" if side[row, number] > 0 else "out"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from trackforge.types import Frame, Stream
@@ -54,6 +55,10 @@ class Scene:
     def class_name(self, class_id: int) -> str:
         """Return the name of a class, ``"class 3"`` where there is none."""
         return self.classes[class_id] if 0 <= class_id < len(self.classes) else f"class {class_id}"
+
+    def copy(self) -> Scene:
+        """Return another that knows the same."""
+        return copy(self)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything."""

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from trackforge.errors import ConfigError
 from trackforge.types.arrays import shown
 
-__all__ = ["Corner", "Shape", "Spelling", "place", "read_numbers", "read_shapes", "spelled"]
+__all__ = ["Corner", "Shape", "Spelling", "place", "read_numbers", "read_points", "read_shapes", "spelled"]
 
 Spelling: TypeAlias = str | Mapping[str, Any] | tuple[Any, ...]
 """Of shapes: ``"NAME=X,Y X,Y; NAME=..."``, a mapping of names to numbers or points, or a list of either."""
@@ -180,6 +180,18 @@ def read_numbers(what: str, value: Any) -> tuple[Corner, ...]:
             raise ConfigError(f"{what} must be numbers, 320 or 50%; got {shown(word)} in {shown(value)}.")
         read.append((number, share))
     return tuple(read)
+
+
+def read_points(setting: str, given: Spelling) -> Shape:
+    """Read points without a name, x and y in turn.
+
+    Raises:
+        ConfigError: One is no finite number, or a coordinate is missing.
+    """
+    numbers = read_numbers(setting, given if isinstance(given, str) else list(given))
+    if len(numbers) % 2:
+        raise ConfigError(f"{setting} must be points, x,y x,y; got {len(numbers)} numbers. One is missing.")
+    return Shape(setting, numbers)
 
 
 def _flat(what: str, value: Any, deep: int = 0) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.analytics.anchors import Box, anchors, boxes
+from trackforge.analytics.anchors import Box, anchors, seen
 from trackforge.analytics.lines import LinesConfig
 from trackforge.analytics.saving import load_parts, save_parts
 from trackforge.analytics.scene import Scene
@@ -63,8 +63,8 @@ class Trails:
         """Take one frame; return where every track is now, by its id."""
         scene, config = self._scene, self.config
         scene.tick(step.frame)
-        tracks = step.tracks.visible
-        places = anchors(boxes(step, tracks, config.box), config.anchor)[:, 0]
+        tracks = seen(step, config.box)
+        places = anchors(tracks.xyxy, config.anchor)[:, 0]
         if step.frame.index % config.every == 0 and len(tracks):
             n = len(tracks)
             time = np.nan if scene.time is None else scene.time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,6 +17,9 @@ __all__ = ["LAG", "Moment", "Window"]
 Floats: TypeAlias = npt.NDArray[np.float64]
 LAG = 75
 """Frames with tracks by which smoothed places lag; what lies further ahead changes them by less than their error."""
+
+PORTION = 3
+"""Smoothed moments that are handed out at a time: more than come, so that no frame has to wait for many."""
 
 
 @dataclass(frozen=True)
@@ -50,26 +54,32 @@ class Window:
 
     def __init__(self, power: float) -> None:
         self._power = power
-        self.moments: list[Moment] = []
+        self.clear()
 
     def clear(self) -> None:
         """Forget all."""
-        self.moments = []
+        self.moments: list[Moment] = []
+        self._ready: deque[Moment] = deque()
 
     def add(self, moment: Moment) -> None:
         """Take the newest."""
         self.moments.append(moment)
 
     def due(self) -> list[Moment]:
-        """Return the oldest moments smoothed, if so many wait that it is time, and forget them."""
-        if len(self.moments) < 2 * LAG:
-            return []
-        done = self.smoothed()[:LAG]
-        del self.moments[:LAG]
-        return done
+        """Return the oldest moments that are smoothed, a few at a time, and forget them.
 
-    def smoothed(self) -> list[Moment]:
-        """Return all moments smoothed by all that came after them, oldest first."""
+        They are smoothed when three times `LAG` wait, two thirds of them for good.
+        """
+        if len(self.moments) >= 3 * LAG:
+            self._ready.extend(self._smoothed()[: 2 * LAG])
+            del self.moments[: 2 * LAG]
+        return [self._ready.popleft() for _ in range(min(PORTION, len(self._ready)))]
+
+    def rest(self) -> list[Moment]:
+        """Return all moments that were not returned yet, smoothed by all that came after them, oldest first."""
+        return [*self._ready, *self._smoothed()]
+
+    def _smoothed(self) -> list[Moment]:
         if not self.moments:
             return []
         ids = np.unique(np.concatenate([moment.ids for moment in self.moments]))
@@ -97,11 +107,12 @@ class Window:
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything."""
-        return {"moments": [_plain(moment) for moment in self.moments]}
+        return {"moments": [_plain(one) for one in self.moments], "ready": [_plain(one) for one in self._ready]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self.moments = [_moment(one) for one in state["moments"]]
+        self._ready = deque(_moment(one) for one in state["ready"])
 
 
 def _plain(moment: Moment) -> dict[str, Any]:

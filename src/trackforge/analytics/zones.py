@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from trackforge.analytics.anchors import Anchor, Box, anchors, boxes
+from trackforge.analytics.anchors import Anchor, Box, Seen, anchors, seen
 from trackforge.analytics.book import Book
 from trackforge.analytics.lines import LinesConfig
 from trackforge.analytics.occupancy import Occupancy
@@ -20,8 +20,9 @@ from trackforge.analytics.spelling import Spelling, place, read_shapes, spelled
 from trackforge.analytics.tally import Happenings, Tally
 from trackforge.config import check, same_setting, setting
 from trackforge.errors import ConfigError
+from trackforge.online.state import complete
 from trackforge.protocols import Savable
-from trackforge.types import Step, Stream, Tracks
+from trackforge.types import Step, Stream
 
 __all__ = ["Zones", "ZonesConfig"]
 
@@ -122,19 +123,19 @@ class Zones:
         scene, book = self._scene, self._book
         if scene.tick(step.frame):
             self._place()
-        tracks = step.tracks.visible
+        tracks = seen(step, self.config.box)
         rows = book.rows(tracks.track_id, scene.now)
-        points = anchors(boxes(step, tracks, self.config.box), self.config.anchor)  # (N, K, 2)
+        points = anchors(tracks.xyxy, self.config.anchor)  # (N, K, 2)
         within = np.stack([inside(points, polygon).all(axis=1) for polygon in self.polygons.values()], axis=1)
         self._turn(tracks, rows, within)
         there = book["inside"][rows] == 1
         book["last"][rows] = np.where(there[:, :, None], (scene.now, scene.frame), book["last"][rows])
+        dwell = scene.now - book["began"][rows, :, 0]
         self._forget()
         self._now = {}
         for number, name in enumerate(self.names):
-            here = np.flatnonzero(there[:, number])
-            since = scene.now - book["began"][book.rows(tracks.track_id[here], scene.now), number, 0]
-            self._now[name] = dict(zip(tracks.track_id[here].tolist(), since.tolist(), strict=True))
+            here = there[:, number]
+            self._now[name] = dict(zip(tracks.track_id[here].tolist(), dwell[here, number].tolist(), strict=True))
         self._occupancy.add([len(here) for here in self._now.values()], scene.time, scene.passed)
         return {name: self._known(name) for name in self.names}
 
@@ -143,7 +144,7 @@ class Zones:
         dwell = {str(track_id): round(seconds, 3) for track_id, seconds in here.items()}
         return {"now": len(self._now[name]), **self._tally.of(name), "dwell": dwell}
 
-    def _turn(self, tracks: Tracks, rows: npt.NDArray[np.intp], within: npt.NDArray[np.bool_]) -> None:
+    def _turn(self, tracks: Seen, rows: npt.NDArray[np.intp], within: npt.NDArray[np.bool_]) -> None:
         """Take where tracks are, ``(N, zones)``; count who has come and who has left."""
         book, scene = self._book, self._scene
         book["class_id"][rows] = tracks.class_id
@@ -254,6 +255,9 @@ class Zones:
         Raises:
             StateError: The state is of another analytic, or of other settings.
         """
+        with complete():
+            told = state.get("now", {}).items()
+            now = {str(name): {int(one): float(seconds) for one, seconds in here.items()} for name, here in told}
         load_parts("zones", self, self._parts, state)
-        self._now = {name: {int(one): float(s) for one, s in here.items()} for name, here in state["now"].items()}
+        self._now = now
         self._place()

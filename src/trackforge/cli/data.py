@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from trackforge.cli.data_clip import clip
+from trackforge.cli.data_merge import consolidate, merge
 from trackforge.cli.printing import put
 
 __all__ = ["app"]
@@ -20,11 +21,15 @@ HELP = """Check, show and convert labelled data sets.
     trackforge data show MOT17/train --colour identity -o grid.png
     trackforge data convert MOT17/train mot17 --to coco --halves bytetrack --rule official
     trackforge data clip street.mp4 -o clips --frames 200
+    trackforge data merge people=a.json bikes=b.json -o labels.json --rules "rider>person"
+    trackforge data consolidate anna.json bert.json carla.json -o labels.json
 
 The formats, those of plugins included: trackforge info dataset
 """
 app = App(name="data", help=HELP, help_format="plaintext", default_parameter=Parameter(negative=""))
 app.command(clip)
+app.command(merge)
+app.command(consolidate)
 Json = Annotated[bool, Parameter(name=["--json"])]
 From = Annotated[str | None, Parameter(name=["--from"])]
 Names = list[str] | None

@@ -14,6 +14,7 @@ import numpy as np
 
 from trackforge.data.columns import Array
 from trackforge.data.formats import read_with
+from trackforge.data.mask_checking import check_masks
 from trackforge.data.model import Dataset
 from trackforge.data.pictures import PictureReader, size_advice, split_key
 from trackforge.data.problems import Findings, Problem
@@ -130,7 +131,8 @@ def check(
     """Look for everything that is wrong with a data set; raises only where nothing can be read at all.
 
     Errors: malformed lines, classes out of range, missing or broken pictures, pictures of another size than labelled,
-    boxes without area or (in stills) wholly outside, one identity twice in a picture, one picture twice, an empty set.
+    boxes without area or (in stills) wholly outside, one identity twice in a picture, one picture twice, masks that are
+    damaged or of another size than their picture, an empty set.
     Warnings: boxes that reach out of the picture, the same box twice, labels without a picture, classes without a box.
 
     Args:
@@ -151,6 +153,7 @@ def check(
         dataset, chosen = read_with(path, format, findings, options)
         name = chosen.name
     _check_boxes(dataset, findings)
+    check_masks(dataset, findings, partial(_place, dataset))
     _check_identities(dataset, findings)
     _check_pictures(dataset, findings, pictures)
     if not len(dataset):

@@ -86,9 +86,16 @@ class Canvas:
             InvalidInputError: The mask is of a picture of another size.
         """
         pixels = decode_mask(as_mask(mask, (image.shape[0], image.shape[1])))
-        image[pixels] = np.rint(image[pixels] * (1 - VEIL) + VEIL * np.array(colour)).astype(np.uint8)
-        edges, _ = cv2.findContours(pixels.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(image, edges, -1, colour, max(1, self.line_width // 2))
+        rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
+        if not len(rows):
+            return
+        top, left = int(rows[0]), int(columns[0])
+        inside = np.ascontiguousarray(pixels[top : rows[-1] + 1, left : columns[-1] + 1])
+        part = image[top : rows[-1] + 1, left : columns[-1] + 1]
+        veiled = np.rint(np.arange(256)[:, None] * (1 - VEIL) + VEIL * np.array(colour)).astype(np.uint8)
+        np.copyto(part, cv2.LUT(part, veiled[None]), where=inside[..., None])
+        edges, _ = cv2.findContours(inside.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(image, edges, -1, colour, max(1, self.line_width // 2), offset=(left, top))
 
     def label(self, image: Image, box: npt.ArrayLike, text: str, colour: Colour) -> None:
         """Put a tag on the upper left corner of a box, inside the picture."""

@@ -183,7 +183,7 @@ def _mask(value: Any, box: npt.NDArray[np.float64], size: tuple[int, int], what:
             raise DataError(f"{what}: {error}", path=path) from error
     try:
         pixels = np.array(value, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{what} must be rows of numbers, all of one length; {error}.", path=path) from error
     while pixels.ndim > 2 and 1 in (pixels.shape[0], pixels.shape[-1]):
         pixels = pixels[0] if pixels.shape[0] == 1 else pixels[..., 0]

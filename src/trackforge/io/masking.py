@@ -55,16 +55,15 @@ class Masking:
     ...                          sinks=[Masking(["out.mp4", "out.jsonl"], segmenter)])  # doctest: +SKIP
 
     Args:
-        sinks: Sinks, or file names whose ending tells which sink is meant; or outputs that are made already.
+        sinks: Sinks, or file names whose ending tells which sink is meant.
         segmenter: What makes masks of boxes.
 
     Raises:
         ConfigError: Two write to one file.
     """
 
-    def __init__(self, sinks: Iterable[Sink | str | Path] | Outputs, segmenter: Segmenter) -> None:
-        made = sinks if isinstance(sinks, Outputs) else None
-        self._outputs = made or Outputs(doors.sink(s) if isinstance(s, (str, Path)) else s for s in sinks)  # type: ignore[union-attr]
+    def __init__(self, sinks: Iterable[Sink | str | Path], segmenter: Segmenter) -> None:
+        self._outputs = Outputs(doors.sink(s) if isinstance(s, (str, Path)) else s for s in sinks)
         self._segmenter = segmenter
 
     def __enter__(self) -> Masking:

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from trackforge.errors import DataError, InvalidInputError
-from trackforge.intake.documents import finite_number
 from trackforge.intake.limits import check_limit
 from trackforge.io.masks import check_mask, encode_mask, encode_part, mask_area, plain_mask
 
@@ -44,10 +43,7 @@ def check_segmentation(value: Any, what: str, *, path: Path | None = None, line:
     """
     if isinstance(value, dict):
         return check_mask(value, what, path=path, line=line)
-    try:
-        polygons = tuple(np.array([finite_number(number) for number in polygon], np.float64) for polygon in value)
-    except (TypeError, ValueError):
-        polygons = ()
+    polygons = tuple(_corners(polygon) for polygon in value) if isinstance(value, list) else ()
     if not polygons or any(len(polygon) < 6 or len(polygon) % 2 for polygon in polygons):
         raise DataError(
             f"{what} must have a segmentation of polygons, each x, y, x, y, ... of three corners or more, or a "
@@ -56,6 +52,16 @@ def check_segmentation(value: Any, what: str, *, path: Path | None = None, line:
             line=line,
         )
     return polygons
+
+
+def _corners(polygon: Any) -> Floats:
+    """Return a flat list of numbers as an array; an empty one where it is none."""
+    try:
+        given = np.asarray(polygon)
+    except (ValueError, OverflowError):  # lists of several lengths
+        return np.empty(0)
+    fine = given.ndim == 1 and given.dtype.kind in "iuf" and bool(np.isfinite(given).all())
+    return given.astype(np.float64) if fine else np.empty(0)
 
 
 def plain_segmentation(segmentation: Segmentation) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from trackforge.types import Stream
 
 __all__ = ["FORMATS", "are_tracks", "convert_tables", "read_classes", "read_tables", "write_tables"]
 
+log = logging.getLogger(__name__)
 FORMATS = {".txt": "mot", ".json": "coco", ".jsonl": "jsonl", ".parquet": "parquet", ".seqlabel.json": "seqlabel"}
 """File endings and the names of their formats."""
 
@@ -117,6 +119,9 @@ def write_tables(
     path = Path(path)
     files = _files(path, tables, form)
     if form == "mot":
+        masks = sum(mask is not None for table in tables.values() if table.mask is not None for mask in table.mask)
+        if masks:
+            log.warning("%s: MOTChallenge text has no place for masks; %d are left out", path, masks)
         for file, table in zip(files, tables.values(), strict=True):
             write_mot(file, table, kind=kind, classes=classes)
         return files

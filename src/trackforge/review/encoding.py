@@ -80,7 +80,7 @@ def head_value(fields: Mapping[str, Any]) -> dict[str, Any]:
 def encoded(fields: Mapping[str, Any]) -> bytes:
     """Return the file of a document, given its attributes."""
     lines = [f"{json.dumps(key)}: {_text(value)}" for key, value in head_value(fields).items()]
-    tracks = ",\n".join(_text(track_value(one)) for one in fields["tracks"])
+    tracks = ",\n".join(_line(one) for one in fields["tracks"])
     lines.append(f'"tracks": [\n{tracks}\n]' if tracks else '"tracks": []')
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
@@ -170,6 +170,12 @@ def _frames(value: Any) -> list[int]:
     if frames and max(frames) > most:
         check_limit("frames", max(frames), "The last frame")
     return frames
+
+
+def _line(one: LabelTrack) -> str:
+    if not one.line:
+        object.__setattr__(one, "line", _text(track_value(one)))
+    return one.line
 
 
 def _text(value: Any) -> str:

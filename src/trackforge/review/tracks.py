@@ -104,6 +104,7 @@ class LabelTrack:
         label: Its class, as index in the document's ``classes``.
         attributes: What is true of the object on all frames.
         keyframes: In order of frames, at least one.
+        line: Its line in a file, once it was written: an edit changes one track of many.
 
     Raises:
         InvalidInputError: Keyframes are missing, out of order or twice on a frame, or a number is out of range.
@@ -114,6 +115,7 @@ class LabelTrack:
     label: int = 0
     attributes: Mapping[str, str] = field(default_factory=dict)
     keyframes: tuple[Keyframe, ...]
+    line: str = field(default="", init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.id <= LARGEST:
@@ -197,4 +199,6 @@ def _texts(given: Mapping[str, str]) -> dict[str, str]:
     for name, value in given.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise InvalidInputError(f"Attributes must be texts; got {name!r}: {value!r}. Write numbers as text.")
+        if any("\ud800" <= letter <= "\udfff" for letter in name + value):
+            raise InvalidInputError("Attributes must be whole text; one holds half a character (a lone surrogate).")
     return dict(given)

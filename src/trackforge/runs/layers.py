@@ -36,8 +36,8 @@ from trackforge.registry.bundles import component_for
 from trackforge.runs.component import Component, Wanted, checked, mention
 
 __all__ = [
-    "Layer", "choose", "content", "from_assignments", "from_environment", "from_job", "from_mapping", "from_strings",
-    "from_toml", "options", "place", "sections",
+    "ANALYTICS", "Layer", "choose", "content", "from_assignments", "from_environment", "from_job", "from_mapping",
+    "from_strings", "from_toml", "options", "place", "sections",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)

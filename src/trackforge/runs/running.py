@@ -186,7 +186,7 @@ def _run(
     sinks = Outputs([watch.sink(sink, guard(output.sink)) for output, sink in _sinks(outputs, result)])
     into: Outputs | Masking = sinks
     if segmenter is not None and plan.segmenter is not None:
-        into = Masking(sinks, watch.segmenter(segmenter, guard(plan.segmenter)))
+        into = Masking([sinks], watch.segmenter(segmenter, guard(plan.segmenter)))
     analytics = together(plan.analytics, result.name)
     seen = Watching(result.name, analytics, stream_of(source).rate) if plan.analytics else None
     begin = time.perf_counter()

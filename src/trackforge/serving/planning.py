@@ -22,6 +22,7 @@ from trackforge.runs.measuring import analytics_of
 from trackforge.runs.planning import detector_of, tracker_of
 from trackforge.runs.refusals import check_scores
 from trackforge.serving.run import ServingRun
+from trackforge.serving.wanted import analytics_wanted
 
 __all__ = ["ServingPlan", "plan_serving"]
 
@@ -76,6 +77,10 @@ class ServingPlan:
         made, parts = tracker_of([*self.layers, Layer("tracker", {"tracker": {**table, "name": name}})])
         check_scores(self.detector, (made, *parts))
         return made.with_parts(parts)
+
+    def analytics_for(self, wanted: Mapping[str, Any] | None) -> dict[str, Component]:
+        """Return the analytics of a session; see `trackforge.serving.wanted`."""
+        return analytics_wanted(wanted, self.analytics)
 
     def _named(self, table: Any) -> str:
         """Return the name in a table that a request gives, if all is in order with it."""

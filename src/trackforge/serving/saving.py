@@ -31,6 +31,7 @@ class Saved:
         time: Timestamp of the last frame, or None.
         counts: ``frames``, ``dropped``, ``failed`` and ``tracks`` so far.
         ttl: Seconds without a frame after which it expires; None for the server's.
+        analytics: Tables of analytics that its opener asked for; None for the server's.
     """
 
     session: bytes
@@ -41,6 +42,7 @@ class Saved:
     time: float | None = None
     counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     ttl: float | None = None
+    analytics: Mapping[str, Any] | None = None
 
     def to_bytes(self) -> bytes:
         """Return all of it as bytes."""
@@ -60,7 +62,8 @@ def read_saved(state: bytes) -> Saved:
     form = table.pop("served")
     if type(form) is not int or form != FORMAT:
         raise StateError(f"The state of a served session must have format {FORMAT}. Save it with this version.")
-    table.setdefault("ttl", None)  # which older ones do not have
+    for added in ("ttl", "analytics"):  # which older ones do not have
+        table.setdefault(added, None)
     if table.keys() != {f.name for f in dataclasses.fields(Saved)} or not all(_fits(*item) for item in table.items()):
         raise StateError("The state of a served session must be one that was saved; it is not. Save it again.")
     return Saved(**{**table, "session": table["session"].tobytes()})
@@ -78,6 +81,6 @@ def _fits(field: str, value: Any) -> bool:
         return value is None or (type(value) in (int, float) and 0 < value < float("inf"))
     if field == "policy":
         return value is None or (isinstance(value, str) and value in ("every", "newest"))
-    if field == "tracker":
+    if field in ("tracker", "analytics"):
         return value is None or isinstance(value, dict)
     return value is None or type(value) in (int, float)  # rate and time

@@ -6,7 +6,7 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -49,10 +49,12 @@ class ServedSession:
         ttl: float,
         saved: Saved | None,
         leave: Callable[[ServedSession], dict[str, Any]],
+        wanted: Mapping[str, Any] | None = None,
     ) -> None:
         self.id, self.name, self.tracker, self.frame_rate, self.ttl = id, name, tracker, frame_rate, ttl
         self.created = time.time()
         self._model, self._pooled, self._leave = model, pooled, leave
+        self._wanted = wanted
         self._lock, self._one = threading.RLock(), threading.Lock()
         self._next = pooled.session.last + 1
         self._time = self._before_time = saved.time if saved else None
@@ -166,6 +168,7 @@ class ServedSession:
                 time=self._before_time if last is None else last.frame.timestamp,
                 counts={"frames": self.frames, "dropped": self.dropped, "failed": self.failed, "tracks": self.tracks},
                 ttl=self.ttl if math.isfinite(self.ttl) else None,
+                analytics=self._wanted,
             ).to_bytes()
 
     def close(self) -> dict[str, Any]:

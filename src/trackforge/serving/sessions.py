@@ -60,6 +60,7 @@ class Sessions:
         state: bytes | None = None,
         ttl: float | None = None,
         sinks: Iterable[Sink | str | Path] = (),
+        analytics: Mapping[str, Any] | None = None,
     ) -> ServedSession:
         """Begin a session.
 
@@ -71,6 +72,8 @@ class Sessions:
             state: What `ServedSession.state` or `trackforge.Session.state` returned, to go on there.
             ttl: Seconds without a frame after which it expires; None for the server's, infinite for never.
             sinks: Where its steps go besides; outputs are made final when it is closed.
+            analytics: Tables by name, for this session beside the server's, or in the place of those of the same name;
+                None for the server's, or those of the saved one.
 
         Raises:
             TooManySessions: As many are open as may be.
@@ -80,11 +83,11 @@ class Sessions:
             InvalidInputError: An argument is wrong.
         """
         self._model.admit()
-        return self._begin(secrets.token_hex(16), name, tracker, frame_rate, policy, state, ttl, sinks)
+        return self._begin(secrets.token_hex(16), name, tracker, frame_rate, policy, state, ttl, sinks, analytics)
 
     def reopen(self, id: str, state: bytes) -> ServedSession:  # noqa: A002 - what it is called in addresses
         """Go on with a session of an earlier server under the id that it had; raises as `open` does."""
-        return self._begin(id, "", None, None, None, state, read_saved(state).ttl, ())
+        return self._begin(id, "", None, None, None, state, read_saved(state).ttl, (), None)
 
     def _begin(
         self,
@@ -96,6 +99,7 @@ class Sessions:
         state: bytes | None,
         ttl: float | None,
         sinks: Iterable[Sink | str | Path],
+        analytics: Mapping[str, Any] | None,
     ) -> ServedSession:
         model = self._model
         saved = None if state is None else read_saved(state)
@@ -110,6 +114,8 @@ class Sessions:
             component = model.plan.tracker_saved(saved.tracker)
         else:
             component = model.plan.tracker_for(tracker)
+        wanted = saved.analytics if saved is not None and analytics is None else analytics
+        counted = model.plan.analytics_for(wanted)
         known = _shown(saved.name) if saved is not None and not name else name
         rate = saved.rate if saved is not None and frame_rate is None else frame_rate
         stream = Stream(name=known, rate=rate)
@@ -123,7 +129,7 @@ class Sessions:
                 detector=model.detector(),
                 policy=policy or (saved.policy if saved is not None else None),  # type: ignore[arg-type]
                 lasting=True,
-                analytics=together(model.plan.analytics, stream.name, lasting=True),
+                analytics=together(counted, stream.name, lasting=True),
             )
             session = ServedSession(
                 model,
@@ -135,6 +141,7 @@ class Sessions:
                 ttl=float(lasting),
                 saved=saved,
                 leave=self._leave,
+                wanted=wanted,
             )
             with self._lock:
                 self._open[session.id] = session

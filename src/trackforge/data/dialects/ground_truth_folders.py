@@ -15,6 +15,7 @@ Source: AWS, Ground Truth's output data (developer guide), "Output directories".
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,10 +23,10 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from trackforge.data.dialects.frames import below, folders
+from trackforge.data.dialects.frames import below
 from trackforge.data.dialects.ground_truth_places import LocalFiles
 from trackforge.errors import DataError
-from trackforge.intake.folders import is_companion, natural_key
+from trackforge.intake.folders import is_companion, natural_key, natural_order
 from trackforge.io.manifest_lines import ManifestLine, read_manifest_lines
 from trackforge.io.seqlabel_json import sequence_name
 
@@ -158,8 +159,17 @@ def _job_folders(path: Path) -> list[Path]:
     level, found = [path], list[Path]()
     for _ in range(3):  # folders of a folder are listed once, for a set has many pictures
         found += [folder for folder in level if any((folder / mark).exists() for mark in (_OUTPUT, _MADE, _ANSWERS))]
-        level = [inner for folder in level for inner in folders(folder)]
+        level = [inner for folder in level for inner in _inside(folder)]
     return found
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir() and not is_companion(entry.name)]
+    except OSError:
+        return []
+    return [folder / name for name in natural_order(names)]
 
 
 def _job(folder: Path) -> Job | None:

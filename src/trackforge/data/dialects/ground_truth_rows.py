@@ -130,7 +130,11 @@ class SequenceRows:
                     tracked=labels.tracked,
                     picture=pictures[k],
                     size=shape,
-                    extra={"frame_name": files[k], **told, **({"timestamp": times[k]} if times else {})},
+                    extra={
+                        "frame_name": files[k],
+                        **told,
+                        **({"timestamp": times[k]} if times and np.isfinite(times[k]) else {}),
+                    },
                     place=place,
                 ),
                 lacking=k in lacking,

@@ -21,6 +21,7 @@ from typing import Any
 from trackforge.data.building import Builder
 from trackforge.data.class_names import ClassNames
 from trackforge.data.dialects.ground_truth_folders import is_video_manifest
+from trackforge.data.dialects.manifest_answers import read_picture_answers
 from trackforge.data.dialects.manifest_labels import LabelReader, PictureLabels, holds_boxes
 from trackforge.data.dialects.manifest_pictures import LocalPictures
 from trackforge.data.model import Dataset
@@ -78,6 +79,8 @@ def read_manifest(
     images: Path | None = None,
     prefix: str = "",
     attribute: str | None = None,
+    workers: bool = False,
+    least: int | None = None,
 ) -> Dataset:
     """Read augmented manifests for object detection.
 
@@ -89,6 +92,8 @@ def read_manifest(
         images: Folder of the pictures; that of the manifest unless given.
         prefix: What addresses begin with, ``s3://bucket/photos/``; the rest is where a picture lies in the folder.
         attribute: The one with the boxes, where a line has several; ``"*"`` for the boxes of all, classes by name.
+        workers: Of a job's folder: take what single workers answered, and consolidate it.
+        least: How many workers must have drawn a box; more than half of them unless given.
 
     Raises:
         DataError: There is no such file, or part; or several attributes hold boxes, and none was named.
@@ -101,6 +106,10 @@ def read_manifest(
     if split is not None:
         parts, files = chosen_part(split, parts, files, path)
     streams = files[0].suffix.lower() == ".rec"
+    if workers and not streams:
+        where = images or folder
+        more: dict[str, Any] = {"findings": findings, "classes": classes, "prefix": prefix, "least": least}
+        return read_picture_answers(folder, files[0], where, **more)
     root = folder if streams or images is None else images
     reader = LabelReader(findings, ClassNames(classes, folder=folder), attribute)
     local = LocalPictures(root, prefix, findings)

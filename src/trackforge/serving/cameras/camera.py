@@ -48,6 +48,7 @@ class Camera:
         name: Of the sequence, fit to be shown.
         policy: ``"newest"`` takes the newest picture whenever the detector is ready, ``"every"`` each in order.
         tracker: Name of a tracker, or a table with ``name`` and settings; the engine's where None.
+        analytics: Tables of analytics by name; the engine's where None.
         transport: What RTSP sends pictures by.
         patience: Seconds without the camera after which it has failed.
         timeout: Seconds to wait for an answer, and for a picture.
@@ -68,6 +69,7 @@ class Camera:
         name: str,
         policy: Literal["newest", "every"] = "newest",
         tracker: str | Mapping[str, Any] | None = None,
+        analytics: Mapping[str, Any] | None = None,
         transport: Literal["tcp", "udp"] = "tcp",
         patience: float = 3600.0,
         timeout: float = 5.0,
@@ -78,7 +80,7 @@ class Camera:
         self.frames = self.failures = 0
         self.size = (0, 0)
         self.scene = Scene(engine.classes)
-        self._engine, self._tracker = engine, tracker
+        self._engine, self._tracker, self._wanted = engine, tracker, analytics
         self._patience = patience
         self._config = CameraSourceConfig(
             path=address,
@@ -245,7 +247,12 @@ class Camera:
         while not self._stop.is_set():
             try:
                 session = self._engine.sessions.open(
-                    name=self.name, tracker=self._tracker, frame_rate=source.rate, policy="every", ttl=float("inf")
+                    name=self.name,
+                    tracker=self._tracker,
+                    frame_rate=source.rate,
+                    policy="every",
+                    ttl=float("inf"),
+                    analytics=self._wanted,
                 )
             except (TooManySessions, NotReady) as error:
                 self._why = str(error)

@@ -51,6 +51,7 @@ class Cameras:
         name: str = "",
         policy: Literal["newest", "every"] = "newest",
         tracker: str | Mapping[str, Any] | None = None,
+        analytics: Mapping[str, Any] | None = None,
         transport: Literal["tcp", "udp"] = "tcp",
         patience: float = 3600.0,
         timeout: float = 5.0,
@@ -74,6 +75,7 @@ class Cameras:
         address = camera_address(address, devices=trusted or run.allow_devices)
         if tracker is not None:
             self.engine.plan.tracker_for(tracker)
+        self.engine.plan.analytics_for(analytics)
         shown = visible(readable(name), keep="").strip()[:LONGEST] or device_name(address)
         with self._lock:
             self._leaving = [one for one in self._leaving if one.alive]
@@ -88,6 +90,7 @@ class Cameras:
                 name=shown,
                 policy=policy,
                 tracker=tracker,
+                analytics=analytics,
                 transport=transport,
                 patience=patience,
                 timeout=timeout,

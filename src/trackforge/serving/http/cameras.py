@@ -56,6 +56,7 @@ ADDING = (
         choices=("newest", "every"),
     ),
     Parameter("tracker", (str, dict), 'Name of the tracker, or {"name": ..., settings}.', longest=64),
+    Parameter("analytics", dict, 'Settings by name, {"lines": {"lines": "door=0,50% 100%,50%"}}; null leaves one out.'),
     Parameter("transport", str, "What RTSP sends pictures by; tcp where left out.", choices=("tcp", "udp")),
     Parameter(
         "patience", float, "Seconds without it after which it has failed; 3600 where left out.", minimum=0, maximum=1e9

@@ -45,7 +45,13 @@ RATE = Parameter("frame_rate", float, "Frames a second, where known; some tracke
 TRACKER = Parameter(
     "tracker", (str, dict), 'Name of the tracker, or {"name": ..., settings}; the server\'s where left out.', longest=64
 )
-OPENING = (NAME, TRACKER, RATE, POLICY, TTL)
+ANALYTICS_WANTED = Parameter(
+    "analytics",
+    dict,
+    "Analytics of its own, beside or in place of the server's: "
+    '{"lines": {"lines": "door=0,50% 100%,50%"}}; null leaves one out.',
+)
+OPENING = (NAME, TRACKER, RATE, POLICY, TTL, ANALYTICS_WANTED)
 RESTORING = (
     NAME,
     Parameter("tracker", str, "Name of the tracker, where it is not the saved one's.", longest=64),

@@ -77,7 +77,8 @@ class Desk:
         with self._opening() as store:
             opened = store.open(name)
         document = opened.document
-        return {**_state(opened), **document.head(), "tracks": [track_value(one) for one in document.tracks]}
+        tracks = [track_value(one) for one in document.tracks]
+        return {**_state(opened), **document.head(), "source": Path(document.source).name, "tracks": tracks}
 
     def edit(self, name: str, edit: Mapping[str, Any], revision: str, key: str) -> dict[str, Any]:
         """Do something to a document; return what changed.

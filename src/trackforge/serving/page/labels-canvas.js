@@ -51,6 +51,12 @@ export class Board {
     this.middle = [keep(this.middle[0] + dx / this.size[0]), keep(this.middle[1] + dy / this.size[1])];
     this.paint();
   }
+  // Move the picture, where it is enlarged, so that a box can be seen.
+  reveal([x1, y1, x2, y2]) {
+    const [a, b, c, d] = this.here([x1, y1, x2, y2]), {clientWidth: w, clientHeight: h} = this.canvas;
+    if (c > 0 && d > 0 && a < w && b < h) return;
+    this.shift((x1 + x2) / 2 - this.middle[0] * this.size[0], (y1 + y2) / 2 - this.middle[1] * this.size[1]);
+  }
   wheel(event) {
     event.preventDefault();
     this.zoomAt(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)), event.offsetX, event.offsetY);

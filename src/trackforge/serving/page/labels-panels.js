@@ -50,12 +50,13 @@ export class Panel {
       else ({keyframe: () => checking.keyframe(), split: () => checking.split(), merge: () => checking.merge(), outside: () => checking.outside(), box: () => checking.remove(false), track: () => checking.remove(true)})[act]();
     });
     $("desk-class").addEventListener("change", event => {
-      if (event.target.value === "new") this.askName(); else checking.rename(+event.target.value);
+      if (["new", "rename"].includes(event.target.value)) this.askName(event.target.value); else checking.rename(+event.target.value);
       $("desk-picture").focus(); // so that keys mean the frame again
     });
     $("desk-name-form").addEventListener("submit", () => {
       const name = $("desk-name").value.trim();
-      if (name) checking.addClass(name);
+      if (name && this.asked === "new") checking.addClass(name);
+      else if (name && checking.track) checking.renameClass(name);
     });
     $("desk-name-door").addEventListener("close", () => checking.draw());
     for (const field of document.querySelectorAll("[data-side]")) field.addEventListener("change", () => this.sized());
@@ -65,7 +66,15 @@ export class Panel {
     if (!this.checking.track) return this.checking.act("rename");
     $("desk-class").focus();
   }
-  askName() { $("desk-name").value = ""; $("desk-name-door").showModal(); }
+  // Ask for the name of a new class, or another for the class of the chosen track.
+  askName(what) {
+    const {labels, track} = this.checking;
+    this.asked = what;
+    say($("desk-name-title"), what === "new" ? "New class" : `Another name for the class of all its tracks`);
+    say($("desk-name-go"), what === "new" ? "Add it" : "Rename it");
+    $("desk-name").value = what === "new" ? "" : labels.labelOf(track);
+    $("desk-name-door").showModal();
+  }
   // Put the box where the four numbers say: left, top, width, height.
   sized() {
     const [x, y, w, h] = [...document.querySelectorAll("[data-side]")].map(field => +field.value);
@@ -73,6 +82,7 @@ export class Panel {
     else this.checking.draw();
   }
   show(labels, frame, place) {
+    for (const link of document.querySelectorAll("[data-export]")) link.href = `v1/labels/${encodeURIComponent(labels.name)}/export.${link.dataset.export}`;
     const {checking} = this, accepted = labels.checked.has(frame);
     if (document.activeElement !== $("desk-frame")) $("desk-frame").value = frame;
     say($("desk-clock"), `${place + 1} of ${labels.frames.length}`);
@@ -97,11 +107,12 @@ export class Panel {
     const key = track.keyframes.find(one => one.frame === frame), spans = labels.spans(track);
     const how = !box ? "not seen here" : key ? `keyframe${box.origin === "person" ? ", put by a person" : ""}` : "between keyframes";
     const parts = spans.length > 3 ? `${spans[0][0]}–${spans[spans.length - 1][1]} in ${spans.length} parts` : spans.map(([a, b]) => a === b ? a : `${a}–${b}`).join(", ");
-    say($("desk-track-told"), `Frames ${parts} · ${how}`);
+    const more = Object.entries({...track.attributes, ...(track.object_id ? {object: track.object_id} : {})}).map(([name, value]) => `${name}: ${value}`);
+    say($("desk-track-told"), [`Frames ${parts}`, how, ...more].join(" · "));
     const select = $("desk-class"), told = JSON.stringify(labels.classes);
     if (select.dataset.told !== told) {
       select.dataset.told = told;
-      select.replaceChildren(...labels.classes.map((name, k) => element("option", {value: k}, k < 9 ? `${k + 1} ${name}` : name)), element("option", {value: "new"}, "New class …"));
+      select.replaceChildren(...labels.classes.map((name, k) => element("option", {value: k}, k < 9 ? `${k + 1} ${name}` : name)), element("option", {value: "new"}, "New class …"), element("option", {value: "rename"}, "Rename this class …"));
     }
     select.value = track.label;
     const sides = box ? [box.xyxy[0], box.xyxy[1], box.xyxy[2] - box.xyxy[0], box.xyxy[3] - box.xyxy[1]] : [];

@@ -156,6 +156,8 @@ export class Checking {
     else { this.chosen = id; this.second = null; }
     this.joining = null;
     this.draw();
+    const box = this.track && this.labels.box(this.track, this.frame);
+    if (box) this.board.reveal(box.xyxy);
   }
   cycle(by) {
     const ids = this.labels.boxes(this.frame).map(([track]) => track.id);
@@ -208,6 +210,7 @@ export class Checking {
     const {labels} = this;
     if (await this.edit({action: "add_class", name})) this.rename(labels.classes.length - 1);
   }
+  renameClass(name) { return this.edit({action: "rename_class", label: this.track.label, name}); }
   remove(whole) {
     if (!whole) return this.act("delete_box");
     if (!this.track) return this.act("delete_track");

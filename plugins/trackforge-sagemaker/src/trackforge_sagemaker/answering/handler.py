@@ -176,6 +176,7 @@ class Handler:
             frame_rate=asked.frame_rate,
             policy=asked.policy,
             state=asked.state,
+            analytics=asked.analytics,
         )
 
     @contextlib.contextmanager

@@ -43,6 +43,8 @@ _FIRST, _LONGEST = 0.2, 15.0
 """Seconds between two looks, at first and at last."""
 _REMINDED = 60.0
 """Seconds after which S3 is looked at though a queue should tell: messages can be lost."""
+_TURN, _LATE = 20.0, 0.5
+"""Seconds that the queue is read between two looks whether to stop; that the message of what is there may take."""
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 _REASON = 4000
 
@@ -180,14 +182,14 @@ class AsyncEndpoint:
         """
         patience = self._ttl + self._timeout + _REMINDED if patience is None else patience
         until, wait = time.monotonic() + patience, _FIRST
-        looked, stop = -_REMINDED, stop or threading.Event()
+        looked, heard, stop = -_REMINDED, False, stop or threading.Event()
         while not stop.is_set():
             now = time.monotonic()
             if notices is None or now - looked >= _REMINDED:
                 looked = now
                 if (done := self.ended(sent)) is not None:
-                    if notices is not None:  # whose message nobody else wants
-                        notices.receive(lambda inference: inference == sent.inference, wait=0)
+                    if notices is not None and not heard:  # whose message nobody else wants
+                        notices.take(sent.inference, wait=_LATE)
                     if not done:
                         raise self.failed(sent)
                     return
@@ -201,10 +203,11 @@ class AsyncEndpoint:
                 stop.wait(min(wait, max(until - now, 0)))
                 wait = min(1.5 * wait, _LONGEST)
                 continue
-            for one in notices.receive(lambda inference: inference == sent.inference, wait=min(20, until - now)):
-                if not one.done:
-                    raise self.failed(sent, one.reason)
-                looked = -_REMINDED  # the result is there, or will be in a moment
+            one = notices.take(sent.inference, wait=min(_TURN, until - now))
+            if one is not None and not one.done:
+                raise self.failed(sent, one.reason)
+            if one is not None:  # the result is there, or will be in a moment
+                looked, heard = -_REMINDED, True
         raise AwsError(f"The waiting for {sent.inference} was stopped; it goes on without us: {sent.output}.")
 
     def failed(self, sent: Submission, reason: str = "") -> ModelFailedError:

@@ -188,15 +188,18 @@ def _client_error(error: Any, service: str, operation: str, what: str) -> Trackf
     said = f"{code}: {message}" if message else code
     if code == "ModelError":
         return _model_failure(error, what, message)
+    if code == "RequestTimeTooSkewed" or "signature expired" in message.lower():
+        return AwsError(f"{what}: the clock of this machine must be right; AWS says {said}. Set it by the network.")
     if code in _CREDENTIALS:
         return CredentialsError(_credentials(f"{what} answered {said}"))
     if code in _ACCESS:
         action = permission(service, operation)
+        unseen = " Without s3:ListBucket S3 says so of what is not there, too." if service == "s3" else ""
         statement = json.dumps({"Effect": "Allow", "Action": action, "Resource": "*"})
         return AccessError(
             f"{what} must be allowed; it is not ({said}). The permission is {action}: add {statement} to a policy of "
             "whoever calls, with Resource as narrow as you like. 'trackforge sagemaker setup --print-policies' shows "
-            "all that is needed."
+            f"all that is needed.{unseen}"
         )
     if code in _THROTTLED:
         return ThrottledError(f"{what}: AWS takes calls only so fast; retries did not help ({said}). Try again later.")

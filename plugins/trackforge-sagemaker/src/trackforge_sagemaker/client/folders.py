@@ -12,7 +12,7 @@ taken on (a kill in the middle of the very call may).
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +82,7 @@ class AsyncFolder:
         self._patience, self._notices = patience, notices
         self._stop = threading.Event()
 
-    def __call__(self, inputs: Iterable[Path | str]) -> Iterator[Done]:
+    def __call__(self, inputs: Iterable[Path | str]) -> Generator[Done, None, None]:
         """Carry inputs out, and yield what came of each as it ends.
 
         An error that concerns all of them (credentials, the network) ends it; what is done stays, and what was sent is

@@ -9,7 +9,10 @@ Source: Amazon SageMaker AI developer guide, "Check prediction results", for the
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+import math
+import threading
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +25,12 @@ __all__ = ["Notice", "Notices", "read_notice"]
 
 _LONGEST_WAIT = 20
 """Seconds that SQS lets a request wait for messages."""
+_TURN = 5.0
+"""Seconds that one thread reads for all, until another may."""
+_GLANCE = 0.2
+"""Seconds between two looks of those that do not read."""
+_HIDDEN = 2
+"""Seconds after which others see a message that is theirs."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,7 @@ def _part(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 class Notices:
-    """Reads a queue. Messages of invocations that are not asked for stay in it, for whoever waits for them.
+    """Reads a queue, for any number of threads. Messages that nobody here waits for stay in it, for whoever does.
 
     Args:
         queue: Address of the queue.
@@ -96,33 +105,54 @@ class Notices:
     def __init__(self, queue: str, *, sqs: Any = None, region: str | None = None, profile: str | None = None) -> None:
         self.queue = queue
         self._sqs = sqs or client("sqs", region=region, profile=profile)
+        self._wanted: set[str] = set()
+        self._found: dict[str, Notice] = {}
+        self._guard, self._reading = threading.Lock(), threading.Lock()
 
-    def receive(self, mine: Callable[[str], bool], *, wait: float = _LONGEST_WAIT) -> list[Notice]:
-        """Take messages out of the queue.
+    def take(self, inference: str, *, wait: float = _LONGEST_WAIT) -> Notice | None:
+        """Return the message about an invocation, or None if none comes in so many seconds.
 
-        Args:
-            mine: Tells by its id whether an invocation is asked for.
-            wait: Seconds to wait for a first one, 20 at most.
+        One thread reads the queue for all that wait.
 
         Raises:
             AwsError: The queue cannot be read.
         """
-        found = []
+        until = time.monotonic() + wait
+        with self._guard:
+            self._wanted.add(inference)
+        while True:
+            with self._guard:
+                if inference in self._found or time.monotonic() >= until:
+                    self._wanted.discard(inference)
+                    return self._found.pop(inference, None)
+            if self._reading.acquire(timeout=_GLANCE):
+                try:
+                    self._read(min(until - time.monotonic(), _TURN))
+                finally:
+                    self._reading.release()
+
+    def _read(self, wait: float) -> None:
+        """Take what is wanted out of the queue; wait so many seconds for a first message."""
         with explaining("sqs", "ReceiveMessage", f"read the queue {self.queue}"):
             answer = self._sqs.receive_message(
-                QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=int(max(0, min(wait, _LONGEST_WAIT)))
+                QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=max(0, min(math.ceil(wait), _LONGEST_WAIT))
             )
-        for message in answer.get("Messages", ()):
+        messages = answer.get("Messages", ())
+        ours = 0
+        for message in messages:
             notice = None
             with contextlib.suppress(DataError):
                 notice = read_notice(message["Body"])
-            if notice is not None and mine(notice.inference):
-                found.append(notice)
-                with explaining("sqs", "DeleteMessage"):
-                    self._sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
-            else:  # at once for whoever wants it
-                with contextlib.suppress(Exception):
-                    self._sqs.change_message_visibility(
-                        QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-                    )
-        return found
+            with self._guard:
+                wanted = notice is not None and notice.inference in self._wanted
+                if wanted and notice is not None:
+                    self._found[notice.inference] = notice
+            ours += wanted
+            receipt = {"QueueUrl": self.queue, "ReceiptHandle": message["ReceiptHandle"]}
+            with explaining("sqs", "DeleteMessage" if wanted else "ChangeMessageVisibility"):
+                if wanted:
+                    self._sqs.delete_message(**receipt)
+                else:  # soon again for whoever wants it
+                    self._sqs.change_message_visibility(**receipt, VisibilityTimeout=_HIDDEN)
+        if messages and not ours:  # others' would come at once, again and again
+            time.sleep(_GLANCE)

@@ -162,6 +162,8 @@ class Aws:
         if self.dry_run:
             self._show(service, operation, request)
             return dict(answer or {})
+        if service == "sagemaker" and operation.startswith("create_"):
+            check(service, operation, request)  # boto3 leaves half of the model to the service
         with explaining(service, self._operation(service, operation), doing):
             return dict(getattr(self.client(service), operation)(**request))
 

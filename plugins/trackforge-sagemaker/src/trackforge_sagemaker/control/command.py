@@ -13,7 +13,7 @@ __all__ = ["SageMaker", "tree"]
 HELP = """Drive SageMaker: make jobs and endpoints, wait for them, use them, take everything away again.
 
     trackforge sagemaker choose film --payload 40MB --seconds 300
-    trackforge sagemaker deploy --from-job street-1 --dry-run
+    trackforge sagemaker deploy cameras --from-job street-1 --dry-run
     trackforge sagemaker track street.mp4 --endpoint street -o out/
     trackforge sagemaker delete --project street
 """

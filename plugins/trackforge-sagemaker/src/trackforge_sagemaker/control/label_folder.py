@@ -6,15 +6,17 @@ are looked at, and say whether they may be changed; the manifest says where ever
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from trackforge.errors import DataError, MissingFileError
 from trackforge.intake.documents import load_json, parse_json
-from trackforge.intake.names import name_problem
+from trackforge.intake.names import inside, name_problem
 
-__all__ = ["LabelFolder", "read_folder"]
+__all__ = ["LabelFolder", "addressed", "read_folder"]
 
 Kind = Literal["adjustment", "verification", "new"]
 Task = Literal["video-tracking", "video-detection", "boxes"]
@@ -87,6 +89,41 @@ def read_folder(path: Path, *, kind: str = "", task: str = "") -> LabelFolder:
         prefix=_prefix(line, manifests[0]),
         audited=audited,
     )
+
+
+def addressed(folder: LabelFolder, place: str, scratch: Path) -> Mapping[str, Path]:
+    """Return the files of a folder that was written for no place, with addresses in a place; by name in the folder.
+
+    Args:
+        folder: Whose manifests and sequence files name places by their path in it.
+        place: Where it will lie, ``s3://bucket/folder/``.
+        scratch: Where the new files go.
+
+    Raises:
+        DataError: A file is not what it must be.
+    """
+    made: dict[str, str] = {}
+    for manifest in folder.manifests:
+        lines = []
+        for number, text in enumerate(manifest.read_text(encoding="utf-8").splitlines(), 1):
+            if not text.strip():
+                continue
+            line = parse_json(text, path=manifest, line=number)
+            for name in ("source-ref", folder.audited):
+                if isinstance(line.get(name), str):
+                    line[name] = place + line[name]
+            lines.append(json.dumps(line, ensure_ascii=False))
+            described = inside(folder.path, line["source-ref"].removeprefix(place), "A sequence", path=manifest)
+            if folder.task != "boxes" and described.is_file():
+                sequence = load_json(described)
+                sequence["prefix"] = place + str(sequence.get("prefix", ""))
+                made[described.relative_to(folder.path).as_posix()] = json.dumps(sequence, ensure_ascii=False, indent=1)
+        made[manifest.name] = "\n".join(lines) + "\n"
+    for name, text in made.items():
+        target = scratch / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    return {name: scratch / name for name in made}
 
 
 def _first(manifest: Path) -> dict[str, Any]:

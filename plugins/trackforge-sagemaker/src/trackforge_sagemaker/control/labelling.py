@@ -10,6 +10,7 @@ AWS takes no new customers for Ground Truth since 31 July 2026; accounts that ha
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from trackforge.errors import ConfigError
 from trackforge_sagemaker import requests
 from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.declaring import subcommand
-from trackforge_sagemaker.control.label_folder import LabelFolder, read_folder
+from trackforge_sagemaker.control.label_folder import LabelFolder, addressed, read_folder
 from trackforge_sagemaker.control.moving import download, upload
 
 __all__ = ["LabelRun", "label"]
@@ -30,15 +31,17 @@ class LabelRun(AwsRun):
     """A labelling job."""
 
     what: str = setting(help="Folder that 'trackforge label' or write_job made; or the name of a job.")
-    do: Literal["start", "status", "stop", "fetch"] = setting(
-        "start", help="start from a folder; of a job: status, stop, fetch."
+    do: Literal["start", "status", "stop", "fetch", "team"] = setting(
+        "start", help="start from a folder; of a job: status, stop, fetch. team makes a team of that name."
     )
     workteam: str = setting("", help="ARN of the people, or the name of a private team.")
     name: str = setting("", help="What follows the project in the job's name; labels without one.")
-    kind: Literal["", "adjustment", "verification", "new"] = setting(
-        "", help="As the folder says without it; where labels have no attributes, it does not tell a verification."
+    kind: Literal["adjustment", "verification", "new"] | None = setting(
+        None, help="As the folder says without it; where labels have no attributes, it does not tell a verification."
     )
-    task: Literal["", "video-tracking", "video-detection", "boxes"] = setting("", help="As the folder says without it.")
+    task: Literal["video-tracking", "video-detection", "boxes"] | None = setting(
+        None, help="As the folder says without it."
+    )
     attribute: str = setting("", help="Name of the labels that people make: checked-ref for video, checked for boxes.")
     workers: int = setting(0, minimum=0, maximum=9, help="People a task; 1 for video, 3 for boxes with 0.")
     minutes: float = setting(
@@ -52,12 +55,18 @@ class LabelRun(AwsRun):
     description: str = setting("", help="The same, longer.")
     keywords: tuple[str, ...] = setting((), commas=True, help="At most 5.")
     topic: str = setting("", help="ARN of a topic that is told of every answer.")
+    pool: str = setting("", help="With --do team: Cognito's user pool.")
+    pool_group: str = setting("", help="With --do team: the group of its people.")
+    pool_client: str = setting("", help="With --do team: the client of its app.")
+    oidc_groups: tuple[str, ...] = setting((), commas=True, help="With --do team: groups of an own identity provider.")
     out: Path | None = setting(None, flags=("--out", "-o"), help="With --do fetch: folder for the job's output.")
 
 
 def _label(aws: Aws, job: LabelRun, words: Any) -> int:  # noqa: ARG001 - the signature of a subcommand
     if job.do == "start":
         return _start(aws, job)
+    if job.do == "team":
+        return _make_team(aws, job)
     if job.do == "stop":
         aws.call("sagemaker", "stop_labeling_job", {"LabelingJobName": job.what}, doing=f"stop the job {job.what}")
         return aws.finish({"name": job.what, "stopped": True}, f"{job.what}: stopping; finished tasks are kept")
@@ -76,9 +85,9 @@ def _label(aws: Aws, job: LabelRun, words: Any) -> int:  # noqa: ARG001 - the si
 
 
 def _start(aws: Aws, job: LabelRun) -> int:
-    folder = read_folder(Path(job.what), kind=job.kind, task=job.task)
+    folder = read_folder(Path(job.what), kind=job.kind or "", task=job.task or "")
     team = _team(aws, job)
-    place, copied = upload(aws, folder.path, _prefix(aws, folder))
+    place, copied = _copied(aws, folder)
     names = []
     for number, manifest in enumerate(folder.manifests, 1):
         part = f"-{number}" if len(folder.manifests) > 1 else ""
@@ -104,15 +113,15 @@ def _request(
     )  # fmt: skip
 
 
-def _prefix(aws: Aws, folder: LabelFolder) -> str:
-    """Return where a folder goes: where its manifest says that it lies."""
-    if not folder.prefix.startswith("s3://"):
-        wanted = aws.place("labels", folder.path.resolve().name) + "/"
-        raise ConfigError(
-            f"The folder must have been written for a place in S3; {folder.path} was not. Write it again with the "
-            f"prefix {wanted}."
-        )
-    return folder.prefix
+def _copied(aws: Aws, folder: LabelFolder) -> tuple[str, int]:
+    """Copy a folder to where its manifest says that it lies; else below ``labels/``, with addresses."""
+    if folder.prefix:
+        if not folder.prefix.startswith("s3://"):
+            raise ConfigError(f"The folder must be for a place in S3; {folder.path} was written for {folder.prefix!r}.")
+        return upload(aws, folder.path, folder.prefix)
+    place = aws.place("labels", folder.path.resolve().name) + "/"
+    with tempfile.TemporaryDirectory(prefix="trackforge-label-") as scratch:
+        return upload(aws, folder.path, place, instead=addressed(folder, place, Path(scratch)))
 
 
 def _team(aws: Aws, job: LabelRun) -> str:
@@ -121,6 +130,16 @@ def _team(aws: Aws, job: LabelRun) -> str:
     if job.workteam.startswith("arn:"):
         return job.workteam
     return aws.arn("sagemaker", f"workteam/private-crowd/{job.workteam}")
+
+
+def _make_team(aws: Aws, job: LabelRun) -> int:
+    request = requests.workteam(
+        job.what, project=aws.project, description=job.description or f"People who label for {aws.project}",
+        pool=job.pool, group=job.pool_group, client=job.pool_client, groups=split(job.oidc_groups), told=job.topic,
+    )  # fmt: skip
+    answer = aws.call("sagemaker", "create_workteam", request, doing=f"make the team {job.what}")
+    arn = answer.get("WorkteamArn") or aws.arn("sagemaker", f"workteam/private-crowd/{job.what}")
+    return aws.finish({"name": job.what, "arn": arn}, f"{arn}\nlabel with it: --workteam {job.what}")
 
 
 def _fetch(aws: Aws, job: LabelRun, told: dict[str, Any]) -> int:

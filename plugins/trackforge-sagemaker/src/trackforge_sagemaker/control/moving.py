@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from trackforge.errors import MissingFileError
@@ -14,13 +14,14 @@ from trackforge_sagemaker.control.aws import Aws
 __all__ = ["download", "local_or_place", "upload"]
 
 
-def upload(aws: Aws, path: Path, place: str) -> tuple[str, int]:
+def upload(aws: Aws, path: Path, place: str, *, instead: Mapping[str, Path] | None = None) -> tuple[str, int]:
     """Copy a file, or all files of a folder, to S3.
 
     Args:
         aws: Where to.
         path: The file or folder; hidden files and what systems leave behind stay.
         place: Prefix, ``s3://bucket/a/``; a file lies below it by its name.
+        instead: Files that are copied in the place of those of the folder that have their name.
 
     Returns:
         The prefix, and how many files were copied. Files of the same size that are there are left alone.
@@ -37,9 +38,10 @@ def upload(aws: Aws, path: Path, place: str) -> tuple[str, int]:
     copied = 0
     for number, file in enumerate(files, 1):
         name = file.relative_to(root).as_posix()
-        if there.get(name) == file.stat().st_size:
+        source = (instead or {}).get(name, file)
+        if there.get(name) == source.stat().st_size:
             continue
-        aws.upload(file, place + name)
+        aws.upload(source, place + name)
         copied += 1
         if number % 500 == 0:
             aws.say(f"{number} of {len(files)} files")

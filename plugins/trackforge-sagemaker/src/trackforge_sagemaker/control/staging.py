@@ -33,7 +33,9 @@ class StageRun(AwsRun):
     from_: str = setting("", flags=("--from",), help="Its format, where it does not tell.")
     sha256: str = setting("", help="Checksum of what is fetched.")
     part: str = setting("", help="Only this folder of the source: train, of a .zip MOT17/train.")
-    halves: Literal["", "bytetrack", "fairmot"] = setting("", help="Divide sequences in the middle, by whose rule.")
+    halves: Literal["bytetrack", "fairmot"] | None = setting(
+        None, help="Divide sequences in the middle, by whose rule."
+    )
     val: float = setting(0.0, minimum=0, below=1, help="Share of the pictures that is for validation.")
 
 
@@ -49,7 +51,7 @@ def _stage(aws: Aws, job: StageRun, words: Any) -> int:  # noqa: ARG001 - the si
     with tempfile.TemporaryDirectory(prefix="trackforge-stage-") as folder:
         target = Path(folder) / name
         report = data.convert(
-            source, target, to=job.to, format=job.from_ or None, halves=job.halves or None, val=job.val or None,
+            source, target, to=job.to, format=job.from_ or None, halves=job.halves, val=job.val or None,
             images="copy",
         )  # fmt: skip
         place, copied = upload(aws, target, aws.place("data", name))

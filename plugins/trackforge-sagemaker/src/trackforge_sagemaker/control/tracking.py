@@ -196,11 +196,17 @@ def _films(aws: Aws, job: EndpointTrack, made: RunPlan) -> Component:
         endpoint, folder, accept=_LINES, ending=".jsonl", in_flight=job.in_flight, notices=notices, again=True
     )
     answers: dict[str, Path] = {}
-    for done in run(paths):
-        if done.path is None:
-            raise ModelFailedError(f"The endpoint failed at {done.name}: {done.reason}", reason=done.reason)
-        answers[Path(done.name).stem] = done.path
-        aws.say(f"{done.name}: {'done before' if done.before else 'tracked'}")
+    failed: list[str] = []
+    with contextlib.closing(run(paths)) as ended:
+        for done in ended:
+            if done.path is None:
+                failed.append(f"{done.name}: {done.reason}")
+                continue
+            answers[Path(done.name).stem] = done.path
+            aws.say(f"{done.name}: {'done before' if done.before else 'tracked'}")
+    if failed:
+        kept = f" What it answered to the others is kept in {folder}: leave these out." if answers else ""
+        raise ModelFailedError(f"The endpoint {job.endpoint} failed at {'; '.join(failed)}.{kept}")
 
     def make(sequence: str) -> StoredSteps:
         if sequence not in answers:

@@ -35,8 +35,8 @@ class TuneRun(TrainingChoices):
         (), flags=("--tune", "-t"), help="What to vary: lr=1e-5:1e-3:log, id_loss=ce,focal. May be repeated."
     )
     objective: str = setting("", help="Metric that decides: val_loss, total_loss, ap, validation:mAP.")
-    direction: Literal["", "maximise", "minimise"] = setting(
-        "", help="As its name says (losses less, scores more) without it."
+    direction: Literal["maximise", "minimise"] | None = setting(
+        None, help="As its name says (losses less, scores more) without it."
     )
     jobs: int = setting(10, minimum=1, help="Trainings in all.")
     parallel: int = setting(2, minimum=1, help="Trainings at a time.")

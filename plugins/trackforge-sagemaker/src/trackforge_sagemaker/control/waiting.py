@@ -20,7 +20,7 @@ __all__ = ["PATIENCE_ENDED", "WaitRun", "await_end", "ended_well", "wait"]
 
 PATIENCE_ENDED = 124
 """Exit code where the time is over and the thing is not, as of ``timeout``."""
-_FIRST, _LONGEST = 2.0, 30.0
+_FIRST, _LONGEST = 0.5, 30.0
 """Seconds between two looks, at first and at last."""
 
 
@@ -86,7 +86,7 @@ def await_end(
         if not quiet:
             paced(" ".join(word for word in (kind.name, name, str(known.get(kind.state)), _detail(known)) if word))
         time.sleep(min(pause, left))
-        pause = min(1.3 * pause, _LONGEST)
+        pause = min(1.5 * pause, _LONGEST)
         known = kind.ask(aws, name)
     return known
 

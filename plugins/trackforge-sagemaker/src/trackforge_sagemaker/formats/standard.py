@@ -1,7 +1,8 @@
 """Sessions as AWS's container standard has them: ``{"requestType": "NEW_SESSION"}`` and ``{"requestType": "CLOSE"}``.
 
 The standard knows no other key. Ours are optional, and say how a new session tracks: ``tracker`` (a name, or a table
-with ``name`` and settings), ``frame_rate``, ``name`` and ``policy``. CLOSE with ``"state": true`` is answered by the
+with ``name`` and settings), ``frame_rate``, ``name``, ``policy`` and ``analytics`` (tables by name, beside those of the
+model). CLOSE with ``"state": true`` is answered by the
 session as base64, and NEW_SESSION with that as ``state`` goes on where it was closed, on any instance.
 
 Source: model-hosting-container-standards (Apache-2.0), its documentation of sticky sessions.
@@ -20,7 +21,7 @@ from trackforge.intake.documents import finite_number
 __all__ = ["SessionRequest", "read_session_request"]
 
 _KEYS = {
-    "NEW_SESSION": ("requestType", "tracker", "frame_rate", "name", "policy", "state"),
+    "NEW_SESSION": ("requestType", "tracker", "frame_rate", "name", "policy", "analytics", "state"),
     "CLOSE": ("requestType", "state"),
 }
 _LONGEST_NAME = 200
@@ -38,6 +39,7 @@ class SessionRequest:
         policy: None for the server's.
         state: Where another session was closed, to go on there.
         save: Whether the state is wanted of the session that is closed.
+        analytics: Tables of analytics by name; None for the server's.
     """
 
     kind: str
@@ -47,6 +49,7 @@ class SessionRequest:
     policy: Literal["every", "newest"] | None = None
     state: bytes | None = None
     save: bool = False
+    analytics: Mapping[str, Any] | None = None
 
 
 def read_session_request(document: Mapping[str, Any]) -> SessionRequest:
@@ -75,8 +78,11 @@ def read_session_request(document: Mapping[str, Any]) -> SessionRequest:
         raise DataError(f'"name" must be a text of {_LONGEST_NAME} characters at most.')
     if policy not in (None, "every", "newest"):
         raise DataError('"policy" must be "every" or "newest".')
+    analytics = document.get("analytics")
+    if analytics is not None and not isinstance(analytics, Mapping):
+        raise DataError('"analytics" must be tables by name: {"lines": {"lines": "door=0,50% 100%,50%"}}.')
     rate, state = _rate(document.get("frame_rate")), _state(document.get("state"))
-    return SessionRequest(kind, tracker, rate, name, policy, state)
+    return SessionRequest(kind, tracker, rate, name, policy, state, analytics=analytics)
 
 
 def _state(value: Any) -> bytes | None:

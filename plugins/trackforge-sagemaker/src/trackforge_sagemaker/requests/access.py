@@ -131,6 +131,8 @@ def client_policy(
         _allow("JumpStart", ["s3:GetObject"], [arn.s3(f"{content_bucket(region)}/*")]),
         _allow("Hubs", ["sagemaker:DescribeHubContent"],
                [arn.of("sagemaker", f"{one}/*") for one in ("hub", "hub-content")]),
+        _allow("Teams", ["sagemaker:CreateWorkteam", "sagemaker:DescribeWorkteam"],
+               [arn.of("sagemaker", "workteam/private-crowd/*")]),
         _allow("Login", ["ecr:GetAuthorizationToken"], ["*"]),
         _allow("Image", [
             "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage", "ecr:DescribeImages",
@@ -158,7 +160,7 @@ def client_policy(
             "sqs:ListQueueTags",
         ], [queue]),
         _allow("Find", ["tag:GetResources", "sts:GetCallerIdentity", "cloudwatch:GetMetricData",
-                        "cloudwatch:DescribeAlarms", "sns:ListTopics", "sqs:ListQueues",
+                        "cloudwatch:DescribeAlarms", "sns:ListTopics", "sqs:ListQueues", "logs:DescribeLogGroups",
                         "servicequotas:ListServiceQuotas", "servicequotas:GetServiceQuota"], ["*"]),
     ]  # fmt: skip
     return {"Version": VERSION, "Statement": statements}
@@ -198,6 +200,7 @@ def setup_policy(
             "ecr:CreateRepository", "ecr:DeleteRepository", "ecr:PutLifecyclePolicy", "ecr:TagResource",
             "ecr:ListTagsForResource",
         ], [arn.of("ecr", f"repository/{repository}")]),
+        _allow("Logs", ["logs:DeleteLogGroup"], [arn.of("logs", "log-group:/aws/sagemaker/*")]),
         _allow("Find", [
             "s3:ListAllMyBuckets", "iam:ListRoles", "iam:ListPolicies", "ecr:DescribeRepositories",
             "servicequotas:RequestServiceQuotaIncrease",
