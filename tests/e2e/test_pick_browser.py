@@ -21,7 +21,7 @@ SOURCE = ("synthetic", "--set", "source.frames=3", "--set", f"source.size={SIZE[
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("picked")
-    words = ("--line", "door <b>=10,20 10,150", "--still", folder / "still.png", "--pick", folder / "pick.html")
+    words = ("--line", "door <b>=10,20 10,78.125%", "--still", folder / "still.png", "--pick", folder / "pick.html")
     done = run("analyze", *SOURCE, *words)
     assert done.stdout.split() == [str(folder / "still.png"), str(folder / "pick.html")]
     return folder
@@ -81,7 +81,7 @@ def test_what_is_clicked_is_what_the_command_takes(page: Any, tmp_path: Path) ->
     assert layer.tables["analytics"]["ground"]["rectangle"] == [10, 25]
     given = dict(zip(words[::2], words[1::2], strict=True))
     job = AnalysisRun(sources=("synthetic",), line=(words[1], words[3]), zone=given["--zone"])
-    assert [shape["name"] for shape in plan_analysis(job).shapes()["shapes"]] == ["door <b>", "line 1", 'queue "a"']
+    assert [shape["name"] for shape in plan_analysis(job).shapes(SIZE)] == ["door <b>", "line 1", 'queue "a"']
     page.locator("#shares").check()
     assert "62.5%,20.83% 62.5%,83.33%" in page.locator("#flags").input_value()
 

@@ -256,3 +256,18 @@ def test_masks_that_are_wrong_are_found(tmp_path: Path) -> None:
 def test_a_conversion_says_how_many_masks_it_loses(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_tables(tmp_path / "a.txt", {"a": table()}, "mot")
     assert "no place for masks; 2 are left out" in caplog.text
+
+
+def test_shown_pictures_have_their_masks_filled(tmp_path: Path) -> None:
+    given = labelled(tmp_path)
+    plain_, filled_ = (
+        data.show(one, cell=(200, 160), columns=2)
+        for one in (given.replace(boxes=given.boxes.replace(mask=None)), given)
+    )
+    changed = (plain_ != filled_).any(axis=2)
+    assert changed.any()
+    assert changed.mean() < 0.5
+    small = data.draw(np.zeros((8, 10, 3), np.uint8), given.labels(0)[:1], given.classes)
+    assert small[3, 4].any()
+    with pytest.raises(InvalidInputError, match="as large as its picture"):
+        data.draw(np.zeros((9, 9, 3), np.uint8), given.labels(0), given.classes)

@@ -41,7 +41,7 @@ def _analyze(layers: list[Layer], words: AnalyzeWords) -> int:
         return carry(made, words)
     from trackforge.runs.picking import write_picking
 
-    for path in write_picking(made, still=made.given.still, page=made.given.pick, known=made.shapes()):
+    for path in write_picking(made, still=made.given.still, page=made.given.pick, known=made.shapes):
         put(f"{path}\n")
     return 0
 

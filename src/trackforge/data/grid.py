@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,9 @@ from trackforge.data.model import Dataset
 from trackforge.data.pictures import PictureReader, split_key
 from trackforge.errors import DataError, InvalidInputError, SinkError
 from trackforge.io.atomic import atomic_path
+from trackforge.io.masks import decode_mask, encode_mask
 from trackforge.io.pictures import opencv
+from trackforge.io.polygons import as_mask
 
 __all__ = ["draw", "show"]
 
@@ -34,18 +36,28 @@ def _colour(number: int) -> tuple[int, int, int]:
 def draw(
     image: Image, boxes: Boxes, classes: Sequence[str], *, colour: Literal["class", "identity"] = "class"
 ) -> Image:
-    """Draw labelled boxes on a copy of a picture, RGB uint8 ``(H, W, 3)``; ignore regions are grey and hatched."""
+    """Draw labelled boxes on a copy of a picture, RGB uint8 ``(H, W, 3)``.
+
+    Masks are filled, so that the picture shows through; ignore regions are grey and hatched.
+
+    Raises:
+        InvalidInputError: A mask is of a picture of another size.
+    """
     cv2 = opencv()
     canvas: Image = np.ascontiguousarray(image).copy()
     thick = max(1, round(min(canvas.shape[:2]) / 300))
+    shades = [
+        _colour(int(track if colour == "identity" and track >= 0 else kind))
+        for track, kind in zip(boxes.track_id.tolist(), boxes.class_id.tolist(), strict=True)
+    ]
+    _fill(canvas, boxes, shades)
     corners = np.nan_to_num(np.clip(boxes.xyxy, -1e6, 1e6)).round().astype(int)
     for k in np.argsort(~boxes.ignore, kind="stable"):
         x1, y1, x2, y2 = corners[k].tolist()
         if boxes.ignore[k]:
             _hatch(cv2, canvas, (x1, y1, x2, y2))
             continue
-        by_id = colour == "identity" and boxes.track_id[k] >= 0
-        shade = _colour(int(boxes.track_id[k] if by_id else boxes.class_id[k]))
+        shade = shades[k]
         cv2.rectangle(canvas, (x1, y1), (x2, y2), shade, thick, cv2.LINE_AA)
         label = int(boxes.class_id[k])
         text = classes[label] if 0 <= label < len(classes) else str(label)
@@ -53,6 +65,33 @@ def draw(
             text = f"{text} {boxes.track_id[k]}" if len(classes) > 1 else str(boxes.track_id[k])
         _tag(cv2, canvas, text, (x1, y1), shade, thick)
     return canvas
+
+
+def _fill(canvas: Image, boxes: Boxes, shades: Sequence[tuple[int, int, int]]) -> None:
+    if boxes.mask is None:
+        return
+    from trackforge.io.drawing import Canvas  # OpenCV is imported with it
+
+    height, width = canvas.shape[:2]
+    brush = Canvas((width, height))
+    for mask, shade, ignored in zip(boxes.mask, shades, boxes.ignore.tolist(), strict=True):
+        if mask is not None and not ignored:
+            brush.mask(canvas, as_mask(mask, (height, width)), shade)
+
+
+def _scaled(masks: npt.NDArray[np.object_] | None, scale: float, size: tuple[int, int]) -> list[Any] | None:
+    """Return masks for a picture that was scaled to ``(width, height)``."""
+    if masks is None:
+        return None
+    cv2, made = opencv(), list[Any]()
+    for mask in masks:
+        if isinstance(mask, Mapping):
+            made.append(
+                encode_mask(cv2.resize(decode_mask(mask).view(np.uint8), size, interpolation=cv2.INTER_NEAREST))
+            )
+        else:
+            made.append(None if mask is None else [np.asarray(polygon, np.float64) * scale for polygon in mask])
+    return made
 
 
 def _hatch(cv2: Any, canvas: Image, box: tuple[int, int, int, int]) -> None:
@@ -155,7 +194,8 @@ def _cell(dataset: Dataset, row: int, cell: tuple[int, int], reader: PictureRead
     size = (max(1, min(round(image.shape[1] * scale), cell[0])), max(1, min(round(image.shape[0] * scale), cell[1])))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     boxes = dataset.labels(row)
-    drawn = draw(small, boxes.replace(xyxy=boxes.xyxy * scale), dataset.classes, colour=colour)
+    boxes = boxes.replace(xyxy=boxes.xyxy * scale, mask=_scaled(boxes.mask, scale, size))
+    drawn = draw(small, boxes, dataset.classes, colour=colour)
     sequence, frame = str(dataset.images.sequence[row]), int(dataset.images.frame[row])
     title = f"{sequence} {frame}" if sequence else Path(str(source)).name
     _tag(cv2, drawn, title, (0, drawn.shape[0] - 2), (235, 235, 235), 1)

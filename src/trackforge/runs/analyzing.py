@@ -96,17 +96,19 @@ class AnalysisPlan(RunPlan):
         """The folders that were given as outputs."""
         return {str(Path(out)) for out in self.given.out if is_folder(out)}
 
-    def shapes(self) -> dict[str, Any]:
-        """Return the lines and zones that were given in pixels, for the page on which others are clicked."""
-        found = [
-            {"kind": name.removesuffix("s"), "name": shape.name, "points": shape.pixels(None).tolist()}
+    def shapes(self, size: tuple[int, int]) -> list[dict[str, Any]]:
+        """Return the lines and zones that were given, for the page on which others are clicked.
+
+        Args:
+            size: ``(width, height)`` of the picture.
+        """
+        return [
+            {"kind": name.removesuffix("s"), "name": shape.name, "points": shape.pixels(size).tolist()}
             for name, least in (("lines", 2), ("zones", 3))
             for component in self.analytics.values()
             if component.name == name
             for shape in read_shapes(name, component.settings.get(name, ""), least=least)
-            if not shape.relative
         ]
-        return {"shapes": found}
 
     def more(self, sequence: str) -> list[tuple[str, str]]:
         """Return what is written for a sequence when it has come to its end: paths and formats."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from trackforge.types import Frame
 
 __all__ = ["picking_page", "still_of", "with_grid", "write_picking"]
 
+Known: TypeAlias = "Callable[[tuple[int, int]], Sequence[Mapping[str, Any]]]"
 LINES = (10, 20, 50, 100, 200, 500, 1000)
 """Pixels between two lines of the grid."""
 MOST = 24
@@ -112,14 +113,14 @@ def with_grid(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return drawn
 
 
-def write_picking(plan: RunPlan, *, still: Path | None, page: Path | None, known: Mapping[str, Any]) -> list[Path]:
+def write_picking(plan: RunPlan, *, still: Path | None, page: Path | None, known: Known) -> list[Path]:
     """Write a still with a grid, a page to click on, or both; return what was written.
 
     Args:
         plan: Of whose first source the picture is.
         still: Where the still goes: .png or .jpg; None for none.
         page: Where the page goes; None for none.
-        known: Shapes that are there already: texts ``line``, ``zone`` and ``ground``.
+        known: Gives the shapes that are there already, for pictures of ``(width, height)``.
 
     Raises:
         SourceError: There is no picture.
@@ -143,18 +144,18 @@ def write_picking(plan: RunPlan, *, still: Path | None, page: Path | None, known
             path.write_bytes(data.tobytes())
         made.append(still)
     if page is not None:
-        pages.write(page, picking_page(image, frame.sequence or plan.sources[0].name, known))
+        pages.write(page, picking_page(image, frame.sequence or plan.sources[0].name, known(frame.size)))
         made.append(page)
     return made
 
 
-def picking_page(image: npt.NDArray[np.uint8], name: str, known: Mapping[str, Any]) -> str:
+def picking_page(image: npt.NDArray[np.uint8], name: str, known: Sequence[Mapping[str, Any]] = ()) -> str:
     """Return the page as text.
 
     Args:
         image: RGB uint8 ``(H, W, 3)``.
         name: What it is of.
-        known: Shapes that are there already: lists of texts ``line`` and ``zone``, as flags have them.
+        known: Shapes that are there already: ``kind`` (line or zone), ``name`` and ``points`` in pixels.
     """
     from trackforge.io.pictures import opencv
 
@@ -168,7 +169,7 @@ def picking_page(image: npt.NDArray[np.uint8], name: str, known: Mapping[str, An
         subtitle=f"{width}x{height} pixels. Click on the picture; copy what it comes to; nothing leaves this page.",
         styles=[_file("pick.css")],
         scripts=[_file("pick.js")],
-        data=[pages.DataBlock("known", {"width": width, "height": height, **known})],
+        data=[pages.DataBlock("known", {"width": width, "height": height, "shapes": list(known)})],
     )
 
 
