@@ -15,6 +15,7 @@ from trackforge.errors import ConfigError, did_you_mean
 from trackforge_sagemaker.requests.names import check_name
 from trackforge_sagemaker.requests.ranges import Range, name_of, ranges_of
 from trackforge_sagemaker.requests.sending import hyperparameter_texts
+from trackforge_sagemaker.requests.sizes import in_use
 from trackforge_sagemaker.requests.tags import project_tags
 
 __all__ = ["best_training", "tuning_job"]
@@ -116,6 +117,8 @@ def best_training(
     kept = {key: training[key] for key in (*KEPT, "Tags", "CheckpointConfig") if training.get(key)}
     stopping = {key: value for key, value in training["StoppingCondition"].items() if key.startswith("Max")}
     resources = {key: value for key, value in training["ResourceConfig"].items() if value not in (None, [], {})}
+    if "InstanceType" in resources:
+        resources["InstanceType"] = in_use(resources["InstanceType"])  # an old tuning's may be retired
     values = {**training.get("HyperParameters", {}), **best}
     # A tuner's own, such as _tuning_objective_metric, are not sent along.
     texts = hyperparameter_texts({key: value for key, value in values.items() if not key.startswith("_")})
