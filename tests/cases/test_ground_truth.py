@@ -480,3 +480,25 @@ def test_answers_become_mot_files_that_count_from_one_each_of_its_own_sequence(t
         for name in "01"
     }
     assert rows == {"0": [["1", "1", "1"], ["2", "1", "2"]], "1": [["1", "1", "50"], ["2", "1", "51"]]}
+
+
+def test_what_comes_back_of_a_job_finds_what_went_in(tmp_path: Path) -> None:
+    source = film(tmp_path / "source").without_ignored()
+    written = write_job(source, tmp_path / "job", prefix="s3://inputs/people")
+    line = json.loads(written.manifests[0].read_text())
+    labels = json.loads((written.folder / line["labels-ref"].removeprefix(written.prefix)).read_text())
+    first = labels["tracking-annotations"][0]["annotations"]
+    first[0]["left"] += 3  # people moved one
+    place = "annotations/consolidated-annotation/output/0/SeqLabel.json"
+    seqlabel(tmp_path / "out" / place, *labels["tracking-annotations"])
+    line["checked-ref"] = f"s3://out/{place}"
+    line["checked-ref-metadata"] = line["labels-ref-metadata"] | {"adjustment-status": "adjusted"}
+    (tmp_path / "out/manifests/output").mkdir(parents=True)
+    (tmp_path / "out/manifests/output/output.manifest").write_text(json.dumps(line))
+    made = data.read(tmp_path / "out", pictures=tmp_path / "job")
+    assert made.sequences == ("street",)
+    assert all(made.image_path(row).is_file() for row in range(len(made)))
+    moved = np.abs(made.boxes.xyxy[:, 0] - np.round(source.boxes.xyxy[:, 0]))
+    assert sorted(moved.tolist()) == [0.0] * (len(moved) - 1) + [3.0]
+    data.write(made, tmp_path / "mot", "mot")
+    assert data.check(tmp_path / "mot").errors == 0

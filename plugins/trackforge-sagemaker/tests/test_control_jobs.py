@@ -11,11 +11,13 @@ import zipfile
 
 import pytest
 from aws_tools import AWS, moto_server, need
+from http_servers import serving
 from labelled import film, stills
 
 from trackforge import data
 from trackforge.cli import main
 from trackforge.data.dialects.ground_truth_job import write_job
+from trackforge.io.fetch import fetch
 from trackforge_sagemaker import requests as r
 from trackforge_sagemaker.control.label_folder import addressed, read_folder
 from trackforge_sagemaker.requests import jumpstart
@@ -143,6 +145,13 @@ def test_staging_converts_what_it_copies(shown, tmp_path):
     calls = shown("stage", "set.zip", "--part", "set", "--to", "recordio", "--name", "rec", "--halves", "bytetrack")
     keys = {one["request"]["Key"] for one in calls if one["operation"] == "put_object"}
     assert any(key.endswith(".rec") for key in keys), keys
+    with serving(tmp_path) as server:
+        address = f"{server.url}/ranges/set.zip"
+        (call,) = shown("stage", address, "--part", "set")  # a dry run fetches nothing
+        assert call["command"].startswith(f"fetch {address} to")
+        fetch(address, tmp_path / "cache/sets/set.zip")
+        calls = shown("stage", address, "--part", "set")
+    assert any(one.get("request", {}).get("Key", "").startswith("data/set/") for one in calls)
 
 
 def test_an_image_is_built_from_a_checkout(shown):

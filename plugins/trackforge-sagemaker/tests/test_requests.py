@@ -48,7 +48,7 @@ def test_names_are_unique_and_fit():
             assert len(name) <= most
     assert unique_name("x y", token="1") == unique_name("x y", token="1") == "x-y-1"
     assert bucket_name("123456789012", "eu-west-1") == "trackforge-eu-west-1-123456789012"
-    for bad, kind in (("-a", "model"), ("a_b", "endpoint"), ("A", "bucket"), ("a" * 33, "tuning-job"), ("a", "modell")):
+    for bad, kind in (("-a", "model"), ("a_b", "endpoint"), ("A", "bucket"), ("a" * 33, "tuning-job"), ("a", "car")):
         with pytest.raises(ConfigError, match="got"):
             check_name(bad, kind)
     with pytest.raises(ConfigError, match="letters or digits"):

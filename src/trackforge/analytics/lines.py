@@ -111,10 +111,10 @@ class Lines:
         placed, self._notes = place("lines", self._shapes, self._scene.size)
         self.points = placed
         ends = np.stack(list(placed.values()))  # (L, 2, 2)
-        self._start, way = ends[:, 0], ends[:, 1] - ends[:, 0]
-        length = np.hypot(*way.T)[:, None]
-        self._left = np.stack((way[:, 1], -way[:, 0]), axis=1) / length
-        self._way = way / length**2
+        start, way = ends[:, 0].T, (ends[:, 1] - ends[:, 0]).T  # (2, L)
+        length = np.hypot(*way)
+        self._left, self._way = np.stack((way[1], -way[0])) / length, way / length**2
+        self._left_start, self._way_start = (start * self._left).sum(axis=0), (start * self._way).sum(axis=0)
 
     def notes(self) -> Sequence[str]:
         """Tell which lines are partly outside the picture."""
@@ -134,9 +134,8 @@ class Lines:
         """Follow tracks ``(N)`` to anchors ``(N, K, 2)``; count who has crossed."""
         book, config = self._book, self.config
         rows = book.rows(tracks.track_id, self._scene.now)
-        offset = points[:, None] - self._start[:, None]  # (N, L, K, 2)
-        away = (offset * self._left[:, None]).sum(axis=3)
-        along = (offset * self._way[:, None]).sum(axis=3)
+        away = (points @ self._left - self._left_start).transpose(0, 2, 1)  # (N, L, K)
+        along = (points @ self._way - self._way_start).transpose(0, 2, 1)
         side = (away > config.margin).all(axis=2).astype(np.int8) - (away < -config.margin).all(axis=2)
         if config.limits == "strip":
             side[((along < 0) | (along > 1)).any(axis=2)] = 0

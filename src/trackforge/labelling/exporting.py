@@ -83,8 +83,10 @@ def hand_out(
     place = target or project.folder / "exchange" / f"round-{project.round().number:03d}-{format}"
     if format == GROUND_TRUTH:
         job = write_job(part, place, kind=kind, task=task, prefix=prefix, overwrite=own or overwrite)
-        where = f"aws s3 cp --recursive {place} {prefix or 's3://BUCKET/FOLDER/'}"
-        following = f"Upload it ({where}) and start the job: trackforge sagemaker label {place}"
+        following = (
+            f"Upload it and start the job: trackforge sagemaker label {place} --workteam TEAM; when people are done, "
+            "fetch what they made: trackforge sagemaker label JOB --do fetch"
+        )
         return Exported(place, len(part), len(part.boxes), tuple(job.notes), following)
     if format == "coco":
         place = place if place.suffix else place / "labels.json"

@@ -93,7 +93,10 @@ def check_prefix(prefix: str) -> str:
     if not prefix:
         return ""
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/.*)?", prefix):
-        raise ConfigError(f"prefix must be an address such as s3://bucket/folder/; got {prefix!r}.")
+        raise ConfigError(
+            "prefix must be an address such as s3://bucket/folder/, the bucket in 3 to 63 small letters, digits, "
+            f"hyphens and points; got {prefix!r}."
+        )
     return prefix if prefix.endswith("/") else f"{prefix}/"
 
 

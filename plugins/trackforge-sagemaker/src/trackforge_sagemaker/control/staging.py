@@ -42,8 +42,13 @@ class StageRun(AwsRun):
 def _stage(aws: Aws, job: StageRun, words: Any) -> int:  # noqa: ARG001 - the signature of a subcommand
     if (job.halves or job.val) and not job.to:
         raise ConfigError("What is divided is written anew: say the format, --to coco.")
-    source = _source(aws, job)
-    name = job.name or source.name.partition(".")[0]
+    named = urlsplit(job.source).path if is_address(job.source) else str(Path(job.source).resolve())
+    name = job.name or PurePosixPath(named).name.partition(".")[0]
+    archive = _archive(job)
+    if aws.dry_run and archive is not None and not archive.is_file():
+        aws.show_command(f"fetch {shown_address(job.source)} to {archive}, and copy it to {aws.place('data', name)}/")
+        return aws.finish({}, "")
+    source = _source(aws, job, archive)
     if not job.to:
         _check_whole(source, job.from_)
         place, copied = upload(aws, source, aws.place("data", name))
@@ -58,18 +63,23 @@ def _stage(aws: Aws, job: StageRun, words: Any) -> int:  # noqa: ARG001 - the si
     return _told(aws, name, place, copied, str(report))
 
 
-def _source(aws: Aws, job: StageRun) -> Path:
+def _archive(job: StageRun) -> Path | None:
+    """Return where in the cache an archive that is fetched goes; None for what lies here."""
     if not is_address(job.source):
-        path = Path(job.source)
-        if not path.exists():
-            raise MissingFileError(f"The source must be there; there is no {path}.")
-    else:
-        name = PurePosixPath(urlsplit(job.source).path).name
-        if not name.lower().endswith(".zip"):
-            raise ConfigError(f"What is fetched must be a .zip; got {shown_address(job.source)}.")
-        path = cache_folder() / "sets" / name
+        return None
+    name = PurePosixPath(urlsplit(job.source).path).name
+    if not name.lower().endswith(".zip"):
+        raise ConfigError(f"What is fetched must be a .zip; got {shown_address(job.source)}.")
+    return cache_folder() / "sets" / name
+
+
+def _source(aws: Aws, job: StageRun, archive: Path | None) -> Path:
+    path = Path(job.source) if archive is None else archive
+    if archive is not None:
         aws.say(f"fetching {shown_address(job.source)} to {path}")
         fetch(job.source, path, sha256=job.sha256 or None)
+    if not path.exists():
+        raise MissingFileError(f"The source must be there; there is no {path}.")
     if path.suffix.lower() == ".zip":
         path = unpacked(path)
     path = path / job.part
