@@ -159,7 +159,7 @@ def cloud(
     aws_tools.need("boto3", "moto")
     from trackforge_sagemaker.testing.data_plane import DataPlane, HostedEndpoint
 
-    with aws_tools.moto_server() as address, contextlib.ExitStack() as stack:
+    with aws_tools.moto_server() as address:
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
             monkeypatch.delenv(name, raising=False)
         told = {**aws_tools.AWS, "AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": address}
@@ -170,15 +170,14 @@ def cloud(
         import boto3
 
         hosts = {name: HostedEndpoint(instances=[], output=output) for name, output in endpoints.items()}
-        with DataPlane(hosts, s3=boto3.client("s3"), sns=boto3.client("sns")) as plane:
+        plane = DataPlane(hosts, s3=boto3.client("s3"), sns=boto3.client("sns"))
+        with plane, contextlib.ExitStack() as stack:
             monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", plane.url)
             here = folder / "page"
             here.mkdir(exist_ok=True)
             monkeypatch.chdir(here)
             monkeypatch.setenv("PATH", os.pathsep.join((str(_program(folder / "bin")), os.environ["PATH"])))
-            made = Cloud(folder, plane, contextlib.ExitStack())
-            with made.stack:
-                yield made
+            yield Cloud(folder, plane, stack)
 
 
 def _program(folder: Path) -> Path:

@@ -20,7 +20,7 @@ def test_pictures_without_labels_become_a_new_job(tmp_path: Path) -> None:
     assert (found.images.width[0], found.images.height[0], len(found.boxes), found.classes) == (64, 48, 0, ("boat",))
     job = data.write_job(found, tmp_path / "job", kind="new", task="boxes", prefix="s3://bucket/job/")
     assert (job.pictures, job.audited) == (2, "")
-    with pytest.raises(MissingFileError, match="no .*nowhere"):
+    with pytest.raises(MissingFileError, match=r"no .*nowhere"):
         data.unlabelled(tmp_path / "nowhere", ["boat"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="there is none"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -51,8 +52,6 @@ def test_from_records_to_an_endpoint_and_back_to_nothing(tmp_path, monkeypatch, 
             group, stream = "/aws/sagemaker/TrainingJobs", f"{job}/algo-1-1"
             logs.create_log_group(logGroupName=group)
             logs.create_log_stream(logGroupName=group, logStreamName=stream)
-            import time
-
             now = int(time.time() * 1000)
             events = [{"timestamp": now + k, "message": line} for k, line in enumerate(said) if line]
             logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
