@@ -1,8 +1,8 @@
 """What people changed in a model's labels, and how good these were: scores by class, and boxes touched per 100.
 
 Only frames that people checked count. Everything is read off the library's own scores: which label of the model means
-which of people's is COCO's matching at IoU .5, whatever the class, and the id of the track for what is left over; identities
-are those of `trackforge.evaluate`.
+which of people's is COCO's matching at IoU .5, whatever the class, and the id of the track for what is left over; switches
+of identity are those of `trackforge.evaluate`.
 """
 
 from __future__ import annotations
@@ -133,11 +133,11 @@ def _dragged(left: TrackTable, right: TrackTable, rows: Ints) -> Ints:
     mine = np.flatnonzero((rows < 0) & (left.track_id >= 0))
     theirs = np.setdiff1d(np.flatnonzero(right.track_id >= 0), rows)
     ids = np.union1d(left.track_id, right.track_id)
-    keys = [
+    key, other_key = (
         table.frame[of] * len(ids) + np.searchsorted(ids, table.track_id[of])
         for table, of in ((left, mine), (right, theirs))
-    ]
-    _, a, b = np.intersect1d(*keys, return_indices=True)
+    )
+    _, a, b = np.intersect1d(key, other_key, return_indices=True)
     mine, theirs = mine[a], theirs[b]
     one, other = left.xyxy[mine], right.xyxy[theirs]
     touch = (np.maximum(one[:, :2], other[:, :2]) < np.minimum(one[:, 2:], other[:, 2:])).all(axis=1)
@@ -148,7 +148,7 @@ def _dragged(left: TrackTable, right: TrackTable, rows: Ints) -> Ints:
 
 
 def _switches(truth: TrackTable, found: TrackTable, frames: int) -> int:
-    """Return how often an object goes on under another id: joins where people's is the truth, cuts where it is found."""
+    """Return how often an object goes on under another id: joins if people's are the truth, cuts if they are found."""
     if not len(truth) or not len(found):
         return 0
     return int(evaluate({"": _boxed(truth)}, {"": _boxed(found)}, lengths={"": frames}).combined["IDSW"])
