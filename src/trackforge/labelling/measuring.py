@@ -1,8 +1,8 @@
 """What people changed in a model's labels, and how good these were: scores by class, and boxes touched per 100.
 
 Only frames that people checked count. Everything is read off the library's own scores: which label of the model means
-which of people's is COCO's matching at IoU .5, whatever the class, and the id of the track for what is left over; switches
-of identity are those of `trackforge.evaluate`.
+which of people's is COCO's matching at IoU .5, whatever the class, and the id of the track for what is left over;
+switches of identity are those of `trackforge.evaluate`.
 """
 
 from __future__ import annotations
