@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.sagemaker, pytest.mark.filterwarnings("ignore")]
 SMALLER = {
     "num_epochs": "1", "trainer__variant": "fairmot-yolov5n", "trainer__size": "64,96", "train__batch_size": "4",
     "train__workers": "0", "train__tensorboard": "false", "train__validate_start": "false",
-    "detector__score": "0.05",
+    "detector__score": "0", "tracker__conf_thres": "0",
 }  # fmt: skip
 """A network and a training that take seconds; what it finds after these is low in score."""
 LOSSES = ("loss", "hm_loss", "wh_loss", "off_loss", "id_loss")
