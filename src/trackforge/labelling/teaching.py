@@ -60,10 +60,7 @@ class Lesson:
 
 def trainer_of(project: Project) -> Component | None:
     """Return the trainer of a project: the declared one, else that of its detector; None where nothing is trained."""
-    declared = project.run.trainer
-    table = declared.table() if isinstance(declared, Component) else declared
-    if isinstance(table, str):
-        table = {"name": table} if table else {}
+    table = _declared(project)
     name = str(table.get("name", ""))
     if name == NONE:
         return None
@@ -75,6 +72,14 @@ def trainer_of(project: Project) -> Component | None:
         name = detector.name
     spec, found = component_for("trainer", name)
     return Component("trainer", spec.name, {**found, **settings})
+
+
+def _declared(project: Project) -> Mapping[str, Any]:
+    declared = project.run.trainer
+    table = declared.table() if isinstance(declared, Component) else declared
+    if isinstance(table, str):
+        return {"name": table} if table else {}
+    return table
 
 
 def labelled(project: Project, *, checked_only: bool = True) -> Dataset:
@@ -129,8 +134,9 @@ def teach(
     trainer = trainer_of(project)
     before = outside(round_.detector, project.folder)
     if trainer is None:
-        words = "nothing was trained: there is no trainer for this detector; name one with --trainer"
-        return Lesson(round_.detector, words)
+        why = "there is no trainer for this detector; name one with --trainer"
+        words = "as was asked for" if _declared(project).get("name") == NONE else why
+        return Lesson(round_.detector, f"nothing was trained: {words}")
     folder = project.place(round_.number) / "train"
     train, val = _sets(project, round_, folder / "data")
     job = TrainingRun(
