@@ -83,6 +83,34 @@ def test_stills_come_back_by_the_names_of_their_files(walk: Path, tmp_path: Path
         bring_in(project, tmp_path / "lost.json")
 
 
+def test_what_people_have_said_stays_unless_it_shall_be_replaced(walk: Path, tmp_path: Path) -> None:
+    """An export that is older than what people said in the page comes back."""
+    project = begun(walk, tmp_path / "p", count=5)
+    old = hand_out(project, "cvat").path
+    document = labels(project)
+    first, second, *rest = sorted(document.wanted)
+    mine = (1.25, 2.5, 30.125, 40.0)
+    for frame in (first, second):
+        document = set_box(document, int(document.table().at(frame).track_id[0]), frame, mine)
+    document = accept(document, [first])  # the second is drawn on, and not accepted yet
+    document.save(project.path("walk"))
+    taken = bring_in(project, old)
+    assert (taken.frames, taken.kept) == (3, 2)
+    assert any(
+        f"2 frames of walk stay as people have labelled them before: {first}, {second}" in n for n in taken.notes
+    )
+    after = labels(project)
+    assert after.checked == {first, *rest}
+    for frame in (first, second):
+        assert after.table().at(frame).xyxy.tolist() == document.table().at(frame).xyxy.tolist()
+    with pytest.raises(DataError, match="on all 5 of those"):
+        bring_in(project, old)
+    assert labels(project) == after
+    taken = bring_in(project, old, replace=True)
+    assert (taken.frames, taken.kept) == (5, 0)
+    assert mine not in map(tuple, labels(project).table().xyxy.tolist())
+
+
 def test_clips_that_number_their_objects_anew(walk: Path, tmp_path: Path) -> None:
     """Two clips of one film, each with its own object 1: what they lie on tells whether these are the same."""
     project = begun(walk, tmp_path / "p")
