@@ -65,7 +65,9 @@ class Round:
         number: From 0.
         state: How far it is.
         detector: The model that labels, as a table with ``name``; empty for the one that was asked for.
-        checked: Frames that people had checked when it began, by sequence.
+        checked: Frames that models before it were trained on or judged by, by sequence.
+        measured: Frames that people had checked when it was measured, by sequence: a training takes these, and none
+            that people check while it runs.
         training: What came of the training that ended it, in words; empty where there was none.
     """
 
@@ -73,6 +75,7 @@ class Round:
     state: State = "labelling"
     detector: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     checked: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
+    measured: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
     training: str = ""
 
 
