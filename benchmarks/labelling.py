@@ -53,7 +53,7 @@ LEFT_ALONE = 0.7
 STRICTNESS = (0.5, 0.6, 0.7, 0.8)
 """The same of people who are easier or harder to please, whose effort is counted too."""
 SIZE = "416x416"
-FULL = {"stride": 1, "epochs": 6}
+FULL = {"stride": 1, "epochs": 4}
 QUICK = {"stride": 4, "epochs": 1}
 NAME = "vtest"
 

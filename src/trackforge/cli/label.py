@@ -203,6 +203,7 @@ def bring(
     *,
     from_: Annotated[str | None, Parameter(name=["--from"])] = None,
     every: bool = False,
+    replace: bool = False,
     rename: list[str] | None = None,
     as_json: Json = False,
 ) -> int:
@@ -218,6 +219,8 @@ def bring(
         Its format, where it does not tell.
     every
         Take every frame as checked, not only those that were asked for.
+    replace
+        Let what came take the place of what people have said before, on frames that they checked or drew on.
     rename
         Names of the project's classes for those that came, as OLD=NEW,OLD=NEW.
     as_json
@@ -227,7 +230,7 @@ def bring(
 
     opened = Project.open(project)
     with working(opened):
-        done = bring_in(opened, labels, from_, every=every, rename=separate(rename))
+        done = bring_in(opened, labels, from_, every=every, replace=replace, rename=separate(rename))
     if as_json:
         put(json.dumps(done.as_dict(), indent=2) + "\n")
         return 0

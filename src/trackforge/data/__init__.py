@@ -29,6 +29,7 @@ from trackforge.data.problems import Problem
 from trackforge.data.samples import Sample, Samples, sample_order, sample_rng
 from trackforge.data.splits import half_split, random_split, sequence_split
 from trackforge.data.tables import from_tables, to_tables
+from trackforge.data.unlabelled import unlabelled
 from trackforge.data.writing import write
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "sniff",
     "summarise",
     "to_tables",
+    "unlabelled",
     "write",
     "write_job",
 ]

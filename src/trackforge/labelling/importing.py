@@ -1,8 +1,9 @@
 """Labels that people checked elsewhere, read back: joined to the project's by sequence, frame and file name.
 
 Frames that were asked for count as checked when they come back; others stay a model's, since a tool gives back what
-nobody has looked at as well. Which object is which is told by the boxes, not by numbers: those of two clips of a film
-begin anew in each, and those of another program mean nothing here.
+nobody has looked at as well. What people have said before stays, unless what came shall take its place. Which object is
+which is told by the boxes, not by numbers: those of two clips of a film begin anew in each, and those of another
+program mean nothing here.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Imported:
         boxes: Boxes on them.
         sequences: Names of the sequences that they belong to.
         left_out: Frames that came and were not asked for.
+        kept: Frames that came, and stay as people have labelled them before.
         notes: What is worth knowing, one sentence each.
     """
 
@@ -52,6 +54,7 @@ class Imported:
     boxes: int
     sequences: tuple[str, ...]
     left_out: int
+    kept: int
     notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,6 +68,7 @@ def bring_in(
     format: str | None = None,  # noqa: A002 - the natural word
     *,
     every: bool = False,
+    replace: bool = False,
     rename: Sequence[str] = (),
 ) -> Imported:
     """Take labels over as people's.
@@ -75,11 +79,12 @@ def bring_in(
             counts.
         format: Its format, where it does not tell.
         every: Take every frame that came, not only those that were asked for.
+        replace: Let what came take the place of what people have said of a frame before.
         rename: Names of the project's classes for those that came, ``OLD=NEW``.
 
     Raises:
         ConfigError: The project has no such class.
-        DataError: What came back cannot be read, or fits no sequence or frame of the project.
+        DataError: What came back cannot be read, fits no sequence or frame of the project, or has nothing new.
     """
     dataset = _named(_read(path, format), project, rename)
     documents = project.documents()
@@ -98,19 +103,32 @@ def bring_in(
             if not known.all():
                 notes.append(f"{int((~known).sum())} frames of {name} are not the project's: {some(frames[~known])}")
             parts.setdefault(name, []).append((frames[known], _table(part, frames, rows, known)))
-    taken = boxes = left_out = 0
+    taken = boxes = left_out = kept = 0
     changed: dict[str, Document] = {}
     for name, clips in parts.items():
         document = documents[name]
         asked = set(document.frames.tolist()) if every else set(document.asked)
         came = {frame for frames, _ in clips for frame in frames.tolist()}
-        counted = came & asked
-        left_out += len(came - asked)
+        said = came & asked & held(document) if not replace else set[int]()
+        counted = (came & asked) - said
+        left_out, kept = left_out + len(came - asked), kept + len(said)
+        if said:
+            which = some(np.array(sorted(said)))
+            notes.append(
+                f"{len(said)} frames of {name} stay as people have labelled them before: {which}; replace=True "
+                "(--replace) takes those that came"
+            )
         if not counted:
             continue
         mine = _one_name_each(document, [only(table, counted) for _, table in clips])
         changed[name] = _taken(document, mine, frozenset(counted))
         taken, boxes = taken + len(counted), boxes + len(mine)
+    if not changed and kept:
+        raise DataError(
+            f"Frames must be ones that nobody has labelled yet; people have said what is on all {kept} of those that "
+            "came. Let these take their place with replace=True (--replace).",
+            path=path,
+        )
     if not changed:
         raise DataError(
             "None of the frames that came was asked for. Take all of them with every=True (--every), or ask for them.",
@@ -118,7 +136,7 @@ def bring_in(
         )
     for name, document in changed.items():
         document.save(project.path(name))
-    return Imported(taken, boxes, tuple(changed), left_out, tuple(dict.fromkeys(notes)))
+    return Imported(taken, boxes, tuple(changed), left_out, kept, tuple(dict.fromkeys(notes)))
 
 
 def _read(path: Path, name: str | None) -> Dataset:

@@ -46,6 +46,9 @@ def prelabel(project: Project, *, watch: Watch | None = None) -> Round:
         project: Its round at hand is in the state ``labelling``.
         watch: Is told of every frame that is looked at.
 
+    Returns:
+        The round, which people may check now; that is not written down yet.
+
     Raises:
         ConfigError: Sources or classes do not go together.
         TrackforgeError: Whatever sources, detectors and tracker raise; what was found before stays.
@@ -62,7 +65,7 @@ def prelabel(project: Project, *, watch: Watch | None = None) -> Round:
     for sequence in sequences:
         _label(project, round_, models, threshold, tracker, sequence)
     ask(project, round_)
-    return project.record(dataclasses.replace(round_, state="checking"))
+    return round_
 
 
 def _label(

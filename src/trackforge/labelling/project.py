@@ -68,7 +68,9 @@ class Round:
         detector: The model that labels, as a table with ``name``; empty for the one that was asked for.
         conf: The tracker's least score of a confident box, as people's checking has settled it; None for what was
             asked for.
-        checked: Frames that people had checked when it began, by sequence.
+        checked: Frames that models before it were trained on or judged by, by sequence.
+        measured: Frames that people had checked when it was measured, by sequence: a training takes these, and none
+            that people check while it runs.
         training: What came of the training that ended it, in words; empty where there was none.
     """
 
@@ -77,6 +79,7 @@ class Round:
     detector: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     conf: float | None = None
     checked: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
+    measured: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
     training: str = ""
 
 

@@ -7,7 +7,7 @@ trained on them, so the old one and the new one are judged alike.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,21 +82,25 @@ def _declared(project: Project) -> Mapping[str, Any]:
     return table
 
 
-def labelled(project: Project, *, checked_only: bool = True) -> Dataset:
+def labelled(
+    project: Project, *, checked_only: bool = True, among: Mapping[str, Sequence[int]] | None = None
+) -> Dataset:
     """Return the labels of a project as one data set.
 
     Args:
         project: The project.
         checked_only: Only the frames that people have checked.
+        among: Only these of them, by sequence; all where None.
 
     Raises:
         ConfigError: There is none.
     """
     parts = []
-    for document in project.documents().values():
+    for name, document in project.documents().items():
         part = document.to_dataset(project.sequences)
         if checked_only:
-            part = part[np.isin(part.images.frame, np.array(sorted(document.checked), np.int64))]
+            wanted = document.checked if among is None else document.checked & set(among.get(name, ()))
+            part = part[np.isin(part.images.frame, np.array(sorted(wanted), np.int64))]
         if len(part):
             parts.append(part)
     if not parts:
@@ -227,7 +231,7 @@ def _sets(project: Project, round_: Round, folder: Path) -> tuple[Path, Path | N
     """Write what is trained on, and what judges it, once: a training that goes on needs the same."""
     done = folder / "done.json"
     if not done.is_file():
-        whole = labelled(project)
+        whole = labelled(project, among=round_.measured)
         plain = whole.replace(images=whole.images.replace(extra={}), boxes=whole.boxes.replace(extra={}))
         out = hold_out(project, round_, plain)
         judge, rest = plain[out], plain[~out]
