@@ -15,6 +15,8 @@ from trackforge.data import Boxes, Dataset, Images
 from trackforge.errors import ConfigError, DataError
 from trackforge.labelling import LabelRun, Project, bring_in, go_on, hand_out, measured, status
 from trackforge.labelling.joining import only
+from trackforge.labelling.loop import Tell
+from trackforge.labelling.teaching import labelled
 from trackforge.review import Document
 from trackforge.review.edits import accept, add_class, rename, set_attributes, set_box
 
@@ -176,6 +178,33 @@ def test_edits_of_the_page_are_what_counts(walk: Path, tmp_path: Path) -> None:
     assert told["effort"]["relabelled"] > 0
     assert first in after.checked
     assert last not in after.checked
+
+
+def test_a_frame_that_is_checked_while_a_model_is_trained_counts_where_it_was_shown(walk: Path, tmp_path: Path) -> None:
+    """Its labels were those of the round before; the model that is trained meanwhile has not seen it."""
+    project = begun(walk, tmp_path / "p", count=4)
+    document = labels(project)
+    *first, late = sorted(document.wanted)
+    accept(document, first).save(project.path("walk"))
+
+    def while_it_runs(line: str) -> None:
+        if "checked: " in line and labels(project).checked == set(first):
+            edited, track = labels(project), int(labels(project).table().at(late).track_id[0])
+            accept(set_box(edited, track, late, (1, 2, 30, 40)), [late]).save(project.path("walk"))
+
+    stands, _ = go_on(project, ready=True, tell=Tell(line=while_it_runs))
+    assert (stands.round, stands.next, stands.checked) == (1, "check", 4)
+    before, now = project.rounds()
+    assert before.measured == now.checked == {"walk": first}
+    assert len(labelled(project, among=before.measured)) == 3  # what a training takes
+    told = json.loads((project.place(0) / "measure.json").read_text())
+    assert (told["frames"], told["effort"]["moved"]) == (4, 1)
+    assert stands.scores["effort"] == told["effort"]["per 100 boxes"]
+    with pytest.raises(ConfigError, match="Nothing has been checked in this round"):
+        measured(project)  # its labels are people's own by now
+    document = labels(project)
+    accept(document, document.wanted[:2]).save(project.path("walk"))
+    assert measured(project).frames == 2
 
 
 def test_a_project_is_for_one_thing(walk: Path, tmp_path: Path) -> None:

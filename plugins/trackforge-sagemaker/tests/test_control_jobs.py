@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import stat
 import tarfile
 import zipfile
@@ -19,7 +20,9 @@ from trackforge.cli import main
 from trackforge.data.dialects.ground_truth_job import write_job
 from trackforge.io.fetch import fetch
 from trackforge_sagemaker import requests as r
+from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.label_folder import addressed, read_folder
+from trackforge_sagemaker.control.moving import download
 from trackforge_sagemaker.requests import jumpstart
 
 REGION = "us-east-1"
@@ -100,8 +103,36 @@ def test_the_built_in_algorithm_counts_its_manifest(shown, tmp_path):
     made = calls[-1]["request"]
     assert made["HyperParameters"]["num_training_samples"] == "40"
     assert made["AlgorithmSpecification"]["TrainingImage"].startswith("811284229777.")
-    assert calls[0]["request"]["Prefix"] == "data/"
-    assert calls[1]["request"]["Key"] == "data/train.manifest"
+    assert re.fullmatch(r"data/train-[0-9a-f]{12}/", calls[0]["request"]["Prefix"])
+    assert calls[1]["request"]["Key"] == calls[0]["request"]["Prefix"] + "train.manifest"
+
+
+def test_local_data_lie_at_a_place_of_their_content(shown, tmp_path):
+    """Folders of one name are no mixture, and what was changed is not what was sent before."""
+    for day, content in (("day1", b"one"), ("day2", b"two")):
+        (tmp_path / day / "images").mkdir(parents=True)
+        (tmp_path / day / "images" / f"{day}.jpg").write_bytes(content)
+    (tmp_path / "w.pth").write_bytes(b"old")
+    words = ["train", "yolox", "--channel", "train=day1/images", "--channel", "val=day2/images"]
+
+    def places():
+        calls = shown(*words, "--channel", "pretrain=w.pth")
+        copied = {one["request"]["Key"] for one in calls if one["operation"] == "put_object"}
+        made = [one["DataSource"]["S3DataSource"]["S3Uri"] for one in calls[-1]["request"]["InputDataConfig"]]
+        for place, file in zip(made, ("day1.jpg", "day2.jpg", ""), strict=True):
+            below = [f"s3://{BUCKET}/{key}" for key in copied if f"s3://{BUCKET}/{key}".startswith(place)]
+            assert below == [place + file]
+        return made
+
+    first = places()
+    assert places() == first  # so that what broke off goes on
+    (tmp_path / "w.pth").write_bytes(b"new")
+    assert [a == b for a, b in zip(places(), first, strict=True)] == [True, True, False]
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "clip.mp4").write_bytes(b"x")
+    inputs = [shown("process", one, "--from-job", "street-1")[-1]["request"]["ProcessingInputs"][0] for one in (
+        "films", "films/clip.mp4")]  # fmt: skip
+    assert all(re.search(r"/films/(films|clip)-[0-9a-f]{12}/", one["S3Input"]["S3Uri"]) for one in inputs)
 
 
 def test_tune_and_its_best(shown):
@@ -284,9 +315,9 @@ def test_from_setup_to_the_best_training_on_moto(aws, capsys, tmp_path, monkeypa
     assert {one.partition(";")[0] for one in again["made"].values()} == {"there already"}
 
     data.write(film(tmp_path), tmp_path / "set", "coco", images="copy")
-    staged = run("stage", "set", "--name", "street")
-    assert (staged["copied"] > 0, run("stage", "set", "--name", "street")["copied"]) == (True, 0)
-    there = aws("s3").list_objects_v2(Bucket=BUCKET, Prefix="data/street/")["Contents"]
+    staged = run("stage", "set", "--name", "city")
+    assert (staged["copied"] > 0, run("stage", "set", "--name", "city")["copied"]) == (True, 0)
+    there = aws("s3").list_objects_v2(Bucket=BUCKET, Prefix="data/city/")["Contents"]
     assert len(there) == staged["copied"]
 
     record = tmp_path / "docker.log"
@@ -299,13 +330,13 @@ def test_from_setup_to_the_best_training_on_moto(aws, capsys, tmp_path, monkeypa
     assert "login --username AWS --password-stdin" in said
     assert "push 123456789012.dkr.ecr.us-east-1.amazonaws.com/street:cpu" in said
 
-    trained = run("train", "yolox", "--channel", "train=street", "-H", "train.epochs=1")
+    trained = run("train", "yolox", "--channel", "train=city", "-H", "train.epochs=1")
     told = aws("sagemaker").describe_training_job(TrainingJobName=trained["name"])
-    assert told["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == f"s3://{BUCKET}/data/street/"
+    assert told["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == f"s3://{BUCKET}/data/city/"
     tags = aws("sagemaker").list_tags(ResourceArn=trained["arn"])["Tags"]
     assert r.as_mapping(tags)["trackforge:project"] == "street"
     tuned = run(
-        "tune", "yolox", "--channel", "train=street", "-t", "learning_rate=1e-4:1e-2:log", "--objective", "total_loss"
+        "tune", "yolox", "--channel", "train=city", "-t", "learning_rate=1e-4:1e-2:log", "--objective", "total_loss"
     )  # fmt: skip
     best = aws("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuned["name"])
     # moto's tuning names a training that it never made; the real one made it.
@@ -320,6 +351,40 @@ def test_from_setup_to_the_best_training_on_moto(aws, capsys, tmp_path, monkeypa
     done = run("process", "s3://films/a/", "--to", f"s3://{BUCKET}/tracks/t", "-o", "out", "--from-job",
                trained["name"], "--instance", "ml.m5.xlarge")  # fmt: skip
     assert (done["files"], (tmp_path / "out/a.txt").read_bytes()[:2]) == (1, b"1,")
+
+
+@pytest.mark.sagemaker
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_is_staged_is_what_the_folder_has(aws, capsys, tmp_path):
+    """A correction that leaves the size goes out; what the folder has not is refused, or removed; fetching is whole."""
+    s3 = aws("s3")
+    s3.create_bucket(Bucket="staged-1")
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    for name in ("a", "b"):
+        (notes / f"{name}.dat").write_bytes(b"1,2")
+
+    def run(*words):
+        code = main(["sagemaker", "stage", "notes", "--bucket", "staged-1", "--name", "s1", *words, "--json"])
+        told = capsys.readouterr()
+        return json.loads(told.out) if code == 0 else told.err
+
+    assert run()["copied"] == 2
+    (notes / "a.dat").write_bytes(b"1,3")
+    assert run()["copied"] == 1
+    assert s3.get_object(Bucket="staged-1", Key="data/s1/a.dat")["Body"].read() == b"1,3"
+    (notes / "b.dat").rename(notes / "c.dat")
+    assert "has 1 files that notes has not, b.dat among them" in run()
+    replaced = run("--replace")
+    assert (replaced["copied"], replaced["removed"]) == (1, 1)
+    keys = [one["Key"] for one in s3.list_objects_v2(Bucket="staged-1")["Contents"]]
+    assert keys == ["data/s1/a.dat", "data/s1/c.dat"]
+    got = tmp_path / "got"
+    got.mkdir()
+    (got / "a.dat").write_bytes(b"1,2")
+    here = Aws(AwsRun(region=REGION, account="123456789012"))
+    assert download(here, "s3://staged-1/data/s1", got) == 2
+    assert (got / "a.dat").read_bytes() == b"1,3"
 
 
 def _of(told):
