@@ -20,15 +20,11 @@ from trackforge_sagemaker.client.failures import explaining
 from trackforge_sagemaker.client.places import fetch, split_place
 from trackforge_sagemaker.control.aws import Aws
 
-<<<<<<< HEAD
-__all__ = ["check_whole", "download", "local_or_place", "upload"]
-=======
-__all__ = ["content_name", "download", "listed", "local_files", "local_or_place", "upload"]
+__all__ = ["check_whole", "content_name", "download", "listed", "local_files", "local_or_place", "upload"]
 
 DIGEST = "sha256"
 """Name of the checksum in an object's metadata."""
 AT_ONCE = 8
->>>>>>> main
 
 
 def upload(aws: Aws, path: Path, place: str, *, instead: Mapping[str, Path] | None = None) -> tuple[str, int]:
@@ -101,7 +97,6 @@ def local_or_place(aws: Aws, given: str, *words: str) -> str:
     return aws.place("data", given) + "/"
 
 
-<<<<<<< HEAD
 def check_whole(source: Path, named: str, advice: str) -> None:
     """Refuse a set whose pictures lie elsewhere, for they would not be copied. What is no set, films say, is fine.
 
@@ -128,9 +123,6 @@ def check_whole(source: Path, named: str, advice: str) -> None:
             )
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    yield from (one for one in sorted(folder.rglob("*")) if one.is_file() and not is_companion(one, folder))
-=======
 def content_name(path: Path) -> str:
     """Return a name that only this content has: that of the file or folder, and 12 digits of its checksum.
 
@@ -142,7 +134,6 @@ def content_name(path: Path) -> str:
         found.update(f"{digest_of(file)} {name}\n".encode(errors="surrogateescape"))
     stem = path.name.partition(".")[0] if path.is_file() else path.resolve().name
     return f"{stem or 'data'}-{found.hexdigest()[:12]}"
->>>>>>> main
 
 
 def local_files(path: Path) -> dict[str, Path]:
