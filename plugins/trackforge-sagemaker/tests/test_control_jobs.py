@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import stat
 import tarfile
 import zipfile
@@ -19,7 +20,9 @@ from trackforge.cli import main
 from trackforge.data.dialects.ground_truth_job import write_job
 from trackforge.io.fetch import fetch
 from trackforge_sagemaker import requests as r
+from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.label_folder import addressed, read_folder
+from trackforge_sagemaker.control.moving import download, strangers, upload
 from trackforge_sagemaker.requests import jumpstart
 
 REGION = "us-east-1"
@@ -68,7 +71,7 @@ def test_setup_shows_bucket_role_and_rights(shown, capsys):
     assert role["RoleName"] == "street-sagemaker"
     assert main(["sagemaker", "setup", *ACCOUNT, "--print-policies"]) == 0
     policies = json.loads(capsys.readouterr().out)
-    assert set(policies) == {"trust", "role", "person", "setup"}
+    assert set(policies) == {"trust", "role", "person", "endpoints", "setup"}
     assert f"arn:aws:s3:::{BUCKET}" in json.dumps(policies["role"])
 
 
@@ -100,8 +103,9 @@ def test_the_built_in_algorithm_counts_its_manifest(shown, tmp_path):
     made = calls[-1]["request"]
     assert made["HyperParameters"]["num_training_samples"] == "40"
     assert made["AlgorithmSpecification"]["TrainingImage"].startswith("811284229777.")
-    assert calls[0]["request"]["Prefix"] == "data/"
-    assert calls[1]["request"]["Key"] == "data/train.manifest"
+    place = calls[0]["request"]["Prefix"]
+    assert re.fullmatch("data/train-[0-9a-f]{12}/", place)
+    assert calls[1]["request"]["Key"] == f"{place}train.manifest"
 
 
 def test_tune_and_its_best(shown):
@@ -119,6 +123,24 @@ def test_tune_and_its_best(shown):
         "describe_hyper_parameter_tuning_job", "describe_training_job", "create_training_job",
     ]  # fmt: skip
     assert calls[-1]["request"]["HyperParameters"]["whole"] == "true"
+
+
+def test_folders_of_one_name_do_not_meet(shown, tmp_path):
+    for day in ("day1", "day2"):
+        (tmp_path / day / "images").mkdir(parents=True)
+        (tmp_path / day / "images/1.jpg").write_bytes(day.encode())
+    words = [f"{name}={day}/images" for name, day in (("train", "day1"), ("val", "day2"))]
+    calls = shown("train", "yolox", "--channel", words[0], "--channel", words[1])
+    train, val = (one["DataSource"]["S3DataSource"]["S3Uri"] for one in calls[-1]["request"]["InputDataConfig"])
+    keys = [one["request"]["Key"] for one in calls if one["operation"] == "put_object"]
+    assert [f"s3://{BUCKET}/{key}" for key in keys] == [f"{train}1.jpg", f"{val}1.jpg"]
+    assert train != val
+    weights, places = tmp_path / "w.pth", []
+    for content in (b"old", b"new", b"old"):  # of one size
+        weights.write_bytes(content)
+        calls = shown("train", "yolox", "--channel", "train=x", "--channel", "pretrain=w.pth")
+        places.append(calls[-1]["request"]["InputDataConfig"][1]["DataSource"]["S3DataSource"]["S3Uri"])
+    assert places[0] == places[2] != places[1]
 
 
 def test_process_is_one_request(shown):
@@ -163,7 +185,7 @@ def test_an_image_is_built_from_a_checkout(shown):
         "create_repository", "put_lifecycle_policy", "get_authorization_token",
     ]  # fmt: skip
     registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com/street"
-    assert [one["command"] for one in calls[-2:]] == [f"docker push {registry}:{tag}" for tag in ("cpu", "latest")]
+    assert [one["command"] for one in calls[-2:]] == [f"docker tag mine {registry}:cpu", f"docker push {registry}:cpu"]
 
 
 @pytest.mark.parametrize(
@@ -288,6 +310,11 @@ def test_from_setup_to_the_best_training_on_moto(aws, capsys, tmp_path, monkeypa
     assert (staged["copied"] > 0, run("stage", "set", "--name", "street")["copied"]) == (True, 0)
     there = aws("s3").list_objects_v2(Bucket=BUCKET, Prefix="data/street/")["Contents"]
     assert len(there) == staged["copied"]
+    picture = next((tmp_path / "set").rglob("*.[jp][pn]g"))
+    picture.write_bytes(picture.read_bytes()[:-1] + b"!")  # corrected, of the same size
+    assert run("stage", "set", "--name", "street")["copied"] == 1
+    assert main(["sagemaker", "stage", str(picture), "--name", "street"]) != 0  # another set of that name
+    assert "nothing else" in capsys.readouterr().err
 
     record = tmp_path / "docker.log"
     monkeypatch.setenv("PATH", _docker(tmp_path / "bin", record))
@@ -299,6 +326,9 @@ def test_from_setup_to_the_best_training_on_moto(aws, capsys, tmp_path, monkeypa
     assert "login --username AWS --password-stdin" in said
     assert "push 123456789012.dkr.ecr.us-east-1.amazonaws.com/street:cpu" in said
 
+    assert main(["sagemaker", "train", "yolox", "--channel", "train=street"]) != 0  # the film is in a folder street
+    assert "must be one thing" in capsys.readouterr().err
+    (tmp_path / "street").rename(tmp_path / "film")
     trained = run("train", "yolox", "--channel", "train=street", "-H", "train.epochs=1")
     told = aws("sagemaker").describe_training_job(TrainingJobName=trained["name"])
     assert told["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == f"s3://{BUCKET}/data/street/"
@@ -320,6 +350,27 @@ def test_from_setup_to_the_best_training_on_moto(aws, capsys, tmp_path, monkeypa
     done = run("process", "s3://films/a/", "--to", f"s3://{BUCKET}/tracks/t", "-o", "out", "--from-job",
                trained["name"], "--instance", "ml.m5.xlarge")  # fmt: skip
     assert (done["files"], (tmp_path / "out/a.txt").read_bytes()[:2]) == (1, b"1,")
+
+
+@pytest.mark.sagemaker
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_is_moved_is_told_apart_by_content(aws, tmp_path):
+    aws("s3").create_bucket(Bucket="moved-1")
+    cloud, folder, place = Aws(AwsRun(region=REGION)), tmp_path / "films", "s3://moved-1/films"
+    folder.mkdir()
+    (folder / "small").write_bytes(b"1234")
+    (folder / "empty").write_bytes(b"")
+    (folder / "large").write_bytes(os.urandom(1 << 20) * 17)  # in parts
+    (folder / "part").write_bytes(b"x" * (8 << 20))
+    assert upload(cloud, folder, place)[1] == 4
+    assert upload(cloud, folder, place)[1] == 0
+    assert download(cloud, place, folder) == 0
+    (folder / "small").write_bytes(b"4321")
+    assert strangers(cloud, folder / "small", place) == ["empty", "large", "part"]
+    assert download(cloud, place, folder) == 1
+    assert (folder / "small").read_bytes() == b"1234"
+    (folder / "small").write_bytes(b"4321")
+    assert upload(cloud, folder, place)[1] == 1
 
 
 def _of(told):

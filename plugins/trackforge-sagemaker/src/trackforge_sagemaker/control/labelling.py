@@ -21,7 +21,7 @@ from trackforge_sagemaker import requests
 from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.declaring import subcommand
 from trackforge_sagemaker.control.label_folder import LabelFolder, addressed, read_folder
-from trackforge_sagemaker.control.moving import download, upload
+from trackforge_sagemaker.control.moving import content_place, download, upload
 
 __all__ = ["LabelRun", "label"]
 
@@ -119,7 +119,7 @@ def _copied(aws: Aws, folder: LabelFolder) -> tuple[str, int]:
         if not folder.prefix.startswith("s3://"):
             raise ConfigError(f"The folder must be for a place in S3; {folder.path} was written for {folder.prefix!r}.")
         return upload(aws, folder.path, folder.prefix)
-    place = aws.place("labels", folder.path.resolve().name) + "/"
+    place = content_place(aws, folder.path, "labels")
     with tempfile.TemporaryDirectory(prefix="trackforge-label-") as scratch:
         return upload(aws, folder.path, place, instead=addressed(folder, place, Path(scratch)))
 

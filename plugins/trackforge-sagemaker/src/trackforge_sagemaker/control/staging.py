@@ -16,7 +16,7 @@ from trackforge.intake.addresses import is_address, shown_address
 from trackforge.io.fetch import cache_folder, fetch
 from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.declaring import subcommand
-from trackforge_sagemaker.control.moving import upload
+from trackforge_sagemaker.control.moving import strangers, upload
 
 __all__ = ["StageRun", "stage"]
 
@@ -51,7 +51,7 @@ def _stage(aws: Aws, job: StageRun, words: Any) -> int:  # noqa: ARG001 - the si
     source = _source(aws, job, archive)
     if not job.to:
         _check_whole(source, job.from_)
-        place, copied = upload(aws, source, aws.place("data", name))
+        place, copied = _copied(aws, source, name)
         return _told(aws, name, place, copied, "")
     with tempfile.TemporaryDirectory(prefix="trackforge-stage-") as folder:
         target = Path(folder) / name
@@ -59,8 +59,24 @@ def _stage(aws: Aws, job: StageRun, words: Any) -> int:  # noqa: ARG001 - the si
             source, target, to=job.to, format=job.from_ or None, halves=job.halves, val=job.val or None,
             images="copy",
         )  # fmt: skip
-        place, copied = upload(aws, target, aws.place("data", name))
+        place, copied = _copied(aws, target, name)
     return _told(aws, name, place, copied, str(report))
+
+
+def _copied(aws: Aws, source: Path, name: str) -> tuple[str, int]:
+    """Copy a set to its place, and see to it that nothing else lies there, which jobs would read with it.
+
+    Raises:
+        ConfigError: Other files lie there.
+    """
+    place = aws.place("data", name)
+    if others := strangers(aws, source, place):
+        shown = ", ".join(others[:3])
+        raise ConfigError(
+            f"{place}/ must hold this set and nothing else; {len(others)} files there are not of it ({shown}"
+            f"{', ...' if len(others) > 3 else ''}). Take another name, --name, or delete them."
+        )
+    return upload(aws, source, place)
 
 
 def _archive(job: StageRun) -> Path | None:
