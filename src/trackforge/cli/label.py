@@ -203,7 +203,9 @@ def bring(
     *,
     from_: Annotated[str | None, Parameter(name=["--from"])] = None,
     every: bool = False,
+    again: bool = False,
     rename: list[str] | None = None,
+    sequence: tuple[str, ...] = (),
     as_json: Json = False,
 ) -> int:
     """Read back what people checked elsewhere; joined by sequence, frame and file name.
@@ -218,8 +220,12 @@ def bring(
         Its format, where it does not tell.
     every
         Take every frame as checked, not only those that were asked for.
+    again
+        Take frames too on which people have said something already: what they said gives way.
     rename
         Names of the project's classes for those that came, as OLD=NEW,OLD=NEW.
+    sequence
+        Names of the project's sequences for those that came, as OLD=NEW, once for each.
     as_json
         Print JSON.
     """
@@ -227,13 +233,17 @@ def bring(
 
     opened = Project.open(project)
     with working(opened):
-        done = bring_in(opened, labels, from_, every=every, rename=separate(rename))
+        done = bring_in(
+            opened, labels, from_, every=every, again=again, rename=separate(rename), sequences=sequence or ()
+        )
     if as_json:
         put(json.dumps(done.as_dict(), indent=2) + "\n")
         return 0
     put(f"{done.frames} frames of {', '.join(done.sequences)} are checked now, {done.boxes} boxes\n")
     if done.left_out:
         put(f"{done.left_out} other frames came back and were not asked for; --every takes them too\n")
+    if done.kept:
+        put(f"{done.kept} frames stay as people have said already; --again takes what came\n")
     put("".join(f"note: {one}\n" for one in done.notes))
     put("\n" + next_words(status(opened)) + "\n")
     return 0
