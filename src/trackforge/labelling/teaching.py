@@ -17,6 +17,7 @@ from trackforge import data
 from trackforge.data import Dataset
 from trackforge.errors import ConfigError
 from trackforge.intake.documents import load_json
+from trackforge.labelling.outlines import with_masks
 from trackforge.labelling.places import inside, outside
 from trackforge.labelling.project import Project, Round, write_json
 from trackforge.registry import registry
@@ -89,7 +90,7 @@ def labelled(
     """
     parts = []
     for name, document in project.documents().items():
-        part = document.to_dataset(project.sequences)
+        part = with_masks(project, name, document.to_dataset(project.sequences))
         if checked_only:
             wanted = document.checked if among is None else document.checked & set(among.get(name, ()))
             part = part[np.isin(part.images.frame, np.array(sorted(wanted), np.int64))]
