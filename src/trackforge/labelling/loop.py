@@ -20,6 +20,7 @@ from trackforge.labelling.measures import Measures
 from trackforge.labelling.measuring import measure
 from trackforge.labelling.prelabelling import prelabel
 from trackforge.labelling.project import Project, Round, flat, write_json
+from trackforge.labelling.settling import ENOUGH, judging, settled
 from trackforge.labelling.standing import Next, Status
 from trackforge.labelling.teaching import Lesson, teach, trainer_of
 from trackforge.labelling.words import effort_words
@@ -188,18 +189,34 @@ def _train(project: Project, tell: Tell) -> Lesson:
     round_ = project.round()
     if trainer_of(project) is not None:
         tell.line(f"round {round_.number}: training on what people have checked")
-    lesson = teach(project, round_, watch=tell.epoch, tell=tell.train)
+    lesson = teach(project, round_, watch=tell.epoch, tell=tell.train, look=tell.look)
     if lesson.signal:
         return lesson
     tell.line(lesson.words)
     following = Round(
         number=round_.number + 1,
         detector=lesson.detector,
+        conf=_least(project, round_, lesson, tell),
         checked=round_.measured,
     )
     project.record(following)  # first: a round that is closed is followed by another
     project.record(dataclasses.replace(round_, state="closed", training=lesson.words))
     return lesson
+
+
+def _least(project: Project, round_: Round, lesson: Lesson, tell: Tell) -> float | None:
+    """Choose the tracker's least score for the labels to come, and say why; as set, where nothing is to be chosen."""
+    if not project.run.settles:
+        return None
+    choice = lesson.choice
+    if choice is None or choice.frames < ENOUGH:
+        frames, fair = judging(project, trained=bool(lesson.detector))
+        if not frames:  # people have taken back what they had checked
+            return round_.conf
+        choice = settled(project, lesson.detector, frames, round_.conf, fair=fair, watch=tell.look)
+    write_json(project.place(round_.number) / "settled.json", choice.as_dict())
+    tell.line(choice.words)
+    return choice.conf
 
 
 def _asked(document: Document) -> set[int]:
