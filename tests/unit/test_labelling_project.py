@@ -13,6 +13,7 @@ import pytest
 from trackforge import data
 from trackforge.data import Boxes, Dataset, Images
 from trackforge.errors import ConfigError, DataError
+from trackforge.io.masks import decode_mask
 from trackforge.labelling import LabelRun, Project, bring_in, go_on, hand_out, measured, status
 from trackforge.labelling.joining import only
 from trackforge.labelling.loop import Tell
@@ -205,6 +206,39 @@ def test_a_frame_that_is_checked_while_a_model_is_trained_counts_where_it_was_sh
     document = labels(project)
     accept(document, document.wanted[:2]).save(project.path("walk"))
     assert measured(project).frames == 2
+
+
+def test_masks_of_a_model_go_with_the_boxes_that_people_left(walk: Path, tmp_path: Path) -> None:
+    """They come back out of every round, and not for boxes that people moved or drew."""
+    (tmp_path / "answers").mkdir()
+    rows = np.loadtxt(walk.parent / "det.txt", delimiter=",").astype(int)
+    for k in range(20):
+        here = [(x, y, w, h) for frame, _, x, y, w, h, *_ in rows.tolist() if frame == k + 1]
+        masks = [[[1] * w] * (h // 2) + [[0] * w] * (h - h // 2) for _, _, w, h in here]  # the upper half
+        corners = [[x, y, x + w, y + h] for x, y, w, h in here]
+        told = {"ids": [0] * len(here), "scores": [0.9] * len(here), "bboxes": corners, "masks": masks}
+        (tmp_path / "answers" / f"{k:04d}.json").write_text(json.dumps(told))
+    detector = {"name": "response", "path": tmp_path / "answers", "classes": ("light",)}
+    project = Project.begin(LabelRun(sources=(str(walk),), detector=detector, out=tmp_path / "p", gap=0, count=4))
+    go_on(project)
+    document = labels(project)
+    assert any(note.startswith("masks stay beside") for note in document.notes)
+    frame = document.wanted[0]
+    track = int(document.table().at(frame).track_id[0])
+    document = set_box(document, track, frame, (1, 2, 30, 40))
+    accept(document, document.wanted).save(project.path("walk"))
+    go_on(project)
+    assert project.round().number == 1
+    told = hand_out(project, "coco", frames="all")
+    boxes = data.read(told.path).boxes
+    assert boxes.mask is not None
+    assert sum(mask is None for mask in boxes.mask) == 1
+    assert f"masks: 1 of {len(boxes)} boxes have none, for people moved or drew them, or they fill a gap" in told.notes
+    row = int(np.flatnonzero([mask is not None for mask in boxes.mask])[0])
+    x1, y1, x2, y2 = boxes.xyxy[row].astype(int).tolist()
+    inside = decode_mask(boxes.mask[row])
+    assert inside.sum() == inside[y1 : y1 + (y2 - y1) // 2, x1:x2].sum() == (x2 - x1) * ((y2 - y1) // 2)
+    assert any("cannot hold masks" in note for note in hand_out(project, "ground-truth", frames="all").notes)
 
 
 def test_a_project_is_for_one_thing(walk: Path, tmp_path: Path) -> None:
