@@ -34,7 +34,7 @@ GROUPS = {
         "detector", "weights", "conf", "iou", "classes", "rename", "class_agnostic", "imgsz", "device", "batch_size",
         "also", "agree", "rules",
     ),
-    "Tracks": ("tracker", "associator", "motion", "gap", "tolerance"),
+    "Tracks": ("tracker", "associator", "motion", "settle", "gap", "tolerance"),
     "People": ("count", "doubt", "same", "goal", "ready"),
     "Training": ("trainer", "start_weights", "more_data", "holdout", "keep"),
 }  # fmt: skip
@@ -203,7 +203,7 @@ def bring(
     *,
     from_: Annotated[str | None, Parameter(name=["--from"])] = None,
     every: bool = False,
-    again: bool = False,
+    replace: bool = False,
     rename: list[str] | None = None,
     sequence: tuple[str, ...] = (),
     as_json: Json = False,
@@ -220,8 +220,8 @@ def bring(
         Its format, where it does not tell.
     every
         Take every frame as checked, not only those that were asked for.
-    again
-        Take frames too on which people have said something already: what they said gives way.
+    replace
+        Let what came take the place of what people have said before, on frames that they checked or drew on.
     rename
         Names of the project's classes for those that came, as OLD=NEW,OLD=NEW.
     sequence
@@ -234,7 +234,7 @@ def bring(
     opened = Project.open(project)
     with working(opened):
         done = bring_in(
-            opened, labels, from_, every=every, again=again, rename=separate(rename), sequences=sequence or ()
+            opened, labels, from_, every=every, replace=replace, rename=separate(rename), sequences=sequence
         )
     if as_json:
         put(json.dumps(done.as_dict(), indent=2) + "\n")
@@ -242,8 +242,6 @@ def bring(
     put(f"{done.frames} frames of {', '.join(done.sequences)} are checked now, {done.boxes} boxes\n")
     if done.left_out:
         put(f"{done.left_out} other frames came back and were not asked for; --every takes them too\n")
-    if done.kept:
-        put(f"{done.kept} frames stay as people have said already; --again takes what came\n")
     put("".join(f"note: {one}\n" for one in done.notes))
     put("\n" + next_words(status(opened)) + "\n")
     return 0

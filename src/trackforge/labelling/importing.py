@@ -1,9 +1,9 @@
 """Labels that people checked elsewhere, read back: joined to the project's by sequence, frame and file name.
 
 Frames that were asked for count as checked when they come back; others stay a model's, since a tool gives back what
-nobody has looked at as well. Frames on which people have said something in the project already stay as they are, unless
-they are asked for again. Which object is which is told by the boxes, not by numbers: those of two clips of a film
-begin anew in each, and those of another program mean nothing here.
+nobody has looked at as well. What people have said before stays, unless what came shall take its place. Which object is
+which is told by the boxes, not by numbers: those of two clips of a film begin anew in each, and those of another
+program mean nothing here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Imported:
         boxes: Boxes on them.
         sequences: Names of the sequences that they belong to.
         left_out: Frames that came and were not asked for.
-        kept: Frames that came, and stay as people have said already.
+        kept: Frames that came, and stay as people have labelled them before.
         notes: What is worth knowing, one sentence each.
     """
 
@@ -68,7 +68,7 @@ def bring_in(
     format: str | None = None,  # noqa: A002 - the natural word
     *,
     every: bool = False,
-    again: bool = False,
+    replace: bool = False,
     rename: Sequence[str] = (),
     sequences: Sequence[str] = (),
 ) -> Imported:
@@ -80,13 +80,13 @@ def bring_in(
             counts.
         format: Its format, where it does not tell.
         every: Take every frame that came, not only those that were asked for.
-        again: Take frames too on which people have said something already; it gives way to what comes.
+        replace: Let what came take the place of what people have said of a frame before.
         rename: Names of the project's classes for those that came, ``OLD=NEW``.
         sequences: Names of the project's sequences, or of clips of them, for those that came, ``OLD=NEW``.
 
     Raises:
         ConfigError: The project has no such class, or what is said of names is no ``OLD=NEW``.
-        DataError: What came back cannot be read, or fits no sequence or frame of the project.
+        DataError: What came back cannot be read, fits no sequence or frame of the project, or has nothing new.
     """
     names = _pairs(sequences, "--sequence")
     dataset = _named(_read(path, format), project, _pairs(rename, "--rename"))
@@ -112,11 +112,15 @@ def bring_in(
         document = documents[name]
         asked = set(document.frames.tolist()) if every else set(document.asked)
         came = {frame for frames, _ in clips for frame in frames.tolist()}
-        counted = came & asked
-        left_out += len(came - asked)
-        if not again:
-            said = counted & held(document)
-            counted, kept = counted - said, kept + len(said)
+        said = came & asked & held(document) if not replace else set[int]()
+        counted = (came & asked) - said
+        left_out, kept = left_out + len(came - asked), kept + len(said)
+        if said:
+            which = some(np.array(sorted(said)))
+            notes.append(
+                f"{len(said)} frames of {name} stay as people have labelled them before: {which}; replace=True "
+                "(--replace) takes those that came"
+            )
         if not counted:
             continue
         mine = _one_name_each(document, [only(table, counted) for _, table in clips])
@@ -124,8 +128,8 @@ def bring_in(
         taken, boxes = taken + len(counted), boxes + len(mine)
     if not changed and kept:
         raise DataError(
-            f"People have said something already of all {kept} frames that came and were asked for; they stay as they "
-            "are. Should what comes count instead: again=True (--again).",
+            f"Frames must be ones that nobody has labelled yet; people have said what is on all {kept} of those that "
+            "came. Let these take their place with replace=True (--replace).",
             path=path,
         )
     if not changed:
