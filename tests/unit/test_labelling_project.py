@@ -13,8 +13,11 @@ import pytest
 from trackforge import data
 from trackforge.data import Boxes, Dataset, Images
 from trackforge.errors import ConfigError, DataError
+from trackforge.io.masks import decode_mask
 from trackforge.labelling import LabelRun, Project, bring_in, go_on, hand_out, measured, status
 from trackforge.labelling.joining import only
+from trackforge.labelling.loop import Tell
+from trackforge.labelling.teaching import labelled
 from trackforge.review import Document
 from trackforge.review.edits import accept, add_class, rename, set_attributes, set_box
 
@@ -176,6 +179,66 @@ def test_edits_of_the_page_are_what_counts(walk: Path, tmp_path: Path) -> None:
     assert told["effort"]["relabelled"] > 0
     assert first in after.checked
     assert last not in after.checked
+
+
+def test_a_frame_that_is_checked_while_a_model_is_trained_counts_where_it_was_shown(walk: Path, tmp_path: Path) -> None:
+    """Its labels were those of the round before; the model that is trained meanwhile has not seen it."""
+    project = begun(walk, tmp_path / "p", count=4)
+    document = labels(project)
+    *first, late = sorted(document.wanted)
+    accept(document, first).save(project.path("walk"))
+
+    def while_it_runs(line: str) -> None:
+        if "checked: " in line and labels(project).checked == set(first):
+            edited, track = labels(project), int(labels(project).table().at(late).track_id[0])
+            accept(set_box(edited, track, late, (1, 2, 30, 40)), [late]).save(project.path("walk"))
+
+    stands, _ = go_on(project, ready=True, tell=Tell(line=while_it_runs))
+    assert (stands.round, stands.next, stands.checked) == (1, "check", 4)
+    before, now = project.rounds()
+    assert before.measured == now.checked == {"walk": first}
+    assert len(labelled(project, among=before.measured)) == 3  # what a training takes
+    told = json.loads((project.place(0) / "measure.json").read_text())
+    assert (told["frames"], told["effort"]["moved"]) == (4, 1)
+    assert stands.scores["effort"] == told["effort"]["per 100 boxes"]
+    with pytest.raises(ConfigError, match="Nothing has been checked in this round"):
+        measured(project)  # its labels are people's own by now
+    document = labels(project)
+    accept(document, document.wanted[:2]).save(project.path("walk"))
+    assert measured(project).frames == 2
+
+
+def test_masks_of_a_model_go_with_the_boxes_that_people_left(walk: Path, tmp_path: Path) -> None:
+    """They come back out of every round, and not for boxes that people moved or drew."""
+    (tmp_path / "answers").mkdir()
+    rows = np.loadtxt(walk.parent / "det.txt", delimiter=",").astype(int)
+    for k in range(20):
+        here = [(x, y, w, h) for frame, _, x, y, w, h, *_ in rows.tolist() if frame == k + 1]
+        masks = [[[1] * w] * (h // 2) + [[0] * w] * (h - h // 2) for _, _, w, h in here]  # the upper half
+        corners = [[x, y, x + w, y + h] for x, y, w, h in here]
+        told = {"ids": [0] * len(here), "scores": [0.9] * len(here), "bboxes": corners, "masks": masks}
+        (tmp_path / "answers" / f"{k:04d}.json").write_text(json.dumps(told))
+    detector = {"name": "response", "path": tmp_path / "answers", "classes": ("light",)}
+    project = Project.begin(LabelRun(sources=(str(walk),), detector=detector, out=tmp_path / "p", gap=0, count=4))
+    go_on(project)
+    document = labels(project)
+    assert any(note.startswith("masks stay beside") for note in document.notes)
+    frame = document.wanted[0]
+    track = int(document.table().at(frame).track_id[0])
+    document = set_box(document, track, frame, (1, 2, 30, 40))
+    accept(document, document.wanted).save(project.path("walk"))
+    go_on(project)
+    assert project.round().number == 1
+    told = hand_out(project, "coco", frames="all")
+    boxes = data.read(told.path).boxes
+    assert boxes.mask is not None
+    assert sum(mask is None for mask in boxes.mask) == 1
+    assert f"masks: 1 of {len(boxes)} boxes have none, for people moved or drew them, or they fill a gap" in told.notes
+    row = int(np.flatnonzero([mask is not None for mask in boxes.mask])[0])
+    x1, y1, x2, y2 = boxes.xyxy[row].astype(int).tolist()
+    inside = decode_mask(boxes.mask[row])
+    assert inside.sum() == inside[y1 : y1 + (y2 - y1) // 2, x1:x2].sum() == (x2 - x1) * ((y2 - y1) // 2)
+    assert any("cannot hold masks" in note for note in hand_out(project, "ground-truth", frames="all").notes)
 
 
 def test_a_project_is_for_one_thing(walk: Path, tmp_path: Path) -> None:

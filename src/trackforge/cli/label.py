@@ -34,7 +34,7 @@ GROUPS = {
         "detector", "weights", "conf", "iou", "classes", "rename", "class_agnostic", "imgsz", "device", "batch_size",
         "also", "agree", "rules",
     ),
-    "Tracks": ("tracker", "associator", "motion", "gap", "tolerance"),
+    "Tracks": ("tracker", "associator", "motion", "settle", "gap", "tolerance"),
     "People": ("count", "doubt", "same", "goal", "ready"),
     "Training": ("trainer", "start_weights", "more_data", "holdout", "keep"),
 }  # fmt: skip

@@ -38,6 +38,7 @@ def measure(
     *,
     scored: Mapping[str, TrackTable] | None = None,
     same: float = 0.99,
+    precise: bool = True,
 ) -> Measures:
     """Compare the labels of a model with what people made of them.
 
@@ -48,6 +49,7 @@ def measure(
         classes: Names by ``class_id``.
         scored: The labels with the scores that rank them, where those shown have none; for average precision.
         same: IoU from which a box counts as left alone; one whose corners are a pixel off at most does in any case.
+        precise: Compute average precision, which takes the longest.
 
     Raises:
         InvalidInputError: No frame was checked.
@@ -63,7 +65,7 @@ def measure(
     ranked = left if scored is None else {name: _counted(scored[name], of) for name, of in checked.items()}
     lengths = {name: len(of) for name, of in checked.items()}
     efforts = {name: _effort(left[name], right[name], lengths[name], same) for name in checked}
-    by_class = _precision(right, ranked, lengths, classes)
+    by_class = _precision(right, ranked, lengths, classes) if precise else {}
     scores = {
         name: _scores(_of(left, k), _of(right, k), lengths, by_class.get(name, (NAN, NAN)))
         for k, name in enumerate(classes)

@@ -22,7 +22,7 @@ from trackforge.io.builtin_response import answer_name
 from trackforge.types import Detections, Frame
 from trackforge_sagemaker.client.answers import detections_of, document_of
 from trackforge_sagemaker.client.asynchronous import AsyncEndpoint, Submission
-from trackforge_sagemaker.client.contents import digest_of
+from trackforge_sagemaker.client.contents import asking, digest_of
 from trackforge_sagemaker.client.failures import ModelFailedError
 from trackforge_sagemaker.client.folders import AsyncFolder, Done
 from trackforge_sagemaker.client.invoking import Endpoint, check_endpoint
@@ -75,7 +75,7 @@ class EndpointDetectorConfig:
     answers: Path | None = setting(
         None,
         help="Folder in which answers are kept, NAME.jpg.out each, of further sequences with the same names below "
-        "SEQUENCE/; a picture that has one is not sent again.",
+        "SEQUENCE/; what this endpoint answered is not sent again.",
     )
     way: Literal["real-time", "asynchronous"] = setting(
         "real-time", help="asynchronous: through the endpoint's queue; needs answers, and goes on after a kill."
@@ -196,9 +196,11 @@ class EndpointDetector:
             )  # fmt: skip
             return lambda name, body: _answer(run.one(name, body))
         ask, ledger = self._asking(runtime), Ledger(folder)
+        told = {"endpoint": config.endpoint, "region": self.endpoint.region, "component": config.component}
+        told |= {"accept": self._accept, "kind": self._type}
 
         def asked_once(name: str, body: bytes) -> bytes:
-            path, digest = folder / f"{name}.out", digest_of(body)
+            path, digest = folder / f"{name}.out", asking(digest_of(body), **told)
             known = ledger.get(name, digest)
             if known is None or not path.is_file():
                 given = ask(name, body)
