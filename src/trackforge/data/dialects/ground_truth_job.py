@@ -278,7 +278,7 @@ def _write_boxes(dataset: Dataset, job: _Job, texts: tuple[str, str, str]) -> tu
     for row, name in enumerate(names):
         picture = f"images/{name}{placer.suffix(row)}"
         placer.place(row, job.stage / picture)
-        lines.append(dumped(picture_line(dataset, row, job.prefix + picture, job.audited)))
+        lines.append(dumped(picture_line(dataset, row, job.prefix + picture, job.audited, human=False)))
     write_text(job.stage / "input.manifest", lines)
     verdicts = job.kind == "verification"
     _put(job.stage / "categories.json", picture_categories(VERDICTS if verdicts else dataset.classes))
