@@ -54,7 +54,12 @@ def _named(part: Dataset, sequence: str, documents: Mapping[str, Document], path
     clip = part_of(sequence)
     name = next((one for one in documents if one == sequence or Path(one).name == sequence), None)
     if name is None and clip is not None and clip.film in documents:
-        return clip.film, np.array(frames_of_part(frames.tolist(), clip, film=True, path=path), np.int64)
+        try:
+            return clip.film, np.array(frames_of_part(frames.tolist(), clip, film=True), np.int64)
+        except DataError as error:
+            raise DataError(
+                f"{error} What it is called is said with --sequence '{sequence}=...'.", path=path
+            ) from error
     if name is None:
         raise DataError(
             f"Sequences must be the project's; {sequence!r} is none.{did_you_mean(sequence, documents)} It has: "
