@@ -191,13 +191,14 @@ class Aws:
             for page in made.get_paginator(operation).paginate(**request):
                 yield from page.get(key, ())
 
-    def upload(self, path: Path, place: str, *, kind: str = "") -> str:
+    def upload(self, path: Path, place: str, *, kind: str = "", metadata: Mapping[str, str] | None = None) -> str:
         """Copy a file to S3, in parts where it is large; return the address.
 
         Args:
             path: The file.
             place: ``s3://bucket/key``.
             kind: Its ``Content-Type``, where it matters.
+            metadata: What S3 keeps beside it.
         """
         bucket, key = split_place(place)
         if self.dry_run:
@@ -205,7 +206,9 @@ class Aws:
             self._show("s3", "put_object", {"Bucket": bucket, "Key": key, "Body": body})
             return place
         with explaining("s3", "PutObject", f"copy {path} to {place}"):
-            self.client("s3").upload_file(str(path), bucket, key, ExtraArgs={"ContentType": kind} if kind else None)
+            more = {"ContentType": kind, "Metadata": dict(metadata or {})}
+            more = {key: value for key, value in more.items() if value}
+            self.client("s3").upload_file(str(path), bucket, key, ExtraArgs=more or None)
         return place
 
     def finish(self, facts: Mapping[str, Any], text: str) -> int:
