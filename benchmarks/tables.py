@@ -158,23 +158,39 @@ def revision(result: dict[str, Any]) -> str:
 
 
 def labelling(result: dict[str, Any]) -> str:
-    """Two rows a half that people checked: the labels of the other half before and after; and what the work was."""
-    names = ("AP50 of the detector", "HOTA of the labels", "IDF1 of the labels", "recall", "boxes touched per 100")
+    """Three rows a half that people checked: the labels of the other half at first, with another threshold, trained."""
+    shares = ("AP50 of the detector", "AP of the detector", "HOTA of the labels", "IDF1 of the labels", "recall")
+    names = (*shares, "boxes touched per 100", "least score")
+    titles = {"before": "first labels", "untrained": "people checked", "after": "and a training"}
     rows, words = [], []
     for half in ("first", "second"):
         found = result[f"people checked the {half} half"]
-        for when in ("before", "after"):
-            shares = (f"{100 * found[when][name]:.1f}" for name in names[:-1])
-            title = f"{half} half checked, the other {when} training"
-            rows.append((title, *shares, f"{found[when][names[-1]]:.1f}"))
+        for when, title in titles.items():
+            one = found[when]
+            least = "as set" if one["least score"] is None else f"{one['least score']:g}"
+            cells = (f"{100 * one[name]:.1f}" for name in shares)
+            rows.append((f"{half} half checked: {title}", *cells, f"{one['boxes touched per 100']:.1f}", least))
         effort = found["effort"]
         words.append(
             f"{half} half: {effort['per 100 boxes']:.1f} of 100 boxes touched ({effort['kept']} left alone, "
             f"{effort['moved']} moved, {effort['added']} drawn, {effort['deleted']} deleted, "
             f"{effort['identities']} identities mended)"
         )
-    told = "\nPeople's work, where labelling from scratch is 100: " + "; ".join(words) + ".\n"
-    return table(("PETS09-S2L1", *names), rows) + told + _origin(result)
+    told = "\nPeople's work on the half that they checked, where labelling from scratch is 100: " + "; ".join(words)
+    settings = result["settings"]
+    how = (
+        f"Every frame, {settings['epochs']} epochs"
+        if settings["stride"] == 1
+        else (f"Every {settings['stride']}th frame, {settings['epochs']} epochs")
+    )
+    ends = "; ".join(
+        f"{half} half: {result[f'people checked the {half} half']['training']}" for half in ("first", "second")
+    )
+    return (
+        table(("PETS09-S2L1, the half that nobody labelled", *names), rows)
+        + f"{told}. A box counts as left alone from IoU .7.\n\n{how}. Verdicts, on checked frames: {ends}.\n"
+        + _origin(result)
+    )
 
 
 def overfit(result: dict[str, Any]) -> str:

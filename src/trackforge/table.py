@@ -17,7 +17,7 @@ from trackforge.errors import InvalidInputError
 from trackforge.types import Detections, Frame, Step, Tracks, TrackState
 from trackforge.types.columns import Columns, Selector, column, extras, joined_masks
 
-__all__ = ["LARGEST", "TrackTable"]
+__all__ = ["LARGEST", "TrackTable", "one_size"]
 
 LARGEST = float(np.finfo(np.float32).max)
 """The largest coordinate and score, since detections and tracks have them in 32 bits."""
@@ -40,6 +40,7 @@ class TrackTable(Columns):
         mask: ``(R,)`` object array of COCO run-length masks, None in it for boxes without one; or None.
         extra: Further columns by name, each with R rows.
         sequence: Name of the sequence.
+        size: ``(width, height)`` of its pictures in pixels, where all are alike; None where nobody said.
 
     Raises:
         InvalidInputError: Columns differ in length, a box is not finite or inverted, a frame is negative, or an id
@@ -55,6 +56,7 @@ class TrackTable(Columns):
     mask: npt.NDArray[np.object_] | None = None
     extra: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     sequence: str = ""
+    size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -171,7 +173,9 @@ class TrackTable(Columns):
             if all(getattr(t, name) is not None for t in tables)
         }
         extra = {name: np.concatenate([t.extra[name] for t in tables]) for name in common}
-        return cls(**columns, mask=joined_masks(tables), extra=extra, sequence=sequence)
+        return cls(
+            **columns, mask=joined_masks(tables), extra=extra, sequence=sequence, size=one_size(t.size for t in tables)
+        )
 
     @classmethod
     def from_steps(
@@ -186,8 +190,10 @@ class TrackTable(Columns):
         """
         parts: list[TrackTable] = []
         timed = False
+        sizes = set()
         for step in steps:
             sequence = sequence or step.frame.sequence
+            sizes.add(step.frame.size)
             tracks = step.tracks.visible
             if len(tracks):
                 xyxy = step.detections.xyxy[tracks.detection] if box == "detected" else tracks.xyxy
@@ -208,7 +214,7 @@ class TrackTable(Columns):
         if not parts:
             return cls.empty(sequence)
         table = cls.concatenate(parts, sequence=sequence)
-        return table if timed else table._replaced({"timestamp": None})
+        return table._replaced({"timestamp": table.timestamp if timed else None, "size": one_size(sizes)})
 
     @classmethod
     def from_detections(cls, found: Iterable[tuple[int, Detections]], *, sequence: str = "") -> TrackTable:
@@ -267,7 +273,11 @@ class TrackTable(Columns):
         """
         if frames is None:
             count = int(self.frame[-1]) + 1 if len(self) else 0
-            frames = (Frame(index=index, timestamp=self._time(index), sequence=self.sequence) for index in range(count))
+            size = self.size or (0, 0)
+            frames = (
+                Frame(index=index, timestamp=self._time(index), sequence=self.sequence, size=size)
+                for index in range(count)
+            )
         births: dict[int, int] = {}
         for frame in frames:
             rows, detections = self.rows(frame.index), self.detections(frame.index)
@@ -294,6 +304,13 @@ class TrackTable(Columns):
             return None
         seconds = self.timestamp[self.rows(frame)]
         return float(seconds[0]) if len(seconds) and np.isfinite(seconds[0]) else None
+
+
+def one_size(sizes: Iterable[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """Return the one size of pictures that all have; None where they differ or one is not known."""
+    found = set(sizes)
+    size = found.pop() if len(found) == 1 else None
+    return size if size is not None and min(size) > 0 else None
 
 
 def _ordered(table: TrackTable) -> TrackTable:

@@ -18,6 +18,7 @@ from trackforge.data.dialects.ground_truth_job import write_job
 from trackforge.data.problems import Findings
 from trackforge.errors import DataError
 from trackforge.io.manifest_lines import read_manifest_lines, write_manifest_lines
+from trackforge.io.seqlabel import metadata_path
 from trackforge.io.tables import convert_tables, read_classes, read_tables
 
 REAL = Path(os.environ.get("TRACKFORGE_DATA", Path(__file__).parents[3] / "shared/data")) / "ground-truth"
@@ -336,6 +337,34 @@ def test_clips_whose_pictures_have_the_films_numbers(tmp_path: Path) -> None:
     assert data.read(file, join=True).images.frame.tolist() == [200, 201, 202]
 
 
+def renumbered_clip(file: Path, count: int) -> Path:
+    return seqlabel(file, *(frame(k, box(k + 1), file=f"frame_{k + 1:04d}.jpeg") for k in range(count)))
+
+
+def test_a_clip_that_leaves_frames_out_says_so_in_its_name(tmp_path: Path) -> None:
+    for first, last in ((1, 196), (201, 396)):
+        renumbered_clip(tmp_path / f"street-{first:06d}-{last:06d}-by-5.json", 40)
+    assert data.read(tmp_path, join=True).images.frame.tolist() == [*range(0, 196, 5), *range(200, 396, 5)]
+    assert data.read(tmp_path).images.frame.tolist() == [*range(40)] * 2
+
+
+@pytest.mark.parametrize(("name", "count"), [("street-000001-000196", 40), ("street-000016-000030", 8)])
+def test_which_frames_a_clip_has_is_not_guessed(tmp_path: Path, name: str, count: int) -> None:
+    file = renumbered_clip(tmp_path / f"{name}.json", count)
+    with pytest.raises(DataError, match=f"Call it {name}-by-N where it has one frame in N"):
+        data.read(file, join=True)
+    assert data.read(file).images.frame.tolist() == [*range(count)]  # alone, it counts its own
+
+
+def test_a_sequence_file_tells_which_frames_a_clip_has(tmp_path: Path) -> None:
+    name = "street-000016-000030"
+    renumbered_clip(tmp_path / f"{name}.seqlabel.json", 5)
+    listed = [{"frame-no": k, "frame": f"frame_{k + 1:04d}.jpeg"} for k in range(8)]
+    (tmp_path / f"{name}.json").write_text(json.dumps({"prefix": "s3://in/", "frames": listed}))
+    made = data.read(tmp_path / f"{name}.seqlabel.json", join=True)
+    assert made.images.frame.tolist() == [*range(15, 30, 2)]
+
+
 @pytest.mark.parametrize("film", ["street", "street-000011-000013"])  # the whole film, or the clip
 def test_the_pictures_may_be_frames_of_a_film(tmp_path: Path, film: str) -> None:
     first = 0 if film == "street" else 10
@@ -380,6 +409,46 @@ def test_labels_that_are_not_here_and_classes_that_are_none(tmp_path: Path) -> N
         data.read(folder)
     _, problems = gathered(folder, classes=("Car", "Bus"))
     assert any("must have a class that is one of 0..1; got 9" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("{cut}\n{cut}\n", [r"manifest:1: A line must be JSON", r"manifest:2: A line must be JSON"]),
+        ("", ["manifest:1: A manifest must name what was labelled, a line each; it is empty"]),
+        ('{{"a": 1}}\n', ["manifest:1: The line must have an attribute that names labels of video"]),
+    ],
+)
+def test_a_manifest_of_which_no_line_is_whole_is_the_jobs_all_the_same(
+    tmp_path: Path, text: str, named: list[str]
+) -> None:
+    folder = job(tmp_path / "cars", {name: [frame(0, box(1))] for name in ("a", "b")})
+    manifest = folder / "manifests/output/output.manifest"
+    manifest.write_text(text.format(cut=manifest.read_text()[:40]))
+    with pytest.raises(DataError, match=named[0]):
+        data.read(folder)
+    made, problems = gathered(folder)
+    assert not len(made)
+    for wanted, problem in zip(named, problems, strict=True):
+        assert wanted in problem
+
+
+@pytest.mark.parametrize("told", ["manifest", "beside"])
+def test_a_class_that_the_class_map_lacks_is_named_and_none_is_invented(tmp_path: Path, told: str) -> None:
+    if told == "manifest":
+        folder = job(tmp_path / "cars", {"a": [frame(0, box(1), box(2, "9", "Car:2", "b"))]})
+        wanted = r"0/SeqLabel\.json: .*'000001\.jpg' must have a class of the class-map \(output\.manifest, line 1\)"
+    else:
+        folder = seqlabel(tmp_path / "a.json", frame(0, box(1), box(2, "9", "Car:2", "b")))
+        metadata_path(folder).write_text(json.dumps({"class-map": {"0": "Car"}}))
+        wanted = r"a\.json: .*of the class-map \(.*metadata.*\), 0; got 9"
+    with pytest.raises(DataError, match=wanted):
+        data.read(folder)
+    made, problems = gathered(folder)
+    assert len(made.boxes) == 1
+    assert len(problems) == 1
+    assert "9" not in made.classes
+    assert len(data.read(folder, classes=[f"class {k}" for k in range(10)]).boxes) == 2  # names that settle the matter
 
 
 def test_a_missing_picture_a_strange_frame_and_an_object_that_is_twice(tmp_path: Path) -> None:

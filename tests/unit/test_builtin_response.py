@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -83,6 +84,18 @@ def test_written_and_read_again(boxes: list[tuple[float, ...]], form: Form) -> N
     assert again.score.tolist() == found.score.tolist()
     assert again.class_id.tolist() == found.class_id.tolist()
     np.testing.assert_allclose(again.xyxy, found.xyxy, rtol=0, atol=1e-4)
+
+
+def test_answers_of_cameras_whose_pictures_have_the_same_names(tmp_path: Path) -> None:
+    """What lies in the folder of the sequence goes before what lies above it; no name leads out."""
+    for name, rows in (("1.jpg.out", ROWS), ("rear/1.jpg.out", ROWS[:1])):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps({"prediction": rows}))
+    detector = trackforge.detector("response", path=tmp_path, classes=tuple("abcde"))
+    found = detector.detect(
+        [dataclasses.replace(frame("1.jpg"), sequence=name) for name in ("front", "rear", "../rear", "")]
+    )
+    assert [len(one) for one in found] == [3, 1, 3, 3]
 
 
 def test_replayed(tmp_path: Path) -> None:

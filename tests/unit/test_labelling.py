@@ -67,11 +67,35 @@ def test_what_people_change_is_counted_by_kind() -> None:
     assert told["effort"]["from scratch"] == 100
 
 
-def test_a_track_that_was_cut_counts_as_one_mended_identity() -> None:
-    shown = walk(range(10))
-    people = together(walk(range(5), 1), walk(range(5, 10), 2))
-    effort = measure({"a": people}, {"a": shown}, {"a": range(10)}, ("person",)).effort
-    assert (effort.kept, effort.identities, effort.touched) == (10, 1, 1)
+def test_a_track_that_was_cut_or_joined_counts_as_one_mended_identity() -> None:
+    one, two = walk(range(10)), together(walk(range(5), 1), walk(range(5, 10), 2))
+    for shown, people in ((one, two), (two, one)):
+        effort = measure({"a": shown}, {"a": people}, {"a": range(10)}, ("person",)).effort
+        assert (effort.kept, effort.identities, effort.touched) == (10, 1, 1)
+
+
+def test_tracks_that_swapped_objects_are_two_cuts_and_two_joins() -> None:
+    right = together(walk(range(10), 1), walk(range(10), 2, x=200))
+    swapped = together(
+        walk(range(5), 1), walk(range(5, 10), 2), walk(range(5), 2, x=200), walk(range(5, 10), 1, x=200)
+    )  # fmt: skip
+    effort = measure({"a": swapped}, {"a": right}, {"a": range(10)}, ("person",)).effort
+    assert (effort.kept, effort.moved, effort.identities) == (20, 0, 4)
+
+
+def test_a_box_that_people_dragged_is_moved_however_far() -> None:
+    shown = together(walk(range(4)), walk(range(4), 2, x=200))
+    near = together(walk(range(1), x=14), walk(range(1), 2, x=200))  # 14 pixels of 20: IoU .18
+    effort = measure({"a": shown}, {"a": near}, {"a": [0]}, ("person",)).effort
+    assert (effort.kept, effort.moved, effort.added, effort.deleted, effort.per_100) == (1, 1, 0, 0, 50)
+    far = together(walk(range(3)), walk(range(3, 4), x=100), walk(range(4), 2, x=200))
+    effort = measure({"a": shown}, {"a": far}, {"a": range(4)}, ("person",)).effort
+    assert (effort.kept, effort.moved, effort.added, effort.deleted, effort.identities) == (7, 1, 0, 0, 0)
+
+
+def test_the_id_of_a_deleted_track_may_go_to_another_object() -> None:
+    effort = measure({"a": walk(range(4))}, {"a": walk(range(4), x=100)}, {"a": range(4)}, ("person",)).effort
+    assert (effort.moved, effort.added, effort.deleted) == (0, 4, 4)
 
 
 def test_whole_pixels_of_a_label_tool_are_no_touch() -> None:

@@ -271,3 +271,29 @@ def test_shown_pictures_have_their_masks_filled(tmp_path: Path) -> None:
     assert small[3, 4].any()
     with pytest.raises(InvalidInputError, match="as large as its picture"):
         data.draw(np.zeros((9, 9, 3), np.uint8), given.labels(0), given.classes)
+
+
+@pytest.mark.parametrize("form", ["coco", "jsonl"])
+def test_a_mask_of_another_size_than_its_picture_is_no_mask_of_it(tmp_path: Path, form: str) -> None:
+    table = TrackTable(
+        frame=[0], xyxy=[[1, 1, 3, 3]], track_id=[1], mask=[encode_mask(np.ones((4, 5), bool))], size=(6, 4)
+    )
+    path = tmp_path / {"coco": "a.json", "jsonl": "a.jsonl"}[form]
+    write_tables(path, {"a": table}, form)
+    with pytest.raises(DataError, match="as large as its picture"):
+        read_tables(path, form)
+
+
+@pytest.mark.parametrize("to", ["coco", "jsonl", "parquet"])
+@pytest.mark.parametrize("form", ["coco", "jsonl", "parquet"])
+def test_sizes_of_pictures_go_from_file_to_file(tmp_path: Path, form: str, to: str) -> None:
+    ending = {"coco": "json", "jsonl": "jsonl", "parquet": "parquet"}
+    frames = [Frame(index=index, size=(64, 48), sequence="a") for index in range(3)]
+    plain = TrackTable(frame=[0, 2], xyxy=[[1, 1, 3, 3], [2, 1, 4, 3]], track_id=[1, 1], sequence="a")
+    table = TrackTable.from_steps(plain.steps(frames))
+    assert table.size == (64, 48)
+    assert table[:1].size == (64, 48)
+    first, second = tmp_path / f"a.{ending[form]}", tmp_path / f"b.{ending[to]}"
+    write_tables(first, {"a": table}, form)
+    write_tables(second, read_tables(first, form), to)
+    assert read_tables(second, to)["a"].size == (64, 48)

@@ -153,6 +153,26 @@ def test_a_run_that_was_killed_goes_on_without_sending_twice(plane, films, tmp_p
     assert len(plane.made()) == 4
 
 
+def test_answers_are_of_who_was_asked_for_what(plane, cloud, films, tmp_path):
+    """Another endpoint, form, model behind the name, or object in the place is asked; the same is not."""
+    s3, film = cloud[0], films / "0.mp4"
+    s3.upload_file(str(film), "films", "there/0.mp4")
+
+    def asked(endpoint="films", source=film, **how):
+        (done,) = AsyncFolder(AsyncEndpoint(endpoint, patience=QUICK), tmp_path / "out", **how)([source])
+        return not done.before, done.path.read_bytes()[:1]
+
+    assert [asked(), asked()] == [(True, b"{"), (False, b"{")]
+    assert asked("loud")[0]
+    lines = {"accept": "application/jsonlines"}
+    assert [asked("loud", **lines)[0], asked("loud", **lines)[0]] == [True, False]
+    assert [asked(version="b")[0], asked(version="b")[0]] == [True, False]
+    place = "s3://films/there/0.mp4"
+    assert [asked(source=place)[0], asked(source=place)[0]] == [True, False]
+    s3.upload_file(str(films / "1.mp4"), "films", "there/0.mp4")
+    assert asked(source=place)[0]
+
+
 def test_one_failure_takes_no_other_along(plane, films, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"nonsense" * 10)
@@ -208,6 +228,10 @@ def test_answers_in_real_time_are_kept_too(plane, detector, tmp_path):
     ]
     with pytest.raises(CredentialsError):
         asked.detect([Frame(index=0, image=next(scene(2, 1)))])  # another picture of the same name
+    for other in ({"endpoint": "loud"}, {"form": "builtin"}, {"component": "second"}):
+        config = EndpointDetectorConfig(**{"endpoint": "films", "answers": tmp_path, "picture": "png", **other})
+        with pytest.raises(CredentialsError):
+            EndpointDetector(config).detect(given[:1])
 
 
 def test_messages_are_read_with_care():

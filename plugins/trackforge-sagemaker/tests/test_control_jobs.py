@@ -18,11 +18,12 @@ from labelled import film, stills
 from trackforge import data
 from trackforge.cli import main
 from trackforge.data.dialects.ground_truth_job import write_job
+from trackforge.errors import DataError
 from trackforge.io.fetch import fetch
 from trackforge_sagemaker import requests as r
 from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.label_folder import addressed, read_folder
-from trackforge_sagemaker.control.moving import download, strangers, upload
+from trackforge_sagemaker.control.moving import download
 from trackforge_sagemaker.requests import jumpstart
 
 REGION = "us-east-1"
@@ -103,9 +104,36 @@ def test_the_built_in_algorithm_counts_its_manifest(shown, tmp_path):
     made = calls[-1]["request"]
     assert made["HyperParameters"]["num_training_samples"] == "40"
     assert made["AlgorithmSpecification"]["TrainingImage"].startswith("811284229777.")
-    place = calls[0]["request"]["Prefix"]
-    assert re.fullmatch("data/train-[0-9a-f]{12}/", place)
-    assert calls[1]["request"]["Key"] == f"{place}train.manifest"
+    assert re.fullmatch(r"data/train-[0-9a-f]{12}/", calls[0]["request"]["Prefix"])
+    assert calls[1]["request"]["Key"] == calls[0]["request"]["Prefix"] + "train.manifest"
+
+
+def test_local_data_lie_at_a_place_of_their_content(shown, tmp_path):
+    """Folders of one name are no mixture, and what was changed is not what was sent before."""
+    for day, content in (("day1", b"one"), ("day2", b"two")):
+        (tmp_path / day / "images").mkdir(parents=True)
+        (tmp_path / day / "images" / f"{day}.jpg").write_bytes(content)
+    (tmp_path / "w.pth").write_bytes(b"old")
+    words = ["train", "yolox", "--channel", "train=day1/images", "--channel", "val=day2/images"]
+
+    def places():
+        calls = shown(*words, "--channel", "pretrain=w.pth")
+        copied = {one["request"]["Key"] for one in calls if one["operation"] == "put_object"}
+        made = [one["DataSource"]["S3DataSource"]["S3Uri"] for one in calls[-1]["request"]["InputDataConfig"]]
+        for place, file in zip(made, ("day1.jpg", "day2.jpg", ""), strict=True):
+            below = [f"s3://{BUCKET}/{key}" for key in copied if f"s3://{BUCKET}/{key}".startswith(place)]
+            assert below == [place + file]
+        return made
+
+    first = places()
+    assert places() == first  # so that what broke off goes on
+    (tmp_path / "w.pth").write_bytes(b"new")
+    assert [a == b for a, b in zip(places(), first, strict=True)] == [True, True, False]
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "clip.mp4").write_bytes(b"x")
+    inputs = [shown("process", one, "--from-job", "street-1")[-1]["request"]["ProcessingInputs"][0] for one in (
+        "films", "films/clip.mp4")]  # fmt: skip
+    assert all(re.search(r"/films/(films|clip)-[0-9a-f]{12}/", one["S3Input"]["S3Uri"]) for one in inputs)
 
 
 def test_tune_and_its_best(shown):
@@ -123,24 +151,6 @@ def test_tune_and_its_best(shown):
         "describe_hyper_parameter_tuning_job", "describe_training_job", "create_training_job",
     ]  # fmt: skip
     assert calls[-1]["request"]["HyperParameters"]["whole"] == "true"
-
-
-def test_folders_of_one_name_do_not_meet(shown, tmp_path):
-    for day in ("day1", "day2"):
-        (tmp_path / day / "images").mkdir(parents=True)
-        (tmp_path / day / "images/1.jpg").write_bytes(day.encode())
-    words = [f"{name}={day}/images" for name, day in (("train", "day1"), ("val", "day2"))]
-    calls = shown("train", "yolox", "--channel", words[0], "--channel", words[1])
-    train, val = (one["DataSource"]["S3DataSource"]["S3Uri"] for one in calls[-1]["request"]["InputDataConfig"])
-    keys = [one["request"]["Key"] for one in calls if one["operation"] == "put_object"]
-    assert [f"s3://{BUCKET}/{key}" for key in keys] == [f"{train}1.jpg", f"{val}1.jpg"]
-    assert train != val
-    weights, places = tmp_path / "w.pth", []
-    for content in (b"old", b"new", b"old"):  # of one size
-        weights.write_bytes(content)
-        calls = shown("train", "yolox", "--channel", "train=x", "--channel", "pretrain=w.pth")
-        places.append(calls[-1]["request"]["InputDataConfig"][1]["DataSource"]["S3DataSource"]["S3Uri"])
-    assert places[0] == places[2] != places[1]
 
 
 def test_process_is_one_request(shown):
@@ -195,9 +205,10 @@ def test_an_image_is_built_from_a_checkout(shown):
 def test_a_folder_becomes_a_labelling_job(shown, tmp_path, kind, task):
     labels = stills(tmp_path) if task == "boxes" else film(tmp_path)
     write_job(labels, tmp_path / "job", kind=kind, task=task, prefix=f"s3://{BUCKET}/labels/job/")
-    unseen = ["--kind", kind] if (kind, task) == ("verification", "video-tracking") else []  # it has no attributes
-    calls = shown("label", "job", "--workteam", TEAM, *unseen)
+    calls = shown("label", "job", "--workteam", TEAM)
     made = calls[-1]["request"]
+    assert calls[-2]["operation"] == "put_bucket_cors"  # or workers' pages see no picture
+    assert made["LabelAttributeName"] == ("checked" if task == "boxes" else "checked-ref")
     name = (
         "VideoObjectTracking"
         if task == "video-tracking"
@@ -226,6 +237,21 @@ def test_a_folder_for_no_place_gets_addresses(shown, tmp_path):
     assert shown("label", "job", "--workteam", TEAM)[-1]["operation"] == "create_labeling_job"
     for name, path in made.items():  # as if it had been written for that place
         assert json.loads(path.read_text()) == json.loads((tmp_path / "again" / name).read_text())
+
+
+def test_a_folder_says_what_it_is_or_shows_it(tmp_path):
+    write_job(
+        stills(tmp_path), tmp_path / "job", kind="verification", task="boxes", attribute="seen", prefix="s3://bbb/"
+    )
+    said = read_folder(tmp_path / "job")
+    assert (said.kind, said.task, said.attribute, said.prefix) == ("verification", "boxes", "seen", "s3://bbb/")
+    file = tmp_path / "job/job.json"
+    file.write_text(file.read_text().replace("verification", "judging"))
+    with pytest.raises(DataError, match="kind must be one of adjustment"):
+        read_folder(tmp_path / "job")
+    file.unlink()  # as others write it
+    seen = read_folder(tmp_path / "job")
+    assert (seen.kind, seen.task, seen.attribute, seen.prefix) == ("verification", "boxes", "checked", "s3://bbb/")
 
 
 def test_a_team_is_made(shown):
@@ -306,15 +332,10 @@ def test_from_setup_to_the_best_training_on_moto(aws, capsys, tmp_path, monkeypa
     assert {one.partition(";")[0] for one in again["made"].values()} == {"there already"}
 
     data.write(film(tmp_path), tmp_path / "set", "coco", images="copy")
-    staged = run("stage", "set", "--name", "street")
-    assert (staged["copied"] > 0, run("stage", "set", "--name", "street")["copied"]) == (True, 0)
-    there = aws("s3").list_objects_v2(Bucket=BUCKET, Prefix="data/street/")["Contents"]
+    staged = run("stage", "set", "--name", "city")
+    assert (staged["copied"] > 0, run("stage", "set", "--name", "city")["copied"]) == (True, 0)
+    there = aws("s3").list_objects_v2(Bucket=BUCKET, Prefix="data/city/")["Contents"]
     assert len(there) == staged["copied"]
-    picture = next((tmp_path / "set").rglob("*.[jp][pn]g"))
-    picture.write_bytes(picture.read_bytes()[:-1] + b"!")  # corrected, of the same size
-    assert run("stage", "set", "--name", "street")["copied"] == 1
-    assert main(["sagemaker", "stage", str(picture), "--name", "street"]) != 0  # another set of that name
-    assert "nothing else" in capsys.readouterr().err
 
     record = tmp_path / "docker.log"
     monkeypatch.setenv("PATH", _docker(tmp_path / "bin", record))
@@ -326,16 +347,18 @@ def test_from_setup_to_the_best_training_on_moto(aws, capsys, tmp_path, monkeypa
     assert "login --username AWS --password-stdin" in said
     assert "push 123456789012.dkr.ecr.us-east-1.amazonaws.com/street:cpu" in said
 
-    assert main(["sagemaker", "train", "yolox", "--channel", "train=street"]) != 0  # the film is in a folder street
+    (tmp_path / "city").mkdir()  # what was staged, or what is here?
+    (tmp_path / "city/a").write_bytes(b"a")
+    assert main(["sagemaker", "train", "yolox", "--channel", "train=city"]) != 0
     assert "must be one thing" in capsys.readouterr().err
-    (tmp_path / "street").rename(tmp_path / "film")
-    trained = run("train", "yolox", "--channel", "train=street", "-H", "train.epochs=1")
+    (tmp_path / "city").rename(tmp_path / "village")
+    trained = run("train", "yolox", "--channel", "train=city", "-H", "train.epochs=1")
     told = aws("sagemaker").describe_training_job(TrainingJobName=trained["name"])
-    assert told["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == f"s3://{BUCKET}/data/street/"
+    assert told["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == f"s3://{BUCKET}/data/city/"
     tags = aws("sagemaker").list_tags(ResourceArn=trained["arn"])["Tags"]
     assert r.as_mapping(tags)["trackforge:project"] == "street"
     tuned = run(
-        "tune", "yolox", "--channel", "train=street", "-t", "learning_rate=1e-4:1e-2:log", "--objective", "total_loss"
+        "tune", "yolox", "--channel", "train=city", "-t", "learning_rate=1e-4:1e-2:log", "--objective", "total_loss"
     )  # fmt: skip
     best = aws("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuned["name"])
     # moto's tuning names a training that it never made; the real one made it.
@@ -354,23 +377,36 @@ def test_from_setup_to_the_best_training_on_moto(aws, capsys, tmp_path, monkeypa
 
 @pytest.mark.sagemaker
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_what_is_moved_is_told_apart_by_content(aws, tmp_path):
-    aws("s3").create_bucket(Bucket="moved-1")
-    cloud, folder, place = Aws(AwsRun(region=REGION)), tmp_path / "films", "s3://moved-1/films"
-    folder.mkdir()
-    (folder / "small").write_bytes(b"1234")
-    (folder / "empty").write_bytes(b"")
-    (folder / "large").write_bytes(os.urandom(1 << 20) * 17)  # in parts
-    (folder / "part").write_bytes(b"x" * (8 << 20))
-    assert upload(cloud, folder, place)[1] == 4
-    assert upload(cloud, folder, place)[1] == 0
-    assert download(cloud, place, folder) == 0
-    (folder / "small").write_bytes(b"4321")
-    assert strangers(cloud, folder / "small", place) == ["empty", "large", "part"]
-    assert download(cloud, place, folder) == 1
-    assert (folder / "small").read_bytes() == b"1234"
-    (folder / "small").write_bytes(b"4321")
-    assert upload(cloud, folder, place)[1] == 1
+def test_what_is_staged_is_what_the_folder_has(aws, capsys, tmp_path):
+    """A correction that leaves the size goes out; what the folder has not is refused, or removed; fetching is whole."""
+    s3 = aws("s3")
+    s3.create_bucket(Bucket="staged-1")
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    for name in ("a", "b"):
+        (notes / f"{name}.dat").write_bytes(b"1,2")
+
+    def run(*words):
+        code = main(["sagemaker", "stage", "notes", "--bucket", "staged-1", "--name", "s1", *words, "--json"])
+        told = capsys.readouterr()
+        return json.loads(told.out) if code == 0 else told.err
+
+    assert run()["copied"] == 2
+    (notes / "a.dat").write_bytes(b"1,3")
+    assert run()["copied"] == 1
+    assert s3.get_object(Bucket="staged-1", Key="data/s1/a.dat")["Body"].read() == b"1,3"
+    (notes / "b.dat").rename(notes / "c.dat")
+    assert "has 1 files that notes has not, b.dat among them" in run()
+    replaced = run("--replace")
+    assert (replaced["copied"], replaced["removed"]) == (1, 1)
+    keys = [one["Key"] for one in s3.list_objects_v2(Bucket="staged-1")["Contents"]]
+    assert keys == ["data/s1/a.dat", "data/s1/c.dat"]
+    got = tmp_path / "got"
+    got.mkdir()
+    (got / "a.dat").write_bytes(b"1,2")
+    here = Aws(AwsRun(region=REGION, account="123456789012"))
+    assert download(here, "s3://staged-1/data/s1", got) == 2
+    assert (got / "a.dat").read_bytes() == b"1,3"
 
 
 def _of(told):
@@ -387,12 +423,17 @@ def _of(told):
 def test_a_labelling_job_that_aws_refuses_leaves_its_files(aws, capsys, tmp_path):
     """moto has no labelling: what was copied stays, and the next attempt copies nothing."""
     aws("s3").create_bucket(Bucket="labels-1")
+    own = {"AllowedMethods": ["PUT"], "AllowedOrigins": ["https://example.org"]}
+    aws("s3").put_bucket_cors(Bucket="labels-1", CORSConfiguration={"CORSRules": [own]})
     write_job(film(tmp_path), tmp_path / "job", prefix="s3://labels-1/job/")
     for _ in range(2):
         assert main(["sagemaker", "label", "job", "--workteam", TEAM]) != 0
         assert "labelling job" in capsys.readouterr().err
     keys = [one["Key"] for one in aws("s3").list_objects_v2(Bucket="labels-1")["Contents"]]
     assert "job/input.manifest" in keys
+    (own, rule) = aws("s3").get_bucket_cors(Bucket="labels-1")["CORSRules"]  # once, beside what was there
+    assert own["AllowedOrigins"] == ["https://example.org"]
+    assert (rule["AllowedMethods"], rule["AllowedOrigins"]) == (["GET"], ["*"])
 
 
 def _archive(path, **files):

@@ -72,12 +72,23 @@ def test_every_way_writes_what_offline_tracking_writes(plane, films, offline, tm
 
 def test_what_was_answered_is_not_asked_again(plane, films, tmp_path, capsys):
     words = ["sagemaker", "track", films[0], "--endpoint", "street", "--way", "asynchronous", "-o", f"{tmp_path}/"]
-    before = len(plane.s3.list_objects_v2(Bucket="films")["Contents"])
+    before = len(plane.s3.list_objects_v2(Bucket="films").get("Contents", ()))
     assert main(words) == 0
     assert main(words) == 0
     assert "one.mp4: done before" in capsys.readouterr().out
     assert len(plane.s3.list_objects_v2(Bucket="films")["Contents"]) == before + 1
     assert (tmp_path / "answers" / "one.mp4.jsonl").is_file()
+    import boto3
+
+    control = boto3.client("sagemaker")
+    role = "arn:aws:iam::123456789012:role/street-sagemaker"
+    control.create_model(ModelName="m", ExecutionRoleArn=role, PrimaryContainer={"Image": "i"})
+    variant = {"VariantName": "all", "ModelName": "m", "InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 1}
+    control.create_endpoint_config(EndpointConfigName="new", ProductionVariants=[variant])
+    control.create_endpoint(EndpointName="street", EndpointConfigName="new")
+    assert main(words) == 0
+    assert "one.mp4: tracked" in capsys.readouterr().out  # there is another model behind the name
+    control.delete_endpoint(EndpointName="street")
 
 
 def test_a_film_that_fails_says_why_and_takes_no_answer_along(plane, films, tmp_path, capsys):

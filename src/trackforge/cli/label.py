@@ -34,7 +34,7 @@ GROUPS = {
         "detector", "weights", "conf", "iou", "classes", "rename", "class_agnostic", "imgsz", "device", "batch_size",
         "also", "agree", "rules",
     ),
-    "Tracks": ("tracker", "associator", "motion", "gap", "tolerance"),
+    "Tracks": ("tracker", "associator", "motion", "settle", "gap", "tolerance"),
     "People": ("count", "doubt", "same", "goal", "ready"),
     "Training": ("trainer", "start_weights", "more_data", "holdout", "keep"),
 }  # fmt: skip
@@ -203,7 +203,9 @@ def bring(
     *,
     from_: Annotated[str | None, Parameter(name=["--from"])] = None,
     every: bool = False,
+    replace: bool = False,
     rename: list[str] | None = None,
+    sequence: tuple[str, ...] = (),
     as_json: Json = False,
 ) -> int:
     """Read back what people checked elsewhere; joined by sequence, frame and file name.
@@ -218,8 +220,12 @@ def bring(
         Its format, where it does not tell.
     every
         Take every frame as checked, not only those that were asked for.
+    replace
+        Let what came take the place of what people have said before, on frames that they checked or drew on.
     rename
         Names of the project's classes for those that came, as OLD=NEW,OLD=NEW.
+    sequence
+        Names of the project's sequences for those that came, as OLD=NEW, once for each.
     as_json
         Print JSON.
     """
@@ -227,7 +233,9 @@ def bring(
 
     opened = Project.open(project)
     with working(opened):
-        done = bring_in(opened, labels, from_, every=every, rename=separate(rename))
+        done = bring_in(
+            opened, labels, from_, every=every, replace=replace, rename=separate(rename), sequences=sequence
+        )
     if as_json:
         put(json.dumps(done.as_dict(), indent=2) + "\n")
         return 0

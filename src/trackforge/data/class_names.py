@@ -30,6 +30,11 @@ class ClassNames:
         self._largest = -1
         self._most = limits().classes  # asked for once, for a set has a million boxes
 
+    @property
+    def settled(self) -> bool:
+        """Whether names were given that settle the matter."""
+        return bool(self._known)
+
     def state(self, number: int, name: str, *, path: Path, line: int | None = None) -> None:
         """Note the name that a file gives a class.
 

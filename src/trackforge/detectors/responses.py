@@ -10,6 +10,7 @@ from typing import Literal
 
 from trackforge.config import check, setting
 from trackforge.errors import DataError, InvalidInputError, MissingFileError
+from trackforge.intake.names import name_problem
 from trackforge.io.builtin_response import answer_name, read_names, read_response
 from trackforge.types import Detections, Frame
 
@@ -43,8 +44,9 @@ class ResponseDetector:
     Answers of the built-in Object Detection and of JumpStart's models are known, and told apart by what they hold; see
     `trackforge.io.builtin_response` and `trackforge.io.jumpstart_response`. The former know classes by number only.
 
-    In a folder the answer is looked for by the picture's name, in folders below it as in the source's. Frames of a film
-    are numbered from 1, as the sink ``responses`` has them: ``000001.jpg.out``.
+    In a folder the answer is looked for by the picture's name, in folders below it as in the source's, and before that
+    in the folder of the sequence's name, where answers of several films or cameras lie together. Frames of a film are
+    numbered from 1, as the sink ``responses`` has them: ``000001.jpg.out``.
 
     Raises:
         MissingFileError: There is nothing at the path.
@@ -97,7 +99,9 @@ class ResponseDetector:
                 )
             return given
         names = _names(frame)
-        found = next((given / name for name in names if (given / name).is_file()), None)
+        folders = [given] if name_problem(frame.sequence) else [given / frame.sequence, given]
+        places = (folder / name for folder in folders for name in names)
+        found = next((place for place in places if place.is_file()), None)
         if found is None and self.config.missing == "error":
             raise MissingFileError(
                 f"Every picture must have an answer in {given}; {frame.file or f'frame {frame.index}'} has none: "

@@ -27,7 +27,7 @@ from trackforge.io.coco_json import CocoFile, load_coco, parse_categories, parse
 from trackforge.io.masks import check_mask
 from trackforge.io.polygons import as_mask, check_segmentation
 from trackforge.io.seqlabel_tables import is_seqlabel, seqlabel_classes, seqlabel_table
-from trackforge.table import TrackTable
+from trackforge.table import TrackTable, one_size
 from trackforge.types import Frame, Step, Stream
 
 __all__ = ["CocoSink", "CocoSinkConfig", "places_of", "read_coco", "read_coco_classes", "write_coco"]
@@ -140,8 +140,13 @@ def _tables(
         columns.mask.append(mask)
     if bare:
         found[name].frame = _from_zero(found[name].frame, frame_base, file.path)
+    sizes: dict[str, set[tuple[int, int]]] = defaultdict(set)
+    for number, (sequence, _) in places.items():
+        sizes[sequence].add(file.images[number].size)
     try:
-        return {s: _table(s, columns, with_flag=what == "annotations") for s, columns in found.items()}
+        return {
+            s: _table(s, columns, one_size(sizes[s]), with_flag=what == "annotations") for s, columns in found.items()
+        }
     except InvalidInputError as error:
         raise DataError(str(error), path=file.path) from error
 
@@ -149,7 +154,7 @@ def _tables(
 def _mask(shape: Any, size: tuple[int, int], what: str, path: Path) -> Mapping[str, Any] | None:
     """Return a segmentation as a mask; None for polygons that are none, or of a picture whose size nobody says."""
     if isinstance(shape, dict):
-        return check_mask(shape, what, path=path)
+        return check_mask(shape, what, picture=size, path=path)
     try:
         return as_mask(check_segmentation(shape, what, path=path), size) if min(size) > 0 else None
     except DataError:
@@ -179,7 +184,7 @@ def places_of(file: CocoFile, name: str) -> dict[Id, tuple[str, int]]:
     return places
 
 
-def _table(sequence: str, columns: _Columns, *, with_flag: bool) -> TrackTable:
+def _table(sequence: str, columns: _Columns, size: tuple[int, int] | None, *, with_flag: bool) -> TrackTable:
     if not columns.frame:
         return TrackTable.empty(sequence)
     given: Any = {"frame": columns.frame, "track_id": columns.track, "class_id": columns.class_id}
@@ -190,6 +195,7 @@ def _table(sequence: str, columns: _Columns, *, with_flag: bool) -> TrackTable:
         xyxy=np.array(columns.corners).reshape(-1, 4),
         score=np.array(columns.score),
         sequence=sequence,
+        size=size,
         extra={"flag": np.array(columns.flag, np.int64)} if with_flag else {},
     )
 
@@ -208,7 +214,7 @@ def write_coco(
         path: The file; its folder is made where needed.
         tables: One table, or one a sequence.
         classes: Names by ``class_id``; ``"class 0"`` ... where there are none.
-        sizes: Width and height of each sequence's images, in pixels.
+        sizes: Width and height of each sequence's images, in pixels; those of the tables unless given.
         lengths: Frames of each sequence; up to its last box where not given. Of a sequence with more than 100,000, and
             a box in less than every hundredth, those with boxes are listed, and the last.
 
@@ -222,7 +228,7 @@ def write_coco(
     for name, table in tables.items():
         count = (lengths or {}).get(name, int(table.frame[-1]) + 1 if len(table) else 0)
         check_limit("frames", count, f"The number of frames of {name!r}")
-        size = (sizes or {}).get(name, (0, 0))
+        size = (sizes or {}).get(name, table.size or (0, 0))
         # a box in frame 9,999,999 alone must not make ten million entries
         whole = count <= max(WHOLE, 100 * len(table))
         listed = range(count) if whole else sorted({*table.frame.tolist(), count - 1})

@@ -75,17 +75,21 @@ def encode_part(part: npt.NDArray[np.bool_], left: int, top: int, size: tuple[in
     return {"size": [int(side) for side in size], "counts": _text(counts)}
 
 
-def check_mask(mask: Any, what: str, *, path: Path | None = None, line: int | None = None) -> dict[str, Any]:
+def check_mask(
+    mask: Any, what: str, *, picture: tuple[int, int] = (0, 0), path: Path | None = None, line: int | None = None
+) -> dict[str, Any]:
     """Return a run-length mask that a file holds; whether its runs fill it is seen when it is decoded.
 
     Args:
         mask: What the file holds.
         what: Where, for the message: ``"annotations[3]"``.
+        picture: ``(H, W)`` of the picture, which must be the mask's; 0 where it is not known.
         path: The file, for the message.
         line: 1-based line, for the message.
 
     Raises:
-        DataError: It has no size of two whole numbers, or its counts are neither runs nor their text.
+        DataError: It has no size of two whole numbers, its counts are neither runs nor their text, or its size is
+            another than the picture's.
     """
     size, counts = (mask.get("size"), mask.get("counts")) if isinstance(mask, dict) else (None, None)
     if not (
@@ -101,6 +105,13 @@ def check_mask(mask: Any, what: str, *, path: Path | None = None, line: int | No
         raise DataError(
             f"{what} must have a mask with size [height, width] and counts, COCO's text or a list of runs; it has "
             "something else.",
+            path=path,
+            line=line,
+        )
+    if min(picture) > 0 and tuple(mask["size"]) != picture:
+        raise DataError(
+            f"A mask must be as large as its picture, {picture[1]} x {picture[0]}; that of {what} is "
+            f"{mask['size'][1]} x {mask['size'][0]}. Make it anew for this picture, or mend the picture's size.",
             path=path,
             line=line,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from trackforge.intake.limits import check_limit
 from trackforge.intake.names import relative_name
 from trackforge.io.masks import check_mask, plain_mask
 from trackforge.io.parquet import MASK
-from trackforge.table import TrackTable
+from trackforge.table import TrackTable, one_size
 
 __all__ = ["json_classes", "json_tables", "parquet_classes", "parquet_tables"]
 
@@ -31,12 +31,13 @@ def json_tables(path: Path) -> dict[str, TrackTable]:
         OSError: The file cannot be opened.
     """
     parts: dict[str, list[Row]] = {}
+    sizes: dict[str, set[tuple[int, int]]] = {}
     with path.open(encoding="utf-8-sig") as file:
         for number, text in enumerate(file, start=1):
             if not text.strip():
                 continue
             try:
-                name, rows = _json_rows(parse_json(text))
+                name, size, rows = _json_rows(parse_json(text))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
                 raise DataError(
@@ -50,12 +51,14 @@ def json_tables(path: Path) -> dict[str, TrackTable]:
                 check_limit("frames", rows[0][0], "The frame", path=path, line=number)
                 check_limit("classes", max(row[7] for row in rows), "The class", path=path, line=number)
                 parts.setdefault(name or path.stem, []).extend(rows)
+                sizes.setdefault(name or path.stem, set()).add(size)
     tables = {}
     for name, those in parts.items():
         frame, track, x1, y1, x2, y2, score, class_id, times, masks, own = zip(*those, strict=True)
         tables[name] = _table(
             path,
             name,
+            size=one_size(sizes[name]),
             frame=np.array(frame, np.int64),
             track_id=np.array(track, np.int64),
             xyxy=np.array((x1, y1, x2, y2)).T,
@@ -79,9 +82,13 @@ def json_classes(path: Path) -> tuple[str, ...]:
     return tuple(names.get(number, f"class {number}") for number in range(max(names, default=-1) + 1))
 
 
-def _json_rows(line: Any) -> tuple[str, list[Row]]:
-    """Return the sequence and the tracks of one line; raises what Python raises where it is not as it must be."""
+def _json_rows(line: Any) -> tuple[str, tuple[int, int], list[Row]]:
+    """Return the sequence, the picture's width and height (0 where not stated) and the tracks of one line.
+
+    Raises what Python raises where it is not as it must be.
+    """
     sequence, frame = str(line.get("sequence") or ""), _number("frame", line["frame"], whole_number, 0)
+    width, height = (_number(side, line.get(side) or 0, whole_number, 0) for side in ("width", "height"))
     seconds = line.get("timestamp")
     time = np.nan if seconds is None else _number("timestamp", seconds, finite_number)
     rows = []
@@ -98,11 +105,17 @@ def _json_rows(line: Any) -> tuple[str, list[Row]]:
                 _number("score", track.get("score", 1.0), finite_number),
                 _number("class_id", track.get("class_id", 0), whole_number),
                 time,
-                None if track.get("mask") is None else plain_mask(track["mask"]),
+                None if track.get("mask") is None else _fitting(plain_mask(track["mask"]), (height, width)),
                 None if track.get("detected") is None else _corners("detected", track["detected"]),
             )
         )
-    return sequence, rows
+    return sequence, (width, height), rows
+
+
+def _fitting(mask: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:
+    if min(size) > 0 and tuple(mask["size"]) != size:
+        raise ValueError(f"a mask must be as large as its picture, {list(size)} (height, width), not {mask['size']}")
+    return mask
 
 
 def _corners(name: str, given: Any) -> tuple[float, ...]:
@@ -162,13 +175,16 @@ def parquet_tables(path: Path) -> dict[str, TrackTable]:
     if masked:
         columns["mask"] = _parquet_masks(table, path)
     box = np.stack([columns.pop(name) for name in ("x1", "y1", "x2", "y2")], axis=1)
+    size = _parquet_size(table.schema.metadata)
     sequences = np.array([name or path.stem for name in table["sequence"].to_pylist()], np.str_)
     tables = {}
     _, first = np.unique(sequences, return_index=True)
     for name in sequences[np.sort(first)].tolist():
         relative_name(name, "The sequence", path=path)
         mine = sequences == name
-        tables[name] = _table(path, name, xyxy=box[mine], **{key: value[mine] for key, value in columns.items()})
+        tables[name] = _table(
+            path, name, size=size, xyxy=box[mine], **{key: value[mine] for key, value in columns.items()}
+        )
     return tables
 
 
@@ -184,6 +200,15 @@ def _parquet_masks(table: Any, path: Path) -> npt.NDArray[np.object_]:
         if text is not None:
             masks[row] = check_mask({"size": size, "counts": text}, f"row {row}", path=path)
     return masks
+
+
+def _parquet_size(metadata: Mapping[bytes, bytes] | None) -> tuple[int, int] | None:
+    """Return width and height of the pictures, where a table of ours states them."""
+    try:
+        width, height = map(whole_number, parse_json((metadata or {})[b"trackforge.stream"].decode())["size"])
+    except (KeyError, TypeError, ValueError, AttributeError, DataError):
+        return None
+    return one_size([(width, height)])
 
 
 def parquet_classes(path: Path) -> tuple[str, ...]:

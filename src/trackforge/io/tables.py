@@ -20,7 +20,7 @@ from trackforge.io.parquet import ParquetSink, ParquetSinkConfig
 from trackforge.io.seqlabel import ENDING, SeqLabelSink, SeqLabelSinkConfig
 from trackforge.io.table_reading import json_classes, json_tables, parquet_classes, parquet_tables
 from trackforge.io.targets import keep_apart
-from trackforge.table import TrackTable
+from trackforge.table import TrackTable, one_size
 from trackforge.types import Stream
 
 __all__ = ["FORMATS", "are_tracks", "convert_tables", "read_classes", "read_tables", "write_tables"]
@@ -138,7 +138,7 @@ def write_tables(
     else:
         sink = ParquetSink(ParquetSinkConfig(path=path))
     with sink:
-        sink.open(Stream(classes=tuple(classes)))
+        sink.open(Stream(classes=tuple(classes), size=one_size(table.size for table in tables.values())))
         for table in tables.values():
             for step in table.steps():
                 sink.write(step)

@@ -1,15 +1,16 @@
 """Labels that people checked elsewhere, read back: joined to the project's by sequence, frame and file name.
 
 Frames that were asked for count as checked when they come back; others stay a model's, since a tool gives back what
-nobody has looked at as well. Which object is which is told by the boxes, not by numbers: those of two clips of a film
-begin anew in each, and those of another program mean nothing here.
+nobody has looked at as well. What people have said before stays, unless what came shall take its place. Which object is
+which is told by the boxes, not by numbers: those of two clips of a film begin anew in each, and those of another
+program mean nothing here.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -45,6 +46,7 @@ class Imported:
         boxes: Boxes on them.
         sequences: Names of the sequences that they belong to.
         left_out: Frames that came and were not asked for.
+        kept: Frames that came, and stay as people have labelled them before.
         notes: What is worth knowing, one sentence each.
     """
 
@@ -52,6 +54,7 @@ class Imported:
     boxes: int
     sequences: tuple[str, ...]
     left_out: int
+    kept: int
     notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,7 +68,9 @@ def bring_in(
     format: str | None = None,  # noqa: A002 - the natural word
     *,
     every: bool = False,
+    replace: bool = False,
     rename: Sequence[str] = (),
+    sequences: Sequence[str] = (),
 ) -> Imported:
     """Take labels over as people's.
 
@@ -75,19 +80,22 @@ def bring_in(
             counts.
         format: Its format, where it does not tell.
         every: Take every frame that came, not only those that were asked for.
+        replace: Let what came take the place of what people have said of a frame before.
         rename: Names of the project's classes for those that came, ``OLD=NEW``.
+        sequences: Names of the project's sequences, or of clips of them, for those that came, ``OLD=NEW``.
 
     Raises:
-        ConfigError: The project has no such class.
-        DataError: What came back cannot be read, or fits no sequence or frame of the project.
+        ConfigError: The project has no such class, or what is said of names is no ``OLD=NEW``.
+        DataError: What came back cannot be read, fits no sequence or frame of the project, or has nothing new.
     """
-    dataset = _named(_read(path, format), project, rename)
+    names = _pairs(sequences, "--sequence")
+    dataset = _named(_read(path, format), project, _pairs(rename, "--rename"))
     documents = project.documents()
     parts: dict[str, list[tuple[Ints, TrackTable]]] = {}
     notes: list[str] = list(dataset.notes)
     for sequence in dict.fromkeys(dataset.images.sequence.tolist()):
         part = dataset[dataset.images.sequence == sequence]
-        for name, frames, rows in places_of(part, str(sequence), documents, path):
+        for name, frames, rows in places_of(part, str(sequence), documents, path, names):
             known = np.isin(frames, documents[name].frames)
             if not known.any():
                 raise DataError(
@@ -98,19 +106,32 @@ def bring_in(
             if not known.all():
                 notes.append(f"{int((~known).sum())} frames of {name} are not the project's: {some(frames[~known])}")
             parts.setdefault(name, []).append((frames[known], _table(part, frames, rows, known)))
-    taken = boxes = left_out = 0
+    taken = boxes = left_out = kept = 0
     changed: dict[str, Document] = {}
     for name, clips in parts.items():
         document = documents[name]
         asked = set(document.frames.tolist()) if every else set(document.asked)
         came = {frame for frames, _ in clips for frame in frames.tolist()}
-        counted = came & asked
-        left_out += len(came - asked)
+        said = came & asked & held(document) if not replace else set[int]()
+        counted = (came & asked) - said
+        left_out, kept = left_out + len(came - asked), kept + len(said)
+        if said:
+            which = some(np.array(sorted(said)))
+            notes.append(
+                f"{len(said)} frames of {name} stay as people have labelled them before: {which}; replace=True "
+                "(--replace) takes those that came"
+            )
         if not counted:
             continue
         mine = _one_name_each(document, [only(table, counted) for _, table in clips])
         changed[name] = _taken(document, mine, frozenset(counted))
         taken, boxes = taken + len(counted), boxes + len(mine)
+    if not changed and kept:
+        raise DataError(
+            f"Frames must be ones that nobody has labelled yet; people have said what is on all {kept} of those that "
+            "came. Let these take their place with replace=True (--replace).",
+            path=path,
+        )
     if not changed:
         raise DataError(
             "None of the frames that came was asked for. Take all of them with every=True (--every), or ask for them.",
@@ -118,7 +139,7 @@ def bring_in(
         )
     for name, document in changed.items():
         document.save(project.path(name))
-    return Imported(taken, boxes, tuple(changed), left_out, tuple(dict.fromkeys(notes)))
+    return Imported(taken, boxes, tuple(changed), left_out, kept, tuple(dict.fromkeys(notes)))
 
 
 def _read(path: Path, name: str | None) -> Dataset:
@@ -137,11 +158,15 @@ def _read(path: Path, name: str | None) -> Dataset:
     return parts[0] if len(parts) == 1 else data.concatenate(parts)
 
 
-def _named(dataset: Dataset, project: Project, rename: Sequence[str]) -> Dataset:
+def _pairs(told: Sequence[str], what: str) -> dict[str, str]:
+    """Return new names by old ones."""
+    if any("=" not in pair for pair in told):
+        raise ConfigError(f"{what} takes OLD=NEW; got {','.join(told)}.")
+    return {old.strip(): new.strip() for old, new in (pair.split("=", 1) for pair in told)}
+
+
+def _named(dataset: Dataset, project: Project, names: Mapping[str, str]) -> Dataset:
     """Return a set whose classes are the project's, and which has no ignore regions."""
-    if any("=" not in pair for pair in rename):
-        raise ConfigError(f"--rename takes OLD=NEW; got {','.join(rename)}.")
-    names = {old.strip(): new.strip() for old, new in (pair.split("=", 1) for pair in rename)}
     dataset = dataset.rename_classes(names) if names else dataset
     dataset = dataset.without_ignored()
     used = {dataset.classes[k] for k in np.unique(dataset.boxes.class_id).tolist()}

@@ -20,6 +20,7 @@ from trackforge.labelling.measures import Measures
 from trackforge.labelling.measuring import measure
 from trackforge.labelling.prelabelling import prelabel
 from trackforge.labelling.project import Project, Round, flat, write_json
+from trackforge.labelling.settling import ENOUGH, judging, settled
 from trackforge.labelling.standing import Next, Status
 from trackforge.labelling.teaching import Lesson, teach, trainer_of
 from trackforge.labelling.words import effort_words
@@ -70,7 +71,7 @@ def status(project: Project) -> Status:
     if round_.state == "labelling" or not documents:
         following = "label"
     elif (goals and all(reached.values())) or checked == whole:
-        following = "done" if round_.state != "checking" or not _fresh(round_, documents) else "measure"
+        following = "done" if round_.state != "checking" or not _fresh(project, round_, documents) else "measure"
     elif round_.state == "measured":
         following = "train"
     elif not left:
@@ -114,16 +115,19 @@ def go_on(project: Project, *, ready: bool = False, tell: Tell | None = None) ->
             now = status(project)
             if now.next == "label":
                 tell.line(f"round {now.round}: labelling")
-                prelabel(project, watch=tell.look)
+                labelled = prelabel(project, watch=tell.look)
+                _measure_late(project, labelled, tell)
+                project.record(dataclasses.replace(labelled, state="checking"))
                 continue
             if now.next == "check" and not (ready and project.round().state == "checking"):
                 return now, 0
             if now.next == "done":
                 return now, 0
             if project.round().state == "checking":
-                result = measured(project)
-                tell.line(effort_words(result))
-                project.record(dataclasses.replace(project.round(), state="measured"))
+                documents = project.documents()  # as they are now: people go on while a model is trained
+                tell.line(effort_words(_measured(project, project.round(), documents)))
+                counted = {name: sorted(document.checked) for name, document in documents.items()}
+                project.record(dataclasses.replace(project.round(), state="measured", measured=counted))
                 ready = False
                 continue
             lesson = _train(project, tell)
@@ -137,8 +141,11 @@ def measured(project: Project) -> Measures:
     Raises:
         ConfigError: Nothing has been checked in this round.
     """
-    round_, documents = project.round(), project.documents()
-    fresh = _fresh(round_, documents)
+    return _measured(project, project.round(), project.documents())
+
+
+def _measured(project: Project, round_: Round, documents: Mapping[str, Document]) -> Measures:
+    fresh = _fresh(project, round_, documents)
     if not fresh:
         raise ConfigError(
             "Nothing has been checked in this round, so there is nothing to measure. Check frames in the page "
@@ -146,14 +153,24 @@ def measured(project: Project) -> Measures:
             f"{project.folder} LABELS."
         )
     folder = project.place(round_.number)
-    names = list(fresh)
-    files = {name: folder / "shown" / f"{flat(name)}.labels.json" for name in names}
-    shown = {name: project.aligned(Document.load(file)).table() for name, file in files.items()}
-    scored = {name: load_table(folder / "tracks" / f"{flat(name)}.npz", name) for name in names}
-    people = {name: documents[name].table() for name in names}
+    shown = {name: _shown(project, round_, name).table() for name in fresh}
+    scored = {name: load_table(folder / "tracks" / f"{flat(name)}.npz", name) for name in fresh}
+    people = {name: documents[name].table() for name in fresh}
     result = measure(shown, people, fresh, project.classes, scored=scored, same=project.run.same)
     write_json(folder / "measure.json", result.as_dict())
     return result
+
+
+def _measure_late(project: Project, round_: Round, tell: Tell) -> None:
+    """Measure the round before again, where people checked more of it until the labels of this one took their place."""
+    if not round_.number:
+        return
+    before = project.rounds()[round_.number - 1]
+    documents = {name: _shown(project, round_, name) for name in before.measured}
+    late = sum(len(documents[name].checked - set(frames)) for name, frames in before.measured.items())
+    if late:
+        result = _measured(project, before, documents)
+        tell.line(f"round {before.number}, with {late} checked meanwhile: {effort_words(result)}")
 
 
 def latest_scores(project: Project) -> dict[str, float | None]:
@@ -172,25 +189,50 @@ def _train(project: Project, tell: Tell) -> Lesson:
     round_ = project.round()
     if trainer_of(project) is not None:
         tell.line(f"round {round_.number}: training on what people have checked")
-    lesson = teach(project, round_, watch=tell.epoch, tell=tell.train)
+    lesson = teach(project, round_, watch=tell.epoch, tell=tell.train, look=tell.look)
     if lesson.signal:
         return lesson
     tell.line(lesson.words)
     following = Round(
         number=round_.number + 1,
         detector=lesson.detector,
-        checked={name: sorted(document.checked) for name, document in project.documents().items()},
+        conf=_least(project, round_, lesson, tell),
+        checked=round_.measured,
     )
     project.record(following)  # first: a round that is closed is followed by another
     project.record(dataclasses.replace(round_, state="closed", training=lesson.words))
     return lesson
 
 
+def _least(project: Project, round_: Round, lesson: Lesson, tell: Tell) -> float | None:
+    """Choose the tracker's least score for the labels to come, and say why; as set, where nothing is to be chosen."""
+    if not project.run.settles:
+        return None
+    choice = lesson.choice
+    if choice is None or choice.frames < ENOUGH:
+        frames, fair = judging(project, trained=bool(lesson.detector))
+        if not frames:  # people have taken back what they had checked
+            return round_.conf
+        choice = settled(project, lesson.detector, frames, round_.conf, fair=fair, watch=tell.look)
+    write_json(project.place(round_.number) / "settled.json", choice.as_dict())
+    tell.line(choice.words)
+    return choice.conf
+
+
 def _asked(document: Document) -> set[int]:
     return set(document.asked)
 
 
-def _fresh(round_: Round, documents: Mapping[str, Document]) -> dict[str, list[int]]:
-    """Return the frames that people have checked in a round, by sequence."""
-    found = {name: sorted(document.checked - set(round_.checked.get(name, ()))) for name, document in documents.items()}
+def _shown(project: Project, round_: Round, name: str) -> Document:
+    """Return the labels of a sequence as people were shown them in a round."""
+    return project.aligned(Document.load(project.place(round_.number) / "shown" / f"{flat(name)}.labels.json"))
+
+
+def _fresh(project: Project, round_: Round, documents: Mapping[str, Document]) -> dict[str, list[int]]:
+    """Return the frames that people have checked since a round's labels were made, by sequence."""
+    found = {
+        name: sorted(document.checked - _shown(project, round_, name).checked)
+        for name, document in documents.items()
+        if document.checked
+    }
     return {name: frames for name, frames in found.items() if frames}

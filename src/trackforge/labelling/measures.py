@@ -53,11 +53,12 @@ class Effort:
 
     Attributes:
         kept: Boxes that they left as they were.
-        moved: Boxes that they moved or resized.
+        moved: Boxes that they moved or resized, however far.
         relabelled: Boxes that they gave another class, moved or not.
         added: Boxes that they drew.
         deleted: Boxes that they took away.
-        identities: Times that a track had to be cut, or joined with another: switches of identity.
+        identities: Times that a track had to be cut, or joined with another; two that have swapped objects are two cuts
+            and two joins.
     """
 
     kept: int = 0

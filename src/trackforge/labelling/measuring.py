@@ -1,7 +1,8 @@
 """What people changed in a model's labels, and how good these were: scores by class, and boxes touched per 100.
 
 Only frames that people checked count. Everything is read off the library's own scores: which label of the model means
-which of people's is COCO's matching at IoU .5, whatever the class; identities are those of `trackforge.evaluate`.
+which of people's is COCO's matching at IoU .5, whatever the class, and the id of the track for what is left over;
+switches of identity are those of `trackforge.evaluate`.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def measure(
     *,
     scored: Mapping[str, TrackTable] | None = None,
     same: float = 0.99,
+    precise: bool = True,
 ) -> Measures:
     """Compare the labels of a model with what people made of them.
 
@@ -47,6 +49,7 @@ def measure(
         classes: Names by ``class_id``.
         scored: The labels with the scores that rank them, where those shown have none; for average precision.
         same: IoU from which a box counts as left alone; one whose corners are a pixel off at most does in any case.
+        precise: Compute average precision, which takes the longest.
 
     Raises:
         InvalidInputError: No frame was checked.
@@ -62,7 +65,7 @@ def measure(
     ranked = left if scored is None else {name: _counted(scored[name], of) for name, of in checked.items()}
     lengths = {name: len(of) for name, of in checked.items()}
     efforts = {name: _effort(left[name], right[name], lengths[name], same) for name in checked}
-    by_class = _precision(right, ranked, lengths, classes)
+    by_class = _precision(right, ranked, lengths, classes) if precise else {}
     scores = {
         name: _scores(_of(left, k), _of(right, k), lengths, by_class.get(name, (NAN, NAN)))
         for k, name in enumerate(classes)
@@ -102,6 +105,7 @@ def _pictures(table: TrackTable, *, classes: bool) -> PictureBoxes:
 def _effort(left: TrackTable, right: TrackTable, frames: int, same: float) -> Effort:
     found = dataclasses.replace(_pictures(left, classes=False), score=_nearest(left, right))
     rows = match_boxes(_pictures(right, classes=False), found, max_detections=max(len(left), 1)).truth_of
+    rows = _dragged(left, right, rows)
     mine = np.flatnonzero(rows >= 0)
     theirs = rows[mine]
     overlaps = np.array(
@@ -110,18 +114,46 @@ def _effort(left: TrackTable, right: TrackTable, frames: int, same: float) -> Ef
     other = left.class_id[mine] != right.class_id[theirs]
     off = np.abs(left.xyxy[mine] - right.xyxy[theirs]).max(axis=1) if len(mine) else np.zeros(0)
     moved = ~other & (overlaps < same) & (off > ROUNDING) if len(mine) else np.zeros(0, np.bool_)
-    switches = 0
-    if len(left) and len(right):
-        scores = evaluate({"": _boxed(right)}, {"": _boxed(left)}, lengths={"": frames}).combined
-        switches = int(scores["IDSW"])
     return Effort(
         kept=int(len(mine) - other.sum() - moved.sum()),
         moved=int(moved.sum()),
         relabelled=int(other.sum()),
         added=len(right) - len(mine),
         deleted=len(left) - len(mine),
-        identities=switches,
+        identities=_switches(right, left, frames) + _switches(left, right, frames),
     )
+
+
+def _dragged(left: TrackTable, right: TrackTable, rows: Ints) -> Ints:
+    """Pair what overlap left over: boxes of one id in a frame that touch, or whose tracks lie on each other elsewhere.
+
+    Ids alone say nothing: people may give that of a track they deleted to something else, and tables of two programs
+    have ids that mean nothing to each other.
+    """
+    paired = np.flatnonzero(rows >= 0)
+    alike = paired[left.track_id[paired] == right.track_id[rows[paired]]]
+    mine = np.flatnonzero((rows < 0) & (left.track_id >= 0))
+    theirs = np.setdiff1d(np.flatnonzero(right.track_id >= 0), rows)
+    ids = np.union1d(left.track_id, right.track_id)
+    key, other_key = (
+        table.frame[of] * len(ids) + np.searchsorted(ids, table.track_id[of])
+        for table, of in ((left, mine), (right, theirs))
+    )
+    _, a, b = np.intersect1d(key, other_key, return_indices=True)
+    mine, theirs = mine[a], theirs[b]
+    one, other = left.xyxy[mine], right.xyxy[theirs]
+    touch = (np.maximum(one[:, :2], other[:, :2]) < np.minimum(one[:, 2:], other[:, 2:])).all(axis=1)
+    same = touch | np.isin(left.track_id[mine], left.track_id[alike])
+    out: Ints = rows.copy()
+    out[mine[same]] = theirs[same]
+    return out
+
+
+def _switches(truth: TrackTable, found: TrackTable, frames: int) -> int:
+    """Return how often an object goes on under another id: joins if people's are the truth, cuts if they are found."""
+    if not len(truth) or not len(found):
+        return 0
+    return int(evaluate({"": _boxed(truth)}, {"": _boxed(found)}, lengths={"": frames}).combined["IDSW"])
 
 
 def _nearest(left: TrackTable, right: TrackTable) -> npt.NDArray[np.float64]:

@@ -18,20 +18,20 @@ from trackforge.intake.documents import load_json
 from trackforge.labelling.choosing import choose
 from trackforge.labelling.documents import held, rebuilt, save_table
 from trackforge.labelling.filling import filled, whole_tracks
-from trackforge.labelling.findings import Findings
 from trackforge.labelling.joining import joined, only
-from trackforge.labelling.looking import Place, Watch, look, place_of
-from trackforge.labelling.models import Model, Models
+from trackforge.labelling.looking import Watch
+from trackforge.labelling.models import Models
+from trackforge.labelling.outlines import BESIDE
 from trackforge.labelling.places import outside
 from trackforge.labelling.project import Project, Round, flat, write_json
+from trackforge.labelling.sighting import Sighted, sighted
 from trackforge.labelling.signals import Signals, signals_of
-from trackforge.protocols import Closable, Tracker, stream_of
+from trackforge.labelling.thresholds import Threshold, threshold_of
+from trackforge.protocols import Tracker
 from trackforge.review import Document
-from trackforge.runs.fingerprint import fingerprint, versions
 from trackforge.runs.replaying import replay
-from trackforge.runs.running import Input, open_sources
 from trackforge.table import TrackTable
-from trackforge.types import Detections, Frame, Stream
+from trackforge.types import Detections, Frame
 
 __all__ = ["ask", "choose_again", "prelabel"]
 
@@ -47,6 +47,9 @@ def prelabel(project: Project, *, watch: Watch | None = None) -> Round:
         project: Its round at hand is in the state ``labelling``.
         watch: Is told of every frame that is looked at.
 
+    Returns:
+        The round, which people may check now; that is not written down yet.
+
     Raises:
         ConfigError: Sources or classes do not go together.
         TrackforgeError: Whatever sources, detectors and tracker raise; what was found before stays.
@@ -55,125 +58,35 @@ def prelabel(project: Project, *, watch: Watch | None = None) -> Round:
     if not project.rounds():
         project.record(round_)
     models = Models(project.run, outside(round_.detector, project.folder))
-    inputs = open_sources(models.plan)
-    sequences: list[_Sequence] = []
-    try:
-        project.documents()  # which may have classes that people have added
-        theirs = [tuple(model.made(inputs[0].name)[0].classes) for model in models.all]
-        classes = models.agree(theirs, project.classes)  # before hours of looking
-        for component, one in zip(models.plan.sources, inputs, strict=True):
-            if stream_of(one.source).live:
-                raise ConfigError(
-                    f"Labels are of footage that can be looked at again; {one.given} is live. Record it first: "
-                    "trackforge track ADDRESS -o film.mp4."
-                )
-            place = place_of(component, one.source, project.folder / "frames" / flat(one.name))
-            sequences.append(_looked_at(project, models, component.table(), one, place, watch))
-        project.settle(project.classes or classes, [one.name for one in inputs])
-        tracker = models.plan.tracker.create()
-        told = {one.name: [f"found/{f.path.name}" for f in one.findings] for one in sequences}
-        write_json(project.place(round_.number) / "found.json", told)
-        for sequence in sequences:
-            _label(project, round_, models, tracker, sequence)
-    finally:
-        for one in inputs:
-            if isinstance(one.source, Closable):
-                one.source.close()
+    sequences = sighted(project, models, whole=project.run.settles, watch=watch)
+    threshold = threshold_of(project.run, round_.conf)
+    tracker = threshold.tracker.create()
+    told = {one.name: [f"found/{f.path.name}" for f in one.findings] for one in sequences}
+    write_json(project.place(round_.number) / "found.json", told)
+    for sequence in sequences:
+        _label(project, round_, models, threshold, tracker, sequence)
     ask(project, round_)
-    return project.record(dataclasses.replace(round_, state="checking"))
+    return round_
 
 
-@dataclasses.dataclass(frozen=True)
-class _Sequence:
-    """A sequence that every model has looked at."""
-
-    name: str
-    stream: Stream
-    place: Place
-    findings: Sequence[Findings]
-    embedded: bool
-    """Whether the main detector tells objects apart by their looks, so that people's boxes cannot stand in for its."""
-
-
-def _looked_at(
-    project: Project,
-    models: Models,
-    source: dict[str, object],
-    one: Input,
-    place: Place,
-    watch: Watch | None,
-) -> _Sequence:
-    run, before = project.run, project.document(one.name) if one.name in project.names else None
-    stream, checked, found = stream_of(one.source), held(before), []
-    embedded = False
-    for model in models.all:
-        mark = _mark(project, model, source, one.name)
-        findings = Findings(project.folder / "found" / f"{flat(one.name)}-{mark}.jsonl", mark)
-        needed = frozenset(findings.frames) - checked
-        if not findings.covers(needed):
-            detector, remembers = model.made(one.name)
-            embeds = detector.embedding_dim is not None
-            look(
-                one.source,
-                detector,
-                findings,
-                name=one.name,
-                place=place,
-                remembers=remembers,
-                leave=frozenset() if embeds else checked,
-                most=run.frames,
-                batch_size=run.batch_size,
-                ahead=run.ahead,
-                total=_total(stream, run.frames),
-                watch=watch,
-            )
-        found.append(findings)
-        if model is models.all[0]:
-            embedded = any(
-                f.detections is not None and f.detections.embedding is not None for f in findings.frames.values()
-            )
-    return _Sequence(one.name, stream, place, found, embedded)
-
-
-def _total(stream: Stream, most: int | None) -> int | None:
-    return most if stream.length is None else min(stream.length, most or stream.length)
-
-
-def _mark(project: Project, model: Model, source: dict[str, object], name: str) -> str:
-    run, component = project.run, model.component
-    return fingerprint(
-        {
-            "detector": component.name,
-            "settings": component.for_sequence(name).settings,
-            "version": versions(component.spec.target),
-            "agnostic": run.class_agnostic,
-            "source": source,
-            "part": [run.start, run.stride, run.frames],
-        }
-    )
-
-
-def _label(project: Project, round_: Round, models: Models, tracker: Tracker, sequence: _Sequence) -> None:
+def _label(
+    project: Project, round_: Round, models: Models, threshold: Threshold, tracker: Tracker, sequence: Sighted
+) -> None:
     """Make the labels of one sequence and put them where people find them."""
     name, run = sequence.name, project.run
     stamp, before = project.stamp(name), project.document(name)
     said, checked = (TrackTable.empty(name), frozenset[int]()) if before is None else (before.table(), held(before))
-    merged: dict[int, Detections] = {}
-    disputed: dict[int, int] = {}
-    frames: list[Frame] = []
-    for parts in zip(*(one.in_order() for one in sequence.findings), strict=True):
-        frame = dataclasses.replace(parts[0].frame, sequence=name)
-        frames.append(frame)
-        known = [part.detections for part in parts]
-        if all(one is not None for one in known):
-            merged[frame.index], disputed[frame.index] = models.merged([one for one in known if one is not None])
+    frames, merged, disputed = sequence.merged(models)
     numbers = np.array([frame.index for frame in frames], np.int64)
-    fed = _fed(frames, merged, said, frozenset() if sequence.embedded else checked)
+    kept = {index: threshold.kept(one) for index, one in merged.items()}
+    fed = _fed(frames, kept, said, frozenset() if sequence.embedded else checked)
     stream = dataclasses.replace(sequence.stream, name=name, classes=project.classes)
     table = filled(whole_tracks(replay(fed, tracker, stream), sequence=name), numbers, run.gap)
     labels = joined(said, table, checked)
     size = frames[0].size if frames and len({frame.size for frame in frames}) == 1 else (0, 0)
     empty = _empty(project, sequence, frames, numbers, size, before)
+    if table.mask is not None and BESIDE not in empty.notes:
+        empty = empty.replace(notes=(*empty.notes, BESIDE))
     document = rebuilt(labels, before, empty, tolerance=run.tolerance)
     signals = signals_of(
         labels,
@@ -189,7 +102,7 @@ def _label(project: Project, round_: Round, models: Models, tracker: Tracker, se
     document.save(folder / "shown" / f"{flat(name)}.labels.json")
     if project.stamp(name) != stamp:
         log.info("%s: somebody has edited the labels meanwhile; they are made again", name)
-        _label(project, round_, models, tracker, sequence)
+        _label(project, round_, models, threshold, tracker, sequence)
         return
     document.save(project.path(name))
 
@@ -212,7 +125,7 @@ def _fed(
 
 def _empty(
     project: Project,
-    sequence: _Sequence,
+    sequence: Sighted,
     frames: Sequence[Frame],
     numbers: np.ndarray[tuple[int], np.dtype[np.int64]],
     size: tuple[int, int],

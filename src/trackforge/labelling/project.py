@@ -7,7 +7,8 @@
     PROJECT/sequences/NAME.labels.json  the labels: what people look at, and what counts
     PROJECT/frames/NAME/000123.jpg      pictures, where the source cannot be read again
     PROJECT/found/                      what detectors found, frame by frame
-    PROJECT/rounds/000/                 round.json, what people were shown, signals, chosen.json, measure.json, train/
+    PROJECT/rounds/000/                 round.json, what people were shown, signals, chosen.json, measure.json, train/,
+                                        settled.json
     PROJECT/exchange/                   exports and imports
 
 Every file is whole or not there, and every step writes the same again when it is repeated: a project goes on from its
@@ -65,14 +66,20 @@ class Round:
         number: From 0.
         state: How far it is.
         detector: The model that labels, as a table with ``name``; empty for the one that was asked for.
-        checked: Frames that people had checked when it began, by sequence.
+        conf: The tracker's least score of a confident box, as people's checking has settled it; None for what was
+            asked for.
+        checked: Frames that models before it were trained on or judged by, by sequence.
+        measured: Frames that people had checked when it was measured, by sequence: a training takes these, and none
+            that people check while it runs.
         training: What came of the training that ended it, in words; empty where there was none.
     """
 
     number: int = 0
     state: State = "labelling"
     detector: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    conf: float | None = None
     checked: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
+    measured: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
     training: str = ""
 
 

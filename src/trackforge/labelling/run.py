@@ -104,6 +104,11 @@ class LabelRun(Basis):
     keep: Literal["better", "always", "never"] = setting(
         "better", help="Go on with the trained model if it is better on these, in any case, or never."
     )
+    settle: Literal["hota", "effort", "never"] = setting(
+        "hota",
+        help="Choose the tracker's least score (conf) anew for every round, by what people have checked: for the best "
+        "HOTA, or the least effort. Not where --conf is given.",
+    )
     goal: tuple[str, ...] = setting(
         (),
         commas=True,
@@ -120,6 +125,11 @@ class LabelRun(Basis):
     def goals(self) -> tuple[Goal, ...]:
         """Return the goals, all of which must be reached."""
         return tuple(Goal.parse(one) for one in self.goal)
+
+    @property
+    def settles(self) -> bool:
+        """Whether the tracker's least score is chosen by what people have checked."""
+        return self.settle != "never" and self.conf is None
 
     def models(self) -> list[Mapping[str, Any]]:
         """Return the further detectors as tables."""

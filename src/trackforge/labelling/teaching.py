@@ -7,7 +7,7 @@ trained on them, so the old one and the new one are judged alike.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,12 @@ import numpy as np
 from trackforge import data
 from trackforge.data import Dataset
 from trackforge.errors import ConfigError
-from trackforge.intake.documents import load_json
+from trackforge.labelling.holding import held_out, hold_out
+from trackforge.labelling.looking import Watch
+from trackforge.labelling.outlines import with_masks
 from trackforge.labelling.places import inside, outside
 from trackforge.labelling.project import Project, Round, write_json
+from trackforge.labelling.settling import Choice, settled
 from trackforge.registry import registry
 from trackforge.registry.bundles import component_for
 from trackforge.runs.component import Component
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Lesson", "labelled", "teach", "trainer_of"]
 
-HELD_OUT = "heldout.json"
 NONE = "none"
 """What says that nothing is ever trained."""
 OF_A_FILE = ("backend", "variant", "classes", "keep_classes", "precision", "weights")
@@ -46,21 +48,20 @@ class Lesson:
         detector: The model that labels from now on, as a table; as before, where the new one was not kept.
         words: In a sentence.
         kept: Whether it is the new one.
+        choice: The tracker's least score for the new one, where that was chosen to judge it.
         signal: Number of the signal that stopped the training, or 0.
     """
 
     detector: Mapping[str, Any]
     words: str
     kept: bool = False
+    choice: Choice | None = None
     signal: int = 0
 
 
 def trainer_of(project: Project) -> Component | None:
     """Return the trainer of a project: the declared one, else that of its detector; None where nothing is trained."""
-    declared = project.run.trainer
-    table = declared.table() if isinstance(declared, Component) else declared
-    if isinstance(table, str):
-        table = {"name": table} if table else {}
+    table = _declared(project)
     name = str(table.get("name", ""))
     if name == NONE:
         return None
@@ -74,21 +75,33 @@ def trainer_of(project: Project) -> Component | None:
     return Component("trainer", spec.name, {**found, **settings})
 
 
-def labelled(project: Project, *, checked_only: bool = True) -> Dataset:
+def _declared(project: Project) -> Mapping[str, Any]:
+    declared = project.run.trainer
+    table = declared.table() if isinstance(declared, Component) else declared
+    if isinstance(table, str):
+        return {"name": table} if table else {}
+    return table
+
+
+def labelled(
+    project: Project, *, checked_only: bool = True, among: Mapping[str, Sequence[int]] | None = None
+) -> Dataset:
     """Return the labels of a project as one data set.
 
     Args:
         project: The project.
         checked_only: Only the frames that people have checked.
+        among: Only these of them, by sequence; all where None.
 
     Raises:
         ConfigError: There is none.
     """
     parts = []
-    for document in project.documents().values():
-        part = document.to_dataset(project.sequences)
+    for name, document in project.documents().items():
+        part = with_masks(project, name, document.to_dataset(project.sequences))
         if checked_only:
-            part = part[np.isin(part.images.frame, np.array(sorted(document.checked), np.int64))]
+            wanted = document.checked if among is None else document.checked & set(among.get(name, ()))
+            part = part[np.isin(part.images.frame, np.array(sorted(wanted), np.int64))]
         if len(part):
             parts.append(part)
     if not parts:
@@ -106,6 +119,7 @@ def teach(
     *,
     watch: Callable[[Mapping[str, Any]], None] | None = None,
     tell: Teller | None = None,
+    look: Watch | None = None,
 ) -> Lesson:
     """Train on the checked frames, and decide which model labels from now on.
 
@@ -116,6 +130,7 @@ def teach(
         round_: The round that ends with this.
         watch: Gets a row of facts after every epoch.
         tell: Is told how far the training is.
+        look: Is told of every frame that the new model looks at, to be judged.
 
     Raises:
         ConfigError: Nothing is checked, or the trainer's settings are wrong.
@@ -124,8 +139,9 @@ def teach(
     trainer = trainer_of(project)
     before = outside(round_.detector, project.folder)
     if trainer is None:
-        words = "nothing was trained: there is no trainer for this detector; name one with --trainer"
-        return Lesson(round_.detector, words)
+        why = "there is no trainer for this detector; name one with --trainer"
+        words = "as was asked for" if _declared(project).get("name") == NONE else why
+        return Lesson(round_.detector, f"nothing was trained: {words}")
     folder = project.place(round_.number) / "train"
     train, val = _sets(project, round_, folder / "data")
     job = TrainingRun(
@@ -142,21 +158,44 @@ def teach(
     result = TrainingTask.of(quiet, from_job(job)).fit(watch=watch, tell=tell)
     if result.stopped == "signal":
         return Lesson(round_.detector, "the training was stopped; the same command goes on", signal=result.signal)
-    return _judged(project, before, result, judged=val is not None)
+    return _judged(project, round_, before, result, look)
 
 
-def _judged(project: Project, before: Mapping[str, Any], result: FitResult, *, judged: bool) -> Lesson:
-    old = inside(before, project.folder)
+def _judged(
+    project: Project, round_: Round, before: Mapping[str, Any], result: FitResult, look: Watch | None
+) -> Lesson:
     if result.model is None:
-        return Lesson(old, "the training gave no model, so the one before goes on")
-    better = result.verdict.startswith("training made it better") or not result.verdict
-    keep = project.run.keep
-    take = keep == "always" or (keep == "better" and (better or not judged))
-    words = result.verdict or "there was nothing to judge the training by: no frame is held out"
-    if not take:
-        return Lesson(old, f"{words}; the model before goes on")
+        return Lesson(round_.detector, "the training gave no model, so the one before goes on")
     new = inside(_with_weights(project, before, result.model), project.folder)
-    return Lesson(new, f"{words}; the new model goes on", kept=True)
+    keep, frames, choice = project.run.keep, held_out(project), None
+    words = result.verdict.rstrip(".")
+    better = words.startswith("training made it better") or not words
+    if not frames:
+        better, words = True, "there was nothing to judge the training by: no frame is held out"
+    elif project.run.settles and keep != "never" and not words.startswith("training made it worse"):
+        better, told, choice = _compared(project, round_, new, frames, look)
+        words = f"{words}; {told}" if words else told
+    if keep == "always" or (keep == "better" and better):
+        return Lesson(new, f"{words}; the new model goes on", kept=True, choice=choice)
+    return Lesson(round_.detector, f"{words}; the model before goes on")
+
+
+def _compared(
+    project: Project,
+    round_: Round,
+    new: Mapping[str, Any],
+    frames: Mapping[str, frozenset[int]],
+    look: Watch | None,
+) -> tuple[bool, str, Choice]:
+    """Compare labels of the old and the new model, each tracked with the least score that suits it best.
+
+    Scores of a model that was trained are others; that says nothing about how good it is.
+    """
+    ours = settled(project, round_.detector, frames, round_.conf, watch=look)
+    theirs = settled(project, new, frames, round_.conf, watch=look)
+    write_json(project.place(round_.number) / "judged.json", {"before": ours.as_dict(), "trained": theirs.as_dict()})
+    words = f"on the {ours.frames} frames held out {ours.value_words} before, {theirs.value_words} trained"
+    return theirs.worth > ours.worth, words, theirs
 
 
 def _with_weights(project: Project, before: Mapping[str, Any], model: Path) -> dict[str, Any]:
@@ -193,9 +232,9 @@ def _sets(project: Project, round_: Round, folder: Path) -> tuple[Path, Path | N
     """Write what is trained on, and what judges it, once: a training that goes on needs the same."""
     done = folder / "done.json"
     if not done.is_file():
-        whole = labelled(project)
+        whole = labelled(project, among=round_.measured)
         plain = whole.replace(images=whole.images.replace(extra={}), boxes=whole.boxes.replace(extra={}))
-        out = _held_out(project, round_, plain)
+        out = hold_out(project, round_, plain)
         judge, rest = plain[out], plain[~out]
         if not len(rest):
             raise ConfigError("Training needs two frames that people have checked; there is one. Check more.")
@@ -206,26 +245,3 @@ def _sets(project: Project, round_: Round, folder: Path) -> tuple[Path, Path | N
             data.write(judge, folder / "val.json", overwrite=True, images="reference")
         write_json(done, {"train": len(rest), "val": len(judge)})
     return folder / "train.json", folder / "val.json" if (folder / "val.json").is_file() else None
-
-
-def _held_out(project: Project, round_: Round, whole: Dataset) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return which pictures are held out: those that were before, and the last of each sequence that are new."""
-    path = project.folder / HELD_OUT
-    told: dict[str, dict[str, list[int]]] = load_json(path) if path.is_file() else {}
-    told = {number: of for number, of in told.items() if int(number) < round_.number}
-    share = project.run.holdout
-    mine: dict[str, list[int]] = {}
-    for name in whole.sequences:
-        frames = np.sort(whole.images.frame[whole.images.sequence == name])
-        fresh = frames[~np.isin(frames, np.array(round_.checked.get(name, ()), np.int64))]
-        count = int(share * len(fresh))
-        if share and not count and len(fresh) > 1 and not told and not any(mine.values()):
-            count = 1  # something must judge the first training
-        mine[name] = fresh[len(fresh) - count :].tolist()
-    told[str(round_.number)] = mine
-    write_json(path, told)
-    mask = np.zeros(len(whole), np.bool_)
-    for of in told.values():
-        for name, left_out in of.items():
-            mask |= (whole.images.sequence == name) & np.isin(whole.images.frame, np.array(left_out, np.int64))
-    return mask

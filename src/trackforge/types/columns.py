@@ -124,7 +124,7 @@ def names_of(cls: type) -> tuple[str, ...]:
 
 
 def _take(column: Any, index: Any) -> Any:
-    if column is None or isinstance(column, str):
+    if column is None or isinstance(column, (str, tuple)):
         return column
     if isinstance(column, dict):
         return {name: freeze(array[index]) for name, array in column.items()}

@@ -18,6 +18,7 @@ from pathlib import Path
 from trackforge.data.class_names import ClassNames
 from trackforge.data.consolidating import consolidate
 from trackforge.data.dialects.ground_truth_answers import read_answers
+from trackforge.data.dialects.ground_truth_fields import ClassMap
 from trackforge.data.dialects.ground_truth_folders import Job, Labelled, jobs, lines_of, looks_like_ground_truth
 from trackforge.data.dialects.ground_truth_rows import SequenceRows
 from trackforge.data.dialects.ground_truth_sequences import SequenceFile, read_sequence_file
@@ -150,8 +151,8 @@ class _Reader:
             place = one.labels or job.folder
             try:
                 sequence = self._name(one, place, taken)
-                self._state(rows, one, labels, place)
-                rows.add(sequence, one, labels, self._listed(one), join=self.join, size=self.size)
+                mapped = self._state(rows, one, labels, place)
+                rows.add(sequence, one, labels, self._listed(one), join=self.join, size=self.size, mapped=mapped)
             except DataError as error:
                 self.findings.caught(error)
         return rows.finish(self.images or self.root, job.name, notes)
@@ -162,24 +163,31 @@ class _Reader:
         taken.add(free)
         return free
 
-    def _state(self, rows: SequenceRows, one: Labelled, labels: SeqLabel, place: Path) -> None:
-        """Note the names of classes: the manifest's, those beside the file, or those that objects are called by."""
+    def _state(self, rows: SequenceRows, one: Labelled, labels: SeqLabel, place: Path) -> ClassMap | None:
+        """Note the names of classes: the manifest's, those beside the file, or those that objects are called by.
+
+        Returns:
+            The class map, which names all classes that there are; None where there is none.
+        """
         told = one.metadata.get("class-map")
         where, line = (place, None) if one.line is None else (one.line.path, one.line.number)
         beside = metadata_path(place) if one.labels is not None else None
         if not isinstance(told, dict) and beside is not None and beside.is_file():
             document = load_json(beside, "The metadata of labels")
             told, where = document.get("class-map") if isinstance(document, dict) else None, beside
-        if not isinstance(told, dict):
+        if not isinstance(told, dict) or not told:
             for number, name in classes_named(labels.frames):
                 rows.state(number, name, path=place)
-            return
+            return None
+        numbers = set[int]()
         for key, name in told.items():
             try:
                 number = whole_number(key, 0)
             except ValueError as error:
                 raise DataError(f"A class-map must have numbers; one {error}.", path=where, line=line) from error
             rows.state(number, str(name), path=where, line=line)
+            numbers.add(number)
+        return ClassMap(frozenset(numbers), f"{where.name}, line {line}" if line else where.name)
 
     def _listed(self, one: Labelled) -> SequenceFile | None:
         if one.sequence is None:

@@ -11,16 +11,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from trackforge.data.columns import Array
+from trackforge.errors import DataError
 
 __all__ = [
     "FRAME_OWN",
     "OBJECT_OWN",
     "REST",
+    "ClassMap",
     "attribute_columns",
     "attributes_of",
     "attributes_told",
@@ -53,6 +56,27 @@ _FRONT = "attribute_"
 _LONGEST, _MOST = 200, 100
 """Characters of a value, and attributes of a set, that become columns; a column is as wide as its longest text."""
 _EXACT = 2**53
+
+
+class ClassMap(NamedTuple):
+    """The classes of a job, all of them.
+
+    Attributes:
+        numbers: Of the classes.
+        place: Where they stand, for messages.
+    """
+
+    numbers: frozenset[int]
+    place: str
+
+    def require(self, number: int, what: str, path: Path) -> None:
+        """Raise DataError, which names ``path``, where ``what`` has a class that is none of these."""
+        if number not in self.numbers:
+            known = ", ".join(map(str, sorted(self.numbers)[:20]))
+            raise DataError(
+                f"{what} must have a class of the class-map ({self.place}), {known}; got {number}. Correct one.",
+                path=path,
+            )
 
 
 def attribute_columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

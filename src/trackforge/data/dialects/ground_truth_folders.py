@@ -41,6 +41,8 @@ _MADE = "annotations/consolidated-annotation/output"
 _ANSWERS = "annotations/worker-response"
 _INSIDE = frozenset({"annotations", "consolidated-annotation", "manifests", "output"})
 PATTERNS = ("*.json", "*/*.json", "*/*/*.json")
+FIRST_LINES = 50
+"""Lines of a manifest that are looked at to tell what it is of: some may be broken, or labelling may have failed."""
 LOOKED_AT = 8
 """Files of a folder that are looked at to tell what it holds."""
 
@@ -53,7 +55,7 @@ class Job:
         folder: Where it lies.
         name: Of the job.
         manifest: Its manifest; None where there is none.
-        labels: Files of labels; those that the manifest names are not listed.
+        labels: Files of labels that lie where a job puts them.
         answers: Folder of the workers' answers; None where there is none.
     """
 
@@ -100,11 +102,11 @@ def _kind(file: Path) -> str:
 
 
 def is_video_manifest(file: Path) -> bool:
-    """Tell whether a file looks like the manifest of a job on video: its first lines name files of labels."""
+    """Tell whether a file looks like the manifest of a job on video: one of its first lines names a file of labels."""
     if file.suffix.lower() not in (".manifest", ".jsonl", ".json") or not file.is_file():
         return False
     with file.open("rb") as opened:
-        for text in islice(opened, 3):
+        for text in islice(opened, FIRST_LINES):
             if _VIDEO.search(text) and any(kind.encode() in text for kind in VIDEO_KINDS):
                 return True
     return False
@@ -175,10 +177,11 @@ def _inside(folder: Path) -> list[Path]:
 def _job(folder: Path) -> Job | None:
     manifest = folder / _OUTPUT
     consolidated, answers = folder / _MADE, folder / _ANSWERS
-    labels = tuple(f for f in below(consolidated, ("*/SeqLabel.json", "*/*.json")) if is_labels(f))
+    labels = tuple(dict.fromkeys(f for f in below(consolidated, ("*/SeqLabel.json", "*/*.json")) if is_labels(f)))
     there = answers if answers.is_dir() and any(True for _ in answer_files(answers)) else None
-    if manifest.is_file() and is_video_manifest(manifest):
-        return Job(folder, folder.name, manifest=manifest, answers=there)
+    # a job's own manifest counts, broken or not, where what lies beside it is labels of video
+    if manifest.is_file() and (labels or there is not None or is_video_manifest(manifest)):
+        return Job(folder, folder.name, manifest=manifest, labels=labels, answers=there)
     if labels or there is not None:
         return Job(folder, folder.name, labels=tuple(dict.fromkeys(labels)), answers=there)
     return None
@@ -208,8 +211,16 @@ def lines_of(
         return [_alone(job, file) for file in job.labels]
     roots = [job.folder, job.manifest.parent, *([images] if images else [])]
     local, found = LocalFiles(roots), []
-    failed = 0
-    for index, line in enumerate(read_manifest_lines(job.manifest, caught)):
+    failed, broken = 0, list[DataError]()
+
+    def bad(error: DataError) -> None:
+        broken.append(error)
+        caught(error)
+
+    lines = list(read_manifest_lines(job.manifest, bad))
+    if not lines and not broken:
+        bad(DataError("A manifest must name what was labelled, a line each; it is empty.", path=job.manifest, line=1))
+    for line in lines:
         try:
             name = _attribute(line, attribute)
             if name is None:
@@ -225,7 +236,7 @@ def lines_of(
             source = line.document.get("source-ref")
             sequence = local.find(source, "A sequence file", path=line.path, line=at)
             stem = PurePosixPath(str(source).replace("\\", "/")).stem
-            found.append(Labelled(stem, labels, index, sequence, line.labels()[name], line))
+            found.append(Labelled(stem, labels, line.number - 1, sequence, line.labels()[name], line))
         except DataError as error:
             caught(error)
     if failed:

@@ -16,6 +16,7 @@ from trackforge.data.dialects.ground_truth_fields import (
     FRAME_OWN,
     OBJECT_OWN,
     REST,
+    ClassMap,
     attribute_columns,
     attributes_of,
     difference,
@@ -49,6 +50,7 @@ class _Frame(NamedTuple):
     size: tuple[int, int]
     extra: dict[str, Any]
     place: Path
+    mapped: ClassMap | None
 
 
 class SequenceRows:
@@ -83,6 +85,7 @@ class SequenceRows:
         *,
         join: bool,
         size: tuple[int, int] | None,
+        mapped: ClassMap | None = None,
     ) -> None:
         """Add a sequence.
 
@@ -93,6 +96,7 @@ class SequenceRows:
             listed: Its sequence file, where it is here.
             join: Whether a clip becomes a part of its film.
             size: ``(width, height)`` where no picture tells.
+            mapped: The class map, where there is one.
 
         Raises:
             DataError: A picture's name leads out of its folder.
@@ -100,15 +104,15 @@ class SequenceRows:
         place = one.labels or self.roots[-1]
         files, found = self._joined(labels, listed, place)
         numbers = frame_numbers(files, [frame.number if frame else None for frame in found] if listed is None else ())
-        part = part_of(sequence)
+        part, named = part_of(sequence), numbers
         if part is not None:
-            numbers = frames_of_part(numbers, part, film=join)
+            numbers = frames_of_part(named, part, film=join, whole=listed is not None, path=place)
             sequence = part.film if join else sequence
         order = sorted(range(len(files)), key=numbers.__getitem__)
         pictures = self._pictures.of(one.name, files, listed, place)
         shape, lacking = self._pictures.size, [k for k in order if not pictures[k]]
         if len(lacking) == len(files):
-            pictures, shape = self._pictures.of_film(one.name, part, numbers, order, absolute=join)
+            pictures, shape = self._pictures.of_film(one.name, part, named, whole=listed is not None, path=place)
             lacking = []
             self._without += not any(pictures)
         if min(shape) <= 0 and size is not None:
@@ -136,6 +140,7 @@ class SequenceRows:
                         **({"timestamp": times[k]} if times and np.isfinite(times[k]) else {}),
                     },
                     place=place,
+                    mapped=mapped,
                 ),
                 lacking=k in lacking,
             )
@@ -245,6 +250,8 @@ class SequenceRows:
             if name not in self._by_name:
                 self.state(max(self._by_name.values(), default=-1) + 1, name, path=frame.place)
             number = self._by_name[name]
+        elif frame.mapped is not None and not self.names.settled:
+            frame.mapped.require(number, what, frame.place)
         return self.names.number(number, what, path=frame.place)
 
 

@@ -153,6 +153,11 @@ class AsyncEndpoint:
             source=str(request.get("InputLocation", "")),
         )
 
+    @property
+    def region(self) -> str:
+        """Where the endpoint is."""
+        return str(self._runtime.meta.region_name)
+
     def ended(self, sent: Submission) -> bool | None:
         """Tell whether there is a result (True), a failure (False), or neither as yet (None)."""
         if self._there(sent.output):

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import mimetypes
 from pathlib import Path
 
-__all__ = ["digest_of", "kind_of"]
+__all__ = ["asking", "digest_of", "kind_of"]
+
+
+def asking(content: str, **how: str) -> str:
+    """Return what tells askings apart: the content, and who was asked for what.
+
+    >>> asking("1f", endpoint="films-v1") == asking("1f", endpoint="films-v2")
+    False
+
+    Args:
+        content: What tells the content apart.
+        how: Endpoint, form of the answer, and so on; what is empty says nothing.
+    """
+    told = {key: value for key, value in how.items() if value}
+    return hashlib.sha256(json.dumps([content, told], sort_keys=True).encode()).hexdigest()
 
 
 def digest_of(source: Path | bytes) -> str:

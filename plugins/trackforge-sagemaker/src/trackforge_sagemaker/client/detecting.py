@@ -16,12 +16,13 @@ from typing import Any, Literal, TypeAlias
 from trackforge.config import check, setting
 from trackforge.errors import ConfigError, InvalidInputError
 from trackforge.intake.limits import limits
+from trackforge.intake.names import relative_name
 from trackforge.io.atomic import atomic_path
 from trackforge.io.builtin_response import answer_name
 from trackforge.types import Detections, Frame
 from trackforge_sagemaker.client.answers import detections_of, document_of
 from trackforge_sagemaker.client.asynchronous import AsyncEndpoint, Submission
-from trackforge_sagemaker.client.contents import digest_of
+from trackforge_sagemaker.client.contents import asking, digest_of
 from trackforge_sagemaker.client.failures import ModelFailedError
 from trackforge_sagemaker.client.folders import AsyncFolder, Done
 from trackforge_sagemaker.client.invoking import Endpoint, check_endpoint
@@ -72,7 +73,9 @@ class EndpointDetectorConfig:
         900.0, help="How long to wait for an endpoint that scales from zero.", minimum=0, unit="s"
     )
     answers: Path | None = setting(
-        None, help="Folder in which answers are kept, NAME.jpg.out each; a picture that has one is not sent again."
+        None,
+        help="Folder in which answers are kept, NAME.jpg.out each, of further sequences with the same names below "
+        "SEQUENCE/; what this endpoint answered is not sent again.",
     )
     way: Literal["real-time", "asynchronous"] = setting(
         "real-time", help="asynchronous: through the endpoint's queue; needs answers, and goes on after a kill."
@@ -113,6 +116,7 @@ class EndpointDetector:
         self.config = config
         self.classes = config.classes or tuple(f"class {number}" for number in range(_UNNAMED))
         self._workers: ThreadPoolExecutor | None = None
+        self._owners: dict[str, str] = {}
         self._ask = self._kept(runtime, s3) if config.answers is not None else self._asking(runtime)
 
     def detect(self, frames: Sequence[Frame], /) -> list[Detections]:
@@ -192,9 +196,11 @@ class EndpointDetector:
             )  # fmt: skip
             return lambda name, body: _answer(run.one(name, body))
         ask, ledger = self._asking(runtime), Ledger(folder)
+        told = {"endpoint": config.endpoint, "region": self.endpoint.region, "component": config.component}
+        told |= {"accept": self._accept, "kind": self._type}
 
         def asked_once(name: str, body: bytes) -> bytes:
-            path, digest = folder / f"{name}.out", digest_of(body)
+            path, digest = folder / f"{name}.out", asking(digest_of(body), **told)
             known = ledger.get(name, digest)
             if known is None or not path.is_file():
                 given = ask(name, body)
@@ -214,10 +220,17 @@ class EndpointDetector:
     def _accept(self) -> str:
         return self.config.accept or _ACCEPTED[self.config.form]
 
+    def _name(self, frame: Frame) -> str:
+        """Return the name of a frame's answer; a name that another sequence has got goes below its own sequence's."""
+        name = answer_name(frame).as_posix()
+        if self.config.answers is None or self._owners.setdefault(name, frame.sequence) == frame.sequence:
+            return name
+        return relative_name(f"{frame.sequence}/{name}", "A picture").as_posix()
+
     def _one(self, frame: Frame) -> Detections:
         config = self.config
         body = encoded(picture_of(frame), config.picture, config.quality)
-        given = self._ask(answer_name(frame).as_posix(), body)
+        given = self._ask(self._name(frame), body)
         found = detections_of(document_of(given), frame.size, letterbox=config.letterbox)
         if config.min_score is not None:
             found = found[found.score >= config.min_score]

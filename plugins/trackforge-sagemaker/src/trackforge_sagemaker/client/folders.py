@@ -6,7 +6,8 @@
 
 What is done lies as ``NAME.out`` in the folder of results, where the detector ``response`` reads the answers of
 pictures. `trackforge_sagemaker.client.ledger` remembers what was sent: after a kill nothing is sent twice that had been
-taken on (a kill in the middle of the very call may).
+taken on (a kill in the middle of the very call may). What another endpoint answered, or in another form, is no answer:
+the input is sent again.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from pathlib import Path
 from trackforge.errors import InvalidInputError
 from trackforge.intake.names import relative_name
 from trackforge_sagemaker.client.asynchronous import AsyncEndpoint, Submission
-from trackforge_sagemaker.client.contents import digest_of
+from trackforge_sagemaker.client.contents import asking, digest_of
 from trackforge_sagemaker.client.failures import ModelFailedError
 from trackforge_sagemaker.client.ledger import Entry, Ledger
 from trackforge_sagemaker.client.messages import Notices
 from trackforge_sagemaker.client.pacing import Pace
+from trackforge_sagemaker.client.places import version_of
 
 __all__ = ["AsyncFolder", "Done"]
 
@@ -60,6 +62,7 @@ class AsyncFolder:
         patience: Seconds to wait for one; None for as long as it may live.
         notices: A queue that tells; S3 is looked at otherwise.
         again: Send what failed before once more.
+        version: What is behind the endpoint's name, such as its configuration: what another answered is asked again.
     """
 
     def __init__(
@@ -75,11 +78,12 @@ class AsyncFolder:
         patience: float | None = None,
         notices: Notices | None = None,
         again: bool = False,
+        version: str = "",
     ) -> None:
         self._endpoint, self._target, self._ledger = endpoint, target, Ledger(target)
         self._accept, self._kind, self._ending, self._again = accept, kind, ending, again
         self._in_flight, self._pace = in_flight, Pace(per_second)
-        self._patience, self._notices = patience, notices
+        self._patience, self._notices, self._version = patience, notices, version
         self._stop = threading.Event()
 
     def __call__(self, inputs: Iterable[Path | str]) -> Generator[Done, None, None]:
@@ -123,7 +127,7 @@ class AsyncFolder:
             source: A file, its bytes, or an address in S3.
         """
         path = self._target / f"{relative_name(name, 'An input')}{self._ending}"
-        digest = source if isinstance(source, str) else digest_of(source)
+        digest = self._digest(source)
         known = self._ledger.get(name, digest)
         if known is not None and known.state == "done" and path.is_file():
             return Done(name, path, before=True)
@@ -144,6 +148,14 @@ class AsyncFolder:
         sent = self._endpoint.submit(source, kind=self._kind, accept=self._accept, name=Path(name).name)
         self._ledger.note(name, Entry(digest, "sent", sent))
         return sent
+
+    def _digest(self, source: Path | bytes | str) -> str:
+        endpoint = self._endpoint
+        content = f"{source} {version_of(endpoint.s3, source)}" if isinstance(source, str) else digest_of(source)
+        return asking(
+            content, endpoint=endpoint.name, region=endpoint.region, version=self._version, accept=self._accept,
+            kind=self._kind,
+        )  # fmt: skip
 
     def _named(self, inputs: Iterable[Path | str]) -> dict[str, Path | str]:
         named: dict[str, Path | str] = {}

@@ -87,6 +87,11 @@ class Endpoint:
             "sagemaker-runtime", region=region, profile=profile, attempts=1, connections=connections
         )
 
+    @property
+    def region(self) -> str:
+        """Where the endpoint is."""
+        return str(self._runtime.meta.region_name)
+
     def __call__(
         self,
         body: bytes,

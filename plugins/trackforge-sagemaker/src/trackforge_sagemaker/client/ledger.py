@@ -27,7 +27,7 @@ class Entry:
     """What is known of one input.
 
     Attributes:
-        digest: Of its content; another content is another input.
+        digest: Of its content and of who was asked for what (`asking`): another one is another input.
         state: ``sent``, ``done`` or ``failed``.
         sent: Where its result is to be.
         reason: Why it failed.
@@ -60,7 +60,7 @@ class Ledger:
                 self._read()
 
     def get(self, name: str, digest: str) -> Entry | None:
-        """Return what is known of an input with this content."""
+        """Return what is known of an input that was asked like this."""
         with self._guard:
             entry = self._known.get(name)
         return entry if entry is not None and entry.digest == digest else None

@@ -26,13 +26,11 @@ from trackforge_sagemaker.client.failures import explaining
 from trackforge_sagemaker.client.places import split_place
 from trackforge_sagemaker.requests import bucket_name, check, project_tags
 
-__all__ = ["EXAMPLE_ACCOUNT", "PART", "Aws", "AwsRun"]
+__all__ = ["EXAMPLE_ACCOUNT", "Aws", "AwsRun"]
 
 log = logging.getLogger("trackforge.sagemaker")
 EXAMPLE_ACCOUNT = "111122223333"
 """Stands where a dry run does not know the account."""
-PART = 8 << 20
-"""Bytes of a part of what is copied to S3; what is as long goes in parts."""
 _PROJECT = re.compile(r"[a-z0-9](?:-?[a-z0-9]){0,23}")
 _ACCOUNT = re.compile(r"\d{12}")
 
@@ -193,13 +191,14 @@ class Aws:
             for page in made.get_paginator(operation).paginate(**request):
                 yield from page.get(key, ())
 
-    def upload(self, path: Path, place: str, *, kind: str = "") -> str:
+    def upload(self, path: Path, place: str, *, kind: str = "", metadata: Mapping[str, str] | None = None) -> str:
         """Copy a file to S3, in parts where it is large; return the address.
 
         Args:
             path: The file.
             place: ``s3://bucket/key``.
             kind: Its ``Content-Type``, where it matters.
+            metadata: What S3 keeps beside it.
         """
         bucket, key = split_place(place)
         if self.dry_run:
@@ -207,11 +206,9 @@ class Aws:
             self._show("s3", "put_object", {"Bucket": bucket, "Key": key, "Body": body})
             return place
         with explaining("s3", "PutObject", f"copy {path} to {place}"):
-            from boto3.s3.transfer import TransferConfig
-
-            parts = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART)
-            more = {"ContentType": kind} if kind else None
-            self.client("s3").upload_file(str(path), bucket, key, ExtraArgs=more, Config=parts)
+            more = {"ContentType": kind, "Metadata": dict(metadata or {})}
+            more = {key: value for key, value in more.items() if value}
+            self.client("s3").upload_file(str(path), bucket, key, ExtraArgs=more or None)
         return place
 
     def finish(self, facts: Mapping[str, Any], text: str) -> int:

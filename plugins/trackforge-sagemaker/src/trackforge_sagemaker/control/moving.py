@@ -1,26 +1,29 @@
-"""Folders to S3 and back: what is there already, by its content, is not moved again, so that what broke off goes on.
+"""Folders to S3 and back: what is there already, byte for byte, is not moved again, so that what broke off goes on.
 
-S3 lists a checksum of every object, which two files of one size do not share. What a job is given from here goes to a
-place that is named for its content: no job finds there what another one was given.
+Every object carries the SHA-256 of its content. What comes from this machine to feed a job lies at a place named after
+its content: other data go elsewhere, and no job reads what was meant for another.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from trackforge.errors import ConfigError, MissingFileError
 from trackforge.intake.folders import is_companion
 from trackforge.intake.names import inside
 from trackforge_sagemaker.client.contents import digest_of
+from trackforge_sagemaker.client.failures import explaining
 from trackforge_sagemaker.client.places import fetch, split_place
-from trackforge_sagemaker.control.aws import PART, Aws
+from trackforge_sagemaker.control.aws import Aws
 
-__all__ = ["content_place", "download", "local_or_place", "strangers", "upload"]
+__all__ = ["content_name", "download", "listed", "local_files", "local_or_place", "upload"]
 
-_SHOWN = 12
-"""Digits of a content's digest in the name of its place."""
+DIGEST = "sha256"
+"""Name of the checksum in an object's metadata."""
+AT_ONCE = 8
 
 
 def upload(aws: Aws, path: Path, place: str, *, instead: Mapping[str, Path] | None = None) -> tuple[str, int]:
@@ -40,32 +43,21 @@ def upload(aws: Aws, path: Path, place: str, *, instead: Mapping[str, Path] | No
         AwsError: A copy failed.
     """
     place = place.rstrip("/") + "/"
-    files, there = _named(path), _listed(aws, place)
+    files = {name: (instead or {}).get(name, file) for name, file in local_files(path).items()}
+    same = _same(aws, place, files)
     copied = 0
-    for number, (name, file) in enumerate(files.items(), 1):
-        source = (instead or {}).get(name, file)
-        if _same(source, there.get(name)):
+    for number, (name, source) in enumerate(files.items(), 1):
+        if name in same:
             continue
-        aws.upload(source, place + name)
+        aws.upload(source, place + name, metadata={DIGEST: digest_of(source)})
         copied += 1
         if number % 500 == 0:
             aws.say(f"{number} of {len(files)} files")
     return place, copied
 
 
-def strangers(aws: Aws, path: Path, place: str) -> list[str]:
-    """Return names below a prefix that `upload` of a file or folder to it would not bring.
-
-    Raises:
-        MissingFileError: There is nothing to copy.
-        AwsError: The place cannot be listed.
-    """
-    files = _named(path)
-    return [name for name in _listed(aws, place.rstrip("/") + "/") if name not in files]
-
-
 def download(aws: Aws, place: str, folder: Path) -> int:
-    """Copy everything below a prefix to a folder; return how many files came.
+    """Copy everything below a prefix to a folder, over what lies there; return how many files came.
 
     Raises:
         DataError: A name leads out of the folder.
@@ -73,19 +65,16 @@ def download(aws: Aws, place: str, folder: Path) -> int:
         AwsError: A copy failed.
     """
     place = place.rstrip("/") + "/"
-    copied = 0
-    for name, known in _listed(aws, place).items():
+    names = listed(aws, place)
+    for name in names:
         target = inside(folder, name, "An object", path=place)
-        if target.is_file() and _same(target, known):
-            continue
         target.parent.mkdir(parents=True, exist_ok=True)
         fetch(aws.client("s3"), place + name, target)
-        copied += 1
-    return copied
+    return len(names)
 
 
 def local_or_place(aws: Aws, given: str, *words: str) -> str:
-    """Return an address in S3: the one given, or where a local file or folder of that name was copied to.
+    """Return an address in S3: the one given, or where a local file or folder was copied to, named after its content.
 
     Args:
         aws: Where to.
@@ -94,76 +83,74 @@ def local_or_place(aws: Aws, given: str, *words: str) -> str:
 
     Raises:
         ConfigError: A folder here has the name of what was staged.
-        MissingFileError: There is no such file.
+        MissingFileError: There is nothing of that name, or nothing in it.
         AwsError: A copy failed.
     """
     if given.startswith("s3://"):
         return given
     path, staged = Path(given), aws.place("data", given) + "/"
-    if path.is_dir() and path.name == given and _listed(aws, staged):
+    if path.is_dir() and path.name == given and listed(aws, staged):
         raise ConfigError(
             f"An input must be one thing; {given} is a folder here, and was staged. Say ./{given} or {staged}."
         )
-    if path.is_file() or path.is_dir():
-        place, _ = upload(aws, path, content_place(aws, path, *words))
+    if given and path.exists():
+        place, _ = upload(aws, path, aws.place(*words, content_name(path)))
         return place + path.name if path.is_file() else place
-    if path.is_absolute() or path.suffix or given.startswith("."):
+    if not given or path.is_absolute() or path.suffix or given.startswith("."):
         raise MissingFileError(f"An input must be an address (s3://...), a path, or what was staged; got {given!r}.")
     return staged
 
 
-def content_place(aws: Aws, path: Path, *words: str) -> str:
-    """Return the place of a file or folder that nothing with other contents has: its name, and a digest.
-
-    Args:
-        aws: Whose bucket.
-        path: The file or folder.
-        words: Where it goes in the bucket.
+def content_name(path: Path) -> str:
+    """Return a name that only this content has: that of the file or folder, and 12 digits of its checksum.
 
     Raises:
-        MissingFileError: A folder without files.
+        MissingFileError: The folder has no file.
     """
-    lines = "".join(f"{name}\0{digest_of(file)}\n" for name, file in _named(path).items())
-    digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()[:_SHOWN]
-    return aws.place(*words, f"{path.resolve().name.partition('.')[0] or 'local'}-{digest}") + "/"
+    found = hashlib.sha256()
+    for name, file in local_files(path).items():
+        found.update(f"{digest_of(file)} {name}\n".encode(errors="surrogateescape"))
+    stem = path.name.partition(".")[0] if path.is_file() else path.resolve().name
+    return f"{stem or 'data'}-{found.hexdigest()[:12]}"
 
 
-def _named(path: Path) -> dict[str, Path]:
-    """Return what is copied of a file or folder, by name below it."""
-    if path.is_file():
-        return {path.name: path}
-    files = {one.relative_to(path).as_posix(): one for one in _files(path)}
+def local_files(path: Path) -> dict[str, Path]:
+    """Return a file, or all files of a folder that are copied, by name below it.
+
+    Raises:
+        MissingFileError: There is none.
+    """
+    root, files = (path.parent, [path]) if path.is_file() else (path, list(_files(path)))
     if not files:
         raise MissingFileError(f"There must be a file to copy; {path} has none.")
-    return files
+    return {file.relative_to(root).as_posix(): file for file in files}
+
+
+def listed(aws: Aws, place: str) -> dict[str, int]:
+    """Return the sizes of what lies below a prefix, by name below it; nothing in a dry run."""
+    bucket, prefix = split_place(place)
+    request = {"Bucket": bucket, "Prefix": prefix}
+    pages = aws.pages("s3", "list_objects_v2", request, key="Contents", doing=f"list {place}")
+    return {one["Key"].removeprefix(prefix): int(one["Size"]) for one in pages if not one["Key"].endswith("/")}
+
+
+def _same(aws: Aws, place: str, files: Mapping[str, Path]) -> set[str]:
+    """Return the names of files that lie below a prefix with the same content: same size first, then same checksum."""
+    there = listed(aws, place)
+    alike = [name for name, file in files.items() if there.get(name) == file.stat().st_size]
+    if not alike:
+        return set()
+    bucket, prefix = split_place(place)
+    s3 = aws.client("s3")
+
+    def same(name: str) -> bool:
+        with explaining("s3", "HeadObject", f"look at {place}{name}"):
+            told = s3.head_object(Bucket=bucket, Key=prefix + name)
+        return bool(told.get("Metadata", {}).get(DIGEST) == digest_of(files[name]))
+
+    with ThreadPoolExecutor(AT_ONCE, "trackforge-same") as workers:
+        return {name for name, found in zip(alike, workers.map(same, alike), strict=True) if found}
 
 
 def _files(folder: Path) -> Iterator[Path]:
     yield from (one for one in sorted(folder.rglob("*")) if one.is_file() and not is_companion(one, folder))
-
-
-def _listed(aws: Aws, place: str) -> dict[str, tuple[int, str]]:
-    """Return size and checksum (``ETag``) of what lies below a prefix, by name below it."""
-    bucket, prefix = split_place(place)
-    request = {"Bucket": bucket, "Prefix": prefix}
-    pages = aws.pages("s3", "list_objects_v2", request, key="Contents", doing=f"list {place}")
-    return {
-        one["Key"].removeprefix(prefix): (int(one["Size"]), str(one.get("ETag", "")).strip('"'))
-        for one in pages
-        if not one["Key"].endswith("/")
-    }
-
-
-def _same(path: Path, known: tuple[int, str] | None) -> bool:
-    """Tell whether an object has a file's content. A checksum of another kind, as KMS makes it, tells nothing: no."""
-    return known is not None and path.stat().st_size == known[0] and _checksum(path) == known[1]
-
-
-def _checksum(path: Path) -> str:
-    """Return the checksum that S3 gives what `Aws.upload` brings: MD5, of what has parts the MD5 of theirs."""
-    md5: Callable[[bytes], bytes] = lambda block: hashlib.md5(block, usedforsecurity=False).digest()  # noqa: E731
-    with path.open("rb") as file:
-        parts = [md5(block) for block in iter(lambda: file.read(PART), b"")]
-    if path.stat().st_size < PART:
-        return (parts or [md5(b"")])[0].hex()
-    return f"{md5(b''.join(parts)).hex()}-{len(parts)}"

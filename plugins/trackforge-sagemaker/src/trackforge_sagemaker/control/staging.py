@@ -14,9 +14,10 @@ from trackforge.data.archives import unpacked
 from trackforge.errors import ConfigError, DataError, MissingFileError
 from trackforge.intake.addresses import is_address, shown_address
 from trackforge.io.fetch import cache_folder, fetch
+from trackforge_sagemaker.client.places import split_place
 from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.declaring import subcommand
-from trackforge_sagemaker.control.moving import strangers, upload
+from trackforge_sagemaker.control.moving import listed, local_files, upload
 
 __all__ = ["StageRun", "stage"]
 
@@ -37,6 +38,7 @@ class StageRun(AwsRun):
         None, help="Divide sequences in the middle, by whose rule."
     )
     val: float = setting(0.0, minimum=0, below=1, help="Share of the pictures that is for validation.")
+    replace: bool = setting(False, help="Remove what lies below that name in the bucket and is not in the source.")
 
 
 def _stage(aws: Aws, job: StageRun, words: Any) -> int:  # noqa: ARG001 - the signature of a subcommand
@@ -51,32 +53,14 @@ def _stage(aws: Aws, job: StageRun, words: Any) -> int:  # noqa: ARG001 - the si
     source = _source(aws, job, archive)
     if not job.to:
         _check_whole(source, job.from_)
-        place, copied = _copied(aws, source, name)
-        return _told(aws, name, place, copied, "")
+        return _copied(aws, job, source, name)
     with tempfile.TemporaryDirectory(prefix="trackforge-stage-") as folder:
         target = Path(folder) / name
         report = data.convert(
             source, target, to=job.to, format=job.from_ or None, halves=job.halves, val=job.val or None,
             images="copy",
         )  # fmt: skip
-        place, copied = _copied(aws, target, name)
-    return _told(aws, name, place, copied, str(report))
-
-
-def _copied(aws: Aws, source: Path, name: str) -> tuple[str, int]:
-    """Copy a set to its place, and see to it that nothing else lies there, which jobs would read with it.
-
-    Raises:
-        ConfigError: Other files lie there.
-    """
-    place = aws.place("data", name)
-    if others := strangers(aws, source, place):
-        shown = ", ".join(others[:3])
-        raise ConfigError(
-            f"{place}/ must hold this set and nothing else; {len(others)} files there are not of it ({shown}"
-            f"{', ...' if len(others) > 3 else ''}). Take another name, --name, or delete them."
-        )
-    return upload(aws, source, place)
+        return _copied(aws, job, target, name, f"{report}\n")
 
 
 def _archive(job: StageRun) -> Path | None:
@@ -125,10 +109,26 @@ def _check_whole(source: Path, named: str) -> None:
             )
 
 
-def _told(aws: Aws, name: str, place: str, copied: int, report: str) -> int:
-    facts = {"name": name, "place": place, "copied": copied}
-    text = f"{report}\n" if report else ""
-    return aws.finish(facts, f"{text}{place}: {copied} files copied\ntrain with it: --channel train={name}")
+def _copied(aws: Aws, job: StageRun, path: Path, name: str, report: str = "") -> int:
+    """Copy what is staged, which lies alone below its name; a film may come to others.
+
+    Raises:
+        ConfigError: Something else lies there.
+    """
+    place = aws.place("data", name) + "/"
+    others = sorted(set(listed(aws, place)) - set(local_files(path))) if job.replace or path.is_dir() else []
+    if others and not job.replace:
+        raise ConfigError(
+            f"A set must lie alone below its name; {place} has {len(others)} files that {job.source} has not, "
+            f"{others[0]} among them. Remove them, --replace, or call the set otherwise, --name."
+        )
+    place, copied = upload(aws, path, place)
+    bucket, prefix = split_place(place)
+    for key in others:  # after the copy, so that what breaks off loses nothing
+        aws.call("s3", "delete_object", {"Bucket": bucket, "Key": prefix + key}, doing=f"remove {place}{key}")
+    facts = {"name": name, "place": place, "copied": copied, "removed": len(others)}
+    removed = f", {len(others)} removed" if others else ""
+    return aws.finish(facts, f"{report}{place}: {copied} files copied{removed}\ntrain with it: --channel train={name}")
 
 
 stage = subcommand("stage", StageRun, _stage, first="source")

@@ -193,8 +193,9 @@ def _films(aws: Aws, job: EndpointTrack, made: RunPlan) -> Component:
     )  # fmt: skip
     notices = Notices(job.queue, region=job.region, profile=job.profile) if job.queue else None
     run = AsyncFolder(
-        endpoint, folder, accept=_LINES, ending=".jsonl", in_flight=job.in_flight, notices=notices, again=True
-    )
+        endpoint, folder, accept=_LINES, ending=".jsonl", in_flight=job.in_flight, notices=notices, again=True,
+        version=_configuration(aws, job.endpoint),
+    )  # fmt: skip
     answers: dict[str, Path] = {}
     failed: list[str] = []
     with contextlib.closing(run(paths)) as ended:
@@ -214,6 +215,15 @@ def _films(aws: Aws, job: EndpointTrack, made: RunPlan) -> Component:
         return StoredSteps(answers[sequence], job.names)
 
     return StandIn("detector", "endpoint-films", make=make, target=f"{_FOLLOWING}:StoredSteps", each=True)
+
+
+def _configuration(aws: Aws, endpoint: str) -> str:
+    """Return what the endpoint serves at present, so that no answer of an earlier model is taken for one of this."""
+    try:
+        told = aws.call("sagemaker", "describe_endpoint", {"EndpointName": endpoint}, doing=f"look at {endpoint}")
+    except AwsError:  # who may only call it knows it by its name
+        return ""
+    return str(told.get("EndpointConfigName", ""))
 
 
 def _answers_folder(job: EndpointTrack) -> Path:

@@ -30,7 +30,7 @@ from trackforge_sagemaker.requests.endpoints import (
     variant,
 )
 from trackforge_sagemaker.requests.jumpstart import JumpStartModel
-from trackforge_sagemaker.requests.labelling import labeling_job, workforce, workteam
+from trackforge_sagemaker.requests.labelling import bucket_cors, labeling_job, workforce, workteam
 from trackforge_sagemaker.requests.logs import log_events, log_group, log_query, log_streams
 from trackforge_sagemaker.requests.models import container, model, packaged_model
 from trackforge_sagemaker.requests.names import bucket_name, check_name, unique_name
@@ -50,8 +50,9 @@ from trackforge_sagemaker.requests.tuning import best_training, tuning_job
 
 __all__ = [
     "Call", "Counted", "JumpStartModel", "Network", "Quota", "Scaling", "as_mapping", "asynchronous", "best_training",
-    "bucket", "bucket_name", "bucket_settings", "can_check", "channel", "check", "check_name", "checked_ranges",
-    "client_policy", "component_scaling", "component_variant", "container", "count_annotations", "count_manifest",
+    "bucket", "bucket_cors", "bucket_name", "bucket_settings", "can_check", "channel", "check", "check_name",
+    "checked_ranges", "client_policy", "component_scaling", "component_variant", "container", "count_annotations",
+    "count_manifest",
     "count_records", "endpoint", "endpoint_config", "environment_texts", "execution_policy", "framework_image",
     "hyperparameter_texts", "image_uri", "inference_component", "labeling_job", "list_quotas", "log_events",
     "log_group", "log_query", "log_streams", "manifest_channel", "model", "object_detection_channels",
