@@ -1,6 +1,7 @@
 """What analytics cost beside association, what they count on a real film, and how far metres are off.
 
-``python -m benchmarks.analytics`` needs ``TRACKFORGE_DATA`` and writes ``results/analytics-*.json``.
+``python -m benchmarks.analytics`` needs ``TRACKFORGE_DATA`` and writes ``results/analytics-*.json``;
+``python -m benchmarks.analytics pitch pets`` only these.
 
 * Cost: BYTE over the detections of MOT17's validation halves; every analytic is given the very steps. Medians of
   processor time a frame, and their ratio to BYTE's in the same run.
@@ -10,6 +11,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -36,6 +38,8 @@ PETS = {"upright": "50%,0 50%,100%", "level": "0,55% 100%,55%", "slanted": "20%,
 """Lines across the scene."""
 MARGIN = 5.0
 JITTERS, SEEDS, FRAMES = (0.0, 1.0, 1.5, 2.0), (0, 1, 2), 1500
+SWAPPED = 25
+"""Frames for which a track has a second player from which on both have swapped: a second."""
 
 
 def tracks_of(ids: Any, boxes: Any) -> Tracks:
@@ -138,8 +142,12 @@ def counts(data: Path) -> dict[str, Any]:
 
 
 def metres(jitter: float, *, tracker: bool) -> dict[str, float]:
-    """Return how far distances, speeds and places are off on simulated pitches, in parts and metres."""
+    """Return how far distances, speeds and places are off on simulated pitches, in parts and metres.
+
+    Of players who kept their ids; those who came away with another's are counted.
+    """
     found: dict[str, list[float]] = {name: [] for name in ("distance", "mean", "live", "place", "stated", "still", "v")}
+    swapped = 0
     for seed in SEEDS:
         pitch = Pitch(PitchConfig(frames=FRAMES, jitter=jitter, miss=0.02 if jitter else 0.0, seed=seed))
         exact = {"jitter": 0.0, "rest": 0.05} if not jitter else {}
@@ -158,31 +166,40 @@ def metres(jitter: float, *, tracker: bool) -> dict[str, float]:
                 live[one] = answer[str(one)]["distance"]
             truth.append(true)
         result = made.result()
-        owner = {one: int(np.bincount(players).argmax()) for one, players in whose.items()}
         walked, players = truth[-1].extra["distance"], pitch.config.players
+        frames = {one: np.bincount(owners, minlength=players + 1) for one, owners in whose.items()}
+        owner = {one: int(count.argmax()) for one, count in frames.items()}
+        kept = np.ones(players, bool)
+        for count in frames.values():
+            if (count >= SWAPPED).sum() > 1:
+                kept[np.flatnonzero(count >= SWAPPED) - 1] = False
+        swapped += int((~kept).sum())
         total, now, errors = np.zeros(players), np.zeros(players), np.zeros(players)
         for row in result["tracks"]:
             player = owner[row["track_id"]] - 1
             total[player] += row["distance"]
             now[player] += live[row["track_id"]]
             errors[player] = np.hypot(errors[player], row["distance_error"])
-        still = pitch.config.still
-        found["still"] += total[:still].tolist()
-        found["distance"] += (total[still:] / walked[still:] - 1).tolist()
-        found["live"] += (now[still:] / walked[still:] - 1).tolist()
-        found["stated"] += (errors[still:] / walked[still:]).tolist()
+        stands = np.arange(players) < pitch.config.still
+        found["still"] += total[stands & kept].tolist()
+        goes = ~stands & kept
+        found["distance"] += (total[goes] / walked[goes] - 1).tolist()
+        found["live"] += (now[goes] / walked[goes] - 1).tolist()
+        found["stated"] += (errors[goes] / walked[goes]).tolist()
         speed = np.array([true.extra["speed"] for true in truth])
-        ours = np.array([row["speed"] for row in result["path"]])
-        theirs = np.array([speed[row["frame"], owner[row["track_id"]] - 1] for row in result["path"]])
+        path = [row for row in result["path"] if kept[owner[row["track_id"]] - 1]]
+        ours = np.array([row["speed"] for row in path])
+        theirs = np.array([speed[row["frame"], owner[row["track_id"]] - 1] for row in path])
         found["mean"].append(float(ours.mean() / theirs.mean() - 1))
         found["v"].append(float(np.sqrt(np.mean((ours - theirs) ** 2))))
         places = np.array(
-            [[truth[row["frame"]].extra[axis][owner[row["track_id"]] - 1] for axis in "xy"] for row in result["path"]]
+            [[truth[row["frame"]].extra[axis][owner[row["track_id"]] - 1] for axis in "xy"] for row in path]
         )
-        missed = np.hypot(*(places - [[row["x"], row["y"]] for row in result["path"]]).T)
+        missed = np.hypot(*(places - [[row["x"], row["y"]] for row in path]).T)
         found["place"].append(float(np.sqrt(np.mean(missed**2))))
     values = {name: np.array(some) for name, some in found.items()}
     return {
+        "swapped": swapped,
         "distance, mean %": round(100 * float(values["distance"].mean()), 2),
         "distance, worst player %": round(100 * float(np.abs(values["distance"]).max()), 2),
         "distance, stated %": round(100 * float(values["stated"].mean()), 2),
@@ -195,18 +212,25 @@ def metres(jitter: float, *, tracker: bool) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run as a script."""
+    """Run as a script: all, or the parts that are named."""
+    parts = sys.argv[1:] or ["pitch", "pets", "cost"]
     data = data_dir()
+    if "pitch" in parts:
+        print(save("analytics-pitch", pitches()))
+    if "pets" in parts:
+        print(save("analytics-pets", counts(data)))
+    if "cost" in parts:
+        print(save("analytics-cost", cost(data)))
+
+
+def pitches() -> dict[str, Any]:
+    """Return `metres` by jitter and ids."""
     rows = [
         {"jitter": jitter, "ids": "BYTE" if tracker else "players' own", **metres(jitter, tracker=tracker)}
         for tracker in (False, True)
         for jitter in (JITTERS if not tracker else JITTERS[1:])
     ]
-    print(
-        save("analytics-pitch", {"seeds": len(SEEDS), "frames": FRAMES, "players": PitchConfig().players, "rows": rows})
-    )
-    print(save("analytics-pets", counts(data)))
-    print(save("analytics-cost", cost(data)))
+    return {"seeds": len(SEEDS), "frames": FRAMES, "players": PitchConfig().players, "rows": rows}
 
 
 if __name__ == "__main__":

@@ -337,6 +337,34 @@ def test_clips_whose_pictures_have_the_films_numbers(tmp_path: Path) -> None:
     assert data.read(file, join=True).images.frame.tolist() == [200, 201, 202]
 
 
+def renumbered_clip(file: Path, count: int) -> Path:
+    return seqlabel(file, *(frame(k, box(k + 1), file=f"frame_{k + 1:04d}.jpeg") for k in range(count)))
+
+
+def test_a_clip_that_leaves_frames_out_says_so_in_its_name(tmp_path: Path) -> None:
+    for first, last in ((1, 196), (201, 396)):
+        renumbered_clip(tmp_path / f"street-{first:06d}-{last:06d}-by-5.json", 40)
+    assert data.read(tmp_path, join=True).images.frame.tolist() == [*range(0, 196, 5), *range(200, 396, 5)]
+    assert data.read(tmp_path).images.frame.tolist() == [*range(40)] * 2
+
+
+@pytest.mark.parametrize(("name", "count"), [("street-000001-000196", 40), ("street-000016-000030", 8)])
+def test_which_frames_a_clip_has_is_not_guessed(tmp_path: Path, name: str, count: int) -> None:
+    file = renumbered_clip(tmp_path / f"{name}.json", count)
+    with pytest.raises(DataError, match=f"Call it {name}-by-N where it has one frame in N"):
+        data.read(file, join=True)
+    assert data.read(file).images.frame.tolist() == [*range(count)]  # alone, it counts its own
+
+
+def test_a_sequence_file_tells_which_frames_a_clip_has(tmp_path: Path) -> None:
+    name = "street-000016-000030"
+    renumbered_clip(tmp_path / f"{name}.seqlabel.json", 5)
+    listed = [{"frame-no": k, "frame": f"frame_{k + 1:04d}.jpeg"} for k in range(8)]
+    (tmp_path / f"{name}.json").write_text(json.dumps({"prefix": "s3://in/", "frames": listed}))
+    made = data.read(tmp_path / f"{name}.seqlabel.json", join=True)
+    assert made.images.frame.tolist() == [*range(15, 30, 2)]
+
+
 @pytest.mark.parametrize("film", ["street", "street-000011-000013"])  # the whole film, or the clip
 def test_the_pictures_may_be_frames_of_a_film(tmp_path: Path, film: str) -> None:
     first = 0 if film == "street" else 10

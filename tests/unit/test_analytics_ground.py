@@ -162,6 +162,31 @@ def test_metres_and_speeds_of_a_walk():
     json.dumps(made.result())
 
 
+@pytest.mark.parametrize("lasting", [0.0, 0.9])
+def test_where_nothing_is_walked_there_is_no_speed(lasting):
+    """Boxes that tremble independently, and such as stay where they erred for some frames."""
+    made, random, error = ground(rest=1.5), np.random.default_rng(0), np.zeros(2)
+    fastest = 0.0
+    for index in range(1500):
+        error = lasting * error + np.sqrt(1 - lasting**2) * random.normal(0, 3, 2)
+        known = made.update(step(index, {1: standing(*(200 + error))}, rate=25.0))["tracks"]["1"]
+        fastest = max(fastest, known["speed"])
+    (row,) = made.result()["tracks"]
+    assert (row["distance"], row["mean_speed"], row["top_speed"]) == (0, 0, 0)
+    assert (known["distance"], fastest) == (0, 0)
+    assert {point["speed"] for point in made.result()["path"]} == {0}
+
+
+def test_the_way_has_the_speeds_of_setting_off():
+    walk = [(100.0, 200.0)] * 50 + [(100.0 + 2 * k, 200.0) for k in range(100)]  # 1 m/s from 5 s on
+    made = ground(rest=1.0, jitter=0.2)
+    followed(made, steps_of({1: walk}))
+    speed = {point["frame"]: point["speed"] for point in made.result()["path"]}
+    assert max(speed[frame] for frame in range(0, 40, 2)) == 0
+    assert speed[54] == pytest.approx(1.0, abs=0.3)  # before the metre is full
+    assert speed[100] == pytest.approx(1.0, abs=0.05)
+
+
 def test_time_is_that_of_the_timestamps():
     times = np.cumsum(np.tile([0.02, 0.2, 0.07], 40))
     made = ground()

@@ -72,6 +72,58 @@ def test_around_the_end_is_no_crossing():
     assert followed(lines(short, limits="strip"), steps_of({1: slanted}))["l"]["in"] == 0
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        [(420, 250), (428, 241), (434, 239), (441, 241), (446, 239), (452, 230)],
+        [(320, 250), (320, 238), (100, 238), (100, 242), (100, 238), (100, 230)],
+    ],
+)
+def test_the_way_between_the_certain_places_is_what_has_to_cut_the_line(path):
+    """However it trembles within the margin, beside the line or beyond its end."""
+    assert followed(lines("door=200,240 440,240", margin=5.0), steps_of({1: path}))["door"] == {"in": 1, "out": 0}
+
+
+@given(
+    path=st.lists(
+        st.tuples(st.sampled_from((150, 190, 210, 430, 450)), st.integers(230, 250)), min_size=2, max_size=12
+    ),
+    margin=st.sampled_from((0.0, 5.0)),
+    minimum=st.integers(1, 3),
+)
+def test_crossings_are_those_of_the_rule(path, margin, minimum):
+    """The rule, told anew: by the last certain place on the one side, and the first on the other."""
+    counts, home, first, there = {"in": 0, "out": 0}, None, None, 0
+    for x, y in path:
+        if abs(y - 240) <= margin:
+            continue
+        if home is None or (y < 240) == (home[1] < 240):
+            home, there = (x, y), 0
+            continue
+        first, there = (x, y) if not there else first, there + 1
+        if there == minimum:
+            cut = home[0] + (first[0] - home[0]) * (240 - home[1]) / (first[1] - home[1])
+            if abs(cut - 200) < 1e-6 or abs(cut - 440) < 1e-6:
+                return  # at the very end, rounding decides
+            counts["in" if y < 240 else "out"] += 200 < cut < 440
+            home, there = (x, y), 0
+    made = lines("door=200,240 440,240", margin=margin, minimum=minimum)
+    assert followed(made, steps_of({1: path}))["door"] == counts
+
+
+def test_who_is_cut_off_by_the_edge_crosses_a_line_up_to_the_edge():
+    path = [(300.0, 480.1), (310.0, 495.0), (330.0, 510.0), (340.0, 480.0)]
+    assert followed(lines("l=50%,0 50%,100%"), steps_of({1: path}))["l"] == {"in": 1, "out": 0}
+    outside = [(x, y + 60) for x, y in path]  # all of the box is below the picture
+    assert followed(lines("l=50%,0 50%,100%"), steps_of({1: outside}))["l"] == {"in": 0, "out": 0}
+
+
+def test_who_comes_back_after_memory_is_another():
+    made = lines()
+    made.update(step(0, {1: standing(300, 300)}))
+    assert made.update(step(36_000, {1: standing(300, 200)}))["l"] == {"in": 0, "out": 0}
+
+
 def test_counts_by_class_and_minute():
     slow = [(300.0, 400.0 - 4 * k) for k in range(60)]
     made = lines("low=0,380 640,380; high=0,210 640,210")

@@ -132,6 +132,13 @@ def test_no_point_is_lost(points, columns):
     assert (result["total"], result["outside"]) == (inside, len(points) - inside)
 
 
+def test_who_is_cut_off_by_the_edge_warms_a_cell_at_the_edge():
+    made = trackforge.analytic("heat", columns=4, of="tracks")
+    made.update(step(0, {1: standing(100, 490), 2: standing(645, 100), 3: standing(100, 530)}))
+    grid = np.array(made.result()["grid"])
+    assert (grid[2, 0], grid[0, 3], made.result()["outside"]) == (1, 1, 1)
+
+
 def test_a_picture_without_size_is_refused_and_so_are_bad_settings():
     blank = Step(frame=Frame(index=0), detections=trackforge.Detections.empty(), tracks=Tracks.empty())
     with pytest.raises(InvalidInputError, match="needs the size"):

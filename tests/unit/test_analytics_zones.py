@@ -75,6 +75,51 @@ def test_a_gap_ends_no_visit():
     assert [row["seconds"] for row in made.result()["visits"]] == [pytest.approx(3.2)]
 
 
+def test_a_pause_of_the_camera_longer_than_memory_ends_visits():
+    made = zones()
+    for index in [*range(30), *range(36_000, 36_030)]:
+        made.update(step(index, {1: standing(*IN)}))
+    result = made.result()
+    assert [(row["came"], row["went"], row["seconds"]) for row in result["visits"]] == [
+        ("appeared", "vanished", pytest.approx(2.9)),
+        ("appeared", "still there", pytest.approx(2.9)),
+    ]
+    assert [(row["minute"], row["most"], row["seconds"]) for row in result["presence"]] == [
+        (0, 1, pytest.approx(2.9)),
+        (60, 1, pytest.approx(2.9)),
+    ]
+
+
+@given(st.lists(st.tuples(st.floats(0, 300), st.integers(0, 3)), min_size=1, max_size=20), st.floats(1, 1000))
+def test_nobody_is_there_for_longer_than_a_minute_lasts(frames, memory):
+    made, now = zones(memory=memory), 0.0
+    for index, (pause, people) in enumerate(frames):
+        now += pause
+        one = step(index, {k: standing(*IN) for k in range(1, people + 1)})
+        frame = trackforge.Frame(index=index, size=(640, 480), timestamp=now)
+        made.update(trackforge.Step(frame=frame, detections=one.detections, tracks=one.tracks))
+    for row in made.result()["presence"]:
+        assert 0 <= row["seconds"] <= 60 * row["most"] + 1e-6
+
+
+@pytest.mark.parametrize("anchor", ["bottom", "center", "corners"])
+def test_who_is_cut_off_by_the_edge_is_in_a_zone_up_to_the_edge(anchor):
+    made = zones("all=0,0 100%,0 100%,100% 0,100%; left=0,0 50%,0 50%,100% 0,100%", anchor=anchor)
+    paths = {1: [(5, 470), (0, 480), (-6, 515)], 2: [(640, 200), (645, 510), (320, 30)], 3: [(0, 0), (2, 1), (-5, 5)]}
+    for one in steps_of(paths):
+        given = made.update(one)
+    assert given["all"] == {
+        "now": 3,
+        "entered": 0,
+        "appeared": 3,
+        "left": 0,
+        "vanished": 0,
+        "dwell": given["all"]["dwell"],
+    }
+    assert given["left"]["now"] == 2
+    assert made.update(step(3, {1: standing(100, 560), 2: standing(700, 200)}))["all"]["now"] == 0  # wholly outside
+
+
 def test_jitter_at_the_edge_is_no_coming_and_going():
     nervous = [(440.0 + (3 if k % 2 else -3), 300.0) for k in range(30)]
     paths = {1: [OUT] * 5 + nervous + [IN] * 10 + nervous + [OUT] * 5}

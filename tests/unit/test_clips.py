@@ -62,8 +62,8 @@ def test_a_clip_from_key_frame_to_key_frame_loses_nothing(tmp_path: Path, street
 
 def test_a_stride_takes_every_so_manieth_frame(tmp_path: Path, street: Path) -> None:
     cut_clips([street], tmp_path / "out", frames=10, stride=3)
-    assert indices(tmp_path / "out/clips/street-000001-000028.mp4", street) == list(range(0, 28, 3))
-    with av.open(str(tmp_path / "out/clips/street-000001-000028.mp4")) as opened:
+    assert indices(tmp_path / "out/clips/street-000001-000028-by-3.mp4", street) == list(range(0, 28, 3))
+    with av.open(str(tmp_path / "out/clips/street-000001-000028-by-3.mp4")) as opened:
         assert float(opened.streams.video[0].average_rate) == pytest.approx(25 / 3, rel=1e-3)
 
 
@@ -95,7 +95,7 @@ def test_stills_have_a_line_each(tmp_path: Path, street: Path) -> None:
     report = cut_clips([street], tmp_path / "out", form="stills", stride=10, prefix=PREFIX)
     lines = report.manifests[0].read_text().splitlines()
     assert len(lines) == 5
-    assert json.loads(lines[1]) == {"source-ref": f"{PREFIX}frames/street-000001-000041/000011.jpg"}
+    assert json.loads(lines[1]) == {"source-ref": f"{PREFIX}frames/street-000001-000041-by-10/000011.jpg"}
 
 
 def test_the_longest_sequence(tmp_path: Path, street: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,9 @@ def test_verification_forbids_edits_and_a_new_job_shows_nothing(tmp_path: Path) 
     dataset = film(tmp_path / "source")
     dataset = dataset.replace(boxes=dataset.boxes.replace(extra={"colour": np.full(len(dataset.boxes), "red")}))
     job = write_job(dataset, tmp_path / "verify", kind="verification", prefix=PREFIX)
+    assert json.loads((job.folder / "job.json").read_text()) == {
+        name: getattr(job, name) for name in ("kind", "task", "attribute", "audited", "prefix")
+    }
     categories = json.loads(job.categories.read_text())
     assert [a["editsAllowed"] for a in categories["labels"][0]["attributes"]] == ["none"]
     assert categories["categoryGlobalAttributes"][0]["enum"] == ["correct", "wrong"]

@@ -13,6 +13,7 @@ import pytest
 from trackforge import data
 from trackforge.data import Boxes, Dataset, Images
 from trackforge.errors import ConfigError, DataError
+from trackforge.io.masks import decode_mask
 from trackforge.labelling import LabelRun, Project, bring_in, go_on, hand_out, measured, status
 from trackforge.labelling.joining import only
 from trackforge.labelling.loop import Tell
@@ -85,6 +86,54 @@ def test_stills_come_back_by_the_names_of_their_files(walk: Path, tmp_path: Path
         bring_in(project, tmp_path / "lost.json")
 
 
+@pytest.mark.parametrize("name", ["voc", "yolo", "cvat-images", "recordio", "boxes"])
+def test_frames_that_an_export_named_are_known_when_they_come_back(name: str, walk: Path, tmp_path: Path) -> None:
+    project = begun(walk, tmp_path / "p", count=5)
+    before = labels(project)
+    if name == "boxes":
+        told = hand_out(project, "ground-truth", task="boxes", prefix="s3://bucket/x/")
+        line = json.loads((told.path / "input.manifest").read_text().splitlines()[0])
+        assert line["labels-metadata"]["human-annotated"] == "no"
+        assert {one["confidence"] for one in line["labels-metadata"]["objects"]} <= {0.9}
+    else:
+        told = hand_out(project, name)
+    assert bring_in(project, told.path).frames == 5
+    after = labels(project)
+    assert after.checked == set(before.wanted)
+    rows = [only(one.table(), before.wanted) for one in (before, after)]
+    np.testing.assert_allclose(rows[1].xyxy, rows[0].xyxy, atol=1)  # whole pixels, in some
+    assert rows[1].track_id.tolist() == rows[0].track_id.tolist()
+
+
+def came(path: Path, sequence: str, frames: list[int], size: tuple[int, int] = (160, 120)) -> Path:
+    """Write labels of some frames, a box on each."""
+    count = len(frames)
+    images = Images(
+        path=np.full(count, ""),
+        sequence=np.full(count, sequence),
+        frame=np.array(frames),
+        width=np.full(count, size[0]),
+        height=np.full(count, size[1]),
+    )
+    boxes = Boxes(image=np.arange(count), xyxy=np.array([[k, 1, k + 9, 9] for k in range(count)], np.float64))
+    data.write(Dataset(images=images, boxes=boxes, classes=("light",)), path, images="none")
+    return path
+
+
+def test_labels_of_another_film_are_refused(walk: Path, tmp_path: Path) -> None:
+    project = begun(walk, tmp_path / "p", count=5)
+    before = project.path("walk").read_bytes()
+    with pytest.raises(DataError, match=r"'venice' is none.*--sequence 'venice=walk'"):
+        bring_in(project, came(tmp_path / "a.json", "venice", [*range(20)]))
+    large = came(tmp_path / "b.json", "walk", [*range(20)], (1920, 1080))
+    with pytest.raises(DataError, match=r"as large as the project's; those of walk are 1920 x 1080, of walk 160 x 120"):
+        bring_in(project, large)
+    with pytest.raises(ConfigError, match="--sequence takes OLD=NEW"):
+        bring_in(project, tmp_path / "a.json", sequences=("walk",))
+    assert project.path("walk").read_bytes() == before
+    assert bring_in(project, tmp_path / "a.json", sequences=("venice=walk",)).frames == 5
+
+
 def test_what_people_have_said_stays_unless_it_shall_be_replaced(walk: Path, tmp_path: Path) -> None:
     """An export that is older than what people said in the page comes back."""
     project = begun(walk, tmp_path / "p", count=5)
@@ -111,6 +160,32 @@ def test_what_people_have_said_stays_unless_it_shall_be_replaced(walk: Path, tmp
     taken = bring_in(project, old, replace=True)
     assert (taken.frames, taken.kept) == (5, 0)
     assert mine not in map(tuple, labels(project).table().xyxy.tolist())
+
+
+@pytest.mark.parametrize(
+    ("sequence", "numbers", "frames"),
+    [
+        ("walk-000003-000019-by-4", range(5), range(2, 19, 4)),
+        ("walk-000003-000019-by-4", range(3), range(2, 11, 4)),
+        ("walk-000003-000019-by-4", range(2, 19, 4), range(2, 19, 4)),
+        ("walk-000003-000010", range(8), range(2, 10)),
+        ("walk-000003-000010", range(6), range(2, 8)),
+        ("walk-000003-000019-by-1", range(5), range(2, 7)),
+    ],
+)
+def test_clips_that_leave_frames_out(sequence: str, numbers: range, frames: range, walk: Path, tmp_path: Path) -> None:
+    project = begun(walk, tmp_path / "p", count=5)
+    bring_in(project, came(tmp_path / "clip.json", sequence, [*numbers]), every=True)
+    assert labels(project).checked == set(frames)
+
+
+def test_a_clip_that_does_not_tell_which_frames_it_has(walk: Path, tmp_path: Path) -> None:
+    project = begun(walk, tmp_path / "p", count=5)
+    clip = came(tmp_path / "clip.json", "walk-000003-000019", [*range(5)])
+    with pytest.raises(DataError, match=r"Call it walk-000003-000019-by-N .*--sequence 'walk-000003-000019=\.\.\.'"):
+        bring_in(project, clip, every=True)
+    bring_in(project, clip, every=True, sequences=("walk-000003-000019=walk-000003-000019-by-4",))
+    assert labels(project).checked == set(range(2, 19, 4))
 
 
 def test_clips_that_number_their_objects_anew(walk: Path, tmp_path: Path) -> None:
@@ -205,6 +280,39 @@ def test_a_frame_that_is_checked_while_a_model_is_trained_counts_where_it_was_sh
     document = labels(project)
     accept(document, document.wanted[:2]).save(project.path("walk"))
     assert measured(project).frames == 2
+
+
+def test_masks_of_a_model_go_with_the_boxes_that_people_left(walk: Path, tmp_path: Path) -> None:
+    """They come back out of every round, and not for boxes that people moved or drew."""
+    (tmp_path / "answers").mkdir()
+    rows = np.loadtxt(walk.parent / "det.txt", delimiter=",").astype(int)
+    for k in range(20):
+        here = [(x, y, w, h) for frame, _, x, y, w, h, *_ in rows.tolist() if frame == k + 1]
+        masks = [[[1] * w] * (h // 2) + [[0] * w] * (h - h // 2) for _, _, w, h in here]  # the upper half
+        corners = [[x, y, x + w, y + h] for x, y, w, h in here]
+        told = {"ids": [0] * len(here), "scores": [0.9] * len(here), "bboxes": corners, "masks": masks}
+        (tmp_path / "answers" / f"{k:04d}.json").write_text(json.dumps(told))
+    detector = {"name": "response", "path": tmp_path / "answers", "classes": ("light",)}
+    project = Project.begin(LabelRun(sources=(str(walk),), detector=detector, out=tmp_path / "p", gap=0, count=4))
+    go_on(project)
+    document = labels(project)
+    assert any(note.startswith("masks stay beside") for note in document.notes)
+    frame = document.wanted[0]
+    track = int(document.table().at(frame).track_id[0])
+    document = set_box(document, track, frame, (1, 2, 30, 40))
+    accept(document, document.wanted).save(project.path("walk"))
+    go_on(project)
+    assert project.round().number == 1
+    told = hand_out(project, "coco", frames="all")
+    boxes = data.read(told.path).boxes
+    assert boxes.mask is not None
+    assert sum(mask is None for mask in boxes.mask) == 1
+    assert f"masks: 1 of {len(boxes)} boxes have none, for people moved or drew them, or they fill a gap" in told.notes
+    row = int(np.flatnonzero([mask is not None for mask in boxes.mask])[0])
+    x1, y1, x2, y2 = boxes.xyxy[row].astype(int).tolist()
+    inside = decode_mask(boxes.mask[row])
+    assert inside.sum() == inside[y1 : y1 + (y2 - y1) // 2, x1:x2].sum() == (x2 - x1) * ((y2 - y1) // 2)
+    assert any("cannot hold masks" in note for note in hand_out(project, "ground-truth", frames="all").notes)
 
 
 def test_a_project_is_for_one_thing(walk: Path, tmp_path: Path) -> None:

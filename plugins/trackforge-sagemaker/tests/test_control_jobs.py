@@ -18,6 +18,7 @@ from labelled import film, stills
 from trackforge import data
 from trackforge.cli import main
 from trackforge.data.dialects.ground_truth_job import write_job
+from trackforge.errors import DataError
 from trackforge.io.fetch import fetch
 from trackforge_sagemaker import requests as r
 from trackforge_sagemaker.control.aws import Aws, AwsRun
@@ -71,7 +72,7 @@ def test_setup_shows_bucket_role_and_rights(shown, capsys):
     assert role["RoleName"] == "street-sagemaker"
     assert main(["sagemaker", "setup", *ACCOUNT, "--print-policies"]) == 0
     policies = json.loads(capsys.readouterr().out)
-    assert set(policies) == {"trust", "role", "person", "setup"}
+    assert set(policies) == {"trust", "role", "person", "endpoints", "setup"}
     assert f"arn:aws:s3:::{BUCKET}" in json.dumps(policies["role"])
 
 
@@ -194,7 +195,7 @@ def test_an_image_is_built_from_a_checkout(shown):
         "create_repository", "put_lifecycle_policy", "get_authorization_token",
     ]  # fmt: skip
     registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com/street"
-    assert [one["command"] for one in calls[-2:]] == [f"docker push {registry}:{tag}" for tag in ("cpu", "latest")]
+    assert [one["command"] for one in calls[-2:]] == [f"docker tag mine {registry}:cpu", f"docker push {registry}:cpu"]
 
 
 @pytest.mark.parametrize(
@@ -204,9 +205,10 @@ def test_an_image_is_built_from_a_checkout(shown):
 def test_a_folder_becomes_a_labelling_job(shown, tmp_path, kind, task):
     labels = stills(tmp_path) if task == "boxes" else film(tmp_path)
     write_job(labels, tmp_path / "job", kind=kind, task=task, prefix=f"s3://{BUCKET}/labels/job/")
-    unseen = ["--kind", kind] if (kind, task) == ("verification", "video-tracking") else []  # it has no attributes
-    calls = shown("label", "job", "--workteam", TEAM, *unseen)
+    calls = shown("label", "job", "--workteam", TEAM)
     made = calls[-1]["request"]
+    assert calls[-2]["operation"] == "put_bucket_cors"  # or workers' pages see no picture
+    assert made["LabelAttributeName"] == ("checked" if task == "boxes" else "checked-ref")
     name = (
         "VideoObjectTracking"
         if task == "video-tracking"
@@ -235,6 +237,21 @@ def test_a_folder_for_no_place_gets_addresses(shown, tmp_path):
     assert shown("label", "job", "--workteam", TEAM)[-1]["operation"] == "create_labeling_job"
     for name, path in made.items():  # as if it had been written for that place
         assert json.loads(path.read_text()) == json.loads((tmp_path / "again" / name).read_text())
+
+
+def test_a_folder_says_what_it_is_or_shows_it(tmp_path):
+    write_job(
+        stills(tmp_path), tmp_path / "job", kind="verification", task="boxes", attribute="seen", prefix="s3://bbb/"
+    )
+    said = read_folder(tmp_path / "job")
+    assert (said.kind, said.task, said.attribute, said.prefix) == ("verification", "boxes", "seen", "s3://bbb/")
+    file = tmp_path / "job/job.json"
+    file.write_text(file.read_text().replace("verification", "judging"))
+    with pytest.raises(DataError, match="kind must be one of adjustment"):
+        read_folder(tmp_path / "job")
+    file.unlink()  # as others write it
+    seen = read_folder(tmp_path / "job")
+    assert (seen.kind, seen.task, seen.attribute, seen.prefix) == ("verification", "boxes", "checked", "s3://bbb/")
 
 
 def test_a_team_is_made(shown):
@@ -330,6 +347,11 @@ def test_from_setup_to_the_best_training_on_moto(aws, capsys, tmp_path, monkeypa
     assert "login --username AWS --password-stdin" in said
     assert "push 123456789012.dkr.ecr.us-east-1.amazonaws.com/street:cpu" in said
 
+    (tmp_path / "city").mkdir()  # what was staged, or what is here?
+    (tmp_path / "city/a").write_bytes(b"a")
+    assert main(["sagemaker", "train", "yolox", "--channel", "train=city"]) != 0
+    assert "must be one thing" in capsys.readouterr().err
+    (tmp_path / "city").rename(tmp_path / "village")
     trained = run("train", "yolox", "--channel", "train=city", "-H", "train.epochs=1")
     told = aws("sagemaker").describe_training_job(TrainingJobName=trained["name"])
     assert told["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == f"s3://{BUCKET}/data/city/"
@@ -401,12 +423,17 @@ def _of(told):
 def test_a_labelling_job_that_aws_refuses_leaves_its_files(aws, capsys, tmp_path):
     """moto has no labelling: what was copied stays, and the next attempt copies nothing."""
     aws("s3").create_bucket(Bucket="labels-1")
+    own = {"AllowedMethods": ["PUT"], "AllowedOrigins": ["https://example.org"]}
+    aws("s3").put_bucket_cors(Bucket="labels-1", CORSConfiguration={"CORSRules": [own]})
     write_job(film(tmp_path), tmp_path / "job", prefix="s3://labels-1/job/")
     for _ in range(2):
         assert main(["sagemaker", "label", "job", "--workteam", TEAM]) != 0
         assert "labelling job" in capsys.readouterr().err
     keys = [one["Key"] for one in aws("s3").list_objects_v2(Bucket="labels-1")["Contents"]]
     assert "job/input.manifest" in keys
+    (own, rule) = aws("s3").get_bucket_cors(Bucket="labels-1")["CORSRules"]  # once, beside what was there
+    assert own["AllowedOrigins"] == ["https://example.org"]
+    assert (rule["AllowedMethods"], rule["AllowedOrigins"]) == (["GET"], ["*"])
 
 
 def _archive(path, **files):

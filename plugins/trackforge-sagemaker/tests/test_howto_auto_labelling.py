@@ -81,6 +81,8 @@ def _lay_out(here: Path) -> None:
     only = stills(here / "people", classes=("person", "car")).select_classes(["person"])
     data.write(only.rename_classes({"person": "pedestrian"}), here / "walkers.json")
     data.write(only[:2].rename_classes({"person": "cyclist"}), here / "bikes.json")
+    for name in ("anna", "bert", "carla"):
+        data.write(only, here / f"{name}.json")
     spec = importlib.util.spec_from_file_location("sam_graphs", ROOT / "plugins/trackforge-onnx/tests/test_sam.py")
     graphs = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(graphs)
@@ -132,6 +134,7 @@ def test_from_a_model_to_checked_labels_and_back_to_nothing(tmp_path, monkeypatc
             assert sum(len(frame["tracks"]) for frame in found) > 40
         assert len(list((here / "drive-answers").rglob("*.out"))) == 12  # two cameras, the same names
         assert len(list((here / "drive-job/sequence-files").glob("*.json"))) == 2
+        assert len(data.read(here / "agreed.json").boxes) == len(data.read(here / "anna.json").boxes)
         merged = data.read(here / "merged.json")
         assert set(merged.classes) == {"person", "rider"}
         for left in ("list_endpoints", "list_models"):

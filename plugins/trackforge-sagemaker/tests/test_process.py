@@ -23,6 +23,7 @@ from aws_tools import as_opt_ml, can_unshare
 from doc_blocks import ROOT, blocks
 
 import trackforge
+from trackforge.cli import main as cli
 from trackforge_sagemaker.processing import main
 
 COMMAND = str(Path(sys.executable).with_name("trackforge-sagemaker"))
@@ -97,6 +98,33 @@ def here(monkeypatch):
         return main(more)
 
     return carried_out
+
+
+def test_analytics_of_the_model_and_the_job_are_those_of_analyze(tree, here, tmp_path, capsys):
+    shutil.rmtree(tree / "processing/model")
+    (tree / "processing/model").mkdir()
+    (tree / "processing/model/trackforge.toml").write_text(
+        '[detector]\nname = "motion"\n[tracker]\nname = "byte"\n[analytics.lines]\nlines = "door=50%,0 50%,100%"\n'
+    )
+    for other in ("shots", "MOT", "cam1/c.mp4"):
+        subprocess.run(["rm", "-r", str(tree / "processing/input" / other)], check=True)
+    film = tree / "processing/input/cam1/b.mp4"
+    output = tree / "processing/output/cam1"
+    zone = "all=0,0 100%,0 100%,100% 0,100%"
+    assert here(tree, "--zone", zone) == 0, capsys.readouterr().err
+    asked = ["--detector", "motion", "--tracker", "byte", "--line", "door=50%,0 50%,100%", "--zone", zone]
+    assert cli(["analyze", str(film), *asked, "--plots", "none", "-o", f"{tmp_path}/one/"]) == 0
+    for name in ("events.csv", "counts.csv", "tracks.csv"):
+        made = (output / "b.analytics" / name).read_text()
+        assert made == (tmp_path / "one" / name).read_text()
+        assert len(made.splitlines()) > 1
+    (entry,) = json.loads((tree / "processing/output/summary.json").read_text())["sequences"]
+    assert {"cam1/b.txt", "cam1/b.analytics/events.csv", "cam1/b.analytics/tracks.csv"} <= set(entry["outputs"])
+    (output / "b.analytics/tracks.csv").unlink()
+    assert here(tree, "--zone", zone) == 0
+    assert (output / "b.analytics/tracks.csv").is_file()  # what is not whole is made again
+    assert here(tree, "--zone", zone) == 0
+    assert "kept" in capsys.readouterr().out
 
 
 def words(ml: Path, *more: str) -> list[str]:

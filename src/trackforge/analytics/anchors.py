@@ -17,6 +17,8 @@ Anchor: TypeAlias = Literal["bottom", "center", "corners"]
 Box: TypeAlias = Literal["filtered", "detected"]
 """The motion model's box, or the detector's own."""
 Floats: TypeAlias = npt.NDArray[np.float64]
+INSET = 1e-3
+"""Pixels within the edges at which those stand whom an edge cuts off, so that shapes up to the edges have them."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,24 @@ def seen(step: Step, box: Box) -> Seen:
     return Seen(tracks.track_id[rows], tracks.class_id[rows], xyxy)
 
 
-def anchors(xyxy: Floats, anchor: Anchor) -> Floats:
-    """Return K points a box: ``(N, 4)`` pixels to ``(N, K, 2)``; K is 4 for corners, otherwise 1."""
+def anchors(xyxy: Floats, anchor: Anchor, size: tuple[int, int] | None = None) -> Floats:
+    """Return where objects are, by K points a box; K is 4 for corners, otherwise 1.
+
+    Args:
+        xyxy: ``(N, 4)`` pixels.
+        anchor: Which points.
+        size: ``(width, height)`` of the picture within which points are kept; None where they may be anywhere. Boxes
+            that are wholly outside stay there.
+
+    Returns:
+        ``(N, K, 2)`` pixels.
+    """
     x1, y1, x2, y2 = xyxy.T
     if anchor == "corners":
-        return np.stack((x1, y1, x2, y1, x2, y2, x1, y2), axis=1).reshape(-1, 4, 2)
-    middle = (x1 + x2) / 2
-    return np.stack((middle, y2 if anchor == "bottom" else (y1 + y2) / 2), axis=1)[:, None]
+        points = np.stack((x1, y1, x2, y1, x2, y2, x1, y2), axis=1).reshape(-1, 4, 2)
+    else:
+        points = np.stack(((x1 + x2) / 2, y2 if anchor == "bottom" else (y1 + y2) / 2), axis=1)[:, None]
+    if size is None:
+        return points
+    shown = (x2 >= 0) & (y2 >= 0) & (x1 <= size[0]) & (y1 <= size[1])
+    return np.where(shown[:, None, None], np.clip(points, INSET, np.subtract(size, INSET)), points)

@@ -203,10 +203,10 @@ class Ground:
         if config.whole and scene.size is not None:
             feet[xyxy[:, 3] >= scene.size[1] - 1] = np.nan
         height = xyxy[:, 3] - xyxy[:, 1]
+        follower.forget(scene.now - config.memory)
         moment = follower.take(scene.frame, scene.now, (tracks.track_id, tracks.class_id), feet, height)
         for earlier in self._due(moment):
             self._journeys.take(earlier)
-        follower.forget(scene.now - config.memory)
         self._live = self._told(tracks.track_id, moment)
         return {"tracks": self._live}
 
@@ -221,7 +221,7 @@ class Ground:
         spot, velocity, spread = moment.state
         places = spot @ self._follower.axes
         rows_of, _ = self._follower.book.peek(moment.ids)
-        speed = speeds(velocity, np.sqrt(spread[..., 2].sum(axis=1)), self._follower.book["moving"][rows_of])
+        speed = speeds(velocity, self._follower.book["moving"][rows_of])
         error = np.sqrt(spread[..., 0].sum(axis=1))
         distance = self._follower.tell(moment.ids, moment.causal + self._journeys.ahead(moment.ids))
         rows = np.stack((*places.T, speed, 3.6 * speed, distance, error), axis=1).round(3).tolist()

@@ -54,7 +54,7 @@ class Heat:
     first not at all; where nobody knows the time, as a frame (``unit`` says which). With ``of="tracks"`` a track
     counts anew when it comes into another cell than the one before.
 
-    Points outside the picture are counted as ``outside``.
+    Who is cut off by the edge of the picture is in a cell at the edge; who is wholly outside counts as ``outside``.
 
     Raises:
         InvalidInputError: The size of the picture is not known.
@@ -84,12 +84,12 @@ class Heat:
             raise InvalidInputError("A heat map needs the size of the picture; this frame has none. Give Frame a size.")
         self._grid.fit(scene.size)
         tracks = seen(step, config.box)
-        cells = self._grid.cells(anchors(tracks.xyxy, config.anchor)[:, 0], scene.size)
+        cells = self._grid.cells(anchors(tracks.xyxy, config.anchor, scene.size)[:, 0], scene.size)
         if config.of == "tracks":
+            self._book.forget(scene.now - config.memory)
             rows = self._book.rows(tracks.track_id, scene.now)
             came = self._book["cell"][rows] != cells
             self._book["cell"][rows] = cells
-            self._book.forget(scene.now - config.memory)
             self._grid.add(cells[came], 1.0)
         else:
             self._grid.add(cells, 1.0 if scene.time is None else min(scene.passed, config.pause))

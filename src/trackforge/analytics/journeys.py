@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from trackforge.analytics.book import Book
 from trackforge.analytics.following import WALK
-from trackforge.analytics.odometer import Walk, smoothed, speeds
+from trackforge.analytics.odometer import Walk, set_off, smoothed, speeds
 from trackforge.analytics.window import Moment
 
 __all__ = ["Journeys"]
@@ -21,6 +21,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 TRACKS, POINTS = 10_000, 100_000
 """Of the newest, how many are kept."""
 ROW = ("track_id", "frame", "time", "x", "y", "speed")
+COLUMNS = len(ROW) + 2
+"""Of points that are kept: a row, the error of the speed as velocities say, and whether the odometer had started."""
 
 
 class Journeys:
@@ -43,7 +45,7 @@ class Journeys:
             place_squares=zero, speed_squares=zero, count=np.int64(0), parts=np.int64(0), class_id=np.int64(0),
             kept=np.float64(-np.inf), shown=np.float64(0),
         )  # fmt: skip
-        self._points: deque[Floats] = deque()  # (n, len(ROW)) each
+        self._points: deque[Floats] = deque()  # (n, COLUMNS) each
         self._held = 0
 
     def clear(self) -> None:
@@ -65,7 +67,7 @@ class Journeys:
         begins, times = moment.begins, np.full(len(rows), now)
         walk = self._walk(rows)
         after = self._odometer.advance(walk, place, error, times, begins)
-        speed = speeds(velocity, speed_error, after.moving)
+        speed = speeds(velocity, after.moving)
         last = book["last"][rows]
         for name in WALK:
             book[name][rows] = getattr(after, name)
@@ -82,7 +84,7 @@ class Journeys:
         book["parts"][rows] += begins
         book["class_id"][rows] = moment.class_id
         book["shown"][rows] = moment.causal
-        self._keep(moment, rows, speed)
+        self._keep(moment, rows)
         if len(book) > TRACKS:
             book.forget(float(np.partition(book.seen, len(book) - TRACKS)[len(book) - TRACKS]))
 
@@ -96,15 +98,18 @@ class Journeys:
             return np.zeros(len(ids))
         return np.where(known, (self.book["metres"] - self.book["shown"])[rows], 0.0)
 
-    def _keep(self, moment: Moment, rows: npt.NDArray[np.intp], speed: Floats) -> None:
+    def _keep(self, moment: Moment, rows: npt.NDArray[np.intp]) -> None:
         due = moment.time - self.book["kept"][rows] >= self._every - 1e-6
         due |= moment.begins
         if not due.any():
             return
         self.book["kept"][rows[due]] = moment.time
-        places = moment.state[0][due] @ self.axes
-        n = len(places)
-        columns = (moment.ids[due], np.full(n, moment.frame), np.full(n, moment.time), *places.T, speed[due])
+        place, velocity, spread = (part[due] for part in moment.state)
+        n = len(place)
+        columns = (
+            moment.ids[due], np.full(n, moment.frame), np.full(n, moment.time), *(place @ self.axes).T,
+            np.hypot(*velocity.T), np.sqrt(spread[..., 2].sum(axis=1)), self.book["moving"][rows[due]],
+        )  # fmt: skip
         self._points.append(np.stack(columns, axis=1).astype(np.float64))
         self._held += n
         while self._held > POINTS:
@@ -116,8 +121,9 @@ class Journeys:
             return []
         points = np.concatenate(list(self._points))
         points = points[np.lexsort((points[:, 1], points[:, 0]))]
+        speed = set_off(points[:, 0], points[:, 5], points[:, 6], points[:, 7] > 0)
         whole = points[:, :2].astype(np.int64).tolist()
-        rest = points[:, 2:].round(4).tolist()
+        rest = np.column_stack((points[:, 2:5], speed)).round(4).tolist()
         return [dict(zip(ROW, (*a, *b), strict=True)) for a, b in zip(whole, rest, strict=True)]
 
     def tracks(self, name_of: Any) -> list[dict[str, Any]]:
@@ -154,13 +160,13 @@ class Journeys:
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything."""
-        points = np.concatenate(list(self._points)) if self._points else np.empty((0, len(ROW)))
+        points = np.concatenate(list(self._points)) if self._points else np.empty((0, COLUMNS))
         return {"book": self.book.state_dict(), "points": points, "chunks": [len(chunk) for chunk in self._points]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self.book.load_state_dict(state["book"])
-        points = np.array(state["points"], np.float64).reshape(-1, len(ROW))
+        points = np.array(state["points"], np.float64).reshape(-1, COLUMNS)
         ends = np.cumsum(np.array(state["chunks"], np.int64)).tolist()
         self._points = deque(points[start:end] for start, end in zip([0, *ends], ends, strict=False))
         self._held = len(points)

@@ -66,9 +66,11 @@ class Lines:
     upwards.
 
     A track counts when it is on the other side of the line than when it was last certainly on one: with every anchor,
-    by more than ``margin``, for ``minimum`` frames in which it was seen. In between it may have been hidden. The place
-    where its way crossed the line must lie between the ends of the line; who goes around an end has changed sides
-    without being counted. Only tracks that are seen are looked at (`trackforge.types.Tracks.visible`).
+    by more than ``margin``, for ``minimum`` frames in which it was seen. In between it may have been hidden. The
+    straight way from where it was last certainly on the one side to where it was first on the other must cut the line
+    between its ends; who goes around an end has changed sides without being counted. Who is cut off by the edge of the
+    picture stands at the edge (not with ``limits="strip"``). Only tracks that are seen are looked at
+    (`trackforge.types.Tracks.visible`).
 
     Who is not seen for ``memory`` seconds is forgotten; of crossings the newest 10,000 are kept, of minutes 1,440.
 
@@ -81,8 +83,8 @@ class Lines:
         self._shapes = read_shapes("lines", config.lines, least=2, most=2)
         names, n = [shape.name for shape in self._shapes], len(self._shapes)
         self._tally, self._events = Tally(names, ("in", "out")), Happenings()
-        # the side: 1 = left hand; frames on the other one; distance and place along the line, of the last observation;
-        # the place along the line where the way crossed it last
+        # the side: 1 = left hand; frames on the other one; distance and place along the line when it was last certainly
+        # on its side; the place along the line where the way from there to the other side cuts it
         self._book = Book(
             side=np.zeros(n, np.int8),
             waiting=np.zeros(n, np.int64),
@@ -124,10 +126,13 @@ class Lines:
         """Take one frame; return ``{"in": n, "out": n}`` of every line."""
         if self._scene.tick(step.frame):
             self._place()
+        self._book.forget(self._scene.now - self.config.memory)
         tracks = seen(step, self.config.box)
         if len(tracks):
-            self._look(tracks, anchors(tracks.xyxy, self.config.anchor))
-        self._book.forget(self._scene.now - self.config.memory)
+            within = (
+                self._scene.size if self.config.limits == "segment" else None
+            )  # supervision takes boxes as they are
+            self._look(tracks, anchors(tracks.xyxy, self.config.anchor, within))
         return {name: self._tally.of(name) for name in self.points}
 
     def _look(self, tracks: Seen, points: Floats) -> None:
@@ -140,24 +145,21 @@ class Lines:
         if config.limits == "strip":
             side[((along < 0) | (along > 1)).any(axis=2)] = 0
         middle, place_now = away.mean(axis=2), along.mean(axis=2)
-        before, place_before = book["away"][rows], book["along"][rows]
-        flips = before * middle < 0
-        share = np.divide(before, before - middle, out=np.zeros_like(middle), where=flips)
-        crossed = np.where(flips, place_before + share * (place_now - place_before), book["crossed"][rows])
-        clear = middle != 0  # who is on the line to the pixel has no new side
-        book["away"][rows], book["along"][rows] = (
-            np.where(clear, middle, before),
-            np.where(clear, place_now, place_before),
-        )
-        book["crossed"][rows] = crossed
-
         old, waiting = book["side"][rows], book["waiting"][rows]
         other = (side != 0) & (old != 0) & (side != old)
+        before, place_before = book["away"][rows], book["along"][rows]
+        share = np.divide(before, before - middle, out=np.zeros_like(middle), where=other)
+        cut = place_before + share * (place_now - place_before)
+        crossed = np.where(other & (waiting == 0), cut, book["crossed"][rows])  # the first place on the other side
         waiting = np.where(other, waiting + 1, np.where((side == old) & (side != 0), 0, waiting))
         certain = (other & (waiting >= config.minimum)) | ((old == 0) & (side != 0))
         counts = certain & other
         if config.limits == "segment":
             counts &= (crossed >= 0) & (crossed <= 1)
+        home = certain | ((side == old) & (side != 0))
+        for name, value, known in (("away", middle, before), ("along", place_now, place_before)):
+            book[name][rows] = np.where(home, value, known)
+        book["crossed"][rows] = crossed
         book["side"][rows] = np.where(certain, side, old)
         book["waiting"][rows] = np.where(certain, 0, waiting)
         if counts.any():

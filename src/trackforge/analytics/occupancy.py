@@ -29,13 +29,22 @@ class Occupancy:
         self._minutes: dict[int, npt.NDArray[np.float64]] = {}  # (places, 2): most at a time, and seconds of all
         self._visits = np.zeros((len(self._places), 3))  # count, seconds, the longest
 
-    def add(self, here: Sequence[int], time: float | None, passed: float) -> None:
-        """Take how many are at each place in a frame, ``passed`` seconds after the one before."""
-        if time is None:
-            return
-        at = self._minutes.setdefault(int(time // 60), np.zeros((len(self._places), 2)))
+    def see(self, here: Sequence[int], time: float) -> None:
+        """Take how many are at each place in a frame."""
+        self._add(int(time // 60), here, 0.0)
+
+    def stay(self, here: Sequence[int], start: float, end: float) -> None:
+        """Take how many were at each place from ``start`` to ``end`` seconds."""
+        first, last = int(start // 60), int(end // 60)
+        for minute in range(max(first, last - MINUTES), last + 1):
+            seconds = min(end, 60.0 * (minute + 1)) - max(start, 60.0 * minute)
+            if seconds > 0:
+                self._add(minute, here, seconds)
+
+    def _add(self, minute: int, here: Sequence[int], seconds: float) -> None:
+        at = self._minutes.setdefault(minute, np.zeros((len(self._places), 2)))
         at[:, 0] = np.maximum(at[:, 0], here)
-        at[:, 1] += np.multiply(here, passed)
+        at[:, 1] += np.multiply(here, seconds)
         while len(self._minutes) > MINUTES:
             del self._minutes[min(self._minutes)]
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Odometer", "Walk", "causal", "smoothed", "speeds"]
+__all__ = ["Odometer", "Walk", "causal", "set_off", "smoothed", "speeds"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -91,13 +91,32 @@ class Walk:
 
 
 CERTAIN = 2.5
-"""Standard deviations above which somebody who rests is believed to have a speed."""
+"""Standard deviations above which the speed of somebody who rests may be that of setting off."""
 
 
-def speeds(velocity: Floats, error: Floats, moving: Flags) -> Floats:
-    """Return speeds ``(N,)`` of velocities ``(N, 2)`` with standard deviations ``error`` ``(N,)``; 0 for who rests."""
-    raw = np.hypot(*velocity.T)
-    return np.where(moving | (raw > CERTAIN * error), raw, 0.0)
+def speeds(velocity: Floats, moving: Flags) -> Floats:
+    """Return speeds ``(N,)`` of velocities ``(N, 2)``; 0 for who rests: without a way there is no speed."""
+    return np.where(moving, np.hypot(*velocity.T), 0.0)
+
+
+def set_off(track: Floats, speed: Floats, error: Floats, moving: Flags) -> Floats:
+    """Return the speeds of ways, with those at which somebody who was still taken for resting set off.
+
+    Args:
+        track: ``(N,)`` ids, ascending; the rows of each by time.
+        speed: ``(N,)`` as velocities say, of those who rest, too.
+        error: ``(N,)`` standard deviations.
+        moving: ``(N,)`` whether the odometer had started.
+
+    Returns:
+        ``(N,)``; 0 at rest, also where boxes trembled as though somebody went.
+    """
+    believed = moving | (speed > CERTAIN * error)
+    runs = np.cumsum(~believed | (np.diff(track, prepend=np.nan) != 0))
+    last = np.full(len(track) + 1, -1)  # by run, the last row at which somebody moves
+    rows = np.flatnonzero(moving)
+    np.maximum.at(last, runs[rows], rows)
+    return np.where(believed & (np.arange(len(track)) <= last[runs]), speed, 0.0)
 
 
 def smoothed(rest: float) -> Odometer:

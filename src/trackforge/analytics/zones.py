@@ -67,8 +67,9 @@ class Zones:
     With a ``minimum`` of several frames, what lasts shorter is no visit and no absence; who came is dated back to the
     first of them.
 
-    ``now`` are the tracks that are seen (`trackforge.types.Tracks.visible`) and inside. Of events and visits the newest
-    10,000 are kept, of minutes 1,440; totals, mean and longest go on.
+    ``now`` are the tracks that are seen (`trackforge.types.Tracks.visible`) and inside; for presence each of them stays
+    until the next frame, if that comes within ``memory`` seconds. Who is cut off by the edge of the picture stands at
+    the edge. Of events and visits the newest 10,000 are kept, of minutes 1,440; totals, mean and longest go on.
 
     Raises:
         ConfigError: A polygon is wholly outside the picture.
@@ -123,20 +124,24 @@ class Zones:
         scene, book = self._scene, self._book
         if scene.tick(step.frame):
             self._place()
+        were = [len(here) for here in self._now.values()]
+        self._forget()  # before anybody is seen again: who comes back after that has vanished, and appears
         tracks = seen(step, self.config.box)
         rows = book.rows(tracks.track_id, scene.now)
-        points = anchors(tracks.xyxy, self.config.anchor)  # (N, K, 2)
+        points = anchors(tracks.xyxy, self.config.anchor, scene.size)  # (N, K, 2)
         within = np.stack([inside(points, polygon).all(axis=1) for polygon in self.polygons.values()], axis=1)
         self._turn(tracks, rows, within)
         there = book["inside"][rows] == 1
         book["last"][rows] = np.where(there[:, :, None], (scene.now, scene.frame), book["last"][rows])
         dwell = scene.now - book["began"][rows, :, 0]
-        self._forget()
         self._now = {}
         for number, name in enumerate(self.names):
             here = there[:, number]
             self._now[name] = dict(zip(tracks.track_id[here].tolist(), dwell[here, number].tolist(), strict=True))
-        self._occupancy.add([len(here) for here in self._now.values()], scene.time, scene.passed)
+        if scene.time is not None:
+            if were and scene.passed <= self.config.memory:  # else all have vanished
+                self._occupancy.stay(were, scene.time - scene.passed, scene.time)
+            self._occupancy.see([len(here) for here in self._now.values()], scene.time)
         return {name: self._known(name) for name in self.names}
 
     def _known(self, name: str) -> dict[str, Any]:

@@ -205,6 +205,7 @@ def bring(
     every: bool = False,
     replace: bool = False,
     rename: list[str] | None = None,
+    sequence: tuple[str, ...] = (),
     as_json: Json = False,
 ) -> int:
     """Read back what people checked elsewhere; joined by sequence, frame and file name.
@@ -223,6 +224,8 @@ def bring(
         Let what came take the place of what people have said before, on frames that they checked or drew on.
     rename
         Names of the project's classes for those that came, as OLD=NEW,OLD=NEW.
+    sequence
+        Names of the project's sequences for those that came, as OLD=NEW, once for each.
     as_json
         Print JSON.
     """
@@ -230,7 +233,9 @@ def bring(
 
     opened = Project.open(project)
     with working(opened):
-        done = bring_in(opened, labels, from_, every=every, replace=replace, rename=separate(rename))
+        done = bring_in(
+            opened, labels, from_, every=every, replace=replace, rename=separate(rename), sequences=sequence
+        )
     if as_json:
         put(json.dumps(done.as_dict(), indent=2) + "\n")
         return 0

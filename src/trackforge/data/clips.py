@@ -147,7 +147,7 @@ def _cut(path: Path, film: str, frames: int, form: Form, stride: int, record: Re
         rate = (video.rate or 25.0) / stride
         for start in range(0, len(numbers), frames):
             chosen = numbers[start : start + frames]
-            name = part_name(film, chosen[0], chosen[-1])
+            name = part_name(film, chosen[0], chosen[-1], stride)
             if record.has(name):
                 continue
             if form == "clips":

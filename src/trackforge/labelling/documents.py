@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from trackforge.io.atomic import atomic_path
+from trackforge.io.polygons import plain_segmentation
 from trackforge.labelling.joining import CHECKED
 from trackforge.review import Document, LabelTrack
 from trackforge.table import TrackTable
@@ -16,6 +18,7 @@ from trackforge.table import TrackTable
 __all__ = ["held", "load_table", "rebuilt", "save_table"]
 
 COLUMNS = ("frame", "track_id", "xyxy", "score", "class_id")
+MASK = "mask"
 
 
 def held(document: Document | None) -> frozenset[int]:
@@ -88,12 +91,15 @@ def _remembering(track: LabelTrack, old: LabelTrack | None) -> LabelTrack:
 
 
 def save_table(path: Path, table: TrackTable) -> None:
-    """Keep the labels of a round with their scores, whole or not at all.
+    """Keep the labels of a round with their scores and masks, whole or not at all.
 
     Raises:
         SinkError: The place cannot be written to.
     """
     columns = {name: getattr(table, name) for name in COLUMNS} | {"origin": table.extra["origin"]}
+    masks = [] if table.mask is None else [mask and plain_segmentation(mask) for mask in table.mask]
+    if any(masks):
+        columns[MASK] = np.frombuffer(json.dumps(masks).encode(), np.uint8)
     with atomic_path(path) as partial, partial.open("wb") as file:
         np.savez_compressed(file, **columns)
 
@@ -102,4 +108,7 @@ def load_table(path: Path, sequence: str = "") -> TrackTable:
     """Read what `save_table` kept."""
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         columns = {name: file[name] for name in COLUMNS}
+        if MASK in file.files:
+            columns[MASK] = np.empty(len(columns["frame"]), np.object_)
+            columns[MASK][:] = json.loads(file[MASK].tobytes())
         return TrackTable(**columns, extra={"origin": file["origin"]}, sequence=sequence)

@@ -12,6 +12,7 @@ from trackforge import data
 from trackforge.data import Dataset
 from trackforge.data.dialects.ground_truth_job import write_job
 from trackforge.errors import ConfigError
+from trackforge.labelling.outlines import masks_words
 from trackforge.labelling.project import Project
 from trackforge.labelling.teaching import labelled
 
@@ -87,11 +88,12 @@ def hand_out(
             f"Upload it and start the job: trackforge sagemaker label {place} --workteam TEAM; when people are done, "
             "fetch what they made: trackforge sagemaker label JOB --do fetch"
         )
-        return Exported(place, len(part), len(part.boxes), tuple(job.notes), following)
+        lost = ("ground-truth cannot hold masks: the boxes lose theirs",) if part.boxes.mask is not None else ()
+        return Exported(place, len(part), len(part.boxes), (*job.notes, *lost), following)
     if format == "coco":
         place = place if place.suffix else place / "labels.json"
         part = part.replace(images=part.images.replace(extra={}))
-    notes = data.write(part, place, format, overwrite=own or overwrite)
+    notes = [*masks_words(part), *data.write(part, place, format, overwrite=own or overwrite)]
     return Exported(place, len(part), len(part.boxes), tuple(notes))
 
 

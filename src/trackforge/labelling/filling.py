@@ -30,12 +30,12 @@ def whole_tracks(steps: Iterable[Step], *, sequence: str = "") -> TrackTable:
         name: [] for name in ("frame", "track_id", "xyxy", "score", "class_id", "mask")
     }
     trusted: set[int] = set()
-    masks = True
+    masks = False
     for step in steps:
         tracks = step.tracks[step.tracks.detection >= 0]
         trusted.update(tracks.track_id[tracks.state == TrackState.CONFIRMED].tolist())
         rows, found = tracks.detection, step.detections
-        masks = masks and (found.mask is not None or not len(found))
+        masks = masks or found.mask is not None
         columns["frame"].append(np.full(len(rows), step.frame.index, np.int64))
         columns["track_id"].append(tracks.track_id)
         columns["xyxy"].append(found.xyxy[rows].astype(np.float64))
@@ -46,14 +46,13 @@ def whole_tracks(steps: Iterable[Step], *, sequence: str = "") -> TrackTable:
         return TrackTable.empty(sequence)
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
     keep = np.isin(joined["track_id"], np.array(sorted(trusted), np.int64))
-    masked = masks and len(joined["mask"]) > 0
     table = TrackTable(
         frame=joined["frame"][keep],
         track_id=joined["track_id"][keep],
         xyxy=joined["xyxy"][keep],
         score=joined["score"][keep],
         class_id=joined["class_id"][keep],
-        mask=joined["mask"][keep] if masked else None,
+        mask=joined["mask"][keep] if masks else None,
         extra={"filled": np.zeros(int(keep.sum()), np.bool_)},
         sequence=sequence,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -70,6 +70,7 @@ def bring_in(
     every: bool = False,
     replace: bool = False,
     rename: Sequence[str] = (),
+    sequences: Sequence[str] = (),
 ) -> Imported:
     """Take labels over as people's.
 
@@ -81,18 +82,20 @@ def bring_in(
         every: Take every frame that came, not only those that were asked for.
         replace: Let what came take the place of what people have said of a frame before.
         rename: Names of the project's classes for those that came, ``OLD=NEW``.
+        sequences: Names of the project's sequences, or of clips of them, for those that came, ``OLD=NEW``.
 
     Raises:
-        ConfigError: The project has no such class.
+        ConfigError: The project has no such class, or what is said of names is no ``OLD=NEW``.
         DataError: What came back cannot be read, fits no sequence or frame of the project, or has nothing new.
     """
-    dataset = _named(_read(path, format), project, rename)
+    names = _pairs(sequences, "--sequence")
+    dataset = _named(_read(path, format), project, _pairs(rename, "--rename"))
     documents = project.documents()
     parts: dict[str, list[tuple[Ints, TrackTable]]] = {}
     notes: list[str] = list(dataset.notes)
     for sequence in dict.fromkeys(dataset.images.sequence.tolist()):
         part = dataset[dataset.images.sequence == sequence]
-        for name, frames, rows in places_of(part, str(sequence), documents, path):
+        for name, frames, rows in places_of(part, str(sequence), documents, path, names):
             known = np.isin(frames, documents[name].frames)
             if not known.any():
                 raise DataError(
@@ -155,11 +158,15 @@ def _read(path: Path, name: str | None) -> Dataset:
     return parts[0] if len(parts) == 1 else data.concatenate(parts)
 
 
-def _named(dataset: Dataset, project: Project, rename: Sequence[str]) -> Dataset:
+def _pairs(told: Sequence[str], what: str) -> dict[str, str]:
+    """Return new names by old ones."""
+    if any("=" not in pair for pair in told):
+        raise ConfigError(f"{what} takes OLD=NEW; got {','.join(told)}.")
+    return {old.strip(): new.strip() for old, new in (pair.split("=", 1) for pair in told)}
+
+
+def _named(dataset: Dataset, project: Project, names: Mapping[str, str]) -> Dataset:
     """Return a set whose classes are the project's, and which has no ignore regions."""
-    if any("=" not in pair for pair in rename):
-        raise ConfigError(f"--rename takes OLD=NEW; got {','.join(rename)}.")
-    names = {old.strip(): new.strip() for old, new in (pair.split("=", 1) for pair in rename)}
     dataset = dataset.rename_classes(names) if names else dataset
     dataset = dataset.without_ignored()
     used = {dataset.classes[k] for k in np.unique(dataset.boxes.class_id).tolist()}

@@ -21,6 +21,7 @@ from trackforge.labelling.filling import filled, whole_tracks
 from trackforge.labelling.joining import joined, only
 from trackforge.labelling.looking import Watch
 from trackforge.labelling.models import Models
+from trackforge.labelling.outlines import BESIDE
 from trackforge.labelling.places import outside
 from trackforge.labelling.project import Project, Round, flat, write_json
 from trackforge.labelling.sighting import Sighted, sighted
@@ -84,6 +85,8 @@ def _label(
     labels = joined(said, table, checked)
     size = frames[0].size if frames and len({frame.size for frame in frames}) == 1 else (0, 0)
     empty = _empty(project, sequence, frames, numbers, size, before)
+    if table.mask is not None and BESIDE not in empty.notes:
+        empty = empty.replace(notes=(*empty.notes, BESIDE))
     document = rebuilt(labels, before, empty, tolerance=run.tolerance)
     signals = signals_of(
         labels,

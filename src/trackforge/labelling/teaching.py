@@ -18,6 +18,7 @@ from trackforge.data import Dataset
 from trackforge.errors import ConfigError
 from trackforge.labelling.holding import held_out, hold_out
 from trackforge.labelling.looking import Watch
+from trackforge.labelling.outlines import with_masks
 from trackforge.labelling.places import inside, outside
 from trackforge.labelling.project import Project, Round, write_json
 from trackforge.labelling.settling import Choice, settled
@@ -97,7 +98,7 @@ def labelled(
     """
     parts = []
     for name, document in project.documents().items():
-        part = document.to_dataset(project.sequences)
+        part = with_masks(project, name, document.to_dataset(project.sequences))
         if checked_only:
             wanted = document.checked if among is None else document.checked & set(among.get(name, ()))
             part = part[np.isin(part.images.frame, np.array(sorted(wanted), np.int64))]

@@ -32,7 +32,7 @@ from trackforge.runs.stored_files import form_of, read_stored
 from trackforge.runs.tracking import TrackingRun
 from trackforge.runs.watching import Watching
 
-__all__ = ["AnalysisPlan", "AnalysisRun", "plan_analysis"]
+__all__ = ["AnalysisPlan", "AnalysisRun", "plan_analysis", "plan_measured"]
 
 log = logging.getLogger(__name__)
 DEFAULT = ("trails", "heat")
@@ -174,6 +174,23 @@ def plan_analysis(*given: AnalysisRun | Layer) -> AnalysisPlan:
             if getattr(job, name) is not None:
                 raise ConfigError(f"--{name} belongs to stored tracks (.txt, .jsonl, .parquet, .json). Leave it out.")
     return _stored(job, layers, analytics) if stored else _tracked(job, layers, analytics)
+
+
+def plan_measured(*layers: Layer, into: Sequence[str] = ()) -> AnalysisPlan:
+    """Put together a tracking run with the analytics that are asked for, or with none; its outputs are its own.
+
+    Args:
+        layers: What places say, from weak to strong.
+        into: Folders for the tables and ``analytics.json`` of a sequence, where there are analytics.
+
+    Raises:
+        ConfigError: A setting is wrong, or two outputs would fall upon each other.
+        UnknownComponentError: A component, an analytic or a file ending is unknown.
+    """
+    job = dataclasses.replace(options(AnalysisRun, layers), plots="none")
+    analytics = analytics_of(job, layers)
+    made = _made(plan(*(_bare(one) for one in layers)), job, analytics, several=False)
+    return dataclasses.replace(made, into=tuple(into) if analytics else ())
 
 
 def _tracked(job: AnalysisRun, layers: Sequence[Layer], analytics: Mapping[str, Component]) -> AnalysisPlan:

@@ -1,7 +1,8 @@
 """A labelling job's files: what people are shown, what they may say, and where their labels will stand.
 
 ``write_job`` makes a folder that can be uploaded as it is, to the address ``prefix``, and described to AWS
-(``trackforge sagemaker label`` does both). Nothing of AWS is needed to write it, or to read what a job gives back.
+(``trackforge sagemaker label`` does both, by ``job.json``, which says what the job is). Nothing of AWS is needed to
+write it, or to read what a job gives back.
 """
 
 from __future__ import annotations
@@ -153,6 +154,8 @@ def write_job(
     with staged(target, sources=(dataset.root,), overwrite=overwrite) as (stage, notes):
         job = _Job(stage, kind, task, attribute, audited, prefix, images)
         manifests, sequences, more = write(dataset, job, (header, short, full))
+        said = {name: getattr(job, name) for name in ("kind", "task", "attribute", "audited", "prefix")}
+        _put(stage / "job.json", said)
     if not prefix:
         notes.append("addresses are paths in the folder; say where it will be uploaded to: prefix='s3://...'")
     template = target / "template.liquid.html"
@@ -275,7 +278,7 @@ def _write_boxes(dataset: Dataset, job: _Job, texts: tuple[str, str, str]) -> tu
     for row, name in enumerate(names):
         picture = f"images/{name}{placer.suffix(row)}"
         placer.place(row, job.stage / picture)
-        lines.append(dumped(picture_line(dataset, row, job.prefix + picture, job.audited)))
+        lines.append(dumped(picture_line(dataset, row, job.prefix + picture, job.audited, human=False)))
     write_text(job.stage / "input.manifest", lines)
     verdicts = job.kind == "verification"
     _put(job.stage / "categories.json", picture_categories(VERDICTS if verdicts else dataset.classes))

@@ -8,7 +8,7 @@ from pathlib import Path
 from trackforge.data.dialects.frames import size_of
 from trackforge.data.dialects.ground_truth_places import LocalFiles
 from trackforge.data.dialects.ground_truth_sequences import SequenceFile
-from trackforge.data.parts import Part
+from trackforge.data.parts import Part, frames_of_part
 from trackforge.errors import DataError
 from trackforge.intake.names import name_problem
 from trackforge.registry.suffixes import VIDEO_SUFFIXES
@@ -62,28 +62,31 @@ class FramePictures:
         return found
 
     def of_film(
-        self, name: str, part: Part | None, numbers: Sequence[int], order: Sequence[int], *, absolute: bool
+        self, name: str, part: Part | None, numbers: Sequence[int], *, whole: bool, path: Path
     ) -> tuple[list[str], tuple[int, int]]:
         """Return the frames of a film, ``film.mp4#12``, and their size; nothing where it is not here.
 
         Args:
             name: Of the sequence, and of the film.
             part: What the name says, where the sequence is a part of a film.
-            numbers: Frame of each picture.
-            order: The pictures by frame: those of a clip are its frames one by one.
-            absolute: Whether the numbers of a part are those of the film.
+            numbers: Of the pictures, as their names say.
+            whole: Whether these are all of the part.
+            path: Where they were read, for messages.
+
+        Raises:
+            DataError: Numbers of a part may be several frames of the film.
         """
-        keys = list(numbers)
-        film = self._film(name)
-        if part is not None and film is not None:
-            for at, k in enumerate(order):
-                keys[k] = at
-        elif part is not None:
-            film = self._film(part.film)
-            keys = keys if absolute else [part.first + number for number in numbers]
+        keys, film = list(numbers), self._film(name)
+        if film is not None and part is not None:
+            count, span = _film_of(film)[0], part.last - part.first
+            if not part.step and count > 1 and span % (count - 1) == 0:
+                part = part._replace(step=span // (count - 1))  # the film of the part has its frames
+            keys = frames_of_part(numbers, part, film=False, whole=whole, path=path)
+        elif part is not None and (film := self._film(part.film)) is not None:
+            keys = frames_of_part(numbers, part, film=True, whole=whole, path=path)
         if film is None:
             return [""] * len(keys), (0, 0)
-        return [f"{film.as_posix()}#{key}" for key in keys], _size(film)
+        return [f"{film.as_posix()}#{key}" for key in keys], _film_of(film)[1]
 
     def _film(self, name: str) -> Path | None:
         if name_problem(name):
@@ -97,11 +100,12 @@ def _folders(name: str) -> tuple[str, ...]:
     return name, f"frames/{name}", f"images/{name}", f"{name}/images", ""
 
 
-def _size(film: Path) -> tuple[int, int]:
+def _film_of(film: Path) -> tuple[int, tuple[int, int]]:
+    """Return how many frames a film has, and their size."""
     from trackforge.data.video import VideoFrames
 
     video = VideoFrames(film)
     try:
-        return video.size(0)
+        return len(video), video.size(0)
     finally:
         video.close()

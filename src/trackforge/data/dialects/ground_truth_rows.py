@@ -104,15 +104,15 @@ class SequenceRows:
         place = one.labels or self.roots[-1]
         files, found = self._joined(labels, listed, place)
         numbers = frame_numbers(files, [frame.number if frame else None for frame in found] if listed is None else ())
-        part = part_of(sequence)
+        part, named = part_of(sequence), numbers
         if part is not None:
-            numbers = frames_of_part(numbers, part, film=join)
+            numbers = frames_of_part(named, part, film=join, whole=listed is not None, path=place)
             sequence = part.film if join else sequence
         order = sorted(range(len(files)), key=numbers.__getitem__)
         pictures = self._pictures.of(one.name, files, listed, place)
         shape, lacking = self._pictures.size, [k for k in order if not pictures[k]]
         if len(lacking) == len(files):
-            pictures, shape = self._pictures.of_film(one.name, part, numbers, order, absolute=join)
+            pictures, shape = self._pictures.of_film(one.name, part, named, whole=listed is not None, path=place)
             lacking = []
             self._without += not any(pictures)
         if min(shape) <= 0 and size is not None:

@@ -94,7 +94,9 @@ def write_manifest(
     return notes
 
 
-def picture_line(dataset: Dataset, row: int, address: str, attribute: str, now: str = "") -> dict[str, Any]:
+def picture_line(
+    dataset: Dataset, row: int, address: str, attribute: str, now: str = "", *, human: bool = True
+) -> dict[str, Any]:
     """Return the line of a picture.
 
     Args:
@@ -103,11 +105,12 @@ def picture_line(dataset: Dataset, row: int, address: str, attribute: str, now: 
         address: Of the picture.
         attribute: What the attribute with the boxes is called; empty for a line without.
         now: When the labels were made; now, unless given.
+        human: Whether people made or checked them, where the set states nothing; else it is a model that is so sure.
     """
     line: dict[str, Any] = {"source-ref": address}
     if attribute:
         line[attribute] = _labels(dataset, row)
-        line[f"{attribute}{METADATA}"] = _metadata(dataset, row, now or _now())
+        line[f"{attribute}{METADATA}"] = _metadata(dataset, row, now or _now(), human=human)
     return line
 
 
@@ -141,14 +144,17 @@ def _labels(dataset: Dataset, row: int) -> dict[str, Any]:
     }
 
 
-def _metadata(dataset: Dataset, row: int, now: str) -> dict[str, Any]:
+def _metadata(dataset: Dataset, row: int, now: str, *, human: bool) -> dict[str, Any]:
     boxes = _objects(dataset, row)
-    stated = boxes.extra.get("confidence", np.full(len(boxes), np.nan)).tolist()
+    stated = boxes.extra.get("confidence", np.full(len(boxes), np.nan))
+    if not human and "confidence" not in boxes.extra and "score" in boxes.extra:
+        stated = boxes.extra["score"].astype(np.float64).round(6)
+    unknown = 1 if human else 0
     made = {
-        "objects": [{"confidence": 1 if value != value else value} for value in stated],
+        "objects": [{"confidence": unknown if value != value else value} for value in stated.tolist()],
         "class-map": {str(k): dataset.classes[k] for k in sorted(set(boxes.class_id.tolist()))},
         "type": KIND,
-        "human-annotated": "yes",
+        "human-annotated": "yes" if human else "no",
         "creation-date": now,
         "job-name": "trackforge",
     }

@@ -22,7 +22,6 @@ from trackforge.errors import ConfigError, InvalidInputError
 from trackforge_sagemaker.client.connecting import client
 from trackforge_sagemaker.client.contents import digest_of, kind_of
 from trackforge_sagemaker.client.failures import (
-    AccessError,
     AwsError,
     GoneError,
     ModelFailedError,
@@ -158,19 +157,6 @@ class AsyncEndpoint:
     def region(self) -> str:
         """Where the endpoint is."""
         return str(self._runtime.meta.region_name)
-
-    def version_of(self, place: str) -> str:
-        """Return what tells an object from another that was put in its place; empty where it cannot be looked at.
-
-        Raises:
-            AwsError: S3 cannot be reached.
-        """
-        bucket, key = split_place(place)
-        try:
-            with explaining("s3", "HeadObject", f"look at {place}"):
-                return str(self.s3.head_object(Bucket=bucket, Key=key)["ETag"])
-        except (AccessError, GoneError):  # the endpoint's role may look at more than we may; else it says what is wrong
-            return ""
 
     def ended(self, sent: Submission) -> bool | None:
         """Tell whether there is a result (True), a failure (False), or neither as yet (None)."""

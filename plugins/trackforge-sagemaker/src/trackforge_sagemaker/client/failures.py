@@ -81,7 +81,8 @@ _THROTTLED = frozenset({
     "TooManyRequestsException", "RequestThrottled", "RequestThrottledException", "ProvisionedThroughputExceeded",
 })  # fmt: skip
 _GONE = frozenset({
-    "404", "NoSuchBucket", "NoSuchEntity", "NoSuchKey", "NotFound", "NotFoundException", "ObjectNotFoundException",
+    "404", "NoSuchCORSConfiguration",
+    "NoSuchBucket", "NoSuchEntity", "NoSuchKey", "NotFound", "NotFoundException", "ObjectNotFoundException",
     "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "RepositoryNotFoundException", "ResourceNotFound",
     "ResourceNotFoundException",
 })  # fmt: skip
@@ -105,7 +106,7 @@ _UNREACHABLE = frozenset({
 _ACTIONS = {
     "CompleteMultipartUpload": "PutObject", "CreateMultipartUpload": "PutObject", "HeadBucket": "ListBucket",
     "HeadObject": "GetObject", "InvokeEndpointWithResponseStream": "InvokeEndpoint", "ListObjectsV2": "ListBucket",
-    "UploadPart": "PutObject",
+    "UploadPart": "PutObject", "GetBucketCors": "GetBucketCORS", "PutBucketCors": "PutBucketCORS",
 }  # fmt: skip
 """Operations whose permission has another name."""
 _PREFIXES = {"sagemaker-runtime": "sagemaker", "resourcegroupstaggingapi": "tag", "service-quotas": "servicequotas"}

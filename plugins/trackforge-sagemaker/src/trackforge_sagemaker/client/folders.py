@@ -26,6 +26,7 @@ from trackforge_sagemaker.client.failures import ModelFailedError
 from trackforge_sagemaker.client.ledger import Entry, Ledger
 from trackforge_sagemaker.client.messages import Notices
 from trackforge_sagemaker.client.pacing import Pace
+from trackforge_sagemaker.client.places import version_of
 
 __all__ = ["AsyncFolder", "Done"]
 
@@ -150,7 +151,7 @@ class AsyncFolder:
 
     def _digest(self, source: Path | bytes | str) -> str:
         endpoint = self._endpoint
-        content = f"{source} {endpoint.version_of(source)}" if isinstance(source, str) else digest_of(source)
+        content = f"{source} {version_of(endpoint.s3, source)}" if isinstance(source, str) else digest_of(source)
         return asking(
             content, endpoint=endpoint.name, region=endpoint.region, version=self._version, accept=self._accept,
             kind=self._kind,

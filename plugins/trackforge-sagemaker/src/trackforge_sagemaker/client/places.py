@@ -8,9 +8,9 @@ from typing import Any
 
 from trackforge.errors import InvalidInputError
 from trackforge.io.atomic import atomic_path
-from trackforge_sagemaker.client.failures import explaining
+from trackforge_sagemaker.client.failures import AccessError, GoneError, explaining
 
-__all__ = ["fetch", "split_place"]
+__all__ = ["fetch", "split_place", "version_of"]
 
 _PLACE = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9])(?:/(?P<key>.*))?", re.DOTALL)
 
@@ -46,3 +46,21 @@ def fetch(s3: Any, place: str, path: Path) -> Path:
     with atomic_path(path) as partial, explaining("s3", "GetObject", f"copy {place}"):
         s3.download_file(bucket, key, str(partial))
     return path
+
+
+def version_of(s3: Any, place: str) -> str:
+    """Return what tells an object from another that was put in its place; empty where it cannot be looked at.
+
+    Args:
+        s3: A client of S3.
+        place: ``s3://bucket/key``.
+
+    Raises:
+        AwsError: S3 cannot be reached.
+    """
+    bucket, key = split_place(place)
+    try:
+        with explaining("s3", "HeadObject", f"look at {place}"):
+            return str(s3.head_object(Bucket=bucket, Key=key)["ETag"])
+    except (AccessError, GoneError):  # whoever reads it may look at more than we may, else it says what is wrong
+        return ""

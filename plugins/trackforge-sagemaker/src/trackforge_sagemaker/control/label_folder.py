@@ -1,7 +1,8 @@
 """A folder that ``write_job`` made, read back: what people are to do, on what, and where it must lie in S3.
 
-What a labelling job is can be seen from its files: a page is there for boxes only; the categories name the labels that
-are looked at, and say whether they may be changed; the manifest says where everything will lie.
+``job.json`` says what the job is. Of a folder without it, that can be seen from the other files: a page is there for
+boxes only; the categories name the labels that are looked at, and say whether they may be changed; the manifest says
+where everything will lie.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from trackforge.errors import DataError, MissingFileError
 from trackforge.intake.documents import load_json, parse_json
@@ -20,7 +21,7 @@ __all__ = ["LabelFolder", "addressed", "read_folder"]
 
 Kind = Literal["adjustment", "verification", "new"]
 Task = Literal["video-tracking", "video-detection", "boxes"]
-TEMPLATE, CATEGORIES = "template.liquid.html", "categories.json"
+TEMPLATE, CATEGORIES, SAID = "template.liquid.html", "categories.json", "job.json"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class LabelFolder:
         template: The page for boxes; None for video.
         prefix: Where the folder must lie; empty where it was written for no place.
         audited: Name of the labels that are looked at; empty for a new job.
+        attribute: Name of the labels that people make, where nobody says another.
     """
 
     path: Path
@@ -46,11 +48,7 @@ class LabelFolder:
     template: Path | None
     prefix: str
     audited: str
-
-    @property
-    def attribute(self) -> str:
-        """Name of the labels that people make, where nobody says another."""
-        return "checked" if self.task == "boxes" else "checked-ref"
+    attribute: str
 
 
 def read_folder(path: Path, *, kind: str = "", task: str = "") -> LabelFolder:
@@ -72,22 +70,18 @@ def read_folder(path: Path, *, kind: str = "", task: str = "") -> LabelFolder:
             f"A labelling job's folder must have input.manifest and {CATEGORIES}; {path} has not. 'trackforge label' "
             "writes such folders."
         )
-    line, said = _first(manifests[0]), load_json(categories)
-    audited = _audited(line, said)
-    boxes = template.is_file()
-    found_task = "boxes" if boxes else _video_task(line, audited)
-    found_kind = "new" if not audited else "verification" if _verified(said) else "adjustment"
-    if boxes and found_kind != "new" and "crowd-bounding-box" not in template.read_text(encoding="utf-8"):
-        found_kind = "verification"
+    said = _said(path / SAID) or _seen(manifests[0], categories, template)
+    task = task or said["task"]
     return LabelFolder(
         path=path,
-        kind=cast("Kind", kind or found_kind),
-        task=cast("Task", task or found_task),
+        kind=cast("Kind", kind or said["kind"]),
+        task=cast("Task", task),
         manifests=manifests,
         categories=categories,
-        template=template if boxes else None,
-        prefix=_prefix(line, manifests[0]),
-        audited=audited,
+        template=template if template.is_file() else None,
+        prefix=said["prefix"],
+        audited=said["audited"],
+        attribute=said["attribute"] or ("checked" if task == "boxes" else "checked-ref"),
     )
 
 
@@ -124,6 +118,36 @@ def addressed(folder: LabelFolder, place: str, scratch: Path) -> Mapping[str, Pa
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     return {name: scratch / name for name in made}
+
+
+def _said(file: Path) -> dict[str, str]:
+    """Return what ``job.json`` says; nothing where there is none.
+
+    Raises:
+        DataError: It is not what `trackforge.data.dialects.ground_truth_job.write_job` writes.
+    """
+    if not file.is_file():
+        return {}
+    found = load_json(file)
+    names = ("kind", "task", "attribute", "audited", "prefix")
+    if not isinstance(found, dict) or not all(isinstance(found.get(name), str) for name in names):
+        raise DataError(f"{file.name} must have the texts {', '.join(names)}; it has not.", path=file)
+    for name, known in (("kind", get_args(Kind)), ("task", get_args(Task))):
+        if found[name] not in known:
+            raise DataError(f"{name} must be one of {', '.join(known)}; got {found[name]!r:.60}.", path=file)
+    return {name: found[name] for name in names}
+
+
+def _seen(manifest: Path, categories: Path, template: Path) -> dict[str, str]:
+    """Return the same, seen from the other files; a verification of video without attributes looks an adjustment."""
+    line, said = _first(manifest), load_json(categories)
+    audited = _audited(line, said)
+    boxes = template.is_file()
+    kind = "new" if not audited else "verification" if _verified(said) else "adjustment"
+    if boxes and kind != "new" and "crowd-bounding-box" not in template.read_text(encoding="utf-8"):
+        kind = "verification"
+    task = "boxes" if boxes else _video_task(line, audited)
+    return {"kind": kind, "task": task, "attribute": "", "audited": audited, "prefix": _prefix(line, manifest)}
 
 
 def _first(manifest: Path) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from trackforge.cli.flags import split
 from trackforge.config import setting
 from trackforge.errors import ConfigError
 from trackforge_sagemaker import requests
+from trackforge_sagemaker.client.failures import AccessError, GoneError
+from trackforge_sagemaker.client.places import split_place
 from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.declaring import subcommand
 from trackforge_sagemaker.control.label_folder import LabelFolder, addressed, read_folder
@@ -36,9 +38,7 @@ class LabelRun(AwsRun):
     )
     workteam: str = setting("", help="ARN of the people, or the name of a private team.")
     name: str = setting("", help="What follows the project in the job's name; labels without one.")
-    kind: Literal["adjustment", "verification", "new"] | None = setting(
-        None, help="As the folder says without it; where labels have no attributes, it does not tell a verification."
-    )
+    kind: Literal["adjustment", "verification", "new"] | None = setting(None, help="As the folder says without it.")
     task: Literal["video-tracking", "video-detection", "boxes"] | None = setting(
         None, help="As the folder says without it."
     )
@@ -88,6 +88,7 @@ def _start(aws: Aws, job: LabelRun) -> int:
     folder = read_folder(Path(job.what), kind=job.kind or "", task=job.task or "")
     team = _team(aws, job)
     place, copied = _copied(aws, folder)
+    _let_pages_read(aws, split_place(place)[0])
     names = []
     for number, manifest in enumerate(folder.manifests, 1):
         part = f"-{number}" if len(folder.manifests) > 1 else ""
@@ -124,6 +125,20 @@ def _copied(aws: Aws, folder: LabelFolder) -> tuple[str, int]:
     place = aws.place("labels", content_name(folder.path)) + "/"
     with tempfile.TemporaryDirectory(prefix="trackforge-label-") as scratch:
         return upload(aws, folder.path, place, instead=addressed(folder, place, Path(scratch)))
+
+
+def _let_pages_read(aws: Aws, bucket: str) -> None:
+    """Let the pages of Ground Truth read the bucket's pictures, as far as the people who look at them may."""
+    try:
+        try:
+            told = aws.call("s3", "get_bucket_cors", {"Bucket": bucket}, doing=f"look at the rules of {bucket}")
+        except GoneError:  # it has no rule
+            told = {}
+        request = requests.bucket_cors(bucket, told.get("CORSRules", ()))
+        if request is not None:
+            aws.call("s3", "put_bucket_cors", request, doing=f"let workers' pages read pictures of {bucket}")
+    except AccessError as error:
+        aws.warn(f"workers see no pictures unless the bucket has a rule for it (CORS), which could not be set: {error}")
 
 
 def _team(aws: Aws, job: LabelRun) -> str:

@@ -37,7 +37,8 @@ class ProcessRun(JobRun):
     settings: tuple[str, ...] = setting(
         (),
         flags=("--setting",),
-        help="Setting of 'trackforge-sagemaker process', NAME=VALUE: conf=0.4, tracker.min-hits=3.",
+        help="Setting of 'trackforge-sagemaker process', NAME=VALUE: conf=0.4, tracker.min-hits=3, "
+        'line="door=50%,0 50%,100%".',
     )
     shard: bool = setting(False, help="Deal the films out among machines before they start, each copying its own only.")
     code: str = setting("", help="A script of your own that the image runs in place of ours: a file, or s3://...")

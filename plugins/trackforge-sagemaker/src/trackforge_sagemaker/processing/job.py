@@ -19,7 +19,8 @@ from trackforge.errors import SinkError, TrackforgeError
 from trackforge.intake.addresses import without_secrets
 from trackforge.intake.showing import visible
 from trackforge.io.mot_labels import names_path
-from trackforge.runs import Layer, RunPlan, Stopping, Summary, carry_out, plan
+from trackforge.runs import Layer, RunPlan, Stopping, Summary, carry_out
+from trackforge.runs.analyzing import plan_measured
 from trackforge.runs.facts import distribution
 from trackforge.runs.layers import content
 from trackforge_sagemaker.opt_ml import OptMl
@@ -74,7 +75,7 @@ class Job:
         """
         if not self.items:
             return
-        first = self._planned(self.items[0], placed("any", self.said.run.formats, self.output, alone=self.alone))
+        first = self._planned(self.items[0], self._placed("any"))
         detector = self._once(first)
         if detector.for_sequence("").settings == detector.settings:  # one for all sequences
             detector.create()  # a model that cannot be loaded is the job's fault, no sequence's
@@ -112,7 +113,13 @@ class Job:
                 return
 
     def _planned(self, item: Item, places: Sequence[Place]) -> RunPlan:
-        return plan(*self.said.layers, Layer("", sinks=places, options={"sources": (str(item.path),)}))
+        into = [str(Path(places[-1]["path"]).parent)] if self.said.measures else []
+        last = Layer("", sinks=places, options={"sources": (str(item.path),)})
+        return plan_measured(*self.said.layers, last, into=into)
+
+    def _placed(self, name: str) -> list[Place]:
+        formats, measured = self.said.run.formats, self.said.measures
+        return placed(name, formats, self.output, alone=self.alone, measured=measured)
 
     def _once(self, made: RunPlan) -> MadeOnce:
         return MadeOnce(made.detector.kind, made.detector.name, made.detector.settings, self.made)
@@ -132,7 +139,7 @@ class Job:
             Exception: Whatever went wrong.
         """
         check_whole(item, self.ml)
-        places = placed(item.name, self.said.run.formats, self.output, alone=self.alone)
+        places = self._placed(item.name)
         for place in places:
             if place["path"] in self._taken:
                 raise SinkError(f"{place['path']} holds the results of another sequence. Rename one of the two.")
@@ -141,6 +148,7 @@ class Job:
         looks = seen(item)
         made = self._planned(item, places)
         made = dataclasses.replace(made, detector=self._once(made))
+        sweep({"path": path} for path, _ in made.more(""))
         summaries: list[Summary] = []
         watch = functools.partial(_watch, tell=self.tell, head=head, every=self.said.run.progress)
         try:
@@ -150,7 +158,7 @@ class Job:
             sweep(places)
             raise
         result = summaries[0].results[0]
-        files = [Path(place["path"]) for place in places]
+        files = [Path(path) for path in result.outputs]
         files += [
             names for place in places if place["name"] == "mot" and (names := names_path(place["path"])).is_file()
         ]

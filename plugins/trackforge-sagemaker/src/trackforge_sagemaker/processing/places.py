@@ -2,7 +2,8 @@
 
 ``input/cam1/monday.mp4`` becomes ``output/cam1/monday.txt``, ``.jsonl``, ``.mp4``, ... With the format ``fairmot`` it
 is a folder ``output/cam1/monday/`` as AWS's sample of FairMOT lays it out: ``results.txt``, the film and its pictures;
-where the job has one sequence, these lie in the output itself, as there.
+where the job has one sequence, these lie in the output itself, as there. Analytics have a folder beside it,
+``output/cam1/monday.analytics/``.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Place = Mapping[str, Any]
 """An output as a run takes it: ``path`` and ``name`` of the sink."""
 
 
-def placed(name: str, formats: Iterable[str], output: Path, *, alone: bool) -> list[Place]:
+def placed(name: str, formats: Iterable[str], output: Path, *, alone: bool, measured: bool = False) -> list[Place]:
     """Return the outputs of a sequence.
 
     Args:
@@ -42,6 +43,7 @@ def placed(name: str, formats: Iterable[str], output: Path, *, alone: bool) -> l
         formats: Keys of `FORMATS`.
         output: Folder of the results.
         alone: Whether the job has no other sequence.
+        measured: Whether there are analytics; then events are the last.
 
     Raises:
         DataError: The name leads out of the folder, or is none for a file.
@@ -54,7 +56,7 @@ def placed(name: str, formats: Iterable[str], output: Path, *, alone: bool) -> l
         for sink, rest in FORMATS[one]:
             begin = str(output) if alone and rest.startswith("/") else base
             found.append({"path": begin + rest.replace("{stem}", stem), "name": sink})
-    return found
+    return [*found, {"path": f"{base}.analytics/events.csv", "name": "events"}] if measured else found
 
 
 def sweep(places: Iterable[Place]) -> None:

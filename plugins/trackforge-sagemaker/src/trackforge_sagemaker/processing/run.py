@@ -1,8 +1,9 @@
 """A processing job, declared once: what `trackforge-sagemaker process` takes beside the settings of tracking.
 
 A name is a flag ``--on-failure any``, an environment variable ``TRACKFORGE_PROCESS_ON_FAILURE=any``, or the same in the
-``Environment`` and ``ContainerArguments`` of the job. Whatever `trackforge.runs.TrackingRun` knows is told the same
-way: ``--conf 0.4``, ``--tracker.min-hits 3``, ``TRACKFORGE_PROCESS_TRACKER__MIN_HITS=3``.
+``Environment`` and ``ContainerArguments`` of the job. Whatever `trackforge.runs.TrackingRun` knows, and what analytics
+are told (`trackforge.runs.measuring`), is told the same way: ``--conf 0.4``, ``--line "door=50%,0 50%,100%"``,
+``--tracker.min-hits 3``, ``TRACKFORGE_PROCESS_TRACKER__MIN_HITS=3``.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ the container by hand; its arguments are taken only where the command has none, 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +17,30 @@ from typing import Any
 from trackforge.config import convert, describe
 from trackforge.errors import ConfigError
 from trackforge.runs.component import mention
-from trackforge.runs.layers import Layer, from_mapping, from_strings, from_toml
+from trackforge.runs.layers import ANALYTICS, Layer, from_mapping, from_strings, from_toml
+from trackforge.runs.measuring import Measured
 from trackforge.runs.tracking import TrackingRun
 from trackforge_sagemaker import model_dir
 from trackforge_sagemaker.hyperparameters import from_arguments
 from trackforge_sagemaker.opt_ml import OptMl
 from trackforge_sagemaker.processing.run import ProcessingRun
 
-__all__ = ["Said", "help_text", "listen"]
+__all__ = ["MeasuredRun", "Said", "help_text", "listen"]
 
 PREFIX = "TRACKFORGE_PROCESS_"
 OWN = tuple(s.name for s in describe(ProcessingRun))
 NOT_HERE = ("sources", "out", "show", "save_crops")
 """Settings of tracking that a job's own stand for, or that a container has no use for."""
 COMMAND = ("trackforge-sagemaker", "process")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeasuredRun(Measured, TrackingRun):
+    """What may be said of the tracking, and of what is made of the tracks."""
+
+
+ASKED = frozenset(s.name for s in describe(Measured)) - {ANALYTICS}
+"""Options that ask for analytics."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,13 @@ class Said:
         return any(
             layer.options.get("weights") or set(layer.tables.get("detector", {})) & {"name", "weights"}
             for layer in self.layers
+        )
+
+    @property
+    def measures(self) -> bool:
+        """Whether any place asks for analytics."""
+        return any(
+            layer.tables.get(ANALYTICS) or any(layer.options.get(name) for name in ASKED) for layer in self.layers
         )
 
 
@@ -71,9 +89,9 @@ def listen(arguments: Sequence[str], environment: Mapping[str, str], ml: OptMl) 
             own |= convert(ProcessingRun, mine)
         except ConfigError as error:
             raise mention(error, where) from None
-        said.append(_checked(from_strings({k: v for k, v in given.items() if k not in mine}, TrackingRun, where)))
+        said.append(_checked(from_strings({k: v for k, v in given.items() if k not in mine}, MeasuredRun, where)))
     run = ProcessingRun(**own)
-    base = [_checked(from_toml(run.config, TrackingRun))] if run.config else []
+    base = [_checked(from_toml(run.config, MeasuredRun))] if run.config else []
     return Said(run, [*_of_model(run, ml), *base, *said])
 
 
@@ -117,8 +135,8 @@ def _of_model(run: ProcessingRun, ml: OptMl) -> list[Layer]:
     if run.model is None and not (place.is_dir() and any(place.iterdir())):
         return []
     found = model_dir.find(place)
-    known = {s.name for s in describe(TrackingRun)}
-    return [from_mapping({key: value for key, value in found.items() if key in known}, TrackingRun, str(place))]
+    known = {s.name for s in describe(MeasuredRun)}
+    return [from_mapping({key: value for key, value in found.items() if key in known}, MeasuredRun, str(place))]
 
 
 def help_text() -> str:
@@ -129,14 +147,15 @@ def help_text() -> str:
         "Tracks everything below /opt/ml/processing/input.",
         "",
     ]
-    for config in (ProcessingRun, TrackingRun):
+    for config in (ProcessingRun, MeasuredRun):
         for s in describe(config):
-            if s.name not in (*NOT_HERE, "source", "sink", "sinks"):
+            if s.name not in (*NOT_HERE, "source", "sink", "sinks", ANALYTICS):
                 default = "" if s.default in (None, "", ()) else f" ({_shown(s.default)})"
                 lines.append(f"  --{s.name.replace('_', '-')}  {s.help}{default}")
         lines.append("")
     lines.append(
-        "Settings of components: --detector.score 0.3, --tracker.min-hits 3, --overlay.trail 0, --sink.box detected."
+        "Settings of components: --detector.score 0.3, --tracker.min-hits 3, --overlay.trail 0, --sink.box detected, "
+        "--analytics.lines.margin 3."
     )
     return "\n".join(lines) + "\n"
 

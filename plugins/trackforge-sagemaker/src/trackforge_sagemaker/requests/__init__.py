@@ -4,14 +4,7 @@ Every builder is a pure function: what it gives is what boto3's method of that n
 botocore's service model where botocore is installed.
 """
 
-from trackforge_sagemaker.requests.access import (
-    client_policy,
-    execution_policy,
-    role,
-    role_policy,
-    setup_policy,
-    trust_policy,
-)
+from trackforge_sagemaker.requests.access import execution_policy, role, role_policy, trust_policy
 from trackforge_sagemaker.requests.account import (
     Quota,
     bucket,
@@ -37,12 +30,13 @@ from trackforge_sagemaker.requests.endpoints import (
     variant,
 )
 from trackforge_sagemaker.requests.jumpstart import JumpStartModel
-from trackforge_sagemaker.requests.labelling import labeling_job, workforce, workteam
+from trackforge_sagemaker.requests.labelling import bucket_cors, labeling_job, workforce, workteam
 from trackforge_sagemaker.requests.logs import log_events, log_group, log_query, log_streams
 from trackforge_sagemaker.requests.models import container, model, packaged_model
 from trackforge_sagemaker.requests.names import bucket_name, check_name, unique_name
 from trackforge_sagemaker.requests.network import Network
 from trackforge_sagemaker.requests.notifications import queue, queue_policy, subscription, topic
+from trackforge_sagemaker.requests.people import client_policy, serving_policy, setup_policy
 from trackforge_sagemaker.requests.places import image_uri
 from trackforge_sagemaker.requests.processing import processing_job
 from trackforge_sagemaker.requests.ranges import parse_range
@@ -56,14 +50,15 @@ from trackforge_sagemaker.requests.tuning import best_training, tuning_job
 
 __all__ = [
     "Call", "Counted", "JumpStartModel", "Network", "Quota", "Scaling", "as_mapping", "asynchronous", "best_training",
-    "bucket", "bucket_name", "bucket_settings", "can_check", "channel", "check", "check_name", "checked_ranges",
-    "client_policy", "component_scaling", "component_variant", "container", "count_annotations", "count_manifest",
+    "bucket", "bucket_cors", "bucket_name", "bucket_settings", "can_check", "channel", "check", "check_name",
+    "checked_ranges", "client_policy", "component_scaling", "component_variant", "container", "count_annotations",
+    "count_manifest",
     "count_records", "endpoint", "endpoint_config", "environment_texts", "execution_policy", "framework_image",
     "hyperparameter_texts", "image_uri", "inference_component", "labeling_job", "list_quotas", "log_events",
     "log_group", "log_query", "log_streams", "manifest_channel", "model", "object_detection_channels",
     "object_detection_image", "object_detection_training", "packaged_model", "parse_range", "problems",
     "processing_job", "project_tags", "queue", "queue_policy", "queue_scaling", "quota_increase", "quotas",
-    "repository", "role", "role_policy", "serverless_variant", "setup_policy",
+    "repository", "role", "role_policy", "serverless_variant", "serving_policy", "setup_policy",
     "subscription", "tagged", "topic", "training_job",
     "transform_job", "trust_policy", "tuning_job", "unique_name", "variant", "variant_scaling", "workforce",
     "workteam",

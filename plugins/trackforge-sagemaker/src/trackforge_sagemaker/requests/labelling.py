@@ -16,7 +16,17 @@ from trackforge_sagemaker.requests.names import check_name
 from trackforge_sagemaker.requests.places import partition, role_arn, s3_uri
 from trackforge_sagemaker.requests.tags import project_tags
 
-__all__ = ["FUNCTIONS", "Kind", "Task", "function_arn", "labeling_job", "ui_arn", "workforce", "workteam"]
+__all__ = [
+    "FUNCTIONS",
+    "Kind",
+    "Task",
+    "bucket_cors",
+    "function_arn",
+    "labeling_job",
+    "ui_arn",
+    "workforce",
+    "workteam",
+]
 
 Kind = Literal["adjustment", "verification", "new"]
 Task = Literal["video-tracking", "video-detection", "boxes"]
@@ -151,6 +161,26 @@ def labeling_job(
     if most_labelled is not None:
         request["StoppingConditions"] = {"MaxHumanLabeledObjectCount": most_labelled}
     return request
+
+
+def bucket_cors(bucket: str, there: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any] | None:
+    """Return the request of ``s3.put_bucket_cors`` by which workers' pages may read pictures; None if they may already.
+
+    Rules that are there stay. Who may not read an object does not come to read it by such a rule.
+
+    Args:
+        bucket: Of the pictures.
+        there: ``CORSRules`` that it has.
+
+    Source: Amazon SageMaker AI Developer Guide, "CORS Requirement for Input Image Data".
+    """
+    if any("*" in rule.get("AllowedOrigins", ()) and "GET" in rule.get("AllowedMethods", ()) for rule in there):
+        return None
+    rule = {
+        "AllowedHeaders": [], "AllowedMethods": ["GET"], "AllowedOrigins": ["*"],
+        "ExposeHeaders": ["Access-Control-Allow-Origin"],
+    }  # fmt: skip
+    return {"Bucket": bucket, "CORSConfiguration": {"CORSRules": [*(dict(one) for one in there), rule]}}
 
 
 def workteam(
