@@ -78,6 +78,37 @@ def test_everything_that_is_made_is_found_by_tag_and_deleted(capsys):
     assert {one.name for one in inventory(Aws(AwsRun(project="another")))} >= {"another-other"}
 
 
+def test_delete_leaves_what_other_regions_use(capsys):
+    import boto3
+
+    for region in ("us-east-1", "eu-west-1"):
+        made = told(capsys, "setup", "--project", "multi", "--region", region)
+        boto3.client("s3").put_object(Bucket=made["bucket"], Key="data/a", Body=region.encode())
+    assert made["made"]["role"].startswith("there already; it got the rights of eu-west-1")
+    iam, by = boto3.client("iam"), {"RoleName": "multi-sagemaker"}
+    rights = iam.get_role_policy(**by, PolicyName="trackforge-eu-west-1")["PolicyDocument"]
+    assert "multi-eu-west-1-123456789012" in json.dumps(rights)
+    words = ("delete", "--project", "multi", "--yes")
+    gone = told(capsys, *words, "--region", "eu-west-1", "--data")
+    assert gone["deleted"] == ["multi-sagemaker/trackforge-eu-west-1", "multi-eu-west-1-123456789012"]
+    assert iam.list_role_policies(**by)["PolicyNames"] == ["trackforge-us-east-1"]
+    assert boto3.client("s3").get_object(Bucket="multi-us-east-1-123456789012", Key="data/a")["Body"].read()
+    assert told(capsys, *words, "--region", "us-east-1")["deleted"] == ["multi-sagemaker"]
+
+
+def test_an_endpoint_goes_with_all_that_hangs_on_it(capsys):
+    for name in ("films", "films-2"):
+        words = ("deploy", name, "--project", "only", *MODEL, *SMALL, "--way", "asynchronous", "--notify")
+        told(capsys, *words, "--least", "0", "--most", "2")
+    gone = told(capsys, "delete", "--project", "only", "--only", "only-films", "--yes")
+    assert {one["kind"] for one in gone["found"]} == {
+        "alarm", "scalable-target", "endpoint", "endpoint-config", "model", "topic", "queue",
+    }  # fmt: skip
+    left = told(capsys, "delete", "--project", "only")["found"]
+    assert {one["kind"] for one in left} == {one["kind"] for one in gone["found"]}
+    assert all("only-films-2" in one["name"] for one in left), left
+
+
 def test_a_model_is_taken_from_its_training_job(capsys):
     import boto3
 
@@ -100,6 +131,22 @@ def test_a_model_is_taken_from_its_training_job(capsys):
     assert len(boto3.client("sagemaker").list_models()["Models"]) == models
     assert "costs until it is deleted" in run(capsys, "deploy", "third", *MODEL, *SMALL).out
     assert told(capsys, "wait", "trackforge-cameras")["state"] == "InService"
+
+
+def test_what_was_there_before_a_failed_deployment_stays(capsys):
+    import boto3
+
+    words = ("deploy", "kept", *MODEL, *SMALL, "--way", "asynchronous", "--notify")
+    queue = told(capsys, *words)["queue"]
+    boto3.client("sqs").send_message(QueueUrl=queue, MessageBody="unread")
+    run(capsys, *words, code=1)  # moto cannot update
+    assert boto3.client("sqs").receive_message(QueueUrl=queue)["Messages"][0]["Body"] == "unread"
+    topics = [one["TopicArn"].rpartition(":")[2] for one in boto3.client("sns").list_topics()["Topics"]]
+    assert {"trackforge-kept-succeeded", "trackforge-kept-failed"} <= set(topics)
+    # what a failed one made itself goes
+    run(capsys, "deploy", "new", *MODEL, "--way", "asynchronous", "--notify", code=1)  # moto knows no ml.g5 here
+    assert "trackforge-new-failed" not in str(boto3.client("sns").list_topics()["Topics"])
+    assert "QueueUrls" not in boto3.client("sqs").list_queues(QueueNamePrefix="trackforge-new")
 
 
 def test_what_fails_half_way_is_taken_back(capsys):

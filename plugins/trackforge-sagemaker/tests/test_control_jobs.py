@@ -72,7 +72,7 @@ def test_setup_shows_bucket_role_and_rights(shown, capsys):
     assert role["RoleName"] == "street-sagemaker"
     assert main(["sagemaker", "setup", *ACCOUNT, "--print-policies"]) == 0
     policies = json.loads(capsys.readouterr().out)
-    assert set(policies) == {"trust", "role", "person", "setup"}
+    assert set(policies) == {"trust", "role", "person", "endpoints", "setup"}
     assert f"arn:aws:s3:::{BUCKET}" in json.dumps(policies["role"])
 
 
@@ -195,7 +195,7 @@ def test_an_image_is_built_from_a_checkout(shown):
         "create_repository", "put_lifecycle_policy", "get_authorization_token",
     ]  # fmt: skip
     registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com/street"
-    assert [one["command"] for one in calls[-2:]] == [f"docker push {registry}:{tag}" for tag in ("cpu", "latest")]
+    assert [one["command"] for one in calls[-2:]] == [f"docker tag mine {registry}:cpu", f"docker push {registry}:cpu"]
 
 
 @pytest.mark.parametrize(
@@ -347,6 +347,11 @@ def test_from_setup_to_the_best_training_on_moto(aws, capsys, tmp_path, monkeypa
     assert "login --username AWS --password-stdin" in said
     assert "push 123456789012.dkr.ecr.us-east-1.amazonaws.com/street:cpu" in said
 
+    (tmp_path / "city").mkdir()  # what was staged, or what is here?
+    (tmp_path / "city/a").write_bytes(b"a")
+    assert main(["sagemaker", "train", "yolox", "--channel", "train=city"]) != 0
+    assert "must be one thing" in capsys.readouterr().err
+    (tmp_path / "city").rename(tmp_path / "village")
     trained = run("train", "yolox", "--channel", "train=city", "-H", "train.epochs=1")
     told = aws("sagemaker").describe_training_job(TrainingJobName=trained["name"])
     assert told["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == f"s3://{BUCKET}/data/city/"

@@ -1,4 +1,4 @@
-"""Rights: every call that a subcommand makes is allowed by one of the two policies that ``setup`` prints."""
+"""Rights: every call that a subcommand makes is allowed by a policy that ``setup`` prints; not much more is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import trackforge_sagemaker.control as control
 from trackforge_sagemaker import requests as r
 from trackforge_sagemaker.client.failures import permission
+from trackforge_sagemaker.control import deleting, inventory, kinds
 
 PACKAGE = Path(control.__file__).parents[1]
 NAMES = {
@@ -35,6 +36,16 @@ def _calls():
             words = [one.value for one in node.args[:2] if isinstance(one, ast.Constant)]
             if name in ("call", "pages", "Call", "make") and len(words) == 2 and all(isinstance(w, str) for w in words):
                 yield words[0], words[1], path.name
+            if name == "call" and len(node.args) >= 5 and isinstance(node.args[3], ast.Constant) and words:
+                yield words[0], node.args[3].value, path.name  # what takes it back
+    for service, operation, _ in deleting._ONE.values():
+        yield service, operation, "deleting.py"
+    for operation, *_ in inventory._LISTED.values():
+        yield "sagemaker", operation, "inventory.py"
+    for kind in kinds.KINDS.values():
+        yield "sagemaker", kind.describe, "kinds.py"
+    for word in ("role", "user", "group"):
+        yield "iam", f"detach_{word}_policy", "deleting.py"
 
 
 def _allowed(*policies):
@@ -42,9 +53,7 @@ def _allowed(*policies):
 
 
 def test_every_call_is_allowed():
-    person = r.client_policy(**WHERE, role=ROLE, repository="street")
-    setup = r.setup_policy(**WHERE, role=ROLE, repository="street")
-    allowed = _allowed(person, setup)
+    allowed = _allowed(*_policies(WHERE, ROLE).values())
     found = sorted({*_calls()})
     assert len(found) > 40
     missing = {}
@@ -54,18 +63,55 @@ def test_every_call_is_allowed():
         if right.lower() not in {one.lower() for one in allowed}:
             missing[right] = place
     assert not missing
-    for policy in (person, setup):
-        assert len(json.dumps(policy, separators=(",", ":"))) < 6144  # what a managed policy may have
+    assert "iam:CreateServiceLinkedRole" in allowed  # autoscaling makes its role in the caller's name
+    assert "sagemaker:AddTags" in allowed
+
+
+def _policies(where, role):
+    only = {key: where[key] for key in ("region", "account", "project")}
+    return {
+        "person": r.client_policy(**where, role=role, repository=where["project"]),
+        "endpoints": r.serving_policy(**only),
+        "setup": r.setup_policy(**where, role=role, repository=where["project"]),
+    }
+
+
+def test_every_document_has_room_where_it_is_put():
+    project = "a-project-of-24-letters-"[:23] + "x"
+    where = {"region": "ap-southeast-4", "account": "123456789012", "project": project, "bucket": "b" * 63}
+    for name, policy in _policies(where, f"arn:aws:iam::123456789012:role/{project}-sagemaker").items():
+        assert len(json.dumps(policy, separators=(",", ":"))) <= 5120, name  # a group's own; a managed one has 6,144
 
 
 def test_who_only_uses_it_makes_no_roles():
-    actions = _allowed(r.client_policy(**WHERE, role=ROLE))
-    assert [one for one in actions if one.startswith("iam:")] == ["iam:PassRole"]
+    policies = _policies(WHERE, ROLE)
+    actions = _allowed(policies["person"], policies["endpoints"])
+    assert {one for one in actions if one.startswith("iam:")} == {"iam:PassRole", "iam:CreateServiceLinkedRole"}
+    (linked,) = [one for one in policies["endpoints"]["Statement"] if "iam:CreateServiceLinkedRole" in one["Action"]]
+    assert linked["Condition"]["StringEquals"]["iam:AWSServiceName"].startswith("sagemaker.")
 
 
-@pytest.mark.parametrize("policy", ["client_policy", "setup_policy"])
+@pytest.mark.parametrize("policy", ["person", "endpoints", "setup"])
 def test_things_are_the_projects(policy):
-    for statement in getattr(r, policy)(**WHERE, role=ROLE)["Statement"]:
+    for statement in _policies(WHERE, ROLE)[policy]["Statement"]:
         for one in statement["Resource"]:
-            known = ("*", "street", "/aws/sagemaker/", "trackforge", "jumpstart-cache", ":hub", "workteam")
-            assert one == "*" or any(word in one for word in known[1:]), one
+            assert "street*" not in one  # street2 is another project
+            known = ("*", "street", "/aws/sagemaker/", "jumpstart-cache", ":hub", "workteam", "aws-service-role")
+            tied = "Condition" in statement
+            assert one == "*" or tied or any(word in one for word in known[1:]), one
+            if one == "*" or "private-crowd" in one:
+                reading = ("Describe", "List", "Get", "GetAuthorizationToken", "RequestServiceQuotaIncrease")
+                assert tied or all(action.partition(":")[2].startswith(reading) for action in statement["Action"])
+
+
+@pytest.mark.parametrize("policy", ["person", "endpoints"])
+def test_nobody_makes_another_projects_things_his_own(policy):
+    """``street`` may not stop, change, delete or tag ``street-two-cam``, whose name begins like its own."""
+    for statement in _policies(WHERE, ROLE)[policy]["Statement"]:
+        said = json.dumps(statement.get("Condition", {}))
+        verbs = {action.partition(":")[2] for action in statement["Action"] if action.startswith("sagemaker:")}
+        if any(verb.startswith(("Stop", "Delete", "Update", "Invoke")) for verb in verbs):
+            assert '"aws:ResourceTag/trackforge:project": "street"' in said
+        if any(verb.startswith(("Create", "AddTags")) for verb in verbs):
+            assert '"aws:RequestTag/trackforge:project": "street"' in said
+        assert "AddTags" not in verbs or '"sagemaker:TaggingAction": "false"' in said

@@ -368,6 +368,7 @@ def test_rights_name_actions_and_things():
     policies = [
         r.execution_policy(region=REGION, account=ACCOUNT, bucket="mot"),
         r.client_policy(region="cn-north-1", account=ACCOUNT, project="mot", bucket="mot", role=ROLE),
+        r.serving_policy(region="cn-north-1", account=ACCOUNT, project="mot"),
     ]
     everywhere = {"Login", "List", "Find", "Scale", "Metrics", "Network"}
     for policy in policies:

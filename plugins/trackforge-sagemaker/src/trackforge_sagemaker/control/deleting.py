@@ -6,19 +6,20 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from trackforge.cli.flags import split
 from trackforge.config import setting
 from trackforge_sagemaker.client.failures import AwsError, GoneError
 from trackforge_sagemaker.control.aws import Aws, AwsRun
+from trackforge_sagemaker.control.belonging import hangs_on
 from trackforge_sagemaker.control.declaring import AwsWords, subcommand
 from trackforge_sagemaker.control.inventory import Thing, inventory
-from trackforge_sagemaker.control.kinds import kind_named
-from trackforge_sagemaker.control.waiting import await_end
+from trackforge_sagemaker.control.waiting import await_gone
 
 __all__ = ["DeleteRun", "delete"]
 
 DATA = ("bucket", "repository", "log-group")
 """Kinds that hold what cannot be made again."""
-ACCESS = ("role", "policy")
+ACCESS = ("role", "role-rights", "policy")
 _ONE = {
     "inference-component": ("sagemaker", "delete_inference_component", "InferenceComponentName"),
     "endpoint": ("sagemaker", "delete_endpoint", "EndpointName"),
@@ -42,7 +43,9 @@ class DeleteRun(AwsRun):
         False, help="Buckets with all that lies in them, images and logs, too: nothing brings them back."
     )
     keep_access: bool = setting(False, help="Keep roles and policies, which cost nothing.")
-    only: tuple[str, ...] = setting((), commas=True, help="Things of these names only: an endpoint, say.")
+    only: tuple[str, ...] = setting(
+        (), commas=True, help="Things of these names only; an endpoint with all that deploy made with it."
+    )
     yes: bool = setting(False, flags=("--yes", "-y"), help="Do it. Without this things are listed only.")
     patience: float = setting(
         1200.0, help="How long to wait for components and endpoints to be gone.", minimum=0, unit="s"
@@ -50,7 +53,8 @@ class DeleteRun(AwsRun):
 
 
 def _delete(aws: Aws, job: DeleteRun, words: AwsWords) -> int:
-    found = [one for one in inventory(aws) if not job.only or one.name in job.only]
+    only = split(job.only)
+    found = [one for one in inventory(aws) if not only or any(hangs_on(one, name) for name in only)]
     kept = [one for one in found if _kept(one, job)]
     gone = [one for one in found if one not in kept]
     for one in gone:
@@ -92,19 +96,9 @@ def _take_away(aws: Aws, one: Thing, job: DeleteRun, words: AwsWords) -> None:
         service, operation, key = _ONE[one.kind]
         aws.call(service, operation, {key: one.name}, doing=f"delete the {one.kind} {one.name}")
         if one.kind in ("inference-component", "endpoint"):  # what they use can go only after them
-            _await_gone(aws, one, job.patience, quiet=words.quiet)
+            await_gone(aws, one.kind, one.name, patience=job.patience, quiet=words.quiet)
         return
     _OTHERS[one.kind](aws, one)
-
-
-def _await_gone(aws: Aws, one: Thing, patience: float, *, quiet: bool) -> None:
-    try:
-        await_end(aws, kind_named(one.kind), one.name, patience=patience, quiet=quiet)
-    except GoneError:
-        return
-    except AwsError as error:
-        if type(error) is not AwsError:
-            raise
 
 
 def _target(aws: Aws, one: Thing) -> None:
@@ -137,6 +131,11 @@ def _role(aws: Aws, one: Thing) -> None:
     for name in list(aws.pages("iam", "list_role_policies", by, key="PolicyNames")):
         aws.call("iam", "delete_role_policy", {**by, "PolicyName": name})
     aws.call("iam", "delete_role", by)
+
+
+def _rights(aws: Aws, one: Thing) -> None:
+    role, _, policy = one.name.partition("/")
+    aws.call("iam", "delete_role_policy", {"RoleName": role, "PolicyName": policy})
 
 
 def _policy(aws: Aws, one: Thing) -> None:
@@ -179,7 +178,8 @@ def _bucket(aws: Aws, one: Thing) -> None:
 _BATCH = 1000
 """Objects that S3 deletes with one call."""
 _OTHERS: dict[str, Callable[[Aws, Thing], None]] = {
-    "scalable-target": _target, "alarm": _alarm, "topic": _topic, "queue": _queue, "role": _role, "policy": _policy,
+    "scalable-target": _target, "alarm": _alarm, "topic": _topic, "queue": _queue, "role": _role,
+    "role-rights": _rights, "policy": _policy,
     "repository": _repository, "log-group": _log_group, "bucket": _bucket,
 }  # fmt: skip
 delete = subcommand("delete", DeleteRun, _delete)

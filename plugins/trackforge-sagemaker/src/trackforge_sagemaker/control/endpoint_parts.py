@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trackforge_sagemaker.client.failures import AwsError
+from trackforge_sagemaker.client.failures import AwsError, GoneError, UnreachableError
 from trackforge_sagemaker.control.aws import Aws
-from trackforge_sagemaker.requests import (
-    component_scaling,
-    queue,
-    queue_policy,
-    queue_scaling,
-    subscription,
-    topic,
-    variant_scaling,
-)
+from trackforge_sagemaker.control.waiting import await_gone
+from trackforge_sagemaker.requests import Scaling, queue, queue_policy, subscription, topic
 
-__all__ = ["Made", "Told", "notified", "scaled"]
+__all__ = ["HEARD", "TOPICS", "Made", "Told", "notified", "notified_names", "scaled"]
+
+TOPICS, HEARD = ("succeeded", "failed"), "results"
+"""Endings of the names of an endpoint's topics, and of the queue that hears of both."""
 
 
 class Made:
-    """Remembers what was made, to take it back where the rest fails."""
+    """Remembers what this run made, to take it back where the rest fails: that, and nothing that was there before."""
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
         self._back: list[tuple[str, str, dict[str, Any]]] = []
+        self._used: Callable[[], bool] = lambda: False
 
     def call(
         self,
@@ -49,15 +45,46 @@ class Made:
             by: Its arguments.
             answer: What a dry run takes for the answer.
         """
-        given = self._aws.call(service, operation, request, answer=answer)
-        self._back.append((service, back, dict(by)))
-        return given
+        self._back.append((service, back, dict(by)))  # at once: who breaks off now does not know whether it was made
+        try:
+            return self._aws.call(service, operation, request, answer=answer)
+        except UnreachableError:
+            raise
+        except Exception:
+            self._back.pop()
+            raise
+
+    def used(self, by: Callable[[], bool]) -> None:
+        """Remember that something that lives on may use what was made, which stays then.
+
+        Args:
+            by: Tells whether it does.
+        """
+        self._used = by
 
     def undo(self) -> None:
-        """Take back what was made, the last first, as far as that goes."""
-        for service, operation, request in [] if self._aws.dry_run else reversed(self._back):
-            with contextlib.suppress(AwsError):
+        """Take back what was made, the last first; what cannot be, or is in use, is told."""
+        if self._aws.dry_run or not self._back:
+            return
+        try:
+            used = self._used()
+        except AwsError:
+            used = True
+        if used:
+            self._aws.warn("what was made so far stays: the endpoint that was there has taken it on")
+            return
+        for service, operation, request in reversed(self._back):
+            try:
                 self._aws.call(service, operation, request)
+                if operation == "delete_inference_component":  # an endpoint that carries one cannot go
+                    await_gone(self._aws, "inference-component", request["InferenceComponentName"])
+            except GoneError:
+                continue
+            except AwsError as error:
+                self._aws.warn(
+                    f"not taken back: {', '.join(map(str, request.values()))} ({error}). trackforge sagemaker delete "
+                    f"--project {self._aws.project} finds it."
+                )
 
 
 @dataclass(frozen=True)
@@ -77,80 +104,71 @@ class Told:
         return {key: value for key, value in (known | topics).items() if value}
 
 
+def notified_names(aws: Aws, name: str, told: Told) -> Told:
+    """Return what `notified` will have made: names tell the ARNs.
+
+    Args:
+        aws: Account and region.
+        name: Of the endpoint, which begins their names.
+        told: Where results go.
+    """
+    succeeded, failed = (aws.arn("sns", f"{name}-{ending}") for ending in TOPICS)
+    address = f"https://sqs.{aws.region}.amazonaws.com/{aws.account}/{name}-{HEARD}"
+    return replace(told, succeeded=succeeded, failed=failed, queue=address)
+
+
 def notified(aws: Aws, name: str, told: Told, made: Made) -> Told:
-    """Make two topics and a queue that hears of both.
+    """Make two topics and a queue that hears of both, as far as they are not there: return them with their addresses.
 
     Args:
         aws: Who is asked.
         name: Of the endpoint, which begins their names.
-        told: Where results go.
-        made: Remembers them.
+        told: What `notified_names` gave.
+        made: Remembers what is new.
     """
-    arns = []
-    for ending in ("succeeded", "failed"):
-        request = topic(f"{name}-{ending}", project=aws.project)
-        arn = aws.arn("sns", f"{name}-{ending}")
-        answer = {"TopicArn": arn}
-        arns.append(
-            made.call("sns", "create_topic", request, "delete_topic", {"TopicArn": arn}, answer=answer)["TopicArn"]
-        )
-    request = queue(f"{name}-results", project=aws.project)
-    address = f"https://sqs.{aws.region}.amazonaws.com/{aws.account}/{name}-results"
-    answer = {"QueueUrl": address}
-    url = made.call("sqs", "create_queue", request, "delete_queue", {"QueueUrl": address}, answer=answer)["QueueUrl"]
-    arn = aws.arn("sqs", f"{name}-results")
+    arns = (told.succeeded, told.failed)
+    for ending, arn in zip(TOPICS, arns, strict=True):
+        if not _there(aws, "sns", "get_topic_attributes", {"TopicArn": arn}):
+            request = topic(f"{name}-{ending}", project=aws.project)
+            made.call("sns", "create_topic", request, "delete_topic", {"TopicArn": arn}, answer={"TopicArn": arn})
+    url = _there(aws, "sqs", "get_queue_url", {"QueueName": f"{name}-{HEARD}"}).get("QueueUrl", "")
+    if not url:
+        request, answer = queue(f"{name}-{HEARD}", project=aws.project), {"QueueUrl": told.queue}
+        by = {"QueueUrl": told.queue}
+        url = made.call("sqs", "create_queue", request, "delete_queue", by, answer=answer)["QueueUrl"]
+    arn = aws.arn("sqs", f"{name}-{HEARD}")
     aws.call("sqs", "set_queue_attributes", queue_policy(url, arn, *arns))
     for one in arns:
         aws.call("sns", "subscribe", subscription(one, arn))
-    return replace(told, succeeded=arns[0], failed=arns[1], queue=url)
+    return replace(told, queue=url)
 
 
-def scaled(
-    aws: Aws,
-    way: str,
-    endpoint: str,
-    component: str,
-    *,
-    least: int,
-    most: int,
-    target: float | None,
-    cooldown: int,
-    variant: str,
-) -> dict[str, Any]:
+def _there(aws: Aws, service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of something; nothing where it is not there, or in a dry run."""
+    try:
+        return aws.call(service, operation, request)
+    except GoneError:
+        return {}
+
+
+def scaled(aws: Aws, scaling: Scaling, made: Made) -> dict[str, Any]:
     """Let an endpoint, or its component, grow and shrink; return what was set.
 
     Args:
         aws: Who is asked.
-        way: ``real-time``, ``asynchronous`` or ``component``.
-        endpoint: Its name.
-        component: Its inference component's name.
-        least: The fewest machines or copies.
-        most: The most.
-        target: What it aims at; None for the way's own.
-        cooldown: Seconds after machines were taken away.
-        variant: Name of the variant.
+        scaling: The requests.
+        made: Remembers what is new.
     """
-    if way == "component":
-        aim = {} if target is None else {"calls": target}
-        one = component_scaling(
-            component, project=aws.project, least=least, most=most, cooldown_in=cooldown, **aim  # type: ignore[arg-type]
-        )  # fmt: skip
-    elif way == "asynchronous":
-        aim = {} if target is None else {"backlog": target}
-        one = queue_scaling(
-            endpoint, project=aws.project, variant=variant, least=least, most=most, cooldown_in=cooldown,
-            **aim,  # type: ignore[arg-type]
-        )  # fmt: skip
-    else:
-        aim = {} if target is None else {"calls": target}
-        one = variant_scaling(
-            endpoint, project=aws.project, variant=variant, least=least, most=most, cooldown_in=cooldown,
-            **aim,  # type: ignore[arg-type]
-        )  # fmt: skip
+    target, *policies = scaling.calls()
+    where = {key: target.request[key] for key in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
+    # The policies go with the target.
+    made.call(target.service, target.operation, target.request, "deregister_scalable_target", where)
     policy = ""
-    for call in one.calls():
+    for call in policies:
         answer = {"PolicyARN": aws.arn("autoscaling", "scalingPolicy:POLICY")}
         policy = str(aws.call(call.service, call.operation, call.request, answer=answer).get("PolicyARN", ""))
-    if one.step:
-        aws.call("cloudwatch", "put_metric_alarm", one.alarm(policy))
-    return {"least": least, "most": most, "wakes": bool(one.step)}
+    if scaling.step:
+        alarm = scaling.alarm(policy)
+        made.call("cloudwatch", "put_metric_alarm", alarm, "delete_alarms", {"AlarmNames": [alarm["AlarmName"]]})
+    least, most = target.request["MinCapacity"], target.request["MaxCapacity"]
+    return {"least": least, "most": most, "wakes": bool(scaling.step)}

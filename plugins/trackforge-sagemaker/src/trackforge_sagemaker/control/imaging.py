@@ -18,7 +18,7 @@ from trackforge_sagemaker.client.failures import AwsError, ExistsError
 from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.declaring import subcommand
 
-__all__ = ["BuildRun", "PushRun", "build", "default_image", "push"]
+__all__ = ["BuildRun", "PushRun", "build", "default_image", "flavour_of", "push"]
 
 SCRIPT = Path("plugins/trackforge-sagemaker/container/build.sh")
 Flavour = Literal["cpu", "gpu", "onnx"]
@@ -27,6 +27,15 @@ Flavour = Literal["cpu", "gpu", "onnx"]
 def default_image(aws: Aws, tag: str = "gpu") -> str:
     """Return the address of the project's image in the account's registry."""
     return requests.image_uri(aws.account, aws.region, aws.project, tag)
+
+
+def flavour_of(instance: str) -> Flavour:
+    """Return which image is for machines of a size.
+
+    >>> flavour_of("ml.g5.xlarge"), flavour_of("ml.m5.xlarge")
+    ('gpu', 'cpu')
+    """
+    return "gpu" if instance.split(".")[1][0] in "gp" else "cpu"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,9 +76,8 @@ def _push(aws: Aws, job: PushRun, words: Any) -> int:  # noqa: ARG001 - the sign
     image = default_image(aws, job.flavour)
     local = job.tag or image
     host = image.partition("/")[0]
-    latest = default_image(aws, "latest")  # what deploy takes where nothing is said
-    commands = [["docker", "tag", local, one] for one in (image, latest) if local != one]
-    commands += [["docker", "push", image], ["docker", "push", latest]]
+    commands = [["docker", "tag", local, image]] if local != image else []
+    commands.append(["docker", "push", image])
     if not aws.dry_run:
         _docker()
     for call in requests.repository(aws.project, project=aws.project, keep=job.keep):

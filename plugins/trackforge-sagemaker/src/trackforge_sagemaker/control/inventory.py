@@ -14,14 +14,15 @@ from typing import Any
 from trackforge_sagemaker.client.failures import AccessError, AwsError, CredentialsError, UnreachableError
 from trackforge_sagemaker.control.aws import Aws
 from trackforge_sagemaker.requests import log_group, tagged
+from trackforge_sagemaker.requests.access import RIGHTS
 from trackforge_sagemaker.requests.tags import PROJECT
 
-__all__ = ["ORDER", "Thing", "inventory"]
+__all__ = ["ORDER", "Thing", "inventory", "scalable_targets"]
 
 ORDER = (
     "training-job", "tuning-job", "processing-job", "transform-job", "labeling-job", "alarm", "scalable-target",
-    "inference-component", "endpoint", "endpoint-config", "model", "workteam", "topic", "queue", "role", "policy",
-    "repository", "log-group", "bucket",
+    "inference-component", "endpoint", "endpoint-config", "model", "workteam", "topic", "queue", "role",
+    "role-rights", "policy", "repository", "log-group", "bucket",
 )  # fmt: skip
 """Kinds, in the order in which they are taken away: what uses others first."""
 _LISTED = {
@@ -88,7 +89,7 @@ def inventory(aws: Aws) -> list[Thing]:
             for thing in source(aws):
                 found.setdefault((thing.kind, thing.name), thing)
     with _listing(aws, "scalable targets", denied):
-        for thing in list(_targets(aws, found.values())):
+        for thing in list(scalable_targets(aws, found.values())):
             found[thing.kind, thing.name] = thing
     with _listing(aws, "log groups", denied):
         for thing in list(_log_groups(aws, found.values())):
@@ -121,7 +122,7 @@ def _by_tagging(aws: Aws, denied: list[str]) -> Iterator[Thing]:
         )
         for one in pages:
             thing = _of_arn(str(one.get("ResourceARN", "")))
-            if thing is not None:
+            if thing is not None and (thing.kind != "bucket" or _here(aws, thing.name)):
                 yield thing
 
 
@@ -191,15 +192,35 @@ def _alarms(aws: Aws) -> Iterator[Thing]:
 
 
 def _roles(aws: Aws) -> Iterator[Thing]:
+    """Yield the project's roles; of one that has rights in other regions, too, only its rights in this one."""
+    for name, arn in _own_roles(aws):
+        here, elsewhere = _rights(aws, name)
+        if not elsewhere:
+            yield Thing("role", name, arn)
+        elif here:
+            yield Thing("role-rights", f"{name}/{here}", arn)
+
+
+def _own_roles(aws: Aws) -> Iterator[tuple[str, str]]:
     for one in aws.pages("iam", "list_roles", key="Roles"):
         name = str(one["RoleName"])
         if name.startswith(aws.project) and _ours(
             aws.pages("iam", "list_role_tags", {"RoleName": name}, key="Tags"), aws.project
         ):
-            yield Thing("role", name, str(one["Arn"]))
+            yield name, str(one["Arn"])
+
+
+def _rights(aws: Aws, role: str) -> tuple[str, bool]:
+    """Return the name of the policy that a role has for this region, and whether it has one for another."""
+    mine = f"{RIGHTS}{aws.region}"
+    names = list(aws.pages("iam", "list_role_policies", {"RoleName": role}, key="PolicyNames"))
+    return mine if mine in names else "", any(one.startswith(RIGHTS) and one != mine for one in names)
 
 
 def _policies(aws: Aws) -> Iterator[Thing]:
+    """Yield policies of the project. As they are the account's, they stay while a role is used in other regions."""
+    if any(_rights(aws, name)[1] for name, _ in _own_roles(aws)):
+        return
     for one in aws.pages("iam", "list_policies", {"Scope": "Local"}, key="Policies"):
         name, arn = str(one["PolicyName"]), str(one["Arn"])
         if name.startswith(aws.project) and _ours(
@@ -220,18 +241,44 @@ def _buckets(aws: Aws) -> Iterator[Thing]:
         name = str(one["Name"])
         if name.startswith(aws.project) or name == aws.run.bucket:
             with contextlib.suppress(AwsError):  # one without tags
-                if _ours(aws.call("s3", "get_bucket_tagging", {"Bucket": name}).get("TagSet", ()), aws.project):
+                tags = aws.call("s3", "get_bucket_tagging", {"Bucket": name}).get("TagSet", ())
+                if _ours(tags, aws.project) and _here(aws, name):
                     yield Thing("bucket", name, f"arn:aws:s3:::{name}")
 
 
-def _targets(aws: Aws, things: Iterable[Thing]) -> Iterator[Thing]:
-    """Yield what autoscaling knows of endpoints and components: it goes with them, and outlives them otherwise."""
+def _here(aws: Aws, bucket: str) -> bool:
+    """Tell whether a bucket is of this region: all regions list it, and another's data are not this one's to delete."""
+    try:
+        told = aws.call("s3", "get_bucket_location", {"Bucket": bucket}).get("LocationConstraint")
+    except AwsError:
+        return False
+    return {None: "us-east-1", "EU": "eu-west-1"}.get(told, told) == aws.region
+
+
+def scalable_targets(aws: Aws, things: Iterable[Thing]) -> Iterator[Thing]:
+    """Yield what autoscaling knows of endpoints and components of the project; of those that are gone, by its tag.
+
+    Args:
+        aws: Who is asked.
+        things: What was found so far.
+    """
     names = {f"{one.kind}/{one.name}" for one in things if one.kind in ("endpoint", "inference-component")}
     by = {"ServiceNamespace": "sagemaker"}
     for one in aws.pages("application-autoscaling", "describe_scalable_targets", by, key="ScalableTargets"):
         resource = str(one["ResourceId"])
-        if "/".join(resource.split("/")[:2]) in names:
+        kind, name = [*resource.split("/"), ""][:2]
+        if f"{kind}/{name}" in names or (name.startswith(f"{aws.project}-") and _target_is_ours(aws, one)):
             yield Thing("scalable-target", resource, str(one["ScalableDimension"]))
+
+
+def _target_is_ours(aws: Aws, target: Mapping[str, Any]) -> bool:
+    by = {"ResourceARN": str(target.get("ScalableTargetARN", ""))}
+    try:
+        tags = aws.call("application-autoscaling", "list_tags_for_resource", by).get("Tags", {})
+    except AwsError as error:
+        aws.warn(f"whose the scaling of {target['ResourceId']} is could not be seen, it stays: {error}")
+        return False
+    return bool(tags.get(PROJECT) == aws.project)
 
 
 def _log_groups(aws: Aws, things: Iterable[Thing]) -> Iterator[Thing]:

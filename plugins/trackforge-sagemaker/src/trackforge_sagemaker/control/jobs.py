@@ -11,7 +11,7 @@ from trackforge.config import setting
 from trackforge.errors import ConfigError
 from trackforge_sagemaker import requests
 from trackforge_sagemaker.control.aws import Aws, AwsRun
-from trackforge_sagemaker.control.imaging import default_image
+from trackforge_sagemaker.control.imaging import default_image, flavour_of
 from trackforge_sagemaker.control.moving import local_or_place
 from trackforge_sagemaker.requests.sizes import current
 
@@ -52,7 +52,7 @@ class JobRun(AwsRun):
 
     def of_image(self, aws: Aws) -> str:
         """Return the image: the one said, or the project's, for GPUs if the machines have some."""
-        return self.image or default_image(aws, "gpu" if size(aws, self.instance).split(".")[1][0] in "gp" else "cpu")
+        return self.image or default_image(aws, flavour_of(size(aws, self.instance)))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from trackforge.errors import MissingFileError
+from trackforge.errors import ConfigError, MissingFileError
 from trackforge.intake.folders import is_companion
 from trackforge.intake.names import inside
 from trackforge_sagemaker.client.contents import digest_of
@@ -82,18 +82,23 @@ def local_or_place(aws: Aws, given: str, *words: str) -> str:
         words: Where a local one goes in the bucket.
 
     Raises:
+        ConfigError: A folder here has the name of what was staged.
         MissingFileError: There is nothing of that name, or nothing in it.
         AwsError: A copy failed.
     """
     if given.startswith("s3://"):
         return given
-    path = Path(given)
+    path, staged = Path(given), aws.place("data", given) + "/"
+    if path.is_dir() and path.name == given and listed(aws, staged):
+        raise ConfigError(
+            f"An input must be one thing; {given} is a folder here, and was staged. Say ./{given} or {staged}."
+        )
     if given and path.exists():
         place, _ = upload(aws, path, aws.place(*words, content_name(path)))
         return place + path.name if path.is_file() else place
     if not given or path.is_absolute() or path.suffix or given.startswith("."):
         raise MissingFileError(f"An input must be an address (s3://...), a path, or what was staged; got {given!r}.")
-    return aws.place("data", given) + "/"
+    return staged
 
 
 def content_name(path: Path) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from trackforge.cli.flags import split
@@ -18,9 +18,11 @@ from trackforge_sagemaker import requests
 from trackforge_sagemaker.client.failures import AccessError, AwsError, GoneError
 from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.declaring import subcommand
+from trackforge_sagemaker.requests.access import RIGHTS
 from trackforge_sagemaker.requests.account import USES
 from trackforge_sagemaker.requests.jumpstart import content_bucket
 from trackforge_sagemaker.requests.sizes import current, machine
+from trackforge_sagemaker.requests.tags import PROJECT
 
 __all__ = ["SetupRun", "setup"]
 
@@ -76,17 +78,30 @@ def _bucket(aws: Aws, job: SetupRun) -> str:
 
 
 def _role(aws: Aws, job: SetupRun) -> str:
-    name = aws.role.rpartition("/")[2]
+    """Make the role, or give one of the project that another region made this region's rights as well."""
+    name, called = aws.role.rpartition("/")[2], f"{RIGHTS}{aws.region}"
+    rights = requests.role_policy(name, _policies(aws, job)["role"], called=called)
     try:
-        aws.call("iam", "get_role", {"RoleName": name}, doing=f"look for the role {name}")
-        if not aws.dry_run:
-            return "there already; used as it is"
+        told = aws.call("iam", "get_role", {"RoleName": name}, doing=f"look for the role {name}")
     except GoneError:
-        pass
+        told = {}
+    if told:
+        return _there(aws, name, called, rights, told["Role"].get("Tags") or ())
     aws.call("iam", "create_role", requests.role(name, account=aws.account, project=aws.project), doing="make the role")
-    policy = _policies(aws, job)["role"]
-    aws.call("iam", "put_role_policy", requests.role_policy(name, policy), doing="give the role its rights")
+    aws.call("iam", "put_role_policy", rights, doing="give the role its rights")
     return "made; it may use the bucket, the image and the logs of this project"
+
+
+def _there(aws: Aws, name: str, called: str, rights: dict[str, Any], tags: Iterable[Mapping[str, str]]) -> str:
+    if {"Key": PROJECT, "Value": aws.project} not in [dict(one) for one in tags]:
+        return "there already; used as it is: it is not of this project, and its rights are its owner's"
+    try:
+        if called in aws.pages("iam", "list_role_policies", {"RoleName": name}, key="PolicyNames"):
+            return "there already; used as it is"
+        aws.call("iam", "put_role_policy", rights, doing=f"give the role its rights in {aws.region}")
+    except AccessError as error:
+        return f"there already; whether it may do anything in {aws.region} could not be seen to: {error}"
+    return f"there already; it got the rights of {aws.region}, beside those that it had"
 
 
 def _policies(aws: Aws, job: SetupRun) -> dict[str, Any]:
@@ -99,6 +114,7 @@ def _policies(aws: Aws, job: SetupRun) -> dict[str, Any]:
             **where, read=[content_bucket(aws.region)], topics=topics, private=job.private
         ),
         "person": requests.client_policy(**where, project=aws.project, role=aws.role),
+        "endpoints": requests.serving_policy(region=aws.region, account=aws.account, project=aws.project),
         "setup": requests.setup_policy(**where, project=aws.project, role=aws.role),
     }
 

@@ -11,12 +11,12 @@ from trackforge.cli.telling import Paced
 from trackforge.config import setting
 from trackforge.errors import ConfigError
 from trackforge_sagemaker.client.asynchronous import AsyncEndpoint, Submission
-from trackforge_sagemaker.client.failures import AwsError, ModelFailedError, UnreachableError
+from trackforge_sagemaker.client.failures import AwsError, GoneError, ModelFailedError, UnreachableError
 from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.declaring import AwsWords, subcommand
-from trackforge_sagemaker.control.kinds import KINDS, Kind, find
+from trackforge_sagemaker.control.kinds import KINDS, Kind, find, kind_named
 
-__all__ = ["PATIENCE_ENDED", "WaitRun", "await_end", "ended_well", "wait"]
+__all__ = ["PATIENCE_ENDED", "WaitRun", "await_end", "await_gone", "ended_well", "wait"]
 
 PATIENCE_ENDED = 124
 """Exit code where the time is over and the thing is not, as of ``timeout``."""
@@ -89,6 +89,25 @@ def await_end(
         pause = min(1.5 * pause, _LONGEST)
         known = kind.ask(aws, name)
     return known
+
+
+def await_gone(aws: Aws, kind: str, name: str, *, patience: float = 1200.0, quiet: bool = True) -> None:
+    """Wait until something that is being deleted is gone, or the time is over.
+
+    Args:
+        aws: Who is asked.
+        kind: Name of its kind.
+        name: Its name.
+        patience: Seconds.
+        quiet: Say nothing.
+    """
+    try:
+        await_end(aws, kind_named(kind), name, patience=patience, quiet=quiet)
+    except GoneError:
+        return
+    except AwsError as error:
+        if type(error) is not AwsError:
+            raise
 
 
 def ended_well(kind: Kind, name: str, answer: Mapping[str, Any]) -> None:

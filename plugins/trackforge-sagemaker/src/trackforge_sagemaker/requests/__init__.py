@@ -4,14 +4,7 @@ Every builder is a pure function: what it gives is what boto3's method of that n
 botocore's service model where botocore is installed.
 """
 
-from trackforge_sagemaker.requests.access import (
-    client_policy,
-    execution_policy,
-    role,
-    role_policy,
-    setup_policy,
-    trust_policy,
-)
+from trackforge_sagemaker.requests.access import execution_policy, role, role_policy, trust_policy
 from trackforge_sagemaker.requests.account import (
     Quota,
     bucket,
@@ -43,6 +36,7 @@ from trackforge_sagemaker.requests.models import container, model, packaged_mode
 from trackforge_sagemaker.requests.names import bucket_name, check_name, unique_name
 from trackforge_sagemaker.requests.network import Network
 from trackforge_sagemaker.requests.notifications import queue, queue_policy, subscription, topic
+from trackforge_sagemaker.requests.people import client_policy, serving_policy, setup_policy
 from trackforge_sagemaker.requests.places import image_uri
 from trackforge_sagemaker.requests.processing import processing_job
 from trackforge_sagemaker.requests.ranges import parse_range
@@ -64,7 +58,7 @@ __all__ = [
     "log_group", "log_query", "log_streams", "manifest_channel", "model", "object_detection_channels",
     "object_detection_image", "object_detection_training", "packaged_model", "parse_range", "problems",
     "processing_job", "project_tags", "queue", "queue_policy", "queue_scaling", "quota_increase", "quotas",
-    "repository", "role", "role_policy", "serverless_variant", "setup_policy",
+    "repository", "role", "role_policy", "serverless_variant", "serving_policy", "setup_policy",
     "subscription", "tagged", "topic", "training_job",
     "transform_job", "trust_policy", "tuning_job", "unique_name", "variant", "variant_scaling", "workforce",
     "workteam",

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 
 from trackforge.errors import ConfigError, did_you_mean
 
-__all__ = ["LONGEST", "bucket_name", "check_name", "unique_name"]
+__all__ = ["LONGEST", "bucket_name", "check_name", "made_from", "unique_name"]
 
 LONGEST: Mapping[str, int] = {
     "training-job": 63, "tuning-job": 32, "processing-job": 63, "transform-job": 63, "labeling-job": 63, "model": 63,
@@ -27,6 +27,8 @@ NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 ROUND = re.compile(r"[a-zA-Z0-9_+=,.@/-]+")
 """Kinds of other services are freer."""
 BUCKET = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+EXAMPLE, ENDING = "-20261127-101500-ab12", re.compile(r"-\d{8}-\d{6}-[0-9a-f]{4}")
+"""How a unique name ends, but for those of tunings."""
 STRICT = frozenset(LONGEST) - {"role", "policy", "topic", "queue", "repository", "alarm", "scaling-policy", "bucket"}
 
 
@@ -50,6 +52,17 @@ def unique_name(base: str, *, most: int = 63, token: str | None = None) -> str:
     if not head:
         raise ConfigError(f"A name of {most} letters must have room for its base; the token {ending!r} leaves none.")
     return f"{head}-{ending}"
+
+
+def made_from(name: str, base: str, *, most: int = 63) -> bool:
+    """Tell whether `unique_name` made a name, with time and chance, from a base.
+
+    >>> made_from("films-20261127-101500-ab12", "films"), made_from("films-small-20261127-101500-ab12", "films")
+    (True, False)
+    """
+    head, ending = name[: -len(EXAMPLE)], name[-len(EXAMPLE) :]
+    whole = _clean(base, "base")[: most - len(EXAMPLE)].strip("-")
+    return head == whole and ENDING.fullmatch(ending) is not None
 
 
 def check_name(name: str, kind: str) -> str:

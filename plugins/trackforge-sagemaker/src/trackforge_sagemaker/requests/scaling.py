@@ -19,10 +19,13 @@ from trackforge_sagemaker.requests.calls import Call
 from trackforge_sagemaker.requests.names import check_name
 from trackforge_sagemaker.requests.tags import as_mapping, project_tags
 
-__all__ = ["Scaling", "component_scaling", "queue_scaling", "variant_scaling"]
+__all__ = ["WAKING", "Scaling", "component_scaling", "queue_scaling", "variant_scaling"]
 
 SERVICE = "application-autoscaling"
 NAMESPACE = "AWS/SageMaker"
+BACKLOG, FAILURES = "HasBacklogWithoutCapacity", "NoCapacityInvocationFailures"
+WAKING = (BACKLOG, FAILURES)
+"""Metrics whose alarms wake something from zero, and end the alarms' names."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,8 @@ def queue_scaling(
         where, "backlog", backlog, {"CustomizedMetricSpecification": metric}, cooldown_in, cooldown_out
     )
     step, waking = _from_zero(
-        where, "HasBacklogWithoutCapacity", dimensions, project, endpoint,
-        policy="HasBacklogWithoutCapacity-ScalingPolicy", statistic="Average", period=60, periods=2, cooldown=300,
+        where, BACKLOG, dimensions, project, endpoint,
+        policy=f"{BACKLOG}-ScalingPolicy", statistic="Average", period=60, periods=2, cooldown=300,
     )  # fmt: skip
     return Scaling(
         _target(where, project, least, most), tracking, step if least == 0 else {}, waking if least == 0 else {}
@@ -122,7 +125,7 @@ def component_scaling(
     metric = {"PredefinedMetricType": "SageMakerInferenceComponentInvocationsPerCopy"}
     tracking = _tracking(where, "calls", calls, {"PredefinedMetricSpecification": metric}, cooldown_in, cooldown_out)
     step, waking = _from_zero(
-        where, "NoCapacityInvocationFailures", dimensions, project, component,
+        where, FAILURES, dimensions, project, component,
         policy="NoCapacity-ScalingPolicy", statistic="Maximum", period=30, periods=1, cooldown=60,
     )  # fmt: skip
     return Scaling(
