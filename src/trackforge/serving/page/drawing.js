@@ -17,20 +17,22 @@ export function drawTracks(canvas, tracks, past, chosen = null) {
 function drawTrack(c, canvas, track, unit, chosen) {
   const [x1, y1, x2, y2] = corners(canvas, track.box), colour = colourOf(track.id), width = look.line * unit / 1.4;
   c.globalAlpha = chosen === null || chosen === track.id ? 1 : 0.3;
-  if (look.boxes) {
-    c.lineJoin = "miter";
-    c.lineWidth = width + 2;
-    c.strokeStyle = "rgba(10,12,16,.55)"; // an edge that keeps it visible on every picture
-    c.strokeRect(x1, y1, x2 - x1, y2 - y1);
-    c.lineWidth = width;
-    c.strokeStyle = colour;
-    c.strokeRect(x1, y1, x2 - x1, y2 - y1);
-  }
+  if (look.boxes) edge(c, x1, y1, x2, y2, colour, width);
   const words = [];
   if (look.ids) words.push(String(track.id));
   if (look.classes) words.push(short(track.label, 32));
   if (look.scores) words.push(track.score.toFixed(2));
   if (words.length) tag(c, canvas, words.join(" "), x1 - width / 2, y1 - width / 2, colour, unit);
+}
+
+export function edge(c, x1, y1, x2, y2, colour, width) {
+  c.lineJoin = "miter";
+  c.lineWidth = width + 2;
+  c.strokeStyle = "rgba(10,12,16,.55)"; // an edge that keeps it visible on every picture
+  c.strokeRect(x1, y1, x2 - x1, y2 - y1);
+  c.lineWidth = width;
+  c.strokeStyle = colour;
+  c.strokeRect(x1, y1, x2 - x1, y2 - y1);
 }
 
 export function tag(c, canvas, text, x, y, colour, unit) {

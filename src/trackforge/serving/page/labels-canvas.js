@@ -1,5 +1,6 @@
 // The picture with its boxes: chosen with a click, moved, resized, drawn; zoomed with the wheel, moved under it.
 
+import {edge} from "./drawing.js";
 import {colourOf} from "./ids.js";
 import {short} from "./parts.js";
 
@@ -186,16 +187,6 @@ export class Board {
     }
     c.globalAlpha = 1;
   }
-}
-
-function edge(c, x1, y1, x2, y2, colour, width) {
-  c.lineJoin = "miter";
-  c.lineWidth = width + 2;
-  c.strokeStyle = "rgba(10,12,16,.55)"; // an edge that keeps it visible on every picture
-  c.strokeRect(x1, y1, x2 - x1, y2 - y1);
-  c.lineWidth = width;
-  c.strokeStyle = colour;
-  c.strokeRect(x1, y1, x2 - x1, y2 - y1);
 }
 
 function spotsOf([x1, y1, x2, y2]) {
