@@ -68,7 +68,7 @@ class Aws:
         run: Project, region and so on.
         dry_run: Show every call as JSON in place of making it.
         as_json: Print one JSON document at the end: requests, or what came of it.
-        quiet: Print nothing else.
+        quiet: Print nothing else but the name of what was made.
     """
 
     def __init__(self, run: AwsRun, *, dry_run: bool = False, as_json: bool = False, quiet: bool = False) -> None:
@@ -211,16 +211,22 @@ class Aws:
             self.client("s3").upload_file(str(path), bucket, key, ExtraArgs=more or None)
         return place
 
-    def finish(self, facts: Mapping[str, Any], text: str) -> int:
-        """Print what came of it: the requests of a dry run, facts as JSON, or words; return exit code 0."""
+    def finish(self, facts: Mapping[str, Any], text: str, *, name: str = "") -> int:
+        """Print what came of it: the requests of a dry run, facts as JSON, or words; return exit code 0.
+
+        Args:
+            facts: For JSON.
+            text: For people.
+            name: What alone is printed where silence is wanted: of a job, say, for the next command.
+        """
         if self.dry_run:
             if self.as_json:
                 put(_text({"requests": self.shown}) + "\n")
             return 0
         if self.as_json:
             put(_text(facts) + "\n")
-        elif text and not self.quiet:
-            put(text.rstrip("\n") + "\n")
+        elif said := name if self.quiet else text.rstrip("\n"):
+            put(f"{said}\n")
         return 0
 
     def say(self, text: str) -> None:

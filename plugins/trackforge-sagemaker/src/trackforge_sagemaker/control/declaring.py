@@ -25,7 +25,7 @@ class AwsWords(Words):
 
     set: tuple[str, ...] = setting((), flags=(), help="Not used.")
     json: bool = setting(False, help="Print one JSON document.")
-    quiet: bool = setting(False, flags=("--quiet", "-q"), help="Say nothing on the way.")
+    quiet: bool = setting(False, flags=("--quiet", "-q"), help="Print the name of what was made, if anything.")
     dry_run: bool = setting(False, help="Show every request as JSON, and make none.")
 
 

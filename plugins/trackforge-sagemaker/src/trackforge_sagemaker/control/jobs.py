@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Literal
 
 from trackforge.cli.flags import split
 from trackforge.config import setting
-from trackforge.errors import ConfigError
+from trackforge.errors import ConfigError, DataError
 from trackforge_sagemaker import requests
 from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.imaging import default_image, flavour_of
-from trackforge_sagemaker.control.moving import local_or_place
+from trackforge_sagemaker.control.moving import check_whole, local_or_place
 from trackforge_sagemaker.requests.sizes import current
 
 __all__ = ["MACHINES", "JobRun", "TrainingChoices", "assignments", "read_channels", "size"]
 
 MACHINES = ("instance", "count", "volume", "hours", "spot", "warm", "subnets", "groups", "isolated")
 """What stands below "Machines" on help pages."""
+_ELSEWHERE = "Write it with them, 'trackforge data convert --to {0} --images copy', or stage it with --to {0}."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,6 +115,9 @@ def read_channels(aws: Aws, job: TrainingChoices) -> list[dict[str, Any]]:
     attributes = split(job.attributes)
     made = []
     for name, where in given:
+        if Path(where).is_dir():
+            with contextlib.suppress(DataError):  # a set that only the job's own settings read
+                check_whole(Path(where), "", _ELSEWHERE)
         place = local_or_place(aws, where, "data")
         if attributes and place.endswith((".manifest", ".jsonl")):
             made.append(requests.manifest_channel(name, place, attributes))

@@ -97,8 +97,10 @@ def _start(aws: Aws, job: LabelRun) -> int:
         aws.call("sagemaker", "create_labeling_job", request, doing=f"start the labelling job {name}")
         names.append(name)
     facts = {"names": names, "place": place, "copied": copied, "kind": folder.kind, "task": folder.task}
-    return aws.finish(facts, "\n".join([f"{place}: {copied} files copied", *names,
-                                        f"its state: trackforge sagemaker label {names[0]} --do status"]))  # fmt: skip
+    text = "\n".join(
+        [f"{place}: {copied} files copied", *names, f"its state: trackforge sagemaker label {names[0]} --do status"]
+    )
+    return aws.finish(facts, text, name="\n".join(names))
 
 
 def _request(

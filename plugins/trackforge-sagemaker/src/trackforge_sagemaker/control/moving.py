@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from trackforge.errors import ConfigError, MissingFileError
+from trackforge import data
+from trackforge.errors import ConfigError, DataError, MissingFileError
 from trackforge.intake.folders import is_companion
 from trackforge.intake.names import inside
 from trackforge_sagemaker.client.contents import digest_of
@@ -19,7 +20,7 @@ from trackforge_sagemaker.client.failures import explaining
 from trackforge_sagemaker.client.places import fetch, split_place
 from trackforge_sagemaker.control.aws import Aws
 
-__all__ = ["content_name", "download", "listed", "local_files", "local_or_place", "upload"]
+__all__ = ["check_whole", "content_name", "download", "listed", "local_files", "local_or_place", "upload"]
 
 DIGEST = "sha256"
 """Name of the checksum in an object's metadata."""
@@ -99,6 +100,32 @@ def local_or_place(aws: Aws, given: str, *words: str) -> str:
     if not given or path.is_absolute() or path.suffix or given.startswith("."):
         raise MissingFileError(f"An input must be an address (s3://...), a path, or what was staged; got {given!r}.")
     return staged
+
+
+def check_whole(source: Path, named: str, advice: str) -> None:
+    """Refuse a set whose pictures lie elsewhere, for they would not be copied. What is no set, films say, is fine.
+
+    Args:
+        source: The set.
+        named: Its format; found out if empty.
+        advice: What to do, with the format's name for ``{}``.
+
+    Raises:
+        ConfigError: A picture lies elsewhere.
+        DataError: The set is malformed.
+    """
+    try:
+        found = named or data.sniff(source).name
+    except (DataError, ConfigError):
+        return
+    dataset = data.read(source, format=found)
+    root = source if source.is_dir() else source.parent
+    for path in dataset.images.path:
+        if not (dataset.root / str(path).partition("#")[0]).resolve().is_relative_to(root.resolve()):
+            raise ConfigError(
+                f"A set that is copied as it is must have its pictures in it; {source} has {path} elsewhere. "
+                + advice.format(found)
+            )
 
 
 def content_name(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import time
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,12 +15,11 @@ from trackforge_sagemaker.client.failures import AwsError
 from trackforge_sagemaker.control.aws import Aws
 from trackforge_sagemaker.control.declaring import subcommand
 from trackforge_sagemaker.control.jobs import MACHINES, JobRun, assignments, size
+from trackforge_sagemaker.control.kinds import kind_named
 from trackforge_sagemaker.control.moving import download, local_or_place
+from trackforge_sagemaker.control.waiting import await_end
 
 __all__ = ["ProcessRun", "process"]
-
-POLL = 20.0
-ENDED = ("Completed", "Failed", "Stopped")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,10 +69,10 @@ def _process(aws: Aws, job: ProcessRun, words: Any) -> int:  # noqa: ARG001 - th
     text = f"{name}\nresults: {output}\nwait for it: trackforge sagemaker wait {name}"
     if job.out is not None and not aws.dry_run:
         aws.say(f"{name}: waiting")
-        facts["message"] = _wait(aws, name)
+        facts["message"] = _wait(aws, name, quiet=aws.quiet or aws.as_json)
         facts["files"] = download(aws, output, job.out)
         text = f"{name}: {facts['message'] or 'done'}\n{facts['files']} files in {job.out}"
-    return aws.finish(facts, text)
+    return aws.finish(facts, text, name=name)
 
 
 def _model(aws: Aws, job: ProcessRun) -> str:
@@ -94,22 +93,18 @@ def _model(aws: Aws, job: ProcessRun) -> str:
     return str(place)
 
 
-def _wait(aws: Aws, name: str) -> str:
+def _wait(aws: Aws, name: str, *, quiet: bool) -> str:
     """Wait until a job has ended and return its message.
 
     Raises:
         AwsError: It failed, or was stopped.
     """
-    while True:
-        told = aws.call("sagemaker", "describe_processing_job", {"ProcessingJobName": name}, doing=f"look at {name}")
-        status = told.get("ProcessingJobStatus")
-        if status in ENDED:
-            break
-        time.sleep(POLL)
-    if status != "Completed":
-        why = told.get("FailureReason") or told.get("ExitMessage") or "no reason was given"
+    kind = kind_named("processing-job")
+    told = await_end(aws, kind, name, patience=math.inf, quiet=quiet)
+    if told.get(kind.state) not in kind.good:
         raise AwsError(
-            f"The job {name} must come to its end; it is {status}: {why}. Its log: trackforge sagemaker logs {name}"
+            f"The job {name} must come to its end; it is {told.get(kind.state)}: {kind.why(told)}. Its log: "
+            f"trackforge sagemaker logs {name}"
         )
     return str(told.get("ExitMessage") or "")
 

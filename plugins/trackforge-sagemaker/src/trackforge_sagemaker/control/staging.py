@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 from trackforge import data
 from trackforge.config import setting
 from trackforge.data.archives import unpacked
-from trackforge.errors import ConfigError, DataError, MissingFileError
+from trackforge.errors import ConfigError, MissingFileError
 from trackforge.intake.addresses import is_address, shown_address
 from trackforge.io.fetch import cache_folder, fetch
 from trackforge_sagemaker.client.places import split_place
 from trackforge_sagemaker.control.aws import Aws, AwsRun
 from trackforge_sagemaker.control.declaring import subcommand
-from trackforge_sagemaker.control.moving import listed, local_files, upload
+from trackforge_sagemaker.control.moving import check_whole, listed, local_files, upload
 
 __all__ = ["StageRun", "stage"]
 
@@ -52,7 +52,7 @@ def _stage(aws: Aws, job: StageRun, words: Any) -> int:  # noqa: ARG001 - the si
         return aws.finish({}, "")
     source = _source(aws, job, archive)
     if not job.to:
-        _check_whole(source, job.from_)
+        check_whole(source, job.from_, "Say the format, --to {}: then they are brought along.")
         return _copied(aws, job, source, name)
     with tempfile.TemporaryDirectory(prefix="trackforge-stage-") as folder:
         target = Path(folder) / name
@@ -86,27 +86,6 @@ def _source(aws: Aws, job: StageRun, archive: Path | None) -> Path:
     if not path.exists():
         raise MissingFileError(f"The part must be a folder of the source; there is no {path}.")
     return path
-
-
-def _check_whole(source: Path, named: str) -> None:
-    """Refuse a set whose pictures lie elsewhere, for they would not be copied. What is no set, films say, is fine.
-
-    Raises:
-        ConfigError: A picture lies elsewhere.
-        DataError: The set is malformed.
-    """
-    try:
-        found = named or data.sniff(source).name
-    except (DataError, ConfigError):
-        return
-    dataset = data.read(source, format=found)
-    root = source if source.is_dir() else source.parent
-    for path in dataset.images.path:
-        if not (dataset.root / str(path).partition("#")[0]).resolve().is_relative_to(root.resolve()):
-            raise ConfigError(
-                f"A set that is copied as it is must have its pictures in it; {source} has {path} elsewhere. Say the "
-                f"format, --to {found}: then they are brought along."
-            )
 
 
 def _copied(aws: Aws, job: StageRun, path: Path, name: str, report: str = "") -> int:

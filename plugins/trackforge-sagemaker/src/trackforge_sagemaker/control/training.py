@@ -99,7 +99,7 @@ def _train(aws: Aws, job: TrainRun, words: Any) -> int:  # noqa: ARG001 - the si
         "arn": answer.get("TrainingJobArn"),
         "output": f"{aws.place('jobs')}/{name}/output/model.tar.gz",
     }
-    return aws.finish(facts, f"{name}\nwait for it: trackforge sagemaker wait {name}")
+    return aws.finish(facts, f"{name}\nwait for it: trackforge sagemaker wait {name}", name=name)
 
 
 train = subcommand("train", TrainRun, _train, first="trainer", groups=GROUPS)

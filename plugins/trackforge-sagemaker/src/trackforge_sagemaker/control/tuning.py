@@ -77,7 +77,7 @@ def _tune(aws: Aws, job: TuneRun, words: Any) -> int:  # noqa: ARG001 - the sign
     answer = aws.call("sagemaker", "create_hyper_parameter_tuning_job", request, doing=f"start the tuning {name}")
     facts = {"name": name, "arn": answer.get("HyperParameterTuningJobArn")}
     return aws.finish(facts, f"{name}\nwait for it: trackforge sagemaker wait {name}\n"
-                             f"then: trackforge sagemaker retrain-best {name}")  # fmt: skip
+                             f"then: trackforge sagemaker retrain-best {name}", name=name)  # fmt: skip
 
 
 def _minimise(job: TuneRun) -> bool:
@@ -102,7 +102,9 @@ def _retrain(aws: Aws, job: RetrainRun, words: Any) -> int:  # noqa: ARG001 - th
     facts = {"name": name, "arn": answer.get("TrainingJobArn"), "best": best, "values": values, "whole": whole}
     shown = ", ".join(f"{key}={value}" for key, value in sorted(values.items()))
     return aws.finish(
-        facts, f"best of {job.tuning} is {best}: {shown}\n{name}\nwait for it: trackforge sagemaker wait {name}"
+        facts,
+        f"best of {job.tuning} is {best}: {shown}\n{name}\nwait for it: trackforge sagemaker wait {name}",
+        name=name,
     )
 
 

@@ -76,13 +76,12 @@ class DataPlane:
     def __init__(
         self, endpoints: Mapping[str, HostedEndpoint], *, s3: Any = None, sns: Any = None, port: int = 0
     ) -> None:
-        self.endpoints = dict(endpoints)
-        self.routing = {name: Routing(endpoint.instances) for name, endpoint in self.endpoints.items()}
-        self.invokers = {
-            name: Invoker(name, endpoint, endpoint.output, self.routing[name], s3, sns)
-            for name, endpoint in self.endpoints.items()
-            if endpoint.output is not None
-        }
+        self._s3, self._sns = s3, sns
+        self.endpoints: dict[str, HostedEndpoint] = {}
+        self.routing: dict[str, Routing] = {}
+        self.invokers: dict[str, Invoker] = {}
+        for name, endpoint in endpoints.items():
+            self.add(name, endpoint)
         self.refused: tuple[str, str] | None = None
         plane = self
 
@@ -97,6 +96,19 @@ class DataPlane:
     def refuse(self, code: str = "", message: str = "") -> None:
         """Refuse every call from now on, as AWS does with ``ExpiredTokenException``, say; nothing ends it."""
         self.refused = (code, message) if code else None
+
+    def add(self, name: str, endpoint: HostedEndpoint) -> None:
+        """Answer for one more endpoint, or for another of that name."""
+        routing = Routing(endpoint.instances)
+        if endpoint.output is not None:
+            self.invokers[name] = Invoker(name, endpoint, endpoint.output, routing, self._s3, self._sns)
+        self.routing[name], self.endpoints[name] = routing, endpoint
+
+    def remove(self, name: str) -> None:
+        """Answer for an endpoint no more, once what it had taken on asynchronously is done."""
+        del self.endpoints[name], self.routing[name]
+        if (invoker := self.invokers.pop(name, None)) is not None:
+            invoker.close()
 
     def scale(self, name: str, instances: Sequence[str]) -> None:
         """Give an endpoint other instances; none is what an inference component has that was scaled to zero."""
