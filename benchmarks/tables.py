@@ -161,7 +161,7 @@ def labelling(result: dict[str, Any]) -> str:
     """Three rows a half that people checked: the labels of the other half at first, with another threshold, trained."""
     shares = ("AP50 of the detector", "AP of the detector", "HOTA of the labels", "IDF1 of the labels", "recall")
     names = (*shares, "boxes touched per 100", "least score")
-    titles = {"before": "first labels", "untrained": "people checked", "after": "and a training"}
+    titles = {"before": "first labels", "untrained": "threshold chosen", "after": "trained"}
     rows, words = [], []
     for half in ("first", "second"):
         found = result[f"people checked the {half} half"]
