@@ -17,6 +17,7 @@ from trackforge.serving import step_json
 from trackforge.table import TrackTable
 from trackforge.testing import check_detector
 from trackforge.types import Frame
+from trackforge_sagemaker.client.connecting import client
 from trackforge_sagemaker.client.detecting import EndpointDetector, EndpointDetectorConfig
 from trackforge_sagemaker.client.failures import AwsError, ModelFailedError, UnreachableError
 from trackforge_sagemaker.client.invoking import Endpoint
@@ -231,3 +232,10 @@ def test_a_state_goes_from_one_instance_to_another(plane, detector):
             tracker.step(image)
         told = tracker.close(save=True)
     assert told["state"]
+
+
+def test_a_region_of_the_environment_is_known_by_either_of_its_names(monkeypatch):
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    assert client("sagemaker-runtime").meta.region_name == "eu-west-3"
+    assert client("sagemaker-runtime", region="eu-west-1").meta.region_name == "eu-west-1"

@@ -99,5 +99,7 @@ def client(
         read_timeout=read_timeout,
         max_pool_connections=connections,
     )
+    if made_by is None:  # boto3 itself knows AWS_DEFAULT_REGION only
+        region = region or os.environ.get("AWS_REGION")
     with explaining(service, "client"):
         return (made_by or session(region, profile)).client(service, region_name=region, config=config)
