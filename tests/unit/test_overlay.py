@@ -53,6 +53,15 @@ def drawn(step: Step, **settings: object) -> np.ndarray:
     return (image != step.frame.image).any(axis=2)
 
 
+def test_frame_and_speed_stand_in_a_corner() -> None:
+    (step,) = steps(1)
+    changed = drawn(step, fps=True) & ~drawn(step)
+    rows, columns = np.nonzero(changed)
+    assert len(rows)
+    assert rows.max() < SIZE[1] / 4
+    assert columns.min() == 0
+
+
 def probe(path: Path) -> tuple[list[float], tuple[str, str, int, int]]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +32,8 @@ LAPSE = 10.0
 """Pictures a second at which a time lapse is shown."""
 LONGEST = 60.0
 """Seconds of a pause above which it is shown as `PAUSE`."""
+MOMENTS = 30
+"""Frames over which the speed of a run is taken."""
 DETECTION = (200, 200, 200)
 """Light grey: raw detections stand back behind the tracks."""
 
@@ -54,6 +58,10 @@ class OverlaySinkConfig:
     trail: int = setting(30, help="Length of the trails; 0 for none.", unit="frames", minimum=0)
     labels: bool = setting(True, help="Write ids, and class names where given.")
     scores: bool = setting(False, help="Write scores, too.")
+    fps: bool = setting(
+        False,
+        help="Write into a corner the frame, how many a second the run gets through, and how many objects it shows.",
+    )
     classes: tuple[str, ...] = setting(
         (), help="Class names to write, where there are several; the detector's where none are set."
     )
@@ -94,7 +102,7 @@ class OverlaySink:
         self._partial: PartialFile | None = None
         self._writer: VideoWriter | GifWriter | None = None
         self._canvas = Canvas((0, 0))
-        self._trails = Trails(config.trail)
+        self._trails, self._speed = Trails(config.trail), Speed()
         self._also: Drawing | None = None
         self.open(Stream())
 
@@ -154,6 +162,10 @@ class OverlaySink:
     def draw(self, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], step: Step) -> None:
         """Draw the results of one frame into an RGB uint8 picture ``(H, W, 3)``."""
         self._draw_tracks(picture, step)
+        if self.config.fps:
+            shown = len(step.tracks.visible)
+            words = f"frame {step.frame.index}   {self._speed.next():.1f} fps   {shown} shown"
+            self._canvas.label(picture, (0, 0, 0, 0), words, DETECTION)
         if self._also is not None:
             self._also.draw(picture, step)
 
@@ -221,6 +233,19 @@ class OverlaySink:
                 log.warning("%s is not written: there were no frames", self.config.path)
             return
         partial.settle(kind, error, close=writer.close)
+
+
+class Speed:
+    """Frames a second over the last moments of a run."""
+
+    def __init__(self) -> None:
+        self._times: collections.deque[float] = collections.deque(maxlen=MOMENTS)
+
+    def next(self) -> float:
+        """Count a frame; return frames a second, 0 before the second."""
+        self._times.append(time.perf_counter())
+        passed = self._times[-1] - self._times[0]
+        return (len(self._times) - 1) / passed if passed > 0 else 0.0
 
 
 class Pace:
