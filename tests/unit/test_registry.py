@@ -206,7 +206,7 @@ def test_file_endings_tell_the_component(fresh: Registry) -> None:
 
 def test_core_offers_its_components_by_the_same_door() -> None:
     kinds = {spec.kind for spec, owner in registry().specs() if owner == "trackforge-mot"}
-    assert kinds == {"detector", "motion", "tracker", "source", "sink", "dataset"}
+    assert kinds == {"detector", "motion", "tracker", "analytic", "source", "sink", "dataset"}
     assert trackforge.sink("out.txt").config.path == Path("out.txt")  # type: ignore[attr-defined]
 
 

@@ -58,13 +58,13 @@ def test_eight_pictures_are_learnt_from_random_weights(data_dir: Path, tmp_path:
         flip=0.0,
         l1="always",
         warmup=1.5,
-        learning_rate=0.0025,
+        learning_rate=0.0015,
         channels_last=True,
         cache_mb=100.0,
     )
     settings = training.settings_for(
         recipe,
-        epochs=15,
+        epochs=20,
         plain_epochs=0,
         batch_size=8,
         ema_decay=0.95,
