@@ -332,3 +332,20 @@ def test_two_distributions_of_one_name_in_a_real_interpreter(tmp_path: Path) -> 
     answer, _ = ask(tmp_path, code.replace("import json, trackforge", "import json, trackforge, trackforge.errors"))
     assert "tf-one, tf-two" in answer["error"]
     assert answer["other"] == "OnlineTracker"
+
+
+def test_a_command_whose_plugin_is_not_installed_says_how_to_get_it(tmp_path: Path) -> None:
+    """In an interpreter that finds every plugin but that one."""
+    code = """
+        import json
+        from importlib import metadata
+
+        there = metadata.entry_points
+        metadata.entry_points = lambda **asked: [e for e in there(**asked) if e.name != "sagemaker"]
+        from trackforge.cli import main
+
+        print(json.dumps(main(["sagemaker", "setup"])))
+    """
+    status, said = ask(tmp_path, code)
+    assert status == 1
+    assert "pip install 'trackforge-sagemaker'" in said

@@ -85,11 +85,18 @@ def call(tokens: Sequence[str]) -> object:
         return 0
     name = tokens[0]
     if name not in BUILT_IN:
+        from trackforge.errors import MissingDependencyError
         from trackforge.registry import registry
+        from trackforge.registry.official import COMMANDS
 
         offered = {spec.name: spec for spec, _ in registry().specs("command") if spec.name not in BUILT_IN}
         if name in offered:  # by its name, so that two of one name are told
             return registry().find("command", name).create({})(list(tokens[1:]))
+        if name in COMMANDS:
+            raise MissingDependencyError(
+                f"{name!r} is a command of the plugin {COMMANDS[name]}, which is not installed. Run: pip install "
+                f"'{COMMANDS[name]}'"
+            )
         for spec in offered.values():  # for the list of commands, and the nearest to a wrong one
             if spec.name not in app:
                 app.command(_shown, name=spec.name, help=spec.summary)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["OFFICIAL"]
+__all__ = ["COMMANDS", "OFFICIAL"]
 
 OFFICIAL = {
     "trackforge-byte": "association methods and trackers: BYTE, SORT, OC-SORT",
@@ -11,6 +11,8 @@ OFFICIAL = {
     "trackforge-fairmot": "FairMOT: one network that finds people and tells them apart; its trackers and its training",
     "trackforge-mxnet": "old MXNet detectors (SageMaker, GluonCV) run on torch, without MXNet",
     "trackforge-ssd": "SSD with VGG-16 and ResNet-50, in the dialects of SageMaker, GluonCV and torchvision",
-    "trackforge-sagemaker": "SageMaker's containers: train, serve and process, with any detector, tracker and trainer",
+    "trackforge-sagemaker": "SageMaker: containers that train, serve and process; jobs and endpoints from outside",
 }
 """What each gives, by distribution; ``make new-plugin`` adds its line."""
+COMMANDS = {"sagemaker": "trackforge-sagemaker"}
+"""Subcommands that some of them add, and whose each is."""

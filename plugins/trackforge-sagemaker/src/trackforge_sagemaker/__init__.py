@@ -1,1 +1,1 @@
-"""SageMaker's containers: train, serve and process, with any detector, tracker and trainer, for trackforge."""
+"""SageMaker: containers that train, serve and process; jobs and endpoints from outside."""
