@@ -91,15 +91,7 @@ def cut_drive(
     manifests = record.write_manifests()
     lacking = [f"{camera} has nothing in group {group + 1}" for group, camera in _lacking(groups, list(timed))]
     notes = [f"{len(timed)} cameras, groups of {seconds:g} seconds from {begin:.6f}", *lacking[:5]]
-    return ClipReport(
-        target=target,
-        clips=len(record.clips),
-        made=made,
-        frames=sum(clip.count for clip in record.clips),
-        manifests=manifests,
-        failed={},
-        notes=tuple(notes),
-    )
+    return ClipReport.of(record, made, manifests, notes)
 
 
 def _lacking(groups: dict[tuple[int, str], list[tuple[float, Path]]], cameras: list[str]) -> list[tuple[int, str]]:

@@ -79,8 +79,7 @@ def queue_scaling(
     Raises:
         ConfigError: A number is out of range.
     """
-    where = _where(f"endpoint/{check_name(endpoint, 'endpoint')}/variant/{check_name(variant, 'variant')}",
-                   "sagemaker:variant:DesiredInstanceCount")  # fmt: skip
+    where = _variant(endpoint, variant)
     dimensions = [{"Name": "EndpointName", "Value": endpoint}]
     metric = {
         "MetricName": "ApproximateBacklogSizePerInstance", "Namespace": NAMESPACE, "Dimensions": dimensions,
@@ -93,9 +92,7 @@ def queue_scaling(
         where, BACKLOG, dimensions, project, endpoint,
         policy=f"{BACKLOG}-ScalingPolicy", statistic="Average", period=60, periods=2, cooldown=300,
     )  # fmt: skip
-    return Scaling(
-        _target(where, project, least, most), tracking, step if least == 0 else {}, waking if least == 0 else {}
-    )
+    return _waking(_target(where, project, least, most), tracking, step, waking)
 
 
 def component_scaling(
@@ -128,9 +125,7 @@ def component_scaling(
         where, FAILURES, dimensions, project, component,
         policy="NoCapacity-ScalingPolicy", statistic="Maximum", period=30, periods=1, cooldown=60,
     )  # fmt: skip
-    return Scaling(
-        _target(where, project, least, most), tracking, step if least == 0 else {}, waking if least == 0 else {}
-    )
+    return _waking(_target(where, project, least, most), tracking, step, waking)
 
 
 def variant_scaling(
@@ -157,11 +152,20 @@ def variant_scaling(
             "A real-time endpoint must keep a machine; got 0 for the least. Inference components and asynchronous "
             "endpoints go down to zero."
         )
-    where = _where(f"endpoint/{check_name(endpoint, 'endpoint')}/variant/{check_name(variant, 'variant')}",
-                   "sagemaker:variant:DesiredInstanceCount")  # fmt: skip
+    where = _variant(endpoint, variant)
     metric = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
     tracking = _tracking(where, "calls", calls, {"PredefinedMetricSpecification": metric}, cooldown_in, cooldown_out)
     return Scaling(_target(where, project, least, most), tracking)
+
+
+def _waking(target: dict[str, Any], tracking: dict[str, Any], step: dict[str, Any], alarm: dict[str, Any]) -> Scaling:
+    """Return the requests; those that wake from zero only where it may come to that."""
+    return Scaling(target, tracking, step, alarm) if target["MinCapacity"] == 0 else Scaling(target, tracking)
+
+
+def _variant(endpoint: str, variant: str) -> dict[str, str]:
+    resource = f"endpoint/{check_name(endpoint, 'endpoint')}/variant/{check_name(variant, 'variant')}"
+    return _where(resource, "sagemaker:variant:DesiredInstanceCount")
 
 
 def _where(resource: str, dimension: str) -> dict[str, str]:
