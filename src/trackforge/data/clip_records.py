@@ -104,6 +104,10 @@ class Record:
         with atomic_path(self.target / NAME) as partial:
             partial.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
+    def totals(self) -> dict[str, Any]:
+        """Return what a report says of all parts: ``target``, how many ``clips``, how many ``frames``."""
+        return {"target": self.target, "clips": len(self.clips), "frames": sum(clip.count for clip in self.clips)}
+
     def write_manifests(self) -> tuple[Path, ...]:
         """Write sequence files and manifests of all parts; return the manifests."""
         form, prefix = self.settings["form"], self.settings["prefix"]

@@ -8,7 +8,7 @@ where it was, and a film that breaks in the middle keeps the parts before.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -49,26 +49,6 @@ class ClipReport:
     manifests: tuple[Path, ...]
     failed: dict[str, str]
     notes: tuple[str, ...]
-
-    @classmethod
-    def of(
-        cls,
-        record: Record,
-        made: int,
-        manifests: tuple[Path, ...],
-        notes: Iterable[str],
-        failed: Mapping[str, str] | None = None,
-    ) -> ClipReport:
-        """Return what became of the parts that a record holds; ``made`` of them are new."""
-        return cls(
-            target=record.target,
-            clips=len(record.clips),
-            made=made,
-            frames=sum(clip.count for clip in record.clips),
-            manifests=manifests,
-            failed=dict(failed or {}),
-            notes=tuple(notes),
-        )
 
     def __str__(self) -> str:
         lines = [f"{self.target}: {self.clips} parts of {self.frames} frames, {self.made} of them new"]
@@ -132,7 +112,7 @@ def cut_clips(
         notes.append(f"a job has ten sequences at most; there are {len(manifests)} manifests, a job each")
     if not prefix and form != "clips":
         notes.append("addresses are paths in the folder; say where it will be uploaded to: prefix=s3://...")
-    return ClipReport.of(record, made, manifests, notes, failed)
+    return ClipReport(**record.totals(), made=made, manifests=manifests, failed=failed, notes=tuple(notes))
 
 
 def _names(videos: Sequence[str | Path]) -> dict[str, Path]:

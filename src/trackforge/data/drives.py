@@ -91,7 +91,7 @@ def cut_drive(
     manifests = record.write_manifests()
     lacking = [f"{camera} has nothing in group {group + 1}" for group, camera in _lacking(groups, list(timed))]
     notes = [f"{len(timed)} cameras, groups of {seconds:g} seconds from {begin:.6f}", *lacking[:5]]
-    return ClipReport.of(record, made, manifests, notes)
+    return ClipReport(**record.totals(), made=made, manifests=manifests, failed={}, notes=tuple(notes))
 
 
 def _lacking(groups: dict[tuple[int, str], list[tuple[float, Path]]], cameras: list[str]) -> list[tuple[int, str]]:
